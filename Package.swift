@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The arrows of this manifest are the architecture: see docs/architecture.md.
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A target that must also compile in Embedded Swift with no operating system below (scripts/embedded).
+func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies)
+}
+
+let package = Package(
+  name: "novm",
+  products: [
+    .executable(name: "novm", targets: ["novm"]),
+    .executable(name: "novmm", targets: ["novmm"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    // Headers only: constants, layouts, static inlines.
+    .target(name: "CLinux"),
+    .target(name: "CKVM"),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CLZO", providers: [.apt(["liblzo2-dev"])]),
+
+    // The core: no operating system.
+    core("GuestMemory"),
+    core("Virtio", ["GuestMemory"]),
+    core("Devices", ["Virtio", "GuestMemory"]),
+    core("Boot", ["GuestMemory"]),
+    core("FUSE", ["GuestMemory"]),
+    core("AgentProtocol"),
+
+    // The VMM: Linux, no Foundation.
+    host("Host", ["CLinux"]),
+    host("KVM", ["Host", "CKVM"]),
+    host("FileSystem", ["FUSE", "Host", "GuestMemory"]),
+    host("Machine", ["KVM", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "Virtio", "GuestMemory"]),
+    .executableTarget(
+      name: "novmm", dependencies: ["Machine"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-static-executable"])]),
+
+    // The command.
+    .target(name: "KernelBundle", dependencies: ["CArchive", "CLZO"]),
+    .target(name: "Store"),
+    .target(
+      name: "NovmKit",
+      dependencies: ["Store", "KernelBundle", "AgentProtocol", .product(name: "Logging", package: "swift-log")]),
+    .executableTarget(
+      name: "novm",
+      dependencies: ["NovmKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+    // Tests mirror the sources.
+    .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
+    tests("GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
+    tests("VirtioTests", ["Virtio", "VirtioTesting"]),
+    tests("DevicesTests", ["Devices", "VirtioTesting"]),
+    tests("BootTests", ["Boot", "VirtioTesting"]),
+    tests("FUSETests", ["FUSE", "VirtioTesting"]),
+    tests("FileSystemTests", ["FileSystem", "FUSE", "VirtioTesting"]),
+    tests("HostTests", ["Host"]),
+    tests("KVMTests", ["KVM"]),
+    tests("MachineTests", ["Machine", "VirtioTesting"]),
+    tests("AgentProtocolTests", ["AgentProtocol"]),
+    tests("KernelBundleTests", ["KernelBundle"]),
+    tests("StoreTests", ["Store"]),
+    tests("NovmKitTests", ["NovmKit"]),
+  ],
+  cLanguageStandard: .gnu17
+)

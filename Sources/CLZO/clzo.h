@@ -1,0 +1,2 @@
+#pragma once
+#include <lzo/lzo1x.h>
