@@ -1,0 +1,42 @@
+/// What to run, and how.
+///
+///     u16 options, u16 rows, u16 columns, u16 reserved
+///     string user, string directory
+///     u32 count and that many strings of arguments, u32 count and that many strings of environment
+package struct Command: Equatable, Sendable {
+  package struct Options: OptionSet, Equatable, Sendable {
+    package let rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// Run on a new terminal of ``Command/window`` instead of on pipes; all output then arrives as `stdout`.
+    package static let terminal = Options(rawValue: 1 << 0)
+    /// The host will send standard input; without it the command reads the end of file at once.
+    package static let input = Options(rawValue: 1 << 1)
+
+    static let defined: Options = [.terminal, .input]
+  }
+
+  package var options: Options
+  /// The terminal's first size.
+  package var window: WindowSize
+  /// `NAME`, `UID`, `NAME:GROUP` or `UID:GID`, names being those of the guest's tree; empty for root.
+  package var user: [UInt8]
+  /// The working directory; empty for `/`.
+  package var directory: [UInt8]
+  /// The command and its arguments; at least one. The first is looked for in `PATH` unless it has a slash.
+  package var arguments: [[UInt8]]
+  /// `NAME=VALUE`; `PATH`, `HOME` and, on a terminal, `TERM` are supplied where they are missing.
+  package var environment: [[UInt8]]
+
+  package init(
+    arguments: [[UInt8]], environment: [[UInt8]] = [], directory: [UInt8] = [], user: [UInt8] = [],
+    options: Options = [], window: WindowSize = WindowSize(rows: 0, columns: 0)
+  ) {
+    self.arguments = arguments
+    self.environment = environment
+    self.directory = directory
+    self.user = user
+    self.options = options
+    self.window = window
+  }
+}
