@@ -1,1 +1,97 @@
-// GuestMemory
+/// A guest-physical address, in bytes.
+public typealias GuestAddress = UInt64
+
+/// What a guest (or a loader) can get wrong about an address.
+public enum GuestMemoryError: Error, Equatable, Sendable {
+  /// `count` bytes at `address` are not inside one region of RAM.
+  case outside(address: GuestAddress, count: Int)
+  /// An atomic access at an address that is not a multiple of its size.
+  case misaligned(address: GuestAddress)
+}
+
+/// The guest-physical address space: RAM only, as a few regions of host memory.
+///
+/// Every raw pointer to guest RAM lives in this target. Guest RAM is shared with running vCPUs: each access may see
+/// bytes change under it, so callers load a field once and validate the copy.
+public final class GuestMemory: @unchecked Sendable {
+  /// One contiguous piece of RAM.
+  @safe
+  public struct Region: @unchecked Sendable {
+    /// The first guest-physical address.
+    public let base: GuestAddress
+    @usableFromInline let bytes: UnsafeMutableRawBufferPointer
+
+    /// - Parameters:
+    ///   - base: guest-physical address of the first byte.
+    ///   - bytes: host memory behind it, which must outlive every `GuestMemory` made from this region.
+    @unsafe public init(base: GuestAddress, bytes: UnsafeMutableRawBufferPointer) {
+      self.base = base
+      unsafe self.bytes = unsafe bytes
+    }
+
+    /// Length in bytes.
+    @inlinable public var count: Int { unsafe bytes.count }
+
+    /// The host address of the first byte, for KVM memory slots.
+    @unsafe public var hostAddress: UnsafeMutableRawPointer? { unsafe bytes.baseAddress }
+  }
+
+  /// The regions, in ascending order of address.
+  public let regions: [Region]
+
+  /// - Parameter regions: not overlapping, none reaching past 2^64.
+  public init(regions: [Region]) {
+    self.regions = regions.sorted { $0.base < $1.base }
+  }
+
+  /// Bytes of RAM in all regions together.
+  public var size: UInt64 { regions.reduce(0) { $0 + UInt64($1.count) } }
+
+  /// A contiguous piece of RAM. A piece of no bytes is valid anywhere.
+  ///
+  /// - Throws: `outside` unless all `count` bytes lie in one region.
+  @inlinable
+  public func slice(at address: GuestAddress, count: Int) throws(GuestMemoryError) -> GuestSlice {
+    if count == 0 { return GuestSlice.empty }
+    guard count > 0 else { throw .outside(address: address, count: count) }
+    for index in regions.indices {
+      let region = regions[index]
+      guard address >= region.base else { break }
+      let offset = address &- region.base
+      let size = UInt64(region.count)
+      if offset < size, UInt64(count) <= size &- offset {
+        // The range was just checked against the region.
+        return unsafe GuestSlice(start: region.bytes.baseAddress! + Int(offset), count: count)
+      }
+    }
+    throw .outside(address: address, count: count)
+  }
+
+  /// A little-endian integer at any alignment.
+  @inlinable
+  public func load<T: FixedWidthInteger & BitwiseCopyable>(
+    _ type: T.Type = T.self, at address: GuestAddress
+  ) throws(GuestMemoryError) -> T {
+    try slice(at: address, count: MemoryLayout<T>.size).load(type, at: 0)
+  }
+
+  /// Stores a little-endian integer at any alignment.
+  @inlinable
+  public func store<T: FixedWidthInteger & BitwiseCopyable>(
+    _ value: T, at address: GuestAddress
+  ) throws(GuestMemoryError) {
+    try slice(at: address, count: MemoryLayout<T>.size).store(value, at: 0)
+  }
+
+  /// Copies `bytes` into RAM.
+  @inlinable
+  public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
+    _ = try slice(at: address, count: bytes.count).copy(from: bytes)
+  }
+
+  /// Copies `count` bytes out of RAM.
+  @inlinable
+  public func read(count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
+    try slice(at: address, count: count).bytes()
+  }
+}

@@ -1,1 +1,45 @@
 #pragma once
+
+// Linux system interfaces that Swift cannot import by itself: function-like macros, variadic functions, calls without a C
+// library wrapper. Constants and static inlines only.
+//
+// _GNU_SOURCE stays undefined: Swift's Glibc module is compiled without it, and the two must agree on every structure. What
+// glibc shows only with it goes through syscall(2), and its constants are named clinux_… below.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline int clinux_errno(void) { return errno; }
+
+static inline int clinux_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+
+static inline int clinux_ioctl(int fd, unsigned long request, unsigned long argument) {
+  return ioctl(fd, request, argument);
+}
+
+static inline int clinux_ioctl_pointer(int fd, unsigned long request, void *argument) {
+  return ioctl(fd, request, argument);
+}
+
+static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
+
+// MAP_FAILED is a cast that does not import.
+static inline int clinux_map_failed(const void *address) { return address == MAP_FAILED; }

@@ -1,0 +1,119 @@
+/// A bounds-checked, contiguous piece of guest RAM.
+///
+/// It is valid for as long as the `GuestMemory` that it came from. Reads and writes race with the guest by nature: each
+/// load is one snapshot of the bytes.
+@safe
+public struct GuestSlice: @unchecked Sendable {
+  @usableFromInline let start: UnsafeMutableRawPointer?
+
+  /// Length in bytes.
+  public let count: Int
+
+  @unsafe @inlinable
+  init(start: UnsafeMutableRawPointer, count: Int) {
+    unsafe self.start = start
+    self.count = count
+  }
+
+  @inlinable
+  init() {
+    unsafe start = nil
+    count = 0
+  }
+
+  /// No bytes.
+  @inlinable public static var empty: GuestSlice { GuestSlice() }
+
+  /// The part from `offset` on, at most `count` bytes long; empty when `offset` is past the end.
+  @inlinable
+  public func dropping(_ offset: Int, count limit: Int = .max) -> GuestSlice {
+    guard offset >= 0, offset < count, limit > 0 else { return .empty }
+    return unsafe GuestSlice(start: start! + offset, count: min(limit, count - offset))
+  }
+
+  /// A little-endian integer.
+  ///
+  /// - Throws: `outside` (with the offset as its address) unless the integer lies within the slice.
+  @inlinable
+  public func load<T: FixedWidthInteger & BitwiseCopyable>(
+    _ type: T.Type = T.self, at offset: Int
+  ) throws(GuestMemoryError) -> T {
+    guard holds(MemoryLayout<T>.size, at: offset) else { throw outside(offset, MemoryLayout<T>.size) }
+    return T(littleEndian: unsafe start!.loadUnaligned(fromByteOffset: offset, as: type))
+  }
+
+  /// Stores a little-endian integer.
+  ///
+  /// - Throws: `outside` (with the offset as its address) unless the integer lies within the slice.
+  @inlinable
+  public func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) throws(GuestMemoryError) {
+    guard holds(MemoryLayout<T>.size, at: offset) else { throw outside(offset, MemoryLayout<T>.size) }
+    unsafe start!.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+  }
+
+  /// Copies from `source` until either ends.
+  ///
+  /// - Returns: the number of bytes copied.
+  @inlinable @discardableResult
+  public func copy(from source: [UInt8]) -> Int {
+    unsafe source.withUnsafeBytes { unsafe copy(from: $0) }
+  }
+
+  /// Copies from `source` until either ends.
+  ///
+  /// - Returns: the number of bytes copied.
+  @inlinable @discardableResult
+  public func copy(from source: RawSpan) -> Int {
+    unsafe source.withUnsafeBytes { unsafe copy(from: $0) }
+  }
+
+  @unsafe @inlinable @discardableResult
+  func copy(from source: UnsafeRawBufferPointer) -> Int {
+    let length = min(count, source.count)
+    guard length > 0 else { return 0 }
+    unsafe start!.copyMemory(from: source.baseAddress!, byteCount: length)
+    return length
+  }
+
+  /// Copies into `target` until either ends.
+  ///
+  /// - Returns: the number of bytes copied.
+  @inlinable @discardableResult
+  public func copy(to target: inout MutableRawSpan) -> Int {
+    unsafe target.withUnsafeMutableBytes { bytes in
+      let length = min(count, bytes.count)
+      if length > 0 { unsafe bytes.baseAddress!.copyMemory(from: start!, byteCount: length) }
+      return length
+    }
+  }
+
+  /// Sets every byte.
+  @inlinable
+  public func fill(_ byte: UInt8 = 0) {
+    guard count > 0 else { return }
+    _ = unsafe start!.initializeMemory(as: UInt8.self, repeating: byte, count: count)
+  }
+
+  /// A copy of all bytes.
+  @inlinable
+  public func bytes() -> [UInt8] {
+    guard count > 0 else { return [] }
+    return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
+  }
+
+  /// The host memory behind the slice, for system calls that read or fill it in place.
+  @unsafe @inlinable
+  public var hostBytes: UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(start: start, count: count)
+  }
+
+  @inlinable
+  func holds(_ size: Int, at offset: Int) -> Bool {
+    offset >= 0 && offset <= count && size <= count - offset
+  }
+
+  @inlinable
+  func outside(_ offset: Int, _ size: Int) -> GuestMemoryError {
+    .outside(address: GuestAddress(truncatingIfNeeded: offset), count: size)
+  }
+}
