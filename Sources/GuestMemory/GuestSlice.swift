@@ -51,12 +51,13 @@ public struct GuestSlice: @unchecked Sendable {
     unsafe start!.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
   }
 
-  /// Copies from `source` until either ends.
+  /// Copies from `source`, from its byte `offset` on, until either ends.
   ///
   /// - Returns: the number of bytes copied.
   @inlinable @discardableResult
-  public func copy(from source: [UInt8]) -> Int {
-    unsafe source.withUnsafeBytes { unsafe copy(from: $0) }
+  public func copy(from source: [UInt8], at offset: Int = 0) -> Int {
+    guard offset >= 0, offset < source.count else { return 0 }
+    return unsafe source.withUnsafeBytes { unsafe copy(from: UnsafeRawBufferPointer(rebasing: $0[offset...])) }
   }
 
   /// Copies from `source` until either ends.

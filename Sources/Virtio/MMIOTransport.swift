@@ -1,0 +1,224 @@
+package import GuestMemory
+
+/// A device behind a page of registers, version 2 (Virtio 1.2, 4.2.2).
+///
+/// Register accesses must not overlap, except to the interrupt registers, which are atomic: a driver acknowledges an
+/// interrupt on one vCPU while the device is busy on a queue.
+package final class MMIOTransport {
+  /// Bytes of guest-physical space that the registers take.
+  package static let windowSize: UInt64 = 0x1000
+  /// Where the queue index is written, for an ioeventfd.
+  package static let queueNotifyOffset: UInt64 = 0x50
+
+  package let device: any VirtioDevice
+  package let queues: [VirtQueue]
+  package let interrupt: TransportInterrupt
+
+  private let memory: GuestMemory
+  private let owner: any TransportOwner
+  private let offered: Features
+  private var accepted: Features = []
+  private var status: DeviceStatus = []
+  private var deviceFeaturesWord: UInt32 = 0
+  private var driverFeaturesWord: UInt32 = 0
+  private var selectedQueue: UInt32 = 0
+  private var generation: UInt32 = 0
+
+  /// - Parameters:
+  ///   - line: the interrupt of the device, as its driver was told.
+  ///   - owner: starts and stops the threads that work on the queues.
+  package init(
+    _ device: any VirtioDevice, memory: GuestMemory, line: any InterruptLine, owner: any TransportOwner
+  ) {
+    self.device = device
+    self.memory = memory
+    self.owner = owner
+    offered = device.features.union(.common)
+    let interrupt = TransportInterrupt(line: line)
+    self.interrupt = interrupt
+    var queues: [VirtQueue] = []
+    for (index, size) in device.queueSizes.enumerated() {
+      queues.append(VirtQueue(index: index, maximumSize: size, interrupt: interrupt))
+    }
+    self.queues = queues
+  }
+
+  /// The driver reads `width` bytes (1, 2 or 4) at `offset`.
+  package func read(offset: UInt64, width: Int) -> UInt32 {
+    if offset >= Register.configuration { return readConfiguration(offset &- Register.configuration, width) }
+    // 4.2.2.2: registers are accessed as aligned 32-bit words.
+    guard width == 4 else { return 0 }
+    switch offset {
+    case Register.magic: return 0x7472_6976
+    case Register.version: return 2
+    case Register.deviceID: return device.id
+    case Register.vendorID: return 0x6d76_6f6e
+    case Register.deviceFeatures: return word(offered, deviceFeaturesWord)
+    case Register.queueSizeMaximum: return UInt32(selected?.maximumSize ?? 0)
+    case Register.queueReady: return selected?.isReady == true ? 1 : 0
+    case Register.interruptStatus: return interrupt.status
+    case Register.status: return status.rawValue
+    case Register.sharedMemoryFirst...Register.sharedMemoryLast: return .max  // No such region (4.2.2.1).
+    case Register.generation: return generation
+    default: return 0
+    }
+  }
+
+  /// The driver writes the low `width` bytes of `value` at `offset`.
+  package func write(_ value: UInt32, offset: UInt64, width: Int) {
+    if offset >= Register.configuration {
+      let place = offset &- Register.configuration
+      guard status.contains(.driver), place < UInt64(device.configuration.count) else { return }
+      return device.writeConfiguration(value, at: Int(place), width: width)
+    }
+    guard width == 4 else { return }
+    switch offset {
+    case Register.deviceFeaturesSelect: deviceFeaturesWord = value
+    case Register.driverFeaturesSelect: driverFeaturesWord = value
+    case Register.driverFeatures: accept(value)
+    case Register.queueSelect: selectedQueue = value
+    case Register.queueNotify: owner.notified(queue: value)
+    case Register.interruptAcknowledge: interrupt.acknowledge(value)
+    case Register.status: setStatus(DeviceStatus(rawValue: value))
+    default: configureQueue(offset, value)
+    }
+  }
+
+  /// Marks the device as broken by its driver until the next reset (2.1.2).
+  package func needsReset() {
+    status.insert(.needsReset)
+    if status.contains(.driverOK) { interrupt.signalConfiguration() }
+  }
+
+  /// Tells the driver that the configuration has changed (2.5.1).
+  package func configurationChanged() {
+    generation &+= 1
+    if status.contains(.driverOK) { interrupt.signalConfiguration() }
+  }
+
+  private var selected: VirtQueue? {
+    selectedQueue < UInt32(queues.count) ? queues[Int(selectedQueue)] : nil
+  }
+
+  private func word(_ features: Features, _ index: UInt32) -> UInt32 {
+    switch index {
+    case 0: UInt32(truncatingIfNeeded: features.rawValue)
+    case 1: UInt32(truncatingIfNeeded: features.rawValue >> 32)
+    default: 0
+    }
+  }
+
+  private func accept(_ value: UInt32) {
+    guard !status.contains(.featuresOK), driverFeaturesWord < 2 else { return }
+    let shift = 32 * UInt64(driverFeaturesWord)
+    let others = accepted.rawValue & ~(0xffff_ffff << shift)
+    accepted = Features(rawValue: others | UInt64(value) << shift)
+  }
+
+  private func configureQueue(_ offset: UInt64, _ value: UInt32) {
+    // A live queue keeps its shape until the reset.
+    guard let queue = selected, !status.contains(.driverOK) else { return }
+    switch offset {
+    case Register.queueSize: queue.size = UInt16(clamping: value)
+    case Register.queueReady: queue.isReady = value & 1 == 1
+    case Register.descriptorTable: setLow(&queue.layout.descriptorTable, value)
+    case Register.descriptorTable + 4: setHigh(&queue.layout.descriptorTable, value)
+    case Register.availableRing: setLow(&queue.layout.availableRing, value)
+    case Register.availableRing + 4: setHigh(&queue.layout.availableRing, value)
+    case Register.usedRing: setLow(&queue.layout.usedRing, value)
+    case Register.usedRing + 4: setHigh(&queue.layout.usedRing, value)
+    default: break
+    }
+  }
+
+  /// Steps of the initialization sequence (3.1.1).
+  private func setStatus(_ new: DeviceStatus) {
+    if new.isEmpty { return reset() }
+    var next = new.subtracting(.needsReset).union(status)
+    if next.contains(.featuresOK), !status.contains(.featuresOK) {
+      // 2.2.2, 6.2: what was not offered, or a driver older than version 1, is refused by leaving the bit clear.
+      if !accepted.isSubset(of: offered) || !accepted.contains(.version1) { next.remove(.featuresOK) }
+    }
+    if next.contains(.driverOK), !status.contains(.driverOK) {
+      guard next.contains(.featuresOK) else { return }
+      status = next
+      return start()
+    }
+    status = next
+  }
+
+  private func start() {
+    do throws(QueueFault) {
+      for queue in queues { try queue.activate(memory, features: accepted) }
+    } catch {
+      return needsReset()
+    }
+    device.start(queues, features: accepted)
+    owner.started()
+  }
+
+  private func reset() {
+    if status.contains(.driverOK) { owner.stopped() }
+    device.reset()
+    for queue in queues { queue.reset() }
+    interrupt.reset()
+    status = []
+    accepted = []
+    selectedQueue = 0
+    deviceFeaturesWord = 0
+    driverFeaturesWord = 0
+  }
+
+  private func readConfiguration(_ offset: UInt64, _ width: Int) -> UInt32 {
+    let bytes = device.configuration
+    guard offset < UInt64(bytes.count), width <= bytes.count - Int(offset) else { return 0 }
+    var value: UInt32 = 0
+    for index in 0..<min(width, 4) { value |= UInt32(bytes[Int(offset) + index]) << (8 * UInt32(index)) }
+    return value
+  }
+
+  private func setLow(_ address: inout GuestAddress, _ value: UInt32) {
+    address = address & 0xffff_ffff_0000_0000 | UInt64(value)
+  }
+
+  private func setHigh(_ address: inout GuestAddress, _ value: UInt32) {
+    address = address & 0xffff_ffff | UInt64(value) << 32
+  }
+}
+
+/// Offsets of Virtio 1.2, table 4.1.
+private enum Register {
+  static let magic: UInt64 = 0x000
+  static let version: UInt64 = 0x004
+  static let deviceID: UInt64 = 0x008
+  static let vendorID: UInt64 = 0x00c
+  static let deviceFeatures: UInt64 = 0x010
+  static let deviceFeaturesSelect: UInt64 = 0x014
+  static let driverFeatures: UInt64 = 0x020
+  static let driverFeaturesSelect: UInt64 = 0x024
+  static let queueSelect: UInt64 = 0x030
+  static let queueSizeMaximum: UInt64 = 0x034
+  static let queueSize: UInt64 = 0x038
+  static let queueReady: UInt64 = 0x044
+  static let queueNotify: UInt64 = MMIOTransport.queueNotifyOffset
+  static let interruptStatus: UInt64 = 0x060
+  static let interruptAcknowledge: UInt64 = 0x064
+  static let status: UInt64 = 0x070
+  static let descriptorTable: UInt64 = 0x080
+  static let availableRing: UInt64 = 0x090
+  static let usedRing: UInt64 = 0x0a0
+  static let sharedMemoryFirst: UInt64 = 0x0b0
+  static let sharedMemoryLast: UInt64 = 0x0bc
+  static let generation: UInt64 = 0x0fc
+  static let configuration: UInt64 = 0x100
+}
+
+/// What a transport asks of the machine around it.
+package protocol TransportOwner: AnyObject {
+  /// The queues are live: begin to serve notifications.
+  func started()
+  /// Returns only once no thread works on the device's queues any more.
+  func stopped()
+  /// The driver notified a queue through its register rather than through an ioeventfd. `queue` is the guest's word.
+  func notified(queue: UInt32)
+}

@@ -1,0 +1,100 @@
+package import GuestMemory
+
+/// A queue of a device: its registers, and the ring once the driver has set it up.
+///
+/// At most one thread works on a queue at a time; who that is, is the machine's affair.
+package final class VirtQueue {
+  /// Position among the device's queues.
+  package let index: Int
+  /// The most entries that the driver may choose.
+  package let maximumSize: UInt16
+
+  /// What the driver wrote to the queue registers of its transport.
+  var size: UInt16
+  var layout = SplitQueue.Layout()
+  var isReady = false
+
+  private var ring: SplitQueue?
+  private let interrupt: any QueueInterrupt
+
+  package init(index: Int, maximumSize: UInt16, interrupt: any QueueInterrupt) {
+    self.index = index
+    self.maximumSize = maximumSize
+    self.size = maximumSize
+    self.interrupt = interrupt
+  }
+
+  /// Whether the driver has set up this queue.
+  package var isLive: Bool { ring != nil }
+
+  /// Takes the next chain; false if there is none or the queue is not live.
+  package func pop(_ chain: inout DescriptorChain) throws(QueueFault) -> Bool {
+    guard let ring else { return false }
+    return try ring.next(&chain)
+  }
+
+  /// Gives `chain` back. The interrupt waits for `notifyDriver`.
+  package func push(_ chain: DescriptorChain, written: Int = 0) {
+    push(head: chain.head, written: written)
+  }
+
+  /// Gives back the chain that began at `head`.
+  package func push(head: UInt16, written: Int = 0) {
+    ring?.complete(head: head, written: UInt32(clamping: written))
+  }
+
+  /// Interrupts the driver if it wants to hear of what was pushed since the last call.
+  package func notifyDriver() {
+    if let ring, ring.takeInterrupt() { interrupt.signal(queue: index) }
+  }
+
+  /// Whether a chain waits.
+  package var hasWork: Bool { ring.map { !$0.isEmpty } ?? false }
+
+  /// Handles every waiting chain with notifications off, then arms them again: nothing is missed, nothing is polled.
+  ///
+  /// - Parameter body: serves one chain and returns the bytes written.
+  package func drain(
+    _ chain: inout DescriptorChain, _ body: (DescriptorChain) throws(QueueFault) -> Int
+  ) throws(QueueFault) {
+    repeat {
+      disableNotifications()
+      while try pop(&chain) {
+        push(chain, written: try body(chain))
+        notifyDriver()
+      }
+    } while !enableNotifications()
+  }
+
+  /// Asks the driver not to notify.
+  package func disableNotifications() { ring?.disableNotifications() }
+
+  /// Asks the driver to notify the next chain; false if one waits already.
+  package func enableNotifications() -> Bool { ring?.enableNotifications() ?? true }
+
+  /// Makes the ring from the registers.
+  package func activate(_ memory: GuestMemory, features: Features) throws(QueueFault) {
+    guard isReady else { return }
+    guard size <= maximumSize else { throw .size(size) }
+    ring = try SplitQueue(memory, size: size, layout: layout, features: features)
+  }
+
+  /// Sets the registers by hand, where there is no transport.
+  package func configure(size: UInt16, layout: SplitQueue.Layout) {
+    self.size = size
+    self.layout = layout
+    isReady = true
+  }
+
+  package func reset() {
+    ring = nil
+    size = maximumSize
+    layout = SplitQueue.Layout()
+    isReady = false
+  }
+}
+
+/// How a queue reaches its driver: an interrupt that says that there are used buffers.
+package protocol QueueInterrupt: AnyObject {
+  func signal(queue: Int)
+}

@@ -1,0 +1,39 @@
+/// A device model: what it is, and what it does with its queues.
+///
+/// A transport negotiates on its behalf. Calls never overlap, except that `process` may run for different queues at once
+/// where a device declares `isParallel`.
+package protocol VirtioDevice: AnyObject {
+  /// The device ID (Virtio 1.2, 5).
+  var id: UInt32 { get }
+
+  /// Feature bits of this kind of device; the common ones are added by the transport.
+  var features: Features { get }
+
+  /// The most entries each queue may have, so also the number of queues.
+  var queueSizes: [UInt16] { get }
+
+  /// Device-specific configuration, as the driver reads it.
+  var configuration: [UInt8] { get }
+
+  /// The driver writes `value` (`width` bytes: 1, 2, 4) at `offset` of the configuration.
+  func writeConfiguration(_ value: UInt32, at offset: Int, width: Int)
+
+  /// The driver is ready: `queues` are live until `reset`. A queue that the driver left out is not live.
+  func start(_ queues: [VirtQueue], features: Features)
+
+  /// Does all that can be done on one queue now: the driver notified it, or the device's own backend has news for it.
+  ///
+  /// - Throws: for a driver that broke the rules; the transport then marks the device as needing a reset.
+  func process(_ queue: VirtQueue) throws(QueueFault)
+
+  /// Forgets the driver and all that it had under way.
+  func reset()
+}
+
+extension VirtioDevice {
+  package var features: Features { [] }
+  package var configuration: [UInt8] { [] }
+  package func writeConfiguration(_ value: UInt32, at offset: Int, width: Int) {}
+  package func start(_ queues: [VirtQueue], features: Features) {}
+  package func reset() {}
+}
