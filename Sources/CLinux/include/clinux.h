@@ -43,3 +43,22 @@ static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 
 // MAP_FAILED is a cast that does not import.
 static inline int clinux_map_failed(const void *address) { return address == MAP_FAILED; }
+
+static inline int clinux_set_thread_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// struct epoll_event without its union of pointers, which Swift would treat as unsafe.
+struct clinux_epoll_event {
+  uint32_t events;
+  int32_t descriptor;
+  uint32_t unused;
+};
+_Static_assert(sizeof(struct clinux_epoll_event) == sizeof(struct epoll_event), "layout of struct epoll_event");
+
+static inline int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events) {
+  struct epoll_event event = {.events = events, .data = {.u64 = (uint32_t)descriptor}};
+  return epoll_ctl(epoll, operation, descriptor, &event);
+}
+
+static inline int clinux_epoll_wait(int epoll, struct clinux_epoll_event *events, int capacity, int timeout) {
+  return epoll_wait(epoll, (struct epoll_event *)events, capacity, timeout);
+}

@@ -1,0 +1,35 @@
+import CLinux
+import Glibc
+
+/// A counter that wakes a reader: eventfd(2), non-blocking. Any thread may signal it.
+public final class EventFD: @unchecked Sendable {
+  private let descriptor: FileDescriptor
+
+  public init() throws(Errno) {
+    descriptor = FileDescriptor(owning: try checked(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))))
+  }
+
+  /// The number, for epoll, irqfd and ioeventfd.
+  public var raw: Int32 { descriptor.raw }
+
+  /// Adds one to the counter. A full counter is as good as signalled.
+  public func signal() {
+    var one: UInt64 = 1
+    _ = unsafe Glibc.write(descriptor.raw, &one, 8)
+  }
+
+  /// Sets the counter back to zero; false if it was.
+  @discardableResult
+  public func drain() -> Bool {
+    var count: UInt64 = 0
+    return unsafe Glibc.read(descriptor.raw, &count, 8) == 8
+  }
+
+  /// Blocks until the counter is not zero, then sets it to zero.
+  public func wait() {
+    while !drain() {
+      var poll = pollfd(fd: descriptor.raw, events: Int16(POLLIN), revents: 0)
+      _ = unsafe Glibc.poll(&poll, 1, -1)
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import CLinux
+import Glibc
+
+/// What is told when a descriptor is ready. Called on the loop's thread.
+public protocol EventHandler: AnyObject {
+  /// - Parameter events: what epoll_wait(2) reported; errors and hang-ups come unasked.
+  func ready(_ events: EventLoop.Events)
+}
+
+/// One thread that waits for many descriptors: epoll(7), level-triggered.
+///
+/// Everything that a handler touches belongs to the thread that calls `run`. Other threads come in through `perform`.
+public final class EventLoop: @unchecked Sendable {
+  /// The bits of `struct epoll_event`.
+  public struct Events: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    public static let readable = Events(rawValue: 0x001)  // EPOLLIN
+    public static let writable = Events(rawValue: 0x004)  // EPOLLOUT
+    public static let error = Events(rawValue: 0x008)  // EPOLLERR
+    public static let hangUp = Events(rawValue: 0x010)  // EPOLLHUP
+    public static let readHangUp = Events(rawValue: 0x2000)  // EPOLLRDHUP
+  }
+
+  private let epoll: FileDescriptor
+  private let wake: EventFD
+  private let lock = Lock()
+  private var handlers: [Int32: any EventHandler] = [:]
+  private var work: [() -> Void] = []
+  private var isStopped = false
+  private var thread: pthread_t?
+
+  public init() throws(Errno) {
+    epoll = FileDescriptor(owning: try checked(epoll_create1(Int32(EPOLL_CLOEXEC))))
+    wake = try EventFD()
+    try control(EPOLL_CTL_ADD, wake.raw, .readable)
+  }
+
+  /// Waits for `events` of a descriptor, which stays its owner's: remove it before closing it.
+  public func add(_ descriptor: Int32, _ events: Events, _ handler: any EventHandler) throws(Errno) {
+    lock.withLock { handlers[descriptor] = handler }
+    do throws(Errno) {
+      try control(EPOLL_CTL_ADD, descriptor, events)
+    } catch {
+      lock.withLock { handlers[descriptor] = nil }
+      throw error
+    }
+  }
+
+  /// Waits for other events of a descriptor.
+  public func modify(_ descriptor: Int32, _ events: Events) throws(Errno) {
+    try control(EPOLL_CTL_MOD, descriptor, events)
+  }
+
+  /// Forgets a descriptor: its handler is not called again, not even for events that were already reported.
+  public func remove(_ descriptor: Int32) {
+    try? control(EPOLL_CTL_DEL, descriptor, [])
+    lock.withLock { handlers[descriptor] = nil }
+  }
+
+  /// Runs `body` on the loop's thread, later, in the order of the calls.
+  public func post(_ body: @escaping () -> Void) {
+    lock.withLock { work.append(body) }
+    wake.signal()
+  }
+
+  /// Runs `body` on the loop's thread and returns when it has ended. At once when called there, or before `run`.
+  public func perform(_ body: () -> Void) {
+    guard let thread, pthread_equal(thread, pthread_self()) == 0 else { return body() }
+    withoutActuallyEscaping(body) { body in
+      guard let done = try? EventFD() else { return body() }
+      post {
+        body()
+        done.signal()
+      }
+      done.wait()
+    }
+  }
+
+  /// Serves until `stop`.
+  public func run() throws(Errno) {
+    thread = pthread_self()
+    var events = [clinux_epoll_event](repeating: clinux_epoll_event(), count: 32)
+    while !isStopped {
+      let number = epoll.raw
+      let capacity = Int32(events.count)
+      let count = try retryingInterrupts { unsafe clinux_epoll_wait(number, &events, capacity, -1) }
+      for event in events[..<Int(count)] {
+        let descriptor = event.descriptor
+        if descriptor == wake.raw {
+          wake.drain()
+          continue
+        }
+        // Looked up for each event: an earlier handler of this round may have removed it.
+        let handler = lock.withLock { handlers[descriptor] }
+        handler?.ready(Events(rawValue: event.events))
+      }
+      for body in lock.withLock({ takeWork() }) { body() }
+    }
+  }
+
+  /// Makes `run` return. From any thread.
+  public func stop() {
+    post { self.isStopped = true }
+  }
+
+  private func takeWork() -> [() -> Void] {
+    defer { work = [] }
+    return work
+  }
+
+  private func control(_ operation: Int32, _ descriptor: Int32, _ events: Events) throws(Errno) {
+    try checked(clinux_epoll_control(epoll.raw, operation, descriptor, events.rawValue))
+  }
+}

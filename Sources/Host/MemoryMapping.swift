@@ -1,0 +1,56 @@
+import CLinux
+import Glibc
+
+/// Host memory from mmap(2), unmapped when its life ends.
+@safe
+public final class MemoryMapping: @unchecked Sendable {
+  private let base: UnsafeMutableRawPointer
+
+  /// Length in bytes.
+  public let count: Int
+
+  /// Private zeroed memory without swap reservation: pages come when touched.
+  public init(anonymous count: Int) throws(Errno) {
+    unsafe base = try Self.map(count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    self.count = count
+  }
+
+  /// `count` bytes of a file from its start.
+  ///
+  /// - Parameter isWritable: shared and writable; else private and read-only.
+  public init(_ file: borrowing FileDescriptor, count: Int, isWritable: Bool = false) throws(Errno) {
+    unsafe base = try Self.map(
+      count, isWritable ? PROT_READ | PROT_WRITE : PROT_READ, isWritable ? MAP_SHARED : MAP_PRIVATE, file.raw, 0)
+    self.count = count
+  }
+
+  deinit { unsafe munmap(base, count) }
+
+  /// All bytes; valid for as long as the mapping lives.
+  @unsafe public var bytes: UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
+  }
+
+  /// Puts a private copy-on-write view of a file over part of the mapping.
+  ///
+  /// - Parameters:
+  ///   - offset: where in the mapping, a multiple of the page size.
+  ///   - count: bytes; what lies between the file's end and the last page's reads as zero.
+  ///   - fileOffset: where in the file, a multiple of the page size.
+  public func overlay(
+    _ file: borrowing FileDescriptor, at offset: Int, count length: Int, fileOffset: Int
+  ) throws(Errno) {
+    precondition(offset >= 0 && length > 0 && offset <= count - length, "overlay outside the mapping")
+    let flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE
+    let mapped = unsafe mmap(base + offset, length, PROT_READ | PROT_WRITE, flags, file.raw, fileOffset)
+    if unsafe clinux_map_failed(mapped) != 0 { throw .current }
+  }
+
+  private static func map(
+    _ count: Int, _ protection: Int32, _ flags: Int32, _ file: Int32, _ offset: Int
+  ) throws(Errno) -> UnsafeMutableRawPointer {
+    let mapped = unsafe mmap(nil, count, protection, flags, file, offset)
+    if unsafe clinux_map_failed(mapped) != 0 { throw .current }
+    return unsafe mapped!
+  }
+}

@@ -1,0 +1,48 @@
+import CLinux
+import Glibc
+
+/// A POSIX thread.
+public final class Thread: @unchecked Sendable {
+  private final class Body {
+    let name: String
+    let run: () -> Void
+    init(name: String, run: @escaping () -> Void) {
+      self.name = name
+      self.run = run
+    }
+  }
+
+  private let handle: pthread_t
+
+  /// Starts a thread.
+  ///
+  /// - Parameter name: what ps(1) and debuggers show; 15 bytes at most.
+  /// - Throws: `EAGAIN` when the host has no room for it.
+  public init(_ name: String, _ run: @escaping () -> Void) throws(Errno) {
+    let body = unsafe Unmanaged.passRetained(Body(name: name, run: run))
+    var handle = pthread_t()
+    let status = unsafe pthread_create(
+      &handle, nil,
+      { argument in
+        let body = unsafe Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
+        _ = unsafe body.name.withCString { unsafe clinux_set_thread_name($0) }
+        body.run()
+        return nil
+      }, body.toOpaque())
+    guard status == 0 else {
+      unsafe body.release()
+      throw Errno(status)
+    }
+    self.handle = handle
+  }
+
+  /// Waits for the thread's end.
+  public func join() {
+    pthread_join(handle, nil)
+  }
+
+  /// Interrupts a system call that the thread is in, by `Signals.kick`.
+  public func kick() {
+    pthread_kill(handle, Signals.kick)
+  }
+}
