@@ -49,7 +49,7 @@ let package = Package(
 
     // The VMM: Linux, no Foundation.
     host("Host", ["CLinux"]),
-    host("KVM", ["Host", "CKVM"]),
+    host("KVM", ["Boot", "GuestMemory", "Host", "CKVM"]),
     host("FileSystem", ["FUSE", "Host", "GuestMemory"]),
     host("Machine", ["KVM", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "Virtio", "GuestMemory"]),
     .executableTarget(

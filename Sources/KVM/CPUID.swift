@@ -1,0 +1,105 @@
+import CKVM
+
+/// The CPUID leaves of a guest: what KVM supports, the machine's topology, and none of what the machine does not have.
+///
+/// Leaves and bits are named as in Intel's SDM volume 2A (CPUID) and AMD's APM volume 3, appendix E.
+struct CPUID {
+  private(set) var entries: [kvm_cpuid_entry2]
+
+  init(_ entries: [kvm_cpuid_entry2]) { self.entries = entries }
+
+  /// The leaves of one vCPU.
+  ///
+  /// - Parameters:
+  ///   - apicID: of this vCPU, below `count`.
+  ///   - count: vCPUs of the machine, each a core of one socket.
+  func forVCPU(apicID: UInt32, count: UInt32, hasTSCDeadline: Bool) -> CPUID {
+    var guest = self
+    guest.setFeatures(apicID: apicID, count: count, hasTSCDeadline: hasTSCDeadline)
+    guest.setTopology(apicID: apicID, count: count)
+    guest.setExtended(apicID: apicID, count: count)
+    return guest
+  }
+
+  private mutating func setFeatures(apicID: UInt32, count: UInt32, hasTSCDeadline: Bool) {
+    edit(1) { leaf in
+      leaf.ebx = leaf.ebx & 0x0000_ffff | count.clampedToByte << 16 | apicID << 24
+      // DTES64, MONITOR, DS-CPL, VMX, SMX, EST, TM2, xTPR, PDCM, DCA: no such parts here.
+      leaf.ecx &= ~(Self.bits(2...8) | Self.bits(14...15) | 1 << 18)
+      leaf.ecx |= 1 << 31  // A hypervisor is present.
+      leaf.ecx = hasTSCDeadline ? leaf.ecx | 1 << 24 : leaf.ecx & ~(1 << 24)
+      if count > 1 { leaf.edx |= 1 << 28 } else { leaf.edx &= ~(1 << 28) }  // HTT
+      leaf.edx &= ~(Self.bits(21...22) | 1 << 29 | 1 << 31)  // DS, ACPI, TM, PBE
+    }
+    // MONITOR/MWAIT, and performance counters, which are not virtualized.
+    clear(5)
+    clear(0xa)
+    edit(6) { $0.eax &= 1 << 2; $0.ebx = 0; $0.ecx = 0 }  // Only ARAT: the timer never stops.
+  }
+
+  private mutating func setTopology(apicID: UInt32, count: UInt32) {
+    let coreBits = count.bitsForIDs
+    // Intel: how many share a cache, how many cores a package has.
+    edit(4) { leaf in
+      let level = leaf.eax >> 5 & 7
+      let sharing = level >= 3 ? (1 << coreBits) - 1 : 0
+      leaf.eax = leaf.eax & 0x3fff | UInt32(sharing) << 14 | UInt32((1 << coreBits) - 1) << 26
+    }
+    for leaf: UInt32 in [0xb, 0x1f] where entries.contains(where: { $0.function == leaf }) {
+      entries.removeAll { $0.function == leaf }
+      append(leaf, 0, eax: 0, ebx: 1, ecx: 0 | 1 << 8, edx: apicID)  // Threads of a core.
+      append(leaf, 1, eax: coreBits, ebx: count, ecx: 1 | 2 << 8, edx: apicID)  // Cores of the package.
+      append(leaf, 2, eax: 0, ebx: 0, ecx: 2, edx: apicID)
+    }
+  }
+
+  private mutating func setExtended(apicID: UInt32, count: UInt32) {
+    edit(0x8000_0001) { leaf in
+      // SVM, IBS, SKINIT, WDT, LWP, NodeId MSR, the performance counters.
+      leaf.ecx &= ~(1 << 2 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << 15 | 1 << 19 | 1 << 23 | 1 << 24 | 1 << 28)
+      leaf.ecx = count > 1 ? leaf.ecx | 1 << 1 : leaf.ecx & ~(1 << 1)  // CmpLegacy
+    }
+    edit(0x8000_0008) { leaf in
+      leaf.ecx = count > 1 ? count.bitsForIDs << 12 | (count - 1) & 0xff : 0
+    }
+    clear(0x8000_000a)  // SVM
+    edit(0x8000_001d) { leaf in
+      let level = leaf.eax >> 5 & 7
+      leaf.eax = leaf.eax & 0x3fff | (level >= 3 ? (count - 1) & 0xfff : 0) << 14
+    }
+    edit(0x8000_001e) { $0.eax = apicID; $0.ebx = apicID & 0xff; $0.ecx = 0; $0.edx = 0 }
+  }
+
+  private static func bits(_ range: ClosedRange<UInt32>) -> UInt32 {
+    range.reduce(0) { $0 | 1 << $1 }
+  }
+
+  private mutating func edit(_ function: UInt32, _ change: (inout kvm_cpuid_entry2) -> Void) {
+    for index in entries.indices where entries[index].function == function { change(&entries[index]) }
+  }
+
+  private mutating func clear(_ function: UInt32) {
+    edit(function) { $0.eax = 0; $0.ebx = 0; $0.ecx = 0; $0.edx = 0 }
+  }
+
+  private mutating func append(
+    _ function: UInt32, _ index: UInt32, eax: UInt32, ebx: UInt32, ecx: UInt32, edx: UInt32
+  ) {
+    var entry = kvm_cpuid_entry2()
+    entry.function = function
+    entry.index = index
+    entry.flags = 1  // KVM_CPUID_FLAG_SIGNIFCANT_INDEX
+    entry.eax = eax
+    entry.ebx = ebx
+    entry.ecx = ecx
+    entry.edx = edx
+    entries.append(entry)
+  }
+}
+
+extension UInt32 {
+  /// Bits needed to number this many things from zero.
+  fileprivate var bitsForIDs: UInt32 { self <= 1 ? 0 : UInt32(UInt32.bitWidth - (self - 1).leadingZeroBitCount) }
+
+  fileprivate var clampedToByte: UInt32 { Swift.min(self, 255) }
+}
