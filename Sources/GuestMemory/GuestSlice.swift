@@ -68,6 +68,14 @@ public struct GuestSlice: @unchecked Sendable {
     unsafe source.withUnsafeBytes { unsafe copy(from: $0) }
   }
 
+  /// Copies from `source` until either ends.
+  ///
+  /// - Returns: the number of bytes copied.
+  @inlinable @discardableResult
+  public func copy(from source: Span<UInt8>) -> Int {
+    unsafe source.withUnsafeBytes { unsafe copy(from: $0) }
+  }
+
   @unsafe @inlinable @discardableResult
   func copy(from source: UnsafeRawBufferPointer) -> Int {
     let length = min(count, source.count)

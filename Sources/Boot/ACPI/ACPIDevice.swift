@@ -1,0 +1,60 @@
+/// A node of the guest's device tree: its AML, ready to stand in the scope of the system bus. Each kind of device is one of
+/// the functions below.
+package struct ACPIDevice {
+  package let aml: [UInt8]
+
+  package init(_ name: String, _ body: (inout AMLWriter) -> Void) {
+    var writer = AMLWriter()
+    writer.device(name, body)
+    aml = writer.bytes
+  }
+
+  private init(aml: [UInt8]) { self.aml = aml }
+
+  /// A virtio device on the MMIO transport, number `index` of at most 256 (Linux's virtio_mmio driver matches `LNRO0005`).
+  package static func virtioMMIO(index: UInt8, base: UInt32, size: UInt32, interrupt: UInt32) -> Self {
+    let digits = Array("0123456789ABCDEF".utf8)
+    let name = "VR" + String(decoding: [digits[Int(index >> 4)], digits[Int(index & 15)]], as: UTF8.self)
+    return Self(name) {
+      $0.name("_HID", string: "LNRO0005")
+      $0.name("_UID", UInt64(index))
+      $0.name("_CCA", 1)
+      $0.resources([.memory(base: base, size: size), .interrupt(interrupt)])
+    }
+  }
+
+  /// A 16550 at the first serial port's place.
+  package static let com1 = ACPIDevice.serial(port: 0x3f8, interrupt: 4)
+
+  package static func serial(port: UInt16, interrupt: UInt32) -> Self {
+    Self("COM1") {
+      $0.name("_HID", eisaID: "PNP0501")
+      $0.name("_UID", 1)
+      $0.resources([.ports(base: port, count: 8), .interrupt(interrupt)])
+    }
+  }
+
+  /// The register to which a panicking guest writes (QEMU, docs/specs/pvpanic.rst): one byte of memory or one port.
+  package static func panicRegister(_ register: ACPIResource) -> Self {
+    Self("PEVT") {
+      $0.name("_HID", string: "QEMU0001")
+      $0.name("_UID", 1)
+      $0.name("_STA", 0xf)
+      $0.resources([register])
+    }
+  }
+
+  /// A power button, pressed by a pulse on `interrupt`: the button and the generic event device that reports it
+  /// (ACPI 6.5, 4.8.2.2.1.2 and 5.6.9).
+  package static func powerButton(interrupt: UInt32) -> Self {
+    var writer = AMLWriter()
+    writer.device("PWRB") { $0.name("_HID", eisaID: "PNP0C0C") }
+    writer.device("GED0") {
+      $0.name("_HID", string: "ACPI0013")
+      $0.name("_UID", 0)
+      $0.resources([.interrupt(interrupt)])
+      $0.method("_EVT", arguments: 1) { $0.notify("\\_SB.PWRB", 0x80, ifArgumentIs: UInt64(interrupt)) }
+    }
+    return Self(aml: writer.bytes)
+  }
+}

@@ -1,0 +1,44 @@
+/// The kernel's command line: bytes, without their terminating zero.
+package struct CommandLine {
+  package private(set) var bytes: [UInt8] = []
+
+  package init() {}
+  package init(_ text: String) { bytes = Array(text.utf8) }
+  package init(bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Appends one parameter, a space before it where needed.
+  package mutating func append(_ parameter: String) {
+    if !bytes.isEmpty { bytes.append(0x20) }
+    bytes.append(contentsOf: parameter.utf8)
+  }
+
+  /// Names a virtio-mmio device to a kernel that knows no ACPI
+  /// (Documentation/admin-guide/kernel-parameters.txt, `virtio_mmio.device=<size>@<baseaddr>:<irq>`).
+  package mutating func appendVirtioMMIO(base: UInt64, size: UInt64, interrupt: UInt32) {
+    append("virtio_mmio.device=0x")
+    bytes.append(digits: size, radix: 16)
+    bytes.append(ascii: "@0x")
+    bytes.append(digits: base, radix: 16)
+    bytes.append(ascii: ":")
+    bytes.append(digits: UInt64(interrupt), radix: 10)
+  }
+
+  /// Throws unless the kernel takes it whole.
+  func check(limit: Int) throws(BootError) {
+    guard bytes.count <= limit else { throw .commandLineTooLong(length: bytes.count, limit: limit) }
+    guard !bytes.contains(0) else { throw .commandLineHoldsZero }
+  }
+}
+
+extension Array where Element == UInt8 {
+  fileprivate mutating func append(digits value: UInt64, radix: UInt64) {
+    var digits: [UInt8] = []
+    var rest = value
+    repeat {
+      let digit = UInt8(rest % radix)
+      digits.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+      rest /= radix
+    } while rest > 0
+    append(contentsOf: digits.reversed())
+  }
+}
