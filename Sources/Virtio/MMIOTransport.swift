@@ -1,9 +1,10 @@
 package import GuestMemory
+import Synchronization
 
 /// A device behind a page of registers, version 2 (Virtio 1.2, 4.2.2).
 ///
 /// Register accesses must not overlap, except to the interrupt registers, which are atomic: a driver acknowledges an
-/// interrupt on one vCPU while the device is busy on a queue.
+/// interrupt on one vCPU while the device is busy on a queue. `needsReset` and `configurationChanged` come from any thread.
 package final class MMIOTransport {
   /// Bytes of guest-physical space that the registers take.
   package static let windowSize: UInt64 = 0x1000
@@ -22,7 +23,9 @@ package final class MMIOTransport {
   private var deviceFeaturesWord: UInt32 = 0
   private var driverFeaturesWord: UInt32 = 0
   private var selectedQueue: UInt32 = 0
-  private var generation: UInt32 = 0
+  private let generation = Atomic<UInt32>(0)
+  /// DEVICE_NEEDS_RESET, which the device sets while the driver's bits belong to the thread of a register access.
+  private let isBroken = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - line: the interrupt of the device, as its driver was told.
@@ -57,9 +60,11 @@ package final class MMIOTransport {
     case Register.queueSizeMaximum: return UInt32(selected?.maximumSize ?? 0)
     case Register.queueReady: return selected?.isReady == true ? 1 : 0
     case Register.interruptStatus: return interrupt.status
-    case Register.status: return status.rawValue
+    case Register.status:
+      let broken = isBroken.load(ordering: .acquiring)
+      return status.union(broken ? .needsReset : []).rawValue
     case Register.sharedMemoryFirst...Register.sharedMemoryLast: return .max  // No such region (4.2.2.1).
-    case Register.generation: return generation
+    case Register.generation: return generation.load(ordering: .acquiring)
     default: return 0
     }
   }
@@ -86,14 +91,14 @@ package final class MMIOTransport {
 
   /// Marks the device as broken by its driver until the next reset (2.1.2).
   package func needsReset() {
-    status.insert(.needsReset)
-    if status.contains(.driverOK) { interrupt.signalConfiguration() }
+    isBroken.store(true, ordering: .releasing)
+    interrupt.signalConfiguration()
   }
 
   /// Tells the driver that the configuration has changed (2.5.1).
   package func configurationChanged() {
-    generation &+= 1
-    if status.contains(.driverOK) { interrupt.signalConfiguration() }
+    _ = generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
+    interrupt.signalConfiguration()
   }
 
   private var selected: VirtQueue? {
@@ -153,15 +158,20 @@ package final class MMIOTransport {
     } catch {
       return needsReset()
     }
-    device.start(queues, features: accepted)
-    owner.started()
+    owner.withDevice {
+      device.start(queues, features: accepted)
+      owner.started()
+    }
   }
 
   private func reset() {
-    if status.contains(.driverOK) { owner.stopped() }
-    device.reset()
-    for queue in queues { queue.reset() }
+    owner.withDevice {
+      if status.contains(.driverOK) { owner.stopped() }
+      device.reset()
+      for queue in queues { queue.reset() }
+    }
     interrupt.reset()
+    isBroken.store(false, ordering: .releasing)
     status = []
     accepted = []
     selectedQueue = 0
@@ -215,6 +225,8 @@ private enum Register {
 
 /// What a transport asks of the machine around it.
 package protocol TransportOwner: AnyObject {
+  /// Runs `body` where the device runs, so that neither sees the other half-way, and returns when it has ended.
+  func withDevice(_ body: () -> Void)
   /// The queues are live: begin to serve notifications.
   func started()
   /// Returns only once no thread works on the device's queues any more.
