@@ -13,6 +13,17 @@ package struct LoadSegment: Equatable {
   package var isWritable: Bool
   package var isExecutable: Bool
 
+  package init(
+    fileOffset: UInt64, fileSize: UInt64, address: UInt64, memorySize: UInt64, isWritable: Bool, isExecutable: Bool
+  ) {
+    self.fileOffset = fileOffset
+    self.fileSize = fileSize
+    self.address = address
+    self.memorySize = memorySize
+    self.isWritable = isWritable
+    self.isExecutable = isExecutable
+  }
+
   /// The first address after it. Parsing has shown that it does not overflow.
   package var end: UInt64 { address &+ memorySize }
 

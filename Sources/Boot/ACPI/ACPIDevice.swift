@@ -53,7 +53,7 @@ package struct ACPIDevice {
       $0.name("_HID", string: "ACPI0013")
       $0.name("_UID", 0)
       $0.resources([.interrupt(interrupt)])
-      $0.method("_EVT", arguments: 1) { $0.notify("\\_SB.PWRB", 0x80, ifArgumentIs: UInt64(interrupt)) }
+      $0.method("_EVT", arguments: 1) { $0.notify("PWRB", 0x80, ifArgumentIs: UInt64(interrupt)) }
     }
     return Self(aml: writer.bytes)
   }

@@ -86,8 +86,8 @@ package struct ACPITables {
   /// Differentiated System Description Table (5.2.11.1): the devices, and how deep soft-off sleeps.
   private static func differentiated(_ platform: ACPIPlatform) -> [UInt8] {
     var writer = AMLWriter()
-    writer.name("\\_S5", package: [UInt64(PowerRegisters.sleepType), 0, 0, 0])
-    writer.scope("\\_SB") { scope in
+    writer.name("_S5", package: [UInt64(PowerRegisters.sleepType), 0, 0, 0])
+    writer.scope("_SB") { scope in
       for device in platform.devices { scope.append(device) }
     }
     var table = ACPITable("DSDT", revision: 2)

@@ -100,24 +100,10 @@ package struct AMLWriter {
     append(opcode: opcode, counted: inner.bytes)
   }
 
-  /// An optional root, then segments of four characters, padded with underscores, which dots separate (20.2.2).
+  /// One segment of four characters, padded with underscores (20.2.2). Names found by walking up the scopes need no more.
   private mutating func append(name: String) {
-    var segments: [[UInt8]] = [[]]
-    for byte in name.utf8 {
-      switch byte {
-      case 0x5c: bytes.append(byte)
-      case 0x2e: segments.append([])
-      default: segments[segments.count - 1].append(byte)
-      }
-    }
-    if segments.count == 2 {
-      bytes.append(0x2e)
-    } else if segments.count > 2 {
-      bytes.append(contentsOf: [0x2f, UInt8(truncatingIfNeeded: segments.count)])
-    }
-    for segment in segments {
-      for index in 0..<4 { bytes.append(index < segment.count ? segment[index] : 0x5f) }
-    }
+    bytes.append(ascii: name)
+    bytes.append(contentsOf: repeatElement(0x5f, count: max(0, 4 - name.utf8.count)))
   }
 
   /// In the shortest form (20.2.3).

@@ -1,0 +1,234 @@
+import Boot
+import GuestMemory
+import Testing
+
+@Suite struct BootPlanTests {
+  private func kernel(_ change: (inout ELFFile) -> Void = { _ in }) throws -> KernelImage {
+    var file = ELFFile()
+    change(&file)
+    return try KernelImage(file.bytes.span)
+  }
+
+  private func options(_ commandLine: String = "quiet", initramfs: UInt64 = 0) -> BootPlan.Options {
+    var options = BootPlan.Options()
+    options.commandLine = CommandLine(commandLine)
+    options.initramfsSize = initramfs
+    options.seed = [UInt8](repeating: 0x5a, count: 32)
+    options.acpi = ACPIPlatform(apicIDs: [0], power: PowerRegisters(at: .port(0x600)), devices: [.com1])
+    return options
+  }
+
+  @Test func entersLinuxIn64BitMode() throws {
+    let map = try MemoryMap(size: 64 << 20)
+    let plan = try BootPlan(try kernel(), map, options(initramfs: 5000))
+    #expect(plan.bootProtocol == .linux64)
+    #expect(plan.initramfs == 0x3ff_e000..<0x3ff_f388)
+    let state = plan.entry
+    #expect(state.instructionPointer == 0x100_0000)
+    #expect(state.cr0 & 0x8000_0001 == 0x8000_0001)
+    #expect(state.cr4 == 0x20)
+    #expect(state.efer == 0x500)
+    #expect(state.code.isLong && !state.code.is32Bit)
+
+    let ram = GuestRAM(map)
+    try plan.loadKernel(ELFFile().bytes.span, into: ram.memory)
+    try plan.loadInitramfs([UInt8](repeating: 0xee, count: 5000).span, into: ram.memory)
+    try plan.loadBootData(into: ram.memory)
+    #expect(try ram.memory.load(UInt64.self, at: 0x100_0000) == 0xcccc_cccc_cccc_cccc)
+    #expect(try ram.memory.load(UInt64.self, at: 0x100_0800) == 0)
+    #expect(try ram.memory.load(UInt16.self, at: 0x3ff_f386) == 0xeeee)
+    // The boot parameters, from where RSI points.
+    #expect(try ram.memory.load(UInt32.self, at: state.rsi + 0x218) == 0x3ff_e000)
+    #expect(try ram.memory.load(UInt32.self, at: state.rsi + 0x21c) == 5000)
+    #expect(try ram.memory.load(UInt64.self, at: state.rsi + 0x70) == 0xe_0000)
+    let seed = try ram.memory.load(UInt64.self, at: state.rsi + 0x250)
+    #expect(try ram.memory.load(UInt32.self, at: seed + 8) == 9)
+    #expect(try ram.memory.load(UInt32.self, at: seed + 12) == 32)
+    let commandLine = UInt64(try ram.memory.load(UInt32.self, at: state.rsi + 0x228))
+    #expect(try ram.memory.read(count: 6, at: commandLine) == Array("quiet".utf8) + [0])
+    // The descriptors are what the processor is said to have loaded.
+    #expect(state.gdtLimit == 47)
+    #expect(try ram.memory.load(UInt64.self, at: state.gdtBase + 0x10) == 0x00af_9b00_0000_ffff)
+    #expect(try ram.memory.load(UInt64.self, at: state.gdtBase + 0x18) == 0x00cf_9300_0000_ffff)
+    #expect(try ram.memory.load(UInt64.self, at: state.gdtBase + 0x20) == 0x0000_8b00_0000_0067)
+  }
+
+  /// Walks the page tables as a processor does.
+  @Test(arguments: [UInt64(0x100_0000), 0x3f00_0000, 0x9000_0000, 0xbff0_0000])
+  func pageTablesMapTheKernelOnItself(address: UInt64) throws {
+    let map = try MemoryMap(size: 4 << 30)
+    let plan = try BootPlan(
+      try kernel {
+        $0.entry = address
+        $0.programs[0].physicalAddress = address
+      }, map, options())
+    let ram = GuestRAM(map)
+    try plan.loadBootData(into: ram.memory)
+    for virtual in [0, 0x7000, 0x2_0000, address, address + 0x1fff] {
+      var table = plan.entry.cr3
+      for level in [39, 30] {
+        let entry = try ram.memory.load(UInt64.self, at: table + (virtual >> UInt64(level) & 511) * 8)
+        #expect(entry & 0x81 == 1, "\(virtual) \(level)")
+        table = entry & 0xf_ffff_ffff_f000
+      }
+      let entry = try ram.memory.load(UInt64.self, at: table + (virtual >> 21 & 511) * 8)
+      #expect(entry & 0x83 == 0x83)
+      #expect((entry & 0xf_ffff_ffe0_0000) + (virtual & 0x1f_ffff) == virtual)
+    }
+  }
+
+  @Test func entersPVHWhereThatIsAllThereIs() throws {
+    let map = try MemoryMap(size: 64 << 20)
+    let image = try kernel { $0.notes = ELFFile.note("Xen", 18, [0x10, 0, 0, 1]) }
+    let plan = try BootPlan(image, map, options(initramfs: 4096))
+    #expect(plan.bootProtocol == .pvh)
+    #expect(plan.entry.instructionPointer == 0x100_0010)
+    #expect(plan.entry.cr0 & 0x8000_0001 == 1)
+    #expect(plan.entry.cr4 == 0)
+    #expect(plan.entry.efer == 0)
+    #expect(plan.entry.code.is32Bit && !plan.entry.code.isLong)
+
+    let ram = GuestRAM(map)
+    try plan.loadBootData(into: ram.memory)
+    let info = plan.entry.rbx
+    #expect(try ram.memory.load(UInt32.self, at: info) == 0x336e_c578)
+    #expect(try ram.memory.load(UInt32.self, at: info + 4) == 1)
+    #expect(try ram.memory.load(UInt32.self, at: info + 12) == 1)
+    let modules = try ram.memory.load(UInt64.self, at: info + 16)
+    #expect(try ram.memory.load(UInt64.self, at: modules) == plan.initramfs?.lowerBound)
+    #expect(try ram.memory.load(UInt64.self, at: modules + 8) == 4096)
+    let commandLine = try ram.memory.load(UInt64.self, at: info + 24)
+    #expect(try ram.memory.read(count: 6, at: commandLine) == Array("quiet".utf8) + [0])
+    #expect(try ram.memory.load(UInt64.self, at: info + 32) == 0xe_0000)
+    let memoryMap = try ram.memory.load(UInt64.self, at: info + 40)
+    #expect(try ram.memory.load(UInt32.self, at: info + 48) == 3)
+    #expect(try ram.memory.load(UInt64.self, at: memoryMap + 48) == 0x10_0000)
+    #expect(try ram.memory.load(UInt64.self, at: memoryMap + 56) == 63 << 20)
+    #expect(try ram.memory.load(UInt32.self, at: memoryMap + 64) == 1)
+  }
+
+  @Test func entryKindCanBeChosen() throws {
+    let map = try MemoryMap(size: 64 << 20)
+    let image = try kernel { $0.notes = ELFFile.note("Xen", 18, [0x10, 0, 0, 1]) + ELFFile.note("Linux", 1, []) }
+    #expect(try BootPlan(image, map, options()).bootProtocol == .linux64)
+    var options = options()
+    options.bootProtocol = .pvh
+    #expect(try BootPlan(image, map, options).bootProtocol == .pvh)
+    options.bootProtocol = .linux32
+    #expect(throws: BootError.noUsableEntry) { _ = try BootPlan(image, map, options) }
+  }
+
+  @Test func piecesDoNotOverlap() throws {
+    var options = options(String(repeating: "x", count: 2047), initramfs: 1 << 20)
+    for kind in [BootProtocol.linux64, .pvh] {
+      options.bootProtocol = kind
+      let image = try kernel {
+        $0.notes = ELFFile.note("Xen", 18, [0x10, 0, 0, 1]) + ELFFile.note("Linux", 1, [])
+        $0.entry = 0xbff0_0000
+        $0.programs.append(.init(offset: 0x1000, physicalAddress: 0xbff0_0000, fileSize: 1, memorySize: 0x10_0000))
+      }
+      let plan = try BootPlan(image, try MemoryMap(size: 256 << 30), options)
+      var ranges = plan.bootData.map { $0.address..<($0.address + UInt64($0.bytes.count)) }
+      ranges.append(try #require(plan.initramfs))
+      ranges += plan.kernel.segments.map { $0.address..<$0.end }
+      ranges.sort { $0.lowerBound < $1.lowerBound }
+      for (one, next) in zip(ranges, ranges.dropFirst()) { #expect(one.upperBound <= next.lowerBound) }
+    }
+  }
+
+  @Test func initramfsKeepsBelowTheKernelsLimit() throws {
+    let plan = try BootPlan(try kernel(), try MemoryMap(size: 8 << 30), options(initramfs: 0x1001))
+    #expect(plan.initramfs == 0x7fff_e000..<0x7fff_f001)
+  }
+
+  @Test func initramfsGoesBelowAKernelThatFillsTheTop() throws {
+    let image = try kernel {
+      $0.programs[0].physicalAddress = 0x400_0000
+      $0.entry = 0x400_0000
+      $0.programs[0].memorySize = 0x3ff_f000
+    }
+    let plan = try BootPlan(image, try MemoryMap(size: 128 << 20), options(initramfs: 1 << 20))
+    #expect(plan.initramfs == 0x3f0_0000..<0x400_0000)
+  }
+
+  @Test func saysHowMuchMemoryIsNeeded() throws {
+    let image = try kernel { $0.programs[0].memorySize = 40 << 20 }
+    let needed = UInt64(1 + 40 + 2 * 8 + 24) << 20
+    #expect(throws: BootError.memoryTooSmall(needed: needed, size: 32 << 20)) {
+      _ = try BootPlan(image, try MemoryMap(size: 32 << 20), options(initramfs: 8 << 20))
+    }
+    _ = try BootPlan(image, try MemoryMap(size: needed), options(initramfs: 8 << 20))
+    #expect(throws: BootError.memoryTooSmall(needed: needed, size: needed - 4096)) {
+      _ = try BootPlan(image, try MemoryMap(size: needed - 4096), options(initramfs: 8 << 20))
+    }
+  }
+
+  @Test func refusesKernelsOutsideRAM() throws {
+    for address: UInt64 in [0, 0xf_f000, 0xbfff_f000, 0x1_0000_0000, 1 << 62] {
+      let image = try kernel {
+        $0.programs[0].physicalAddress = address
+        $0.entry = address
+      }
+      #expect(throws: BootError.kernelOutsideRAM(address: address)) {
+        _ = try BootPlan(image, try MemoryMap(size: 4 << 30), options())
+      }
+    }
+  }
+
+  @Test func refusesInitramfsOfAnySize() throws {
+    let image = try kernel()
+    let map = try MemoryMap(size: 8 << 30)
+    for size: UInt64 in [.max, 1 << 63, 300 << 30, 4 << 30, 3 << 30] {
+      #expect(throws: BootError.self) { _ = try BootPlan(image, map, options(initramfs: size)) }
+    }
+  }
+
+  @Test func refusesCommandLinesThatWouldBeCut() throws {
+    let map = try MemoryMap(size: 64 << 20)
+    _ = try BootPlan(try kernel(), map, options(String(repeating: "x", count: 2047)))
+    #expect(throws: BootError.commandLineTooLong(length: 2048, limit: 2047)) {
+      _ = try BootPlan(try kernel(), map, options(String(repeating: "x", count: 2048)))
+    }
+    #expect(throws: BootError.commandLineHoldsZero) { _ = try BootPlan(try kernel(), map, options("a\0b")) }
+  }
+
+  @Test func commandLineNamesDevices() {
+    var line = CommandLine("quiet")
+    line.appendVirtioMMIO(base: 0xd000_0000, size: 0x1000, interrupt: 5)
+    #expect(String(decoding: line.bytes, as: UTF8.self) == "quiet virtio_mmio.device=0x1000@0xd0000000:5")
+    var bare = CommandLine()
+    bare.appendVirtioMMIO(base: 0, size: 512, interrupt: 10)
+    #expect(String(decoding: bare.bytes, as: UTF8.self) == "virtio_mmio.device=0x200@0x0:10")
+  }
+
+  @Test func loadingIntoTooLittleMemoryIsAnError() throws {
+    let plan = try BootPlan(try kernel(), try MemoryMap(size: 64 << 20), options())
+    let ram = GuestRAM(try MemoryMap(size: 1 << 20))
+    #expect(throws: BootError.cannotWrite(address: 0x100_0000)) {
+      try plan.loadKernel(ELFFile().bytes.span, into: ram.memory)
+    }
+    #expect(throws: BootError.truncated(needed: 0x1800, size: 64)) {
+      try plan.loadKernel([UInt8](repeating: 0, count: 64).span, into: ram.memory)
+    }
+  }
+
+  @Test func mappedKernelsCopyOnlyTheirEnds() throws {
+    var file = ELFFile()
+    file.size = 0x5000
+    file.programs[0].offset = 0x1800
+    file.programs[0].physicalAddress = 0x100_0800
+    file.programs[0].fileSize = 0x3000
+    file.programs[0].memorySize = 0x3000
+    file.entry = 0x100_0800
+    let map = try MemoryMap(size: 64 << 20)
+    let plan = try BootPlan(try KernelImage(file.bytes.span), map, options())
+    let ram = GuestRAM(map)
+    try plan.loadKernel(file.bytes.span, into: ram.memory, mapped: true)
+    #expect(try ram.memory.read(count: 0x1000, at: 0x100_0000) == zeros(0x800) + filled(0x800))
+    #expect(try ram.memory.read(count: 0x2000, at: 0x100_1000) == zeros(0x2000))
+    #expect(try ram.memory.read(count: 0x1000, at: 0x100_3000) == filled(0x800) + zeros(0x800))
+  }
+
+  private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+  private func filled(_ count: Int) -> [UInt8] { [UInt8](repeating: 0xcc, count: count) }
+}
