@@ -1,0 +1,150 @@
+# One emulated host: its process, its state directory, its start and end. Sourced.
+#
+#   $instance/starting   locked by whoever starts or stops it
+#   $instance/alive      locked by QEMU for as long as it lives, however it ends: no process ids to go stale
+#   $instance/pid, port  QEMU's process, and the loopback port which leads to the ssh server
+#   $instance/ssh        the shared ssh connection's socket
+#   $instance/scratch    the scratch disk
+#   $instance/console    the emulated host's console; $instance/qemu: what QEMU says
+
+instance_boot_seconds=120
+
+instance_select() {
+  [[ -n $instance_name ]] || { [[ $instance_icount == yes ]] && instance_name=icount || instance_name=default; }
+  [[ $instance_name =~ ^[A-Za-z0-9_-]+$ ]] || die "an instance's name has letters, digits, - and _, unlike '$instance_name'"
+  instance=$cache/instances/$instance_name
+}
+
+instance_alive() { [[ -f $instance/alive ]] && ! flock --nonblock --shared "$instance/alive" true; }
+
+instance_connected() { [[ -S $instance/ssh ]] && ssh_client -O check 2>/dev/null; }
+
+# Makes sure that it is up and connected. Cheap where it is.
+instance_up() {
+  local lock
+  ! { instance_alive && instance_connected; } || return 0
+  mkdir -p "$instance"
+  chmod 700 "$cache"
+  exec {lock}>"$instance/starting"
+  flock "$lock"
+  if ! instance_alive; then
+    cache_prepare
+    instance_start "$lock"
+  elif ! instance_await_boot; then
+    # Whoever started it was killed meanwhile, and it did not get far.
+    die "the emulated host ($instance_name) does not get up; try: Testbed/host down; see $instance/console"
+  fi
+  instance_connected || instance_connect "$lock"
+  exec {lock}>&-
+}
+
+instance_memory_default() {
+  local half
+  half=$(awk '/^MemTotal/ { print int($2 / 2048) }' /proc/meminfo)
+  echo $((half < 4096 ? 4096 : half > 8192 ? 8192 : half))
+}
+
+# The files that the virtual machine sees, as QEMU options: everything, twice; read-only. The guest's init says why.
+instance_virtfs() {
+  local tag
+  for tag in system fresh; do
+    echo -virtfs "local,path=/,mount_tag=$tag,security_model=none,multidevs=remap,readonly=on"
+  done
+}
+
+# Starts QEMU and waits until the ssh server listens. $1 is a descriptor which QEMU must not inherit.
+instance_start() {
+  local lock=$1 alive release accelerator attempt port
+  rm -f "$instance"/{ssh,pid,port,console,qemu}
+  [[ -f $instance/scratch ]] || instance_make_scratch
+  release=$(<"$cache/kernel/release")
+  accelerator=(-accel 'tcg,thread=multi' -smp "$instance_cpus")
+  [[ $instance_icount == no ]] ||
+    accelerator=(-accel 'tcg,thread=single' -icount 'shift=1,sleep=off' -smp 1)
+  [[ -n $instance_memory ]] || instance_memory=$(instance_memory_default)
+  say "starting the emulated host ($instance_name)"
+
+  # Another process may take the port between its choice and QEMU's bind: then QEMU ends at once, and we choose again.
+  for attempt in 1 2 3 4 5; do
+    port=$((20000 + RANDOM % 12000))
+    echo "$port" >"$instance/port"
+    exec {alive}>"$instance/alive"
+    flock "$alive"
+    # shellcheck disable=SC2046 # words of options, without blanks
+    setsid qemu-system-x86_64 -name "testbed-$instance_name" -nodefaults -no-user-config -no-reboot \
+      -machine q35 -cpu 'max,+svm' "${accelerator[@]}" -m "$instance_memory" \
+      -display none -monitor none -serial "file:$instance/console" \
+      -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$cache_initramfs" \
+      -append "console=ttyS0 panic=-1 quiet testbed.cache=$cache testbed.release=$release" \
+      $(instance_virtfs) \
+      -drive "file=$instance/scratch,if=virtio,format=raw,cache=unsafe,discard=unmap" \
+      -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net,romfile= \
+      -device virtio-rng-pci -pidfile "$instance/pid" </dev/null >"$instance/qemu" 2>&1 {lock}>&- &
+    disown
+    exec {alive}>&-
+    ! instance_await_boot || return 0
+    grep -q 'Could not set up host forwarding' "$instance/qemu" || break
+  done
+  die "the emulated host did not start: $(tail -n 1 "$instance/qemu"); see $instance/qemu and $instance/console"
+}
+
+# Waits for the line by which the init script says that all is ready.
+instance_await_boot() {
+  local deadline=$((SECONDS + instance_boot_seconds))
+  until grep -qs '^testbed: ready' "$instance/console"; do
+    ((SECONDS < deadline)) && instance_alive || return 1
+    sleep 0.05
+  done
+}
+
+instance_make_scratch() {
+  rm -f "$instance/scratch.new"
+  truncate -s 32G "$instance/scratch.new"
+  PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -L scratch -m 0 -E lazy_itable_init=1,nodiscard "$instance/scratch.new"
+  mv "$instance/scratch.new" "$instance/scratch"
+}
+
+# ssh with our settings only. The shared connection spares each command a key exchange.
+ssh_client() {
+  ssh -F none -q -S "$instance/ssh" -p "$(cat "$instance/port" 2>/dev/null)" -i "$cache/keys/client" \
+    -o IdentitiesOnly=yes -o BatchMode=yes -o UserKnownHostsFile="$cache/keys/known" -o HostKeyAlias=testbed \
+    -o StrictHostKeyChecking=yes -o ConnectTimeout=30 -o EscapeChar=none "$@" testbed@127.0.0.1
+}
+
+# Opens the shared connection, which inherits neither our lock nor the caller's output.
+instance_connect() {
+  local lock=$1
+  rm -f "$instance/ssh"
+  (exec {lock}>&- && ssh_client -f -N -M -o ServerAliveInterval=0 </dev/null >>"$instance/qemu" 2>&1) ||
+    die "the emulated host does not answer; try: Testbed/host down; see $instance/console"
+}
+
+instance_down() {
+  local lock pid deadline
+  [[ -d $instance ]] || return 0
+  exec {lock}>"$instance/starting"
+  flock "$lock"
+  if instance_alive; then
+    pid=$(<"$instance/pid")
+    ssh_session -T poweroff </dev/null >/dev/null 2>&1 &
+    instance_await_end 15 || {
+      say "the emulated host does not shut down: ending its process"
+      kill -KILL "$pid" 2>/dev/null || true
+      instance_await_end 5 || die "process $pid does not end"
+    }
+  fi
+  ! [[ -S $instance/ssh ]] || ssh_client -O exit 2>/dev/null || true
+  rm -f "$instance"/{ssh,pid,port}
+  exec {lock}>&-
+}
+
+instance_await_end() { flock --wait "$1" --shared "$instance/alive" true; }
+
+instance_status() {
+  instance_alive || { echo "$instance_name: down" && return 1; }
+  echo "$instance_name: up, process $(<"$instance/pid"), $(ssh_client 'uptime')"
+}
+
+instance_log() { cat "$instance/qemu" "$instance/console" 2>/dev/null || die "$instance_name has never run"; }
+
+instance_reset() { rm -rf "$instance"; }
