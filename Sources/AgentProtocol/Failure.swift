@@ -1,7 +1,7 @@
 /// Why a command did not run.
 ///
 ///     u8 kind, u8 and u16 reserved, u32 errno, string message
-package struct Failure: Equatable, Sendable {
+package struct Failure: Error, Equatable, Sendable {
   package enum Kind: UInt8, CaseIterable, Sendable {
     /// There is no such command.
     case notFound = 1

@@ -19,7 +19,7 @@ extension Frame {
       bytes.removeLast(bytes.count - start)
       throw whole ? .oversized(type, length: UInt32(clamping: length)) : .malformed(type)
     }
-    for byte in 0..<4 { bytes[start + 4 + byte] = UInt8(truncatingIfNeeded: length >> (8 * byte)) }
+    FrameHeader(type: type, length: UInt32(length)).encode(over: &bytes, at: start)
   }
 
   /// Appends the payload, and says whether the value has one.

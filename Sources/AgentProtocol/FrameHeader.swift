@@ -32,4 +32,11 @@ package struct FrameHeader: Equatable, Sendable {
     bytes.append(little: UInt16(0))
     bytes.append(little: length)
   }
+
+  /// Writes the eight bytes over those at `offset`, which must be there: for a payload that is read in place.
+  package func encode(over bytes: inout [UInt8], at offset: Int) {
+    bytes[offset] = type.rawValue
+    for byte in 1..<4 { bytes[offset + byte] = 0 }
+    for byte in 0..<4 { bytes[offset + 4 + byte] = UInt8(truncatingIfNeeded: length >> (8 * byte)) }
+  }
 }

@@ -1,0 +1,87 @@
+import AgentProtocol
+import CGuest
+
+/// The course of a shutdown: ask what runs to end, kill what stays, write back, tell the host, end.
+struct Shutdown {
+  enum Step {
+    case wait
+    case signal([Int32])
+    case settle
+    case end
+  }
+
+  private enum Phase {
+    case new
+    case asking(until: Int64)
+    case killing(until: Int64)
+    case settled(until: Int64)
+  }
+
+  let mode: ShutdownMode
+  /// Set when no process is left besides this one.
+  var nothingRuns = false
+  private var phase = Phase.new
+  private var isHurried = false
+
+  /// How long processes may take on SIGTERM.
+  private static let askTime: Int64 = 2000
+  /// How long they may take to die on SIGKILL, which is long only in the middle of a slow read.
+  private static let killTime: Int64 = 2000
+  /// How long the host may take to read `synced` and close its stream.
+  private static let farewellTime: Int64 = 500
+
+  init(_ mode: ShutdownMode) { self.mode = mode }
+
+  var deadline: Int64 {
+    switch phase {
+    case .new: 0
+    case .asking(let end), .killing(let end), .settled(let end): isHurried ? 0 : end
+    }
+  }
+
+  mutating func hurry() { if case .asking = phase { isHurried = true } }
+
+  /// What to do next. Answers anything but `wait` once for each phase.
+  mutating func advance(now: Int64) -> Step {
+    switch phase {
+    case .new where mode != .end && !nothingRuns:
+      phase = .asking(until: now + Self.askTime)
+      return .signal([SIGTERM, SIGHUP, SIGCONT])
+    case .asking(let end) where !nothingRuns && now < end && !isHurried:
+      return .wait
+    case .new where !nothingRuns, .asking where !nothingRuns:
+      isHurried = false
+      phase = .killing(until: now + Self.killTime)
+      return .signal([SIGKILL])
+    case .killing(let end) where !nothingRuns && now < end:
+      return .wait
+    case .new, .asking, .killing:
+      phase = .settled(until: now + Self.farewellTime)
+      return .settle
+    case .settled(let end):
+      return now < end && !everybodyLeft ? .wait : .end
+    }
+  }
+
+  /// Set when every host that waits for `synced` has closed its stream.
+  var everybodyLeft = false
+}
+
+/// What `kill 1`, `poweroff` and `reboot` send to PID 1: the numbers that busybox's and systemd's init have in common
+/// with everybody else's scripts.
+enum PowerSignals {
+  private static let realTime: Int32 = 34  // SIGRTMIN as the C library counts
+
+  static var numbers: [Int32] {
+    [SIGTERM, SIGINT, SIGPWR, SIGUSR1, SIGUSR2, realTime + 3, realTime + 4, realTime + 5]
+  }
+
+  static func mode(of number: Int32) -> ShutdownMode? {
+    switch number {
+    case SIGUSR2, SIGPWR, realTime + 4: .powerOff
+    case SIGTERM, SIGINT, realTime + 5: .reboot
+    case SIGUSR1, realTime + 3: .halt
+    default: nil
+    }
+  }
+}

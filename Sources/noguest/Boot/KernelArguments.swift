@@ -1,0 +1,51 @@
+/// What the kernel command line says to noguest (docs/architecture.md, "The kernel command line").
+struct KernelArguments {
+  /// `root=`: a virtio-fs tag or a block device.
+  var root: Bytes = []
+  /// `rootfstype=`: file systems to try, in this order.
+  var types: [Bytes] = ["virtiofs"]
+  /// `rootflags=`: options of that file system.
+  var options: Bytes = []
+  /// `ro` or `rw`, whichever is last.
+  var isReadOnly = false
+  /// `hostname=`
+  var hostName: Bytes = []
+  /// `novm.keep=`: paths of the tree that no fresh file system may be mounted on or above.
+  var kept: [Bytes] = []
+
+  init(_ line: Bytes) {
+    for word in Self.words(line) {
+      if let value = word.after("root=") { root = value }
+      if let value = word.after("rootfstype=") { types = value.parts(at: UInt8(ascii: ",")) }
+      if let value = word.after("rootflags=") { options = value }
+      if let value = word.after("hostname=") { hostName = value }
+      if let value = word.after("novm.keep=") { kept = value.parts(at: UInt8(ascii: ",")) }
+      if word == "ro" { isReadOnly = true }
+      if word == "rw" { isReadOnly = false }
+    }
+  }
+
+  /// Whether the tree's own `path` is to stay as it is, or holds something that is.
+  func keeps(_ path: Bytes) -> Bool {
+    kept.contains { $0 == path || $0.starts(with: path + "/") }
+  }
+
+  /// Words between spaces, of which double quotes take away the meaning (Documentation/admin-guide/kernel-parameters.rst).
+  private static func words(_ line: Bytes) -> [Bytes] {
+    var words: [Bytes] = []
+    var word: Bytes = []
+    var isQuoted = false
+    for byte in line {
+      switch byte {
+      case UInt8(ascii: "\""): isQuoted.toggle()
+      case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"):
+        if isQuoted { fallthrough }
+        if !word.isEmpty { words.append(word) }
+        word = []
+      default: word.append(byte)
+      }
+    }
+    if !word.isEmpty { words.append(word) }
+    return words
+  }
+}

@@ -1,0 +1,67 @@
+import AgentProtocol
+
+/// PID 1: from the kernel's first process to a machine that takes commands.
+enum Startup {
+  static func run() -> Never {
+    StandardMounts.mountEarly()
+    Machine.openStandardStreams()
+    Machine.catchControlAltDelete()
+    Modules.load()
+    do throws(Failure) {
+      let arguments = KernelArguments((try? Files.contents("/proc/cmdline")) ?? [])
+      try RootFileSystem(arguments: arguments).enter()
+      StandardMounts.mountInTree(arguments)
+      configure(arguments)
+      try serve()
+    } catch {
+      giveUp(error)
+    }
+  }
+
+  private static func configure(_ arguments: KernelArguments) {
+    do throws(SystemError) {
+      if !arguments.hostName.isEmpty { try Machine.setHostName(arguments.hostName) }
+    } catch {
+      Log.warning("cannot set the host name: " + error.text)
+    }
+    do throws(SystemError) { try Machine.raiseLoopback() } catch {
+      Log.warning("cannot raise the loopback interface: " + error.text)
+    }
+    do throws(SystemError) { try Machine.raiseFileLimit() } catch {
+      Log.warning("cannot raise the limit of open files: " + error.text)
+    }
+    // The kernel sets the clock from kvmclock. Without it files are older than their makers, which is worth a word.
+    if Clock.wallSeconds < Clock.earliestPlausible { Log.warning("the clock is not set") }
+  }
+
+  private static func serve() throws(Failure) -> Never {
+    let server: CommandServer
+    do throws(SystemError) {
+      server = try CommandServer(
+        Socket.listen(vsockPort: Agent.port),
+        greeting: Greeting(.hello(Hello(kernelRelease: Machine.kernelRelease))) { () throws(SystemError) in
+          try Socket.connect(hostPort: Agent.port)
+        },
+        ending: MachineEnding())
+    } catch {
+      throw Failure(.system, error, "cannot listen on vsock; the kernel needs vsock and vmw_vsock_virtio_transport")
+    }
+    server.run()
+  }
+
+  /// Tells the host in place of `hello` why there is no machine, and powers off.
+  private static func giveUp(_ failure: Failure) -> Never {
+    Log.error(failure.message)
+    let farewell = Greeting(.failed(failure)) { () throws(SystemError) in try Socket.connect(hostPort: Agent.port) }
+    let end = Clock.milliseconds + 2000
+    while !farewell.isSettled, Clock.milliseconds < end {
+      var poll = Poll<CommandServer.Source>()
+      farewell.register(in: &poll)
+      for (_, readiness) in (try? poll.wait(milliseconds: 50)) ?? [] { farewell.ready(readiness) }
+      farewell.advance(now: Clock.milliseconds)
+    }
+    let ending = MachineEnding()
+    ending.settle()
+    ending.end(.powerOff)
+  }
+}

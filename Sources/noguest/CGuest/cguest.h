@@ -1,0 +1,102 @@
+// What noguest needs of musl and Linux that Swift cannot import by itself: variadic calls, function-like macros, casts
+// between socket addresses. No logic.
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline int cguest_errno(void) { return errno; }
+
+static inline int cguest_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+
+static inline int cguest_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+
+static inline int cguest_ioctl(int fd, unsigned long request, void *argument) {
+  return ioctl(fd, (int)request, argument);
+}
+
+static inline int cguest_ioctl_number(int fd, unsigned long request, long argument) {
+  return ioctl(fd, (int)request, argument);
+}
+
+static inline int cguest_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
+
+static inline int cguest_finit_module(int fd, const char *parameters, int flags) {
+  return (int)syscall(SYS_finit_module, fd, parameters, flags);
+}
+
+// ioctl_tty(2)
+static const unsigned long cguest_TIOCSPTLCK = TIOCSPTLCK;
+static const unsigned long cguest_TIOCGPTPEER = TIOCGPTPEER;
+
+// waitpid(2)
+static inline int cguest_exited(int status) { return WIFEXITED(status); }
+static inline int cguest_exit_status(int status) { return WEXITSTATUS(status); }
+static inline int cguest_signaled(int status) { return WIFSIGNALED(status); }
+static inline int cguest_termination_signal(int status) { return WTERMSIG(status); }
+
+static inline void cguest_default_signal(int number) { signal(number, SIG_DFL); }
+static inline void cguest_ignore_signal(int number) { signal(number, SIG_IGN); }
+
+// vsock(7): linux/vm_sockets.h is not among musl's headers.
+struct cguest_sockaddr_vm {
+  sa_family_t svm_family;
+  unsigned short svm_reserved1;
+  unsigned int svm_port;
+  unsigned int svm_cid;
+  unsigned char svm_flags;
+  unsigned char svm_zero[3];
+};
+_Static_assert(sizeof(struct cguest_sockaddr_vm) == sizeof(struct sockaddr), "sockaddr_vm fills a sockaddr");
+_Static_assert(offsetof(struct cguest_sockaddr_vm, svm_cid) == 8, "sockaddr_vm");
+
+#define CGUEST_VMADDR_CID_ANY 0xffffffffu
+#define CGUEST_VMADDR_CID_HOST 2u
+
+static inline int cguest_vsock_bind(int fd, unsigned cid, unsigned port) {
+  const struct cguest_sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
+  return bind(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static inline int cguest_vsock_connect(int fd, unsigned cid, unsigned port) {
+  const struct cguest_sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
+  return connect(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static inline int cguest_unix_bind(int fd, const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  return bind(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static inline int cguest_unix_connect(int fd, const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  return connect(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static const size_t cguest_unix_path_limit = sizeof(((struct sockaddr_un *)0)->sun_path);

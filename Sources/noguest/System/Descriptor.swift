@@ -1,0 +1,59 @@
+import CGuest
+
+/// An open file, closed when its owner lets go of it.
+struct Descriptor: ~Copyable {
+  let number: Int32
+
+  /// Takes over a descriptor that nobody else closes.
+  init(owning number: Int32) { self.number = number }
+
+  deinit { close(number) }
+
+  /// open(2), with `O_CLOEXEC`.
+  static func open(_ path: Bytes, _ flags: Int32, mode: UInt32 = 0) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try check(unsafe path.withCString { unsafe cguest_open($0, flags | O_CLOEXEC, mode) }))
+  }
+
+  /// read(2) at most `limit` bytes, appended to `bytes`. Answers how many; zero is the end of the file.
+  func read(into bytes: inout Bytes, limit: Int) throws(SystemError) -> Int {
+    // The space appended is filled by the kernel, and cut to what it filled.
+    let start = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: limit))
+    let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+      unsafe CGuest.read(number, buffer.baseAddress! + start, limit)
+    }
+    bytes.removeLast(limit - max(count, 0))
+    return try check(count)
+  }
+
+  /// write(2) of `bytes` from `offset` on. Answers how many were taken.
+  func write(_ bytes: Bytes, from offset: Int = 0) throws(SystemError) -> Int {
+    guard offset < bytes.count else { return 0 }
+    // The slice is within the array, which lives through the call.
+    return try check(
+      unsafe bytes.withUnsafeBufferPointer { unsafe CGuest.write(number, $0.baseAddress! + offset, $0.count - offset) })
+  }
+
+  /// fcntl(2), `O_NONBLOCK`.
+  func setNonBlocking() throws(SystemError) {
+    let flags = try check(cguest_fcntl(number, F_GETFL, 0))
+    try check(cguest_fcntl(number, F_SETFL, Int(flags | O_NONBLOCK)))
+  }
+}
+
+/// pipe2(2), with `O_CLOEXEC`.
+struct Pipe: ~Copyable {
+  let reader: Descriptor
+  let writer: Descriptor
+
+  init() throws(SystemError) {
+    var ends: [Int32] = [-1, -1]
+    try check(unsafe ends.withUnsafeMutableBufferPointer { unsafe pipe2($0.baseAddress, O_CLOEXEC) })
+    reader = Descriptor(owning: ends[0])
+    writer = Descriptor(owning: ends[1])
+  }
+
+  /// Keeps one end and closes the other.
+  consuming func takeReader() -> Descriptor { reader }
+  consuming func takeWriter() -> Descriptor { writer }
+}
