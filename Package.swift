@@ -37,7 +37,11 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "CKVM"),
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
-    .systemLibrary(name: "CLZO", providers: [.apt(["liblzo2-dev"])]),
+    .systemLibrary(
+      name: "CCompression",
+      providers: [
+        .apt(["libbz2-dev", "liblz4-dev", "liblzma-dev", "liblzo2-dev", "libzstd-dev", "zlib1g-dev"])
+      ]),
 
     // The core: no operating system.
     core("GuestMemory"),
@@ -57,8 +61,8 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
     // The command.
-    .target(name: "KernelBundle", dependencies: ["CArchive", "CLZO"]),
-    .target(name: "Store"),
+    host("KernelBundle", ["CArchive", "CCompression", "CLinux"]),
+    host("Store", []),
     .target(
       name: "NovmKit",
       dependencies: ["Store", "KernelBundle", "AgentProtocol", .product(name: "Logging", package: "swift-log")]),

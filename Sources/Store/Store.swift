@@ -1,1 +1,1 @@
-// Store
+/// Where bundles and machines live on disk.

@@ -1,2 +1,0 @@
-#pragma once
-#include <lzo/lzo1x.h>
