@@ -61,8 +61,8 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
     // The command.
-    host("KernelBundle", ["CArchive", "CCompression", "CLinux"]),
-    host("Store", []),
+    host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host"]),
+    host("Store", ["Host"]),
     .target(
       name: "NovmKit",
       dependencies: ["Store", "KernelBundle", "AgentProtocol", .product(name: "Logging", package: "swift-log")]),

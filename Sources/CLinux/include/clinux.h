@@ -62,3 +62,12 @@ static inline int clinux_epoll_control(int epoll, int operation, int descriptor,
 static inline int clinux_epoll_wait(int epoll, struct clinux_epoll_event *events, int capacity, int timeout) {
   return epoll_wait(epoll, (struct epoll_event *)events, capacity, timeout);
 }
+
+enum {
+  clinux_RENAME_EXCHANGE = 1 << 1,
+  clinux_FICLONE = 0x40049409,
+};
+
+static inline int clinux_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) {
+  return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}

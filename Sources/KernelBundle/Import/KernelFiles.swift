@@ -1,0 +1,107 @@
+import Foundation
+import Host
+
+/// The files that a source came down to.
+struct KernelFiles {
+  var image: String
+  var configuration: String?
+  var modules: String?
+  /// Whether `modules` was unpacked for this import and may be moved instead of copied.
+  var ownsModules = false
+  var origin: BundleDescription.Origin
+}
+
+extension KernelFiles {
+  /// - Parameter work: a directory of this import, for downloads and unpacked packages.
+  init(
+    _ source: KernelSource, work: String, progress: (ImportProgress) -> Void
+  ) throws(KernelBundleError) {
+    switch source {
+    case .runningSystem: self = try Self.runningSystem()
+    case .image(let path, let modules):
+      self.init(
+        image: path, configuration: Self.configuration(beside: path), modules: modules,
+        origin: .init(kind: .image, name: Self.absolute(path)))
+    case .packageFiles(let paths):
+      self = try Self.packages(paths, work: work, progress: progress)
+    case .package(let name):
+      let paths = try Self.download(name, work: work, progress: progress)
+      self = try Self.packages(paths, work: work, progress: progress)
+    }
+  }
+
+  private static func runningSystem() throws(KernelBundleError) -> KernelFiles {
+    var system = utsname()
+    _ = unsafe uname(&system)
+    let release = unsafe withUnsafePointer(to: &system.release) {
+      unsafe $0.withMemoryRebound(to: CChar.self, capacity: 65) { unsafe String(cString: $0) }
+    }
+    let modules = "/lib/modules/\(release)"
+    // Debian and Ubuntu; Fedora and Arch.
+    let images = ["/boot/vmlinuz-\(release)", "\(modules)/vmlinuz"]
+    guard let image = images.first(where: Files.exists) else { throw .noRunningKernel(path: images[0]) }
+    return KernelFiles(
+      image: image, configuration: configuration(beside: image) ?? configuration(at: "\(modules)/config"),
+      modules: Files.exists(modules) ? modules : nil, origin: .init(kind: .runningSystem, name: image))
+  }
+
+  /// `config-X` beside `vmlinuz-X`, as distributions install it.
+  private static func configuration(beside image: String) -> String? {
+    let url = URL(fileURLWithPath: image)
+    let name = url.lastPathComponent
+    guard name.hasPrefix("vmlinu"), let dash = name.firstIndex(of: "-") else { return nil }
+    return configuration(at: url.deletingLastPathComponent().path + "/config" + name[dash...])
+  }
+
+  private static func configuration(at path: String) -> String? {
+    Files.kind(path) == .file ? path : nil
+  }
+
+  private static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+
+  private static func packages(
+    _ paths: [String], work: String, progress: (ImportProgress) -> Void
+  ) throws(KernelBundleError) -> KernelFiles {
+    var contents = DebianPackage.Contents()
+    var names: [String] = []
+    for path in paths {
+      let package = try DebianPackage(path)
+      let name = package.nameAndVersion
+      let unpacked = try package.unpack(into: "\(work)/package") { files in
+        if files % 64 == 0 { progress(.unpacking(package: name, files: files)) }
+      }
+      contents.image = contents.image ?? unpacked.image
+      contents.configuration = contents.configuration ?? unpacked.configuration
+      contents.modules = contents.modules ?? unpacked.modules
+      if unpacked.image != nil { names.insert(name, at: 0) } else { names.append(name) }
+    }
+    guard let image = contents.image else { throw .package(path: paths.first ?? "", .noKernel) }
+    return KernelFiles(
+      image: image, configuration: contents.configuration, modules: contents.modules, ownsModules: true,
+      origin: .init(kind: .package, name: names.joined(separator: ", ")))
+  }
+
+  /// Follows dependencies from a package such as `linux-image-amd64` to the one with the kernel, and from there to the one
+  /// with the modules where that is another (Ubuntu).
+  private static func download(
+    _ name: String, work: String, progress: (ImportProgress) -> Void
+  ) throws(KernelBundleError) -> [String] {
+    let directory = "\(work)/download"
+    try Files.makeDirectories(directory)
+    let download = PackageDownload(directory: directory)
+    var wanted = [name]
+    var seen: Set<String> = []
+    var paths: [String] = []
+    // More than any distribution's chain; a loop ends at `seen`.
+    while let next = wanted.popLast(), seen.count < 8 {
+      guard seen.insert(next).inserted else { continue }
+      progress(.downloading(package: next))
+      let path = try download.fetch(next)
+      paths.append(path)
+      wanted += try DebianPackage(path).dependencies.filter {
+        $0.hasPrefix("linux-image-") || $0.hasPrefix("linux-modules-")
+      }
+    }
+    return paths
+  }
+}

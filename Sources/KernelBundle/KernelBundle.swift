@@ -1,0 +1,43 @@
+import Host
+
+/// A kernel ready to boot: a directory of the store (docs/architecture.md, "A kernel bundle").
+package struct KernelBundle: Equatable, Sendable {
+  package let name: String
+  package let directory: String
+  package let description: BundleDescription
+
+  package var vmlinux: String { "\(directory)/vmlinux" }
+  package var initramfs: String { "\(directory)/initramfs" }
+  /// The bzImage's setup header; nil for a bare vmlinux.
+  package var setup: String? { description.bootProtocol == nil ? nil : "\(directory)/setup" }
+  /// What the guest finds at `/lib/modules/RELEASE`; nil for a kernel imported without modules.
+  package var modules: String? {
+    let path = "\(directory)/modules"
+    return Files.kind(path) == .directory ? path : nil
+  }
+  package var release: String { description.release }
+
+  /// Opens a bundle and checks that its files are there.
+  package init(name: String, directory: String) throws(KernelBundleError) {
+    self.name = name
+    self.directory = directory
+    description = try BundleDescription.read("\(directory)/bundle.json")
+    for path in [vmlinux, initramfs, setup].compactMap({ $0 }) where Files.kind(path) != .file {
+      throw .damagedBundle(path: path)
+    }
+  }
+
+  /// Makes the initramfs hold the noguest at this path, which changes when novm is upgraded.
+  ///
+  /// - Returns: whether it had to be written.
+  @discardableResult
+  package func refreshInitramfs(noguest: String) throws(KernelBundleError) -> Bool {
+    let archive = try Files.read(initramfs)
+    guard let fresh = Initramfs.replacing(noguest: try Files.read(noguest), in: archive) else {
+      throw .damagedBundle(path: initramfs)
+    }
+    if fresh == archive { return false }
+    try Files.replace(initramfs, with: fresh)
+    return true
+  }
+}

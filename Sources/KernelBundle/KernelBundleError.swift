@@ -1,0 +1,55 @@
+import Host
+
+/// What can go wrong between a kernel somewhere and a bundle in the store.
+package enum KernelBundleError: Error, Equatable {
+  /// A system call on a path failed.
+  case system(operation: Operation, path: String, Errno)
+  /// The file is not a kernel or module that a machine could use.
+  case image(path: String, ImageFault)
+  /// The directory holds no kernel modules.
+  case notAModuleTree(path: String)
+  /// The modules' release is not the kernel's.
+  case releaseMismatch(kernel: String, modules: String, path: String)
+  /// Nothing names the kernel's release, which names the bundle.
+  case unknownRelease(path: String)
+  /// The kernel has a required part neither built in nor as a module.
+  case missingSupport(release: String, GuestPart)
+  /// The part is a module of this kernel, and no module directory was given.
+  case modulesNeeded(release: String, GuestPart)
+  /// A module names a dependency that is nowhere.
+  case missingModule(release: String, name: String, neededBy: String)
+  /// No kernel of the running system where it should be.
+  case noRunningKernel(path: String)
+  /// The package file is damaged, or holds no kernel.
+  case package(path: String, PackageFault)
+  /// No such package, or a package that leads to no kernel image.
+  case noSuchPackage(String)
+  /// A program that an import needs is not installed.
+  case toolMissing(String)
+  /// A program that an import needs failed; the last line that it wrote.
+  case toolFailed(String, status: Int32, message: String)
+  /// A bundle's name that cannot be a directory's.
+  case invalidName(String)
+  /// The store has no bundle of that name.
+  case noSuchBundle(String, store: String)
+  /// The store is empty.
+  case noBundles(store: String)
+  /// The bundle's description does not parse, or is of a format that only a newer novm knows.
+  case badDescription(path: String)
+  /// The bundle lacks one of its files, or it is damaged.
+  case damagedBundle(path: String)
+
+  package enum Operation: String, Sendable {
+    case open, read, write, create, remove, rename, list, lock, copy, run
+  }
+}
+
+/// What is wrong with a Debian package file.
+package enum PackageFault: Equatable, Sendable {
+  /// Not an `ar` archive with the members of a Debian package.
+  case notAPackage
+  /// It ends early, or a checksum or header does not match.
+  case damaged(String)
+  /// A Debian package without `/boot/vmlinuz-*`.
+  case noKernel
+}

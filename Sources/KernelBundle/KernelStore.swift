@@ -1,0 +1,119 @@
+import Glibc
+import Host
+
+/// The directory of all bundles.
+///
+/// A bundle appears and disappears whole: it is built in a hidden directory and renamed. Whoever changes the store holds
+/// the lock, so a hidden directory seen with the lock held belongs to an import that died, and is removed.
+package struct KernelStore: Sendable {
+  package let directory: String
+
+  private static let temporaryPrefix = ".import-"
+
+  package init(directory: String) { self.directory = directory }
+
+  /// Bundles, oldest release first, and directories that should be bundles but cannot be read.
+  package struct Listing {
+    package var bundles: [KernelBundle] = []
+    package var damaged: [(name: String, error: KernelBundleError)] = []
+  }
+
+  package func list() throws(KernelBundleError) -> Listing {
+    var listing = Listing()
+    guard Files.exists(directory) else { return listing }
+    for name in try Files.names(in: directory) where !name.hasPrefix(".") {
+      guard Files.kind("\(directory)/\(name)") == .directory else { continue }
+      do throws(KernelBundleError) {
+        listing.bundles.append(try KernelBundle(name: name, directory: "\(directory)/\(name)"))
+      } catch {
+        listing.damaged.append((name, error))
+      }
+    }
+    listing.bundles.sort {
+      let (one, other) = (KernelRelease($0.release), KernelRelease($1.release))
+      return one == other ? $0.name < $1.name : one < other
+    }
+    return listing
+  }
+
+  /// The bundle of the newest release; of several with one release, the last by name.
+  package func newest() throws(KernelBundleError) -> KernelBundle {
+    guard let bundle = try list().bundles.last else { throw .noBundles(store: directory) }
+    return bundle
+  }
+
+  package func bundle(named name: String) throws(KernelBundleError) -> KernelBundle {
+    let path = try self.path(of: name)
+    guard Files.kind(path) == .directory else { throw .noSuchBundle(name, store: directory) }
+    return try KernelBundle(name: name, directory: path)
+  }
+
+  package func remove(_ name: String) throws(KernelBundleError) {
+    let path = try self.path(of: name)
+    guard Files.kind(path) == .directory else { throw .noSuchBundle(name, store: directory) }
+    try locked { () throws(KernelBundleError) in
+      let hidden = "\(directory)/\(Self.temporaryPrefix)\(getpid())"
+      try Files.rename(path, hidden)
+      try Files.removeTree(hidden)
+    }
+  }
+
+  /// Makes a bundle; one of the same name is replaced at the end.
+  ///
+  /// - Parameters:
+  ///   - name: the kernel's release if nil.
+  ///   - noguest: path of the executable that becomes `/init` of the initramfs.
+  package func `import`(
+    _ source: KernelSource, name: String? = nil, noguest: String, progress: @escaping (ImportProgress) -> Void = { _ in }
+  ) throws(KernelBundleError) -> KernelBundle {
+    if let name { _ = try path(of: name) }
+    try Files.makeDirectories(directory)
+    return try locked(progress) { () throws(KernelBundleError) in
+      let work = "\(directory)/\(Self.temporaryPrefix)\(getpid())"
+      do throws(KernelBundleError) {
+        try Files.makeDirectories(work)
+        let files = try KernelFiles(source, work: work, progress: progress)
+        let builder = BundleBuilder(directory: "\(work)/bundle", noguest: noguest, progress: progress)
+        let description = try builder.build(files)
+        let name = name ?? description.release
+        let path = try path(of: name)
+        if Files.exists(path) {
+          try Files.exchange("\(work)/bundle", path)
+        } else {
+          try Files.rename("\(work)/bundle", path)
+        }
+        try Files.removeTree(work)
+        return try KernelBundle(name: name, directory: path)
+      } catch {
+        try? Files.removeTree(work)
+        throw error
+      }
+    }
+  }
+
+  private func path(of name: String) throws(KernelBundleError) -> String {
+    guard !name.isEmpty, !name.hasPrefix("."), !name.hasPrefix("-"), name.utf8.count <= 128,
+      name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value < 0x7F && $0 != "/" })
+    else { throw .invalidName(name) }
+    return "\(directory)/\(name)"
+  }
+
+  /// Runs `body` with the store's lock, and with what dead imports left removed.
+  private func locked<Result>(
+    _ progress: (ImportProgress) -> Void = { _ in }, _ body: () throws(KernelBundleError) -> Result
+  ) throws(KernelBundleError) -> Result {
+    let path = "\(directory)/.lock"
+    let lock = try Files.open(path, O_RDWR | O_CREAT, mode: 0o644, for: .lock)
+    if flock(lock.raw, LOCK_EX | LOCK_NB) != 0 {
+      progress(.waitingForLock)
+      let raw = lock.raw
+      try Files.attempt(.lock, path) { () throws(Errno) in try retryingInterrupts { flock(raw, LOCK_EX) } }
+    }
+    return try withExtendedLifetime(lock) { (_) throws(KernelBundleError) in
+      for name in try Files.names(in: directory) where name.hasPrefix(Self.temporaryPrefix) {
+        try Files.removeTree("\(directory)/\(name)")
+      }
+      return try body()
+    }
+  }
+}
