@@ -4,7 +4,9 @@ import Host
 
 /// A tar archive within a file, read entry by entry by libarchive, whatever its compression.
 ///
-/// Safe: the archive handle is this value's alone, from `init` to `deinit`, and every call bounds what it writes.
+/// The member is read into memory first: what follows it in the file is not for the decompressor to see.
+///
+/// Safe: the archive handle and the buffer that it reads are this value's alone, from `init` to `deinit`, and every call bounds what it writes.
 @safe final class ArchiveReader {
   struct Entry {
     enum Kind { case file, directory, link(target: String), other }
@@ -13,26 +15,41 @@ import Host
     var kind: Kind
   }
 
-  private let file: FileDescriptor
+  private let buffer: UnsafeMutableRawBufferPointer
   private let archive: OpaquePointer
   private let path: String
 
-  /// - Parameter offset: where in the file the archive begins.
-  init(_ path: String, offset: Int) throws(KernelBundleError) {
-    file = try Files.open(path, O_RDONLY)
-    try Files.attempt(.read, path) { [raw = file.raw] () throws(Errno) in try checked(lseek(raw, offset, SEEK_SET)) }
+  /// - Parameter range: where in the file the archive is.
+  init(_ path: String, _ range: Range<Int>) throws(KernelBundleError) {
+    let file = try Files.open(path, O_RDONLY)
     // Only a lack of memory makes this nil.
     guard let archive = unsafe archive_read_new() else {
       throw .system(operation: .open, path: path, Errno(ENOMEM))
     }
     unsafe self.archive = unsafe archive
+    unsafe buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(range.count, 1), alignment: 16)
     self.path = path
     _ = unsafe archive_read_support_filter_all(archive)
     _ = unsafe archive_read_support_format_tar(archive)
-    guard unsafe archive_read_open_fd(archive, file.raw, 1 << 18) == ARCHIVE_OK else { throw failure() }
+    var position = 0
+    while position < range.count {
+      let count = unsafe pread(
+        file.raw, buffer.baseAddress! + position, range.count - position, range.lowerBound + position)
+      guard count > 0 else {
+        if count < 0 { throw .system(operation: .read, path: path, .current) }
+        throw .package(path: path, .damaged("the file ends early"))
+      }
+      position += count
+    }
+    guard unsafe archive_read_open_memory(archive, buffer.baseAddress, buffer.count) == ARCHIVE_OK else {
+      throw failure()
+    }
   }
 
-  deinit { _ = unsafe archive_read_free(archive) }
+  deinit {
+    _ = unsafe archive_read_free(archive)
+    unsafe buffer.deallocate()
+  }
 
   private func failure() -> KernelBundleError {
     let message = unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "unreadable archive"

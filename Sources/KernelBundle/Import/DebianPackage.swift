@@ -6,7 +6,7 @@ struct DebianPackage {
   let path: String
   /// The fields of the control file, with their folded lines.
   let control: [String: String]
-  private let dataOffset: Int
+  private let data: Range<Int>
 
   /// What a package brings to a bundle; the rest of it stays packed.
   struct Contents {
@@ -22,8 +22,8 @@ struct DebianPackage {
       let dataMember = members.first(where: { $0.name.hasPrefix("data.tar") })
     else { throw .package(path: path, .notAPackage) }
     self.path = path
-    dataOffset = dataMember.offset
-    let archive = try ArchiveReader(path, offset: controlMember.offset)
+    data = dataMember.range
+    let archive = try ArchiveReader(path, controlMember.range)
     var fields: [String: String] = [:]
     while let entry = try archive.next() {
       guard entry.path == "control" else { continue }
@@ -51,7 +51,7 @@ struct DebianPackage {
     var contents = Contents()
     var links: [(path: String, target: String)] = []
     var files = 0
-    let archive = try ArchiveReader(path, offset: dataOffset)
+    let archive = try ArchiveReader(path, data)
     while let entry = try archive.next() {
       guard let place = Place(entry.path) else { continue }
       let path = "\(directory)/\(place.path)"
@@ -111,7 +111,7 @@ struct DebianPackage {
 
   private struct Member {
     var name: String
-    var offset: Int
+    var range: Range<Int>
   }
 
   /// The members of an `ar` archive (ar(5)): 60-byte headers, contents padded to even sizes.
@@ -135,7 +135,7 @@ struct DebianPackage {
       else { throw .package(path: path, .damaged("the file ends early, or a member's header is damaged")) }
       var name = text(header[..<16])
       if name.hasSuffix("/") { name.removeLast() }
-      members.append(Member(name: name, offset: position + 60))
+      members.append(Member(name: name, range: (position + 60)..<(position + 60 + memberSize)))
       position += 60 + memberSize + (memberSize & 1)
     }
     return members

@@ -1,0 +1,29 @@
+import Glibc
+
+/// Where `novm` finds the programs that belong to it (docs/architecture.md, "The installed layout").
+package struct InstalledPrograms: Equatable, Sendable {
+  package let novmm: String
+  package let noguest: String
+
+  package init(directory: String) {
+    novmm = "\(directory)/novmm"
+    noguest = "\(directory)/noguest"
+  }
+
+  /// `NOVM_LIBEXEC`, or `../libexec/novm` from the directory of the running executable.
+  package static func current(environment: [String: String]) -> InstalledPrograms {
+    if let directory = environment["NOVM_LIBEXEC"], !directory.isEmpty {
+      return InstalledPrograms(directory: directory)
+    }
+    var parts = executable().split(separator: "/").dropLast(2)
+    parts += ["libexec", "novm"]
+    return InstalledPrograms(directory: "/" + parts.joined(separator: "/"))
+  }
+
+  /// The executable's own path, with every link on the way resolved.
+  private static func executable() -> String {
+    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "/usr/bin/novm" }
+    defer { unsafe free(path) }
+    return unsafe String(cString: path)
+  }
+}

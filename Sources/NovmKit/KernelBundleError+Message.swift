@@ -1,0 +1,100 @@
+import KernelBundle
+
+extension KernelBundleError {
+  /// One line: the thing that is wrong, and the mend.
+  package var message: String {
+    switch self {
+    case .system(let operation, let path, let error):
+      return "\(path): cannot \(operation.rawValue): \(error.description)"
+    case .image(let path, let fault):
+      return "\(path): \(fault.message)"
+    case .notAModuleTree(let path):
+      return "\(path): holds no kernel modules; give a directory such as /lib/modules/RELEASE"
+    case .releaseMismatch(let kernel, let modules, let path):
+      return "\(path): built for kernel \(modules), but this kernel is \(kernel); give the modules of \(kernel)"
+    case .unknownRelease(let path):
+      return "\(path): does not say its release; the file is damaged, or no Linux kernel"
+    case .missingSupport(let release, let part):
+      return "kernel \(release) has no \(part.rawValue), without which no command can run in a machine; "
+        + "use a kernel with \(part.option)=y or =m, such as `novm kernel import --deb linux-image-amd64`"
+    case .modulesNeeded(let release, let part):
+      return "kernel \(release) has \(part.rawValue) as a module; give the modules' directory with --modules DIR"
+    case .missingModule(let release, let name, let neededBy):
+      return "the modules of kernel \(release) lack \(name), which \(neededBy) needs; give the whole modules' directory"
+    case .noRunningKernel(let path):
+      return "\(path): the running kernel's image is not there; "
+        + "give another as IMAGE, or import a packaged one: `novm kernel import --deb linux-image-amd64`"
+    case .package(let path, let fault):
+      return "\(path): \(fault.message)"
+    case .noSuchPackage(let name):
+      return "no package \(name) to download; run `apt-get update`, or look for one with `apt-cache search linux-image`"
+    case .toolMissing(let tool):
+      return "\(tool) is not installed; install it, or give a package's file with --deb FILE"
+    case .toolFailed(let tool, let status, let message):
+      return "\(tool) failed with status \(status)" + (message.isEmpty ? "" : ": \(message)")
+    case .invalidName(let name):
+      return "\"\(name)\" cannot name a kernel; use letters, digits, and any of . _ - after the first"
+    case .noSuchBundle(let name, let store):
+      return "no kernel \(name) in \(store); `novm kernel list` shows what there is"
+    case .noBundles(let store):
+      return "no kernel in \(store); make one with `novm kernel import`, "
+        + "or `novm kernel import --deb linux-image-amd64` where the running system's does not do"
+    case .badDescription(let path):
+      return "\(path): damaged, or written by a newer novm; import the kernel again"
+    case .damagedBundle(let path):
+      return "\(path): missing or damaged; import the kernel again"
+    }
+  }
+}
+
+extension ImageFault {
+  var message: String {
+    switch self {
+    case .notAKernel:
+      return "not a Linux kernel for x86-64; give a bzImage (vmlinuz) or an ELF vmlinux"
+    case .truncated(let needed, let present):
+      return "truncated: \(present) bytes of at least \(needed); copy or download it again"
+    case .thirtyTwoBit:
+      return "a 32-bit kernel; novm runs x86-64 kernels only"
+    case .otherMachine(let machine):
+      return "for another machine (ELF machine \(machine)); novm runs x86-64 kernels only"
+    case .oldBootProtocol(let version):
+      return "of boot protocol \(version >> 8).\(version & 0xFF), before 2.8; use a kernel from Linux 2.6.26 on"
+    case .unknownPayload(let bytes):
+      let hexadecimal = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+      return "compressed in a format that novm does not know (\(hexadecimal)); the file is damaged, or give its vmlinux"
+    case .compression(let format, .truncated):
+      return "its \(format.rawValue) data ends early; copy or download it again"
+    case .compression(let format, .damaged):
+      return "its \(format.rawValue) data is damaged; copy or download it again"
+    case .compression(let format, .tooLarge(let limit)):
+      return "its \(format.rawValue) data holds more than \(limit) bytes; the file is damaged"
+    case .compression(let format, .outOfMemory):
+      return "not enough memory to decompress its \(format.rawValue) data; free some and try again"
+    case .payloadSize(let expected, let actual):
+      return "holds a kernel of \(actual) bytes where its header says \(expected); copy or download it again"
+    case .badELF(.notExecutable):
+      return "an ELF file, but no executable; give the kernel's vmlinux"
+    case .badELF(.header), .badELF(.programHeaders):
+      return "its ELF headers are damaged; copy or download it again"
+    case .badELF(.segment(let index)):
+      return "its ELF program header \(index) is damaged; copy or download it again"
+    case .badELF(.noLoadableSegment):
+      return "has nothing to load; give the kernel's vmlinux, not its debug symbols"
+    case .badELF(.entryOutsideSegments):
+      return "an ELF file, but no kernel: it is not entered at a physical address that it loads"
+    case .notAModule:
+      return "not a kernel module; the modules' directory is damaged"
+    }
+  }
+}
+
+extension PackageFault {
+  var message: String {
+    switch self {
+    case .notAPackage: "not a Debian package"
+    case .damaged(let reason): "the package is damaged (\(reason)); download it again"
+    case .noKernel: "holds no kernel (/boot/vmlinuz-*); give the package that linux-image-amd64 depends on"
+    }
+  }
+}

@@ -1,1 +1,0 @@
-/// Where bundles and machines live on disk.
