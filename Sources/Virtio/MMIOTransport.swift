@@ -20,6 +20,8 @@ package final class MMIOTransport {
   private let offered: Features
   private var accepted: Features = []
   private var status: DeviceStatus = []
+  /// Between `started` and `stopped`; not so when DRIVER_OK came with queues that could not be.
+  private var isRunning = false
   private var deviceFeaturesWord: UInt32 = 0
   private var driverFeaturesWord: UInt32 = 0
   private var selectedQueue: UInt32 = 0
@@ -41,7 +43,9 @@ package final class MMIOTransport {
     self.interrupt = interrupt
     var queues: [VirtQueue] = []
     for (index, size) in device.queueSizes.enumerated() {
-      queues.append(VirtQueue(index: index, maximumSize: size, interrupt: interrupt))
+      let queue = VirtQueue(index: index, maximumSize: size, interrupt: interrupt)
+      queue.notifier = owner
+      queues.append(queue)
     }
     self.queues = queues
   }
@@ -158,6 +162,7 @@ package final class MMIOTransport {
     } catch {
       return needsReset()
     }
+    isRunning = true
     owner.withDevice {
       device.start(queues, features: accepted)
       owner.started()
@@ -166,10 +171,11 @@ package final class MMIOTransport {
 
   private func reset() {
     owner.withDevice {
-      if status.contains(.driverOK) { owner.stopped() }
+      if isRunning { owner.stopped() }
       device.reset()
       for queue in queues { queue.reset() }
     }
+    isRunning = false
     interrupt.reset()
     isBroken.store(false, ordering: .releasing)
     status = []
@@ -224,13 +230,11 @@ private enum Register {
 }
 
 /// What a transport asks of the machine around it.
-package protocol TransportOwner: AnyObject {
+package protocol TransportOwner: QueueNotifier {
   /// Runs `body` where the device runs, so that neither sees the other half-way, and returns when it has ended.
   func withDevice(_ body: () -> Void)
   /// The queues are live: begin to serve notifications.
   func started()
   /// Returns only once no thread works on the device's queues any more.
   func stopped()
-  /// The driver notified a queue through its register rather than through an ioeventfd. `queue` is the guest's word.
-  func notified(queue: UInt32)
 }

@@ -125,8 +125,9 @@ package final class SplitQueue {
       steps += 1
       let descriptor = try Descriptor(table, at: index)
       if descriptor.flags & Descriptor.indirect != 0 {
-        guard hasIndirect, !isIndirect, steps == 1, descriptor.flags & Descriptor.next == 0,
-          descriptor.length > 0, descriptor.length & 15 == 0, descriptor.length / 16 <= 32768
+        // 2.7.5.3.2: it may follow ordinary descriptors, and its write flag means nothing.
+        guard hasIndirect, !isIndirect, descriptor.flags & Descriptor.next == 0, descriptor.length > 0,
+          descriptor.length & 15 == 0, descriptor.length / 16 <= 32768
         else { throw .indirectTable }
         table = try slice(descriptor)
         tableCount = descriptor.length / 16

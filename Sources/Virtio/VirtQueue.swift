@@ -14,6 +14,9 @@ package final class VirtQueue {
   var layout = SplitQueue.Layout()
   var isReady = false
 
+  /// Who serves the queue when it asks for itself.
+  package var notifier: (any QueueNotifier)?
+
   private var ring: SplitQueue?
   private let interrupt: any QueueInterrupt
 
@@ -28,9 +31,16 @@ package final class VirtQueue {
   package var isLive: Bool { ring != nil }
 
   /// Takes the next chain; false if there is none or the queue is not live.
+  ///
+  /// - Throws: what the driver did wrong. The queue is dead from then on, until the reset.
   package func pop(_ chain: inout DescriptorChain) throws(QueueFault) -> Bool {
     guard let ring else { return false }
-    return try ring.next(&chain)
+    do throws(QueueFault) {
+      return try ring.next(&chain)
+    } catch {
+      self.ring = nil
+      throw error
+    }
   }
 
   /// Gives `chain` back. The interrupt waits for `notifyDriver`.
@@ -53,17 +63,30 @@ package final class VirtQueue {
 
   /// Handles every waiting chain with notifications off, then arms them again: nothing is missed, nothing is polled.
   ///
+  /// A driver that fills the queue as fast as it is emptied does not hold the thread: after a few rounds of the ring the
+  /// rest waits for a notification that the queue gives itself.
+  ///
   /// - Parameter body: serves one chain and returns the bytes written.
   package func drain(
     _ chain: inout DescriptorChain, _ body: (DescriptorChain) throws(QueueFault) -> Int
   ) throws(QueueFault) {
+    var budget = 4 * Int(size)
     repeat {
       disableNotifications()
       while try pop(&chain) {
         push(chain, written: try body(chain))
         notifyDriver()
+        budget -= 1
+        if budget <= 0, requestService() { return }
       }
     } while !enableNotifications()
+  }
+
+  /// Has the queue processed again soon, as if the driver had notified it; false where nobody can.
+  package func requestService() -> Bool {
+    guard let notifier else { return false }
+    notifier.notified(queue: UInt32(index))
+    return true
   }
 
   /// Asks the driver not to notify.
@@ -97,4 +120,10 @@ package final class VirtQueue {
 /// How a queue reaches its driver: an interrupt that says that there are used buffers.
 package protocol QueueInterrupt: AnyObject {
   func signal(queue: Int)
+}
+
+/// How a queue gets the attention of whoever serves it.
+package protocol QueueNotifier: AnyObject {
+  /// Has `process` called for a queue, soon and on its thread. From any thread; `queue` may be the guest's word.
+  func notified(queue: UInt32)
 }

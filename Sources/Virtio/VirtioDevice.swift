@@ -15,6 +15,9 @@ package protocol VirtioDevice: AnyObject {
   /// Device-specific configuration, as the driver reads it.
   var configuration: [UInt8] { get }
 
+  /// Whether `process` may run for different queues at once.
+  var isParallel: Bool { get }
+
   /// The driver writes `value` (`width` bytes: 1, 2, 4) at `offset` of the configuration.
   func writeConfiguration(_ value: UInt32, at offset: Int, width: Int)
 
@@ -33,6 +36,7 @@ package protocol VirtioDevice: AnyObject {
 extension VirtioDevice {
   package var features: Features { [] }
   package var configuration: [UInt8] { [] }
+  package var isParallel: Bool { false }
   package func writeConfiguration(_ value: UInt32, at offset: Int, width: Int) {}
   package func start(_ queues: [VirtQueue], features: Features) {}
   package func reset() {}

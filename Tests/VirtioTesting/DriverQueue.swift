@@ -28,9 +28,9 @@ package final class DriverQueue {
   private var availableIndex: UInt16
   private var usedIndex: UInt16
 
-  /// - Parameter startIndex: the first ring index, to test wrap-around; both rings begin there.
+  /// - Parameter index: which of its device's queues this is.
   package init(
-    _ memory: GuestMemory, size: UInt16, base: GuestAddress = 0x1000, features: Features = .common
+    _ memory: GuestMemory, size: UInt16, base: GuestAddress = 0x1000, features: Features = .common, index: Int = 0
   ) {
     self.memory = memory
     self.size = size
@@ -41,7 +41,7 @@ package final class DriverQueue {
     layout.usedRing = (layout.availableRing + 6 + 2 * UInt64(size) + 4095) & ~4095
     self.layout = layout
     indirectTable = (layout.usedRing + 6 + 8 * UInt64(size) + 4095) & ~4095
-    deviceSide = VirtQueue(index: 0, maximumSize: size, interrupt: interrupts)
+    deviceSide = VirtQueue(index: index, maximumSize: size, interrupt: interrupts)
     deviceSide.configure(size: size, layout: layout)
     free = Array((0..<size).reversed())
     availableIndex = 0

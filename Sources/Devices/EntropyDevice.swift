@@ -1,0 +1,40 @@
+package import GuestMemory
+package import Virtio
+
+/// Where a machine's random bytes come from.
+package protocol EntropySource: AnyObject {
+  /// Fills `slice` from its start on.
+  ///
+  /// - Returns: the number of random bytes, less than asked for only if the source has no more now.
+  func fill(_ slice: GuestSlice) -> Int
+}
+
+/// Random bytes for the guest (Virtio 1.2, 5.4).
+package final class EntropyDevice: VirtioDevice {
+  /// The most bytes that one request gets: the guest's pool is smaller, and the thread is shared.
+  package static let requestLimit = 4096
+
+  package let id: UInt32 = 4
+  package let queueSizes: [UInt16] = [64]
+
+  private let source: any EntropySource
+  private var chain = DescriptorChain()
+
+  package init(source: any EntropySource) { self.source = source }
+
+  package func process(_ queue: VirtQueue) throws(QueueFault) {
+    try queue.drain(&chain) { chain throws(QueueFault) in
+      // 5.4.6.1: there is nothing that the driver could tell an entropy device.
+      guard chain.readable.isEmpty else { throw .request }
+      var filled = 0
+      var isDry = false
+      chain.writable.forEachPiece(count: Self.requestLimit) { piece in
+        guard !isDry else { return }
+        let count = source.fill(piece)
+        filled += count
+        isDry = count < piece.count
+      }
+      return filled
+    }
+  }
+}
