@@ -11,6 +11,8 @@ package protocol SerialBackend: AnyObject {
 
 /// A 16550A UART, as far as a driver can tell without a clock: whatever is sent is gone at once.
 ///
+/// Not for several threads at once: whoever puts it on a bus of several vCPUs, or feeds it input, holds one lock around it.
+///
 /// The interrupt is edge-triggered: raised whenever a cause appears, so a driver must read causes until there are none
 /// (which drivers for ISA ports do).
 package final class SerialPort: BusDevice {
