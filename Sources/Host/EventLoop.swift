@@ -7,7 +7,7 @@ public protocol EventHandler: AnyObject {
   func ready(_ events: EventLoop.Events)
 }
 
-/// One thread that waits for many descriptors: epoll(7), level-triggered.
+/// One thread that waits for many descriptors: epoll(7), level-triggered unless asked for.
 ///
 /// Everything that a handler touches belongs to the thread that calls `run`. Other threads come in through `perform`.
 public final class EventLoop: @unchecked Sendable {
@@ -21,6 +21,8 @@ public final class EventLoop: @unchecked Sendable {
     public static let error = Events(rawValue: 0x008)  // EPOLLERR
     public static let hangUp = Events(rawValue: 0x010)  // EPOLLHUP
     public static let readHangUp = Events(rawValue: 0x2000)  // EPOLLRDHUP
+    /// Asks to be told only when something comes about, not for as long as it lasts.
+    public static let edgeTriggered = Events(rawValue: 1 << 31)  // EPOLLET
   }
 
   private let epoll: FileDescriptor

@@ -71,3 +71,6 @@ enum {
 static inline int clinux_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) {
   return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
 }
+
+// accept4(2), which glibc declares only with _GNU_SOURCE.
+static inline int clinux_accept(int listener, int flags) { return (int)syscall(SYS_accept4, listener, 0, 0, flags); }
