@@ -1,0 +1,82 @@
+import Devices
+import Host
+import Virtio
+
+/// COM1: the serial port with its lock, and the host's end of the line.
+///
+/// Output is written byte by byte as the guest sends it, so whatever a dying guest said is there; a terminal that is held
+/// up holds up the guest.
+final class SerialLine: BusDevice {
+  private let port: SerialPort
+  private let lock = Lock()
+  private let wire: Wire
+
+  init(_ channel: consuming TextChannel, interrupt: any InterruptLine, loop: EventLoop) {
+    wire = Wire(channel, loop: loop)
+    port = SerialPort(backend: wire, line: interrupt)
+    wire.line = self
+    wire.watch()
+  }
+
+  func read(offset: UInt64, width: Int) -> UInt64 { lock.withLock { port.read(offset: offset, width: width) } }
+
+  func write(_ value: UInt64, offset: UInt64, width: Int) {
+    lock.withLock { port.write(value, offset: offset, width: width) }
+  }
+
+  fileprivate func receive(_ bytes: [UInt8]) -> Int { lock.withLock { port.receive(bytes) } }
+}
+
+/// The far side of the port. `transmit` and `receiverReady` come on vCPU threads with the line's lock held, the rest on the
+/// event loop's.
+private final class Wire: SerialBackend, EventHandler {
+  var line: SerialLine?
+
+  private let loop: EventLoop
+  private let channel: TextChannel
+  /// Input that the port has no room for.
+  private var waiting: [UInt8] = []
+  private var isWaited = false
+
+  init(_ channel: consuming TextChannel, loop: EventLoop) {
+    self.channel = channel
+    self.loop = loop
+  }
+
+  func transmit(_ byte: UInt8) { channel.writeBlocking(byte) }
+
+  func receiverReady() { loop.post { [self] in feed() } }
+
+  func ready(_ events: EventLoop.Events) { feed() }
+
+  /// Waits for input, unless it is a regular file, which is read as the guest takes it.
+  func watch() {
+    guard !isWaited, let input = channel.input else { return }
+    do throws(Errno) {
+      try loop.add(input, .readable, self)
+      isWaited = true
+    } catch {
+      receiverReady()
+    }
+  }
+
+  /// Gives the port what there is, until one of both has enough.
+  private func feed() {
+    while true {
+      if waiting.isEmpty {
+        guard let bytes = channel.read(count: SerialPort.fifoSize) else { return pause() }
+        if bytes.isEmpty { return watch() }
+        waiting = bytes
+      }
+      let taken = line?.receive(waiting) ?? waiting.count
+      waiting.removeFirst(taken)
+      // The port tells when it has room again; until then the descriptor would only spin.
+      if !waiting.isEmpty { return pause() }
+    }
+  }
+
+  private func pause() {
+    if isWaited, let input = channel.input { loop.remove(input) }
+    isWaited = false
+  }
+}
