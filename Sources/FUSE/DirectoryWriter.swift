@@ -1,0 +1,52 @@
+/// Fills the reply to READDIR or READDIRPLUS, entry by entry, until the client's buffer is full.
+public struct DirectoryWriter {
+  /// Bytes of `fuse_dirent` before the name.
+  public static let headerSize = 24
+
+  /// Bytes left of what the client asked for.
+  private var room: Int
+  private let isPlus: Bool
+
+  /// - Parameters:
+  ///   - count: what the client asked for, in bytes.
+  ///   - isPlus: entries carry attributes (READDIRPLUS).
+  public init(count: UInt32, isPlus: Bool, reply: borrowing ReplyWriter) {
+    room = max(0, min(Int(count), reply.room))
+    self.isPlus = isPlus
+  }
+
+  private func size(nameLength: Int) -> Int {
+    let plain = DirectoryWriter.headerSize + nameLength + (isPlus ? EntryReply.size : 0)
+    return (plain + 7) & ~7
+  }
+
+  /// Whether an entry with a name of this length still fits.
+  public func fits(nameLength: Int) -> Bool { size(nameLength: nameLength) <= room }
+
+  /// Appends one entry.
+  ///
+  /// - Parameters:
+  ///   - next: the offset at which the directory goes on after this entry.
+  ///   - type: DT_* as in readdir(3).
+  ///   - entry: what a lookup of the name gives, for READDIRPLUS; node 0 when the client should look it up itself.
+  /// - Returns: false when it did not fit; nothing was written then.
+  public mutating func append(
+    name: Span<UInt8>, inode: UInt64, type: UInt32, next: UInt64, entry: EntryReply?, to reply: inout ReplyWriter
+  ) throws(MessageError) -> Bool {
+    let size = size(nameLength: name.count)
+    guard size <= room else { return false }
+    var written = DirectoryWriter.headerSize + name.count
+    if isPlus {
+      if let entry { try entry.write(to: &reply) } else { for _ in 0..<16 { try reply.append(UInt64(0)) } }
+      written += EntryReply.size
+    }
+    try reply.append(inode)
+    try reply.append(next)
+    try reply.append(UInt32(truncatingIfNeeded: name.count))
+    try reply.append(type)
+    try reply.append(name)
+    try reply.pad(size - written)
+    room -= size
+    return true
+  }
+}

@@ -1,0 +1,152 @@
+public import GuestMemory
+
+/// Writes a reply front to back into the pieces of guest memory offered for it; the header comes last, by `finish`.
+public struct ReplyWriter {
+  /// Bytes of `fuse_out_header`: length, error, unique.
+  public static let headerSize = 16
+
+  let slices: [GuestSlice]
+  /// Bytes that the reply may have after its header; negative when not even the header fits.
+  public let capacity: Int
+  /// Bytes written after the header.
+  public private(set) var count = 0
+  private var index = 0
+  private var offset = 0
+
+  public init(_ slices: [GuestSlice]) {
+    self.slices = slices
+    var total = 0
+    for slice in slices { total = total &+ slice.count }
+    capacity = total - ReplyWriter.headerSize
+    if capacity >= 0 { advance(ReplyWriter.headerSize) }
+  }
+
+  /// Bytes that still fit.
+  public var room: Int { capacity - count }
+
+  /// Passes over bytes in the slices; the caller has checked that they are there.
+  private mutating func advance(_ distance: Int) {
+    var left = distance
+    while left > 0, index < slices.count {
+      let step = min(left, slices[index].count - offset)
+      offset += step
+      left -= step
+      if offset == slices[index].count {
+        index += 1
+        offset = 0
+      }
+    }
+  }
+
+  /// Appends a little-endian integer.
+  @inline(__always)
+  public mutating func append<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) throws(MessageError) {
+    let size = MemoryLayout<T>.size
+    guard size <= room else { throw .replyTooSmall }
+    while index < slices.count, offset == slices[index].count {
+      index += 1
+      offset = 0
+    }
+    if slices[index].count - offset >= size {
+      do { try slices[index].store(value, at: offset) } catch { throw .replyTooSmall }
+      offset += size
+      count += size
+      return
+    }
+    for position in 0..<size {
+      try append(UInt8(truncatingIfNeeded: value >> T(truncatingIfNeeded: position * 8)))
+    }
+  }
+
+  /// Appends bytes.
+  public mutating func append(_ bytes: Span<UInt8>) throws(MessageError) {
+    guard bytes.count <= room else { throw .replyTooSmall }
+    var done = 0
+    while done < bytes.count {
+      guard index < slices.count else { throw .replyTooSmall }
+      // Bytes have no padding.
+      let copied = slices[index].dropping(offset).copy(from: unsafe bytes.extracting(droppingFirst: done).bytes)
+      done += copied
+      count += copied
+      if copied == 0 { index += 1; offset = 0 } else { advance(copied) }
+    }
+  }
+
+  public mutating func append(_ bytes: [UInt8]) throws(MessageError) {
+    try append(bytes.span)
+  }
+
+  /// Appends `length` zero bytes, at most 64.
+  public mutating func pad(_ length: Int) throws(MessageError) {
+    for _ in 0..<length { try append(UInt8(0)) }
+  }
+
+  /// The pieces of guest memory that follow, at most `limit` bytes, for a system call that fills them in place.
+  /// What it filled is then told to `filled`.
+  public func pieces(_ limit: Int, _ body: (GuestSlice) -> Void) {
+    var left = min(limit, room)
+    var (index, offset) = (index, offset)
+    while left > 0, index < slices.count {
+      let piece = slices[index].dropping(offset, count: left)
+      if piece.count > 0 { body(piece) }
+      left -= piece.count
+      index += 1
+      offset = 0
+    }
+  }
+
+  /// Counts `length` bytes as written that were put in place through `pieces`.
+  public mutating func filled(_ length: Int) {
+    let length = max(0, min(length, room))
+    count += length
+    advance(length)
+  }
+
+  /// Writes the header of a reply without error.
+  ///
+  /// - Returns: the length of the whole reply; 0 when not even a header fits.
+  public func finish(unique: UInt64) -> UInt32 {
+    header(length: ReplyWriter.headerSize + count, error: 0, unique: unique)
+  }
+
+  /// Writes a reply that is only an error. Whatever was appended is dropped.
+  ///
+  /// - Parameter error: a positive errno.
+  public func fail(_ error: Int32, unique: UInt64) -> UInt32 {
+    header(length: ReplyWriter.headerSize, error: 0 &- error, unique: unique)
+  }
+
+  private func header(length: Int, error: Int32, unique: UInt64) -> UInt32 {
+    guard capacity >= 0, let length = UInt32(exactly: length) else { return 0 }
+    var position = 0
+    put(length, &position)
+    put(error, &position)
+    put(unique, &position)
+    return length
+  }
+
+  /// Stores at an absolute position, byte by byte where the integer spans pieces.
+  private func put<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, _ position: inout Int) {
+    var start = position
+    for slice in slices {
+      if start + MemoryLayout<T>.size <= slice.count {
+        try? slice.store(value, at: start)
+        position += MemoryLayout<T>.size
+        return
+      }
+      if start < slice.count { break }
+      start -= slice.count
+    }
+    for byte in 0..<MemoryLayout<T>.size {
+      var start = position
+      for slice in slices {
+        if start < slice.count {
+          try? slice.store(UInt8(truncatingIfNeeded: value >> T(truncatingIfNeeded: byte * 8)), at: start)
+          break
+        }
+        start -= slice.count
+      }
+      position += 1
+    }
+  }
+}
