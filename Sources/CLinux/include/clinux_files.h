@@ -1,0 +1,90 @@
+#pragma once
+
+// File system calls that glibc shows only with _GNU_SOURCE, or not at all: by number, and their constants by clinux_… names.
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum {
+  clinux_O_PATH = 010000000,
+  clinux_O_DIRECT = 040000,
+  clinux_O_TMPFILE = 020200000,
+  clinux_O_NOATIME = 01000000,
+  clinux_AT_EMPTY_PATH = 0x1000,
+  clinux_AT_STATX_DONT_SYNC = 0x4000,
+  clinux_STATX_BASIC_STATS = STATX_BASIC_STATS,
+  clinux_STATX_BTIME = STATX_BTIME,
+  clinux_SEEK_DATA = 3,
+  clinux_SEEK_HOLE = 4,
+  clinux_UTIME_NOW = (1l << 30) - 1l,
+  clinux_UTIME_OMIT = (1l << 30) - 2l,
+};
+
+// linux/stat.h and glibc agree on this layout.
+_Static_assert(sizeof(struct statx) == 256, "struct statx");
+_Static_assert(sizeof(struct open_how) == 24, "struct open_how");
+
+static inline int clinux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+  struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// Beneath the directory, with no symlink of any kind on the way.
+static inline int clinux_open_beneath(int directory, const char *path, uint64_t flags, uint64_t mode) {
+  return clinux_openat2(directory, path, flags, mode,
+                        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+static inline int clinux_statx(int directory, const char *path, int flags, unsigned mask, struct statx *result) {
+  return (int)syscall(SYS_statx, directory, path, flags, mask, result);
+}
+
+static inline long clinux_getdents64(int directory, void *buffer, size_t count) {
+  return syscall(SYS_getdents64, directory, buffer, count);
+}
+
+static inline int clinux_renameat2(int old_directory, const char *old_path, int new_directory, const char *new_path,
+                                   unsigned flags) {
+  return (int)syscall(SYS_renameat2, old_directory, old_path, new_directory, new_path, flags);
+}
+
+static inline int clinux_fallocate(int fd, int mode, int64_t offset, int64_t count) {
+  return (int)syscall(SYS_fallocate, fd, mode, offset, count);
+}
+
+static inline long clinux_copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count) {
+  return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, count, 0);
+}
+
+static inline long clinux_preadv(int fd, const struct iovec *vectors, int count, int64_t offset) {
+  return syscall(SYS_preadv, fd, vectors, count, offset, 0);
+}
+
+static inline long clinux_pwritev(int fd, const struct iovec *vectors, int count, int64_t offset) {
+  return syscall(SYS_pwritev, fd, vectors, count, offset, 0);
+}
+
+static inline int clinux_syncfs(int fd) { return (int)syscall(SYS_syncfs, fd); }
+
+static inline int clinux_ficlone(int to, int from) { return ioctl(to, FICLONE, from); }
+
+static inline int clinux_chmod_no_follow(int directory, const char *path, mode_t mode, int flags) {
+  return (int)syscall(452 /* fchmodat2, since 6.6 */, directory, path, mode, flags);
+}
+
+static inline int clinux_fstatfs(int fd, struct statfs *result) { return fstatfs(fd, result); }
+
+static inline int clinux_get_descriptor_limit(struct rlimit *limit) { return getrlimit(RLIMIT_NOFILE, limit); }
+
+static inline int clinux_set_descriptor_limit(const struct rlimit *limit) { return setrlimit(RLIMIT_NOFILE, limit); }

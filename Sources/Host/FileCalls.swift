@@ -1,0 +1,419 @@
+import CLinux
+import Glibc
+
+/// File system calls on a name in an open directory.
+///
+/// Everywhere `directory` is an open descriptor and `name` one path component with its NUL (`Span` so that names need not
+/// be strings); a name that is only the NUL means the descriptor itself. Symlinks are never followed.
+package enum FileCalls {
+  /// The empty name.
+  package static let itself: [UInt8] = [0]
+
+  @inline(__always)
+  private static func path<Result>(_ name: Span<UInt8>, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    // Every caller passes a NUL within the span; a name without one is a bug worth stopping at.
+    precondition(name.count > 0 && name[name.count - 1] == 0)
+    return unsafe name.withUnsafeBytes { unsafe body($0.assumingMemoryBound(to: CChar.self).baseAddress!) }
+  }
+
+  // MARK: Opening
+
+  /// openat2(2) with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS.
+  ///
+  /// - Parameters:
+  ///   - path: relative, of any number of components.
+  ///   - mode: permissions of a new file.
+  package static func openBeneath(
+    _ directory: Int32, _ path: Span<UInt8>, _ flags: Int32, mode: UInt32 = 0
+  ) throws(Errno) -> FileDescriptor {
+    let flags = UInt64(UInt32(bitPattern: flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY))
+    return FileDescriptor(
+      owning: try checked(
+        unsafe self.path(path) { unsafe clinux_open_beneath(directory, $0, flags, UInt64(mode)) }))
+  }
+
+  /// Opens again what `descriptor` (often an O_PATH one) is open on, with other flags. Needs `/proc`.
+  package static func reopen(_ descriptor: Int32, _ flags: Int32) throws(Errno) -> FileDescriptor {
+    let link = DescriptorPath(descriptor, FileCalls.itself.span)
+    return FileDescriptor(
+      owning: try checked(unsafe link.withPath { unsafe clinux_open($0, flags | O_CLOEXEC | O_NOCTTY, 0) }))
+  }
+
+  // MARK: Asking
+
+  /// statx(2).
+  package static func status(_ directory: Int32, _ name: Span<UInt8>) throws(Errno) -> FileStatus {
+    var status = FileStatus()
+    let flags = Int32(clinux_AT_EMPTY_PATH) | AT_SYMLINK_NOFOLLOW
+    let mask = UInt32(clinux_STATX_BASIC_STATS | clinux_STATX_BTIME)
+    try checked(
+      unsafe path(name) { unsafe clinux_statx(directory, $0, flags, mask, &status.raw) })
+    return status
+  }
+
+  package static func status(_ descriptor: Int32) throws(Errno) -> FileStatus {
+    try status(descriptor, itself.span)
+  }
+
+  /// readlinkat(2).
+  package static func readLink(_ directory: Int32, _ name: Span<UInt8>) throws(Errno) -> [UInt8] {
+    try unsafe bytes(capacity: 4096) { buffer in
+      let target = unsafe UnsafeMutableRawPointer(buffer.baseAddress!).assumingMemoryBound(to: CChar.self)
+      return unsafe path(name) { unsafe readlinkat(directory, $0, target, buffer.count) }
+    }
+  }
+
+  /// fstatfs(2).
+  package static func fileSystem(_ descriptor: Int32) throws(Errno) -> statfs {
+    var result = statfs()
+    try checked(unsafe clinux_fstatfs(descriptor, &result))
+    return result
+  }
+
+  // MARK: Names
+
+  package static func makeDirectory(_ directory: Int32, _ name: Span<UInt8>, mode: UInt32) throws(Errno) {
+    try checked(unsafe path(name) { unsafe mkdirat(directory, $0, mode) })
+  }
+
+  /// mknodat(2).
+  package static func makeNode(
+    _ directory: Int32, _ name: Span<UInt8>, mode: UInt32, major: UInt32, minor: UInt32
+  ) throws(Errno) {
+    let (major, minor) = (UInt(major), UInt(minor))
+    let device = (major & 0xfff) << 8 | (major & ~0xfff) << 32 | (minor & 0xff) | (minor & ~0xff) << 12
+    try checked(unsafe path(name) { unsafe mknodat(directory, $0, mode, device) })
+  }
+
+  /// overlayfs's whiteout, which needs no privilege since Linux 5.8.
+  package static func makeWhiteout(_ directory: Int32, _ name: Span<UInt8>) throws(Errno) {
+    try makeNode(directory, name, mode: FileType.characterDevice, major: 0, minor: 0)
+  }
+
+  /// - Parameter target: with its NUL.
+  package static func makeSymlink(
+    _ directory: Int32, _ name: Span<UInt8>, target: Span<UInt8>
+  ) throws(Errno) {
+    try checked(
+      unsafe path(target) { target in unsafe path(name) { unsafe symlinkat(target, directory, $0) } })
+  }
+
+  package static func remove(_ directory: Int32, _ name: Span<UInt8>, isDirectory: Bool) throws(Errno) {
+    try checked(unsafe path(name) { unsafe unlinkat(directory, $0, isDirectory ? AT_REMOVEDIR : 0) })
+  }
+
+  /// renameat2(2).
+  package static func rename(
+    _ oldDirectory: Int32, _ oldName: Span<UInt8>, to newDirectory: Int32, _ newName: Span<UInt8>,
+    _ flags: RenameFlags = []
+  ) throws(Errno) {
+    try checked(
+      unsafe path(oldName) { old in
+        unsafe path(newName) { unsafe clinux_renameat2(oldDirectory, old, newDirectory, $0, flags.rawValue) }
+      })
+  }
+
+  /// linkat(2). The empty name for the old one needs `/proc`.
+  package static func link(
+    _ oldDirectory: Int32, _ oldName: Span<UInt8>, to newDirectory: Int32, _ newName: Span<UInt8>
+  ) throws(Errno) {
+    try checked(
+      unsafe path(newName) { new in
+        if oldName.count == 1 {
+          let link = DescriptorPath(oldDirectory, oldName)
+          return unsafe link.withPath { unsafe linkat(AT_FDCWD, $0, newDirectory, new, AT_SYMLINK_FOLLOW) }
+        }
+        return unsafe path(oldName) { unsafe linkat(oldDirectory, $0, newDirectory, new, 0) }
+      })
+  }
+
+  // MARK: Attributes
+
+  /// fchownat(2); `UInt32.max` keeps an id.
+  package static func changeOwner(
+    _ directory: Int32, _ name: Span<UInt8>, uid: UInt32, gid: UInt32
+  ) throws(Errno) {
+    let flags = Int32(clinux_AT_EMPTY_PATH) | AT_SYMLINK_NOFOLLOW
+    try checked(unsafe path(name) { unsafe fchownat(directory, $0, uid, gid, flags) })
+  }
+
+  /// fchmodat2(2), or before Linux 6.6 chmod(2) by way of `/proc`. Not for symlinks.
+  package static func changeMode(_ directory: Int32, _ name: Span<UInt8>, _ mode: UInt32) throws(Errno) {
+    let flags = Int32(clinux_AT_EMPTY_PATH) | AT_SYMLINK_NOFOLLOW
+    do {
+      try checked(unsafe path(name) { unsafe clinux_chmod_no_follow(directory, $0, mode, flags) })
+    } catch {
+      guard error == Errno(ENOSYS) else { throw error }
+      let link = DescriptorPath(directory, name)
+      try checked(unsafe link.withPath { unsafe chmod($0, mode) })
+    }
+  }
+
+  /// utimensat(2).
+  package static func changeTimes(
+    _ directory: Int32, _ name: Span<UInt8>, accessed: TimeChange, modified: TimeChange
+  ) throws(Errno) {
+    let flags = Int32(clinux_AT_EMPTY_PATH) | AT_SYMLINK_NOFOLLOW
+    var times = (accessed.raw, modified.raw)
+    try checked(
+      unsafe path(name) { path in
+        unsafe withUnsafePointer(to: &times) {
+          unsafe $0.withMemoryRebound(to: timespec.self, capacity: 2) {
+            unsafe utimensat(directory, path, $0, flags)
+          }
+        }
+      })
+  }
+
+  // MARK: Extended attributes
+
+  /// lgetxattr(2); nil where there is no such attribute, or no attributes at all.
+  package static func attribute(
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>
+  ) throws(Errno) -> [UInt8]? {
+    do {
+      return try unsafe bytes(capacity: 256) {
+        unsafe getAttribute(directory, name, attribute, $0)
+      }
+    } catch {
+      if error == Errno(ERANGE) {
+        return try unsafe bytes(capacity: 65536) {
+        unsafe getAttribute(directory, name, attribute, $0)
+      }
+      }
+      if error == Errno(ENODATA) || error == Errno(EOPNOTSUPP) { return nil }
+      throw error
+    }
+  }
+
+  /// lgetxattr(2) into a fixed buffer; nil where there is none, or it does not fit. Allocates nothing.
+  package static func shortAttribute(
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>, into buffer: inout InlineArray<128, UInt8>
+  ) -> Int? {
+    var span = buffer.mutableSpan
+    let result = unsafe span.withUnsafeMutableBufferPointer { unsafe getAttribute(directory, name, attribute, $0) }
+    return result < 0 ? nil : result
+  }
+
+  private static func getAttribute(
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>, _ buffer: UnsafeMutableBufferPointer<UInt8>
+  ) -> Int {
+    let link = DescriptorPath(directory, name)
+    return unsafe path(attribute) { attribute in
+      unsafe link.withPath { path in
+        unsafe name.count == 1
+          ? getxattr(path, attribute, buffer.baseAddress!, buffer.count)
+          : lgetxattr(path, attribute, buffer.baseAddress!, buffer.count)
+      }
+    }
+  }
+
+  /// lsetxattr(2).
+  package static func setAttribute(
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>, _ value: Span<UInt8>, flags: Int32 = 0
+  ) throws(Errno) {
+    let link = DescriptorPath(directory, name)
+    try checked(
+      unsafe path(attribute) { attribute in
+        unsafe value.withUnsafeBytes { value in
+          unsafe link.withPath { path in
+            unsafe name.count == 1
+              ? setxattr(path, attribute, value.baseAddress, value.count, flags)
+              : lsetxattr(path, attribute, value.baseAddress, value.count, flags)
+          }
+        }
+      })
+  }
+
+  /// lremovexattr(2).
+  package static func removeAttribute(
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>
+  ) throws(Errno) {
+    let link = DescriptorPath(directory, name)
+    try checked(
+      unsafe path(attribute) { attribute in
+        unsafe link.withPath {
+          unsafe name.count == 1 ? removexattr($0, attribute) : lremovexattr($0, attribute)
+        }
+      })
+  }
+
+  /// llistxattr(2): the names, each with its NUL; empty where the file system has no attributes.
+  package static func attributeNames(_ directory: Int32, _ name: Span<UInt8>) throws(Errno) -> [UInt8] {
+    do {
+      return try unsafe bytes(capacity: 1024) { unsafe listAttributes(directory, name, $0) }
+    } catch {
+      if error == Errno(ERANGE) {
+        return try unsafe bytes(capacity: 65536) { unsafe listAttributes(directory, name, $0) }
+      }
+      if error == Errno(EOPNOTSUPP) { return [] }
+      throw error
+    }
+  }
+
+  private static func listAttributes(
+    _ directory: Int32, _ name: Span<UInt8>, _ buffer: UnsafeMutableBufferPointer<UInt8>
+  ) -> Int {
+    let link = DescriptorPath(directory, name)
+    let list = unsafe UnsafeMutableRawPointer(buffer.baseAddress!).assumingMemoryBound(to: CChar.self)
+    return unsafe link.withPath {
+      unsafe name.count == 1 ? listxattr($0, list, buffer.count) : llistxattr($0, list, buffer.count)
+    }
+  }
+
+  /// The bytes that a call leaves in a buffer, whose length it returns.
+  private static func bytes(
+    capacity: Int, _ call: (UnsafeMutableBufferPointer<UInt8>) -> Int
+  ) throws(Errno) -> [UInt8] {
+    var failure: Errno?
+    let result = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+      let result = unsafe call(buffer)
+      if result < 0 { failure = .current }
+      count = max(0, result)
+    }
+    if let failure { throw failure }
+    return result
+  }
+
+  // MARK: Data
+
+  package static func truncate(_ descriptor: Int32, to length: UInt64) throws(Errno) {
+    guard let length = Int(exactly: length) else { throw Errno(EFBIG) }
+    try checked(ftruncate(descriptor, length))
+  }
+
+  /// fallocate(2).
+  package static func allocate(
+    _ descriptor: Int32, mode: UInt32, offset: UInt64, count: UInt64
+  ) throws(Errno) {
+    guard let offset = Int64(exactly: offset), let count = Int64(exactly: count) else { throw Errno(EFBIG) }
+    try checked(clinux_fallocate(descriptor, Int32(bitPattern: mode), offset, count))
+  }
+
+  /// lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4); moves the descriptor's own position, which nothing uses.
+  package static func seek(_ descriptor: Int32, _ offset: UInt64, whence: UInt32) throws(Errno) -> UInt64 {
+    guard let offset = Int(exactly: offset) else { throw Errno(ENXIO) }
+    return UInt64(try checked(lseek(descriptor, offset, Int32(bitPattern: whence))))
+  }
+
+  /// copy_file_range(2): may copy less than asked.
+  package static func copyRange(
+    _ from: Int32, _ fromOffset: UInt64, to: Int32, _ toOffset: UInt64, count: UInt64
+  ) throws(Errno) -> Int {
+    guard var fromOffset = Int64(exactly: fromOffset), var toOffset = Int64(exactly: toOffset) else {
+      throw Errno(EINVAL)
+    }
+    let count = Int(min(count, 0x7fff_f000))
+    return try checked(unsafe clinux_copy_file_range(from, &fromOffset, to, &toOffset, count))
+  }
+
+  /// FICLONE: makes `to` share all of the data of `from`, where the file system can.
+  package static func clone(_ from: Int32, to: Int32) throws(Errno) {
+    try checked(clinux_ficlone(to, from))
+  }
+
+  package static func sync(_ descriptor: Int32, dataOnly: Bool) throws(Errno) {
+    try checked(dataOnly ? fdatasync(descriptor) : fsync(descriptor))
+  }
+
+  package static func syncFileSystem(_ descriptor: Int32) throws(Errno) {
+    try checked(clinux_syncfs(descriptor))
+  }
+
+  /// pread(2) and pwrite(2) of a buffer, for copying where nothing better works.
+  package static func read(_ descriptor: Int32, at offset: UInt64, into buffer: inout [UInt8]) throws(Errno) -> Int {
+    guard let offset = Int(exactly: offset) else { throw Errno(EINVAL) }
+    return try checked(
+      unsafe buffer.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, offset) })
+  }
+
+  package static func write(
+    _ descriptor: Int32, at offset: UInt64, _ buffer: [UInt8], count: Int
+  ) throws(Errno) -> Int {
+    guard let offset = Int(exactly: offset) else { throw Errno(EFBIG) }
+    return try checked(
+      unsafe buffer.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, min(count, $0.count), offset) })
+  }
+
+  /// getdents64(2): fills `buffer` with records, returns their length; 0 at the end.
+  package static func directoryEntries(_ descriptor: Int32, into buffer: inout [UInt8]) throws(Errno) -> Int {
+    try checked(
+      unsafe buffer.withUnsafeMutableBytes { unsafe clinux_getdents64(descriptor, $0.baseAddress, $0.count) })
+  }
+
+  /// Moves a directory's position to one that getdents64 gave, or 0 for the start.
+  package static func seekDirectory(_ descriptor: Int32, to position: UInt64) throws(Errno) {
+    try checked(lseek(descriptor, Int(bitPattern: UInt(position)), SEEK_SET))
+  }
+
+  // MARK: The process
+
+  /// Raises the soft limit of open descriptors to the hard one.
+  ///
+  /// - Returns: the limit now in force.
+  package static func raiseDescriptorLimit() -> Int {
+    var limit = rlimit()
+    guard unsafe clinux_get_descriptor_limit(&limit) == 0 else { return 1024 }
+    if limit.rlim_cur < limit.rlim_max {
+      let soft = limit.rlim_cur
+      limit.rlim_cur = limit.rlim_max
+      if unsafe clinux_set_descriptor_limit(&limit) != 0 { limit.rlim_cur = soft }
+    }
+    return Int(clamping: limit.rlim_cur)
+  }
+
+  package static var effectiveUser: UInt32 { geteuid() }
+  package static var effectiveGroup: UInt32 { getegid() }
+}
+
+/// Flags of renameat2(2).
+package struct RenameFlags: OptionSet, Sendable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  package static let noReplace = RenameFlags(rawValue: 1)
+  package static let exchange = RenameFlags(rawValue: 2)
+  package static let whiteout = RenameFlags(rawValue: 4)
+}
+
+/// `/proc/self/fd/N` or `/proc/self/fd/N/NAME`, built inline: the way to calls that take no directory descriptor.
+///
+/// Only the link of `/proc` itself is followed: N is ours, and the calls used on NAME do not follow it.
+@safe
+private struct DescriptorPath: ~Copyable {
+  private var bytes = InlineArray<288, UInt8>(repeating: 0)
+
+  init(_ descriptor: Int32, _ name: Span<UInt8>) {
+    var count = 0
+    let prefix: StaticString = "/proc/self/fd/"
+    while count < prefix.utf8CodeUnitCount {
+      // Within the constant's length.
+      bytes[count] = unsafe prefix.utf8Start[count]
+      count += 1
+    }
+    var digits = InlineArray<10, UInt8>(repeating: 0)
+    var length = 0
+    var value = UInt32(max(0, descriptor))
+    repeat {
+      digits[length] = UInt8(ascii: "0") + UInt8(value % 10)
+      value /= 10
+      length += 1
+    } while value > 0
+    for index in stride(from: length - 1, through: 0, by: -1) {
+      bytes[count] = digits[index]
+      count += 1
+    }
+    guard name.count > 1, name.count <= 257 else { return }
+    bytes[count] = UInt8(ascii: "/")
+    count += 1
+    for index in name.indices {
+      bytes[count] = name[index]
+      count += 1
+    }
+  }
+
+  func withPath<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    let span = bytes.span
+    return unsafe span.withUnsafeBytes { unsafe body($0.assumingMemoryBound(to: CChar.self).baseAddress!) }
+  }
+}

@@ -1,0 +1,45 @@
+import CLinux
+import Glibc
+
+/// Pieces of memory for one preadv(2) or pwritev(2), held inline so that a transfer allocates nothing.
+@safe
+package struct IOVectors: ~Copyable {
+  /// Enough for 1 MiB in single pages, with the odd piece at either end.
+  package static let capacity = 260
+
+  private var vectors = unsafe InlineArray<260, iovec>(repeating: iovec())
+  private var used = 0
+  /// Bytes in all pieces together.
+  package private(set) var byteCount = 0
+
+  package init() {}
+
+  /// Whether no further piece fits.
+  package var isFull: Bool { used == IOVectors.capacity }
+
+  /// Adds a piece, which must stay valid until the transfer is done; ignored when full.
+  @unsafe package mutating func append(_ piece: UnsafeMutableRawBufferPointer) {
+    guard used < IOVectors.capacity, piece.count > 0 else { return }
+    unsafe vectors[used] = iovec(iov_base: piece.baseAddress, iov_len: piece.count)
+    used += 1
+    byteCount += piece.count
+  }
+
+  /// preadv(2): fills the pieces from `offset` of the file on; returns the bytes read, 0 at the end.
+  package func read(from descriptor: Int32, at offset: Int64) throws(Errno) -> Int {
+    let count = Int32(used)
+    return try checked(
+      unsafe vectors.span.withUnsafeBufferPointer {
+        unsafe clinux_preadv(descriptor, $0.baseAddress, count, offset)
+      })
+  }
+
+  /// pwritev(2): writes the pieces at `offset` of the file; returns the bytes written.
+  package func write(to descriptor: Int32, at offset: Int64) throws(Errno) -> Int {
+    let count = Int32(used)
+    return try checked(
+      unsafe vectors.span.withUnsafeBufferPointer {
+        unsafe clinux_pwritev(descriptor, $0.baseAddress, count, offset)
+      })
+  }
+}
