@@ -78,6 +78,9 @@ let package = Package(
     tests("BootTests", ["Boot", "VirtioTesting"]),
     tests("FUSETests", ["FUSE", "VirtioTesting"]),
     tests("FileSystemTests", ["FileSystem", "FUSE", "VirtioTesting"]),
+    // Mounts a tree on this host through /dev/fuse.
+    .executableTarget(
+      name: "treemount", dependencies: ["FileSystem", "FUSE", "GuestMemory", "Host"], path: "Tests/treemount"),
     tests("HostTests", ["Host"]),
     tests("KVMTests", ["KVM"]),
     tests("MachineTests", ["Machine", "VirtioTesting"]),

@@ -20,8 +20,10 @@ public enum FUSE {
 public enum MessageError: Error, Equatable, Sendable {
   /// The request ends before its arguments do.
   case truncated
-  /// A name is empty, longer than 255 bytes, or not terminated where it must be.
+  /// A name is empty, `.`, `..`, or has a '/' or NUL in it.
   case badName
+  /// A name is longer than 255 bytes, or a link's target than 4095.
+  case nameTooLong
   /// The buffers for the reply cannot hold it.
   case replyTooSmall
 }

@@ -10,9 +10,10 @@ public struct FileName: Sendable {
   /// Length in bytes, without the terminator.
   public let count: Int
 
-  /// - Throws: `badName` for an empty name, `.`, `..`, one with '/' or NUL, or one longer than 255 bytes.
+  /// - Throws: `badName` for an empty name, `.`, `..`, one with '/' or NUL; `nameTooLong` for one of over 255 bytes.
   public init(_ bytes: Span<UInt8>) throws(MessageError) {
-    guard bytes.count >= 1, bytes.count <= FileName.maximumLength else { throw .badName }
+    guard bytes.count >= 1 else { throw .badName }
+    guard bytes.count <= FileName.maximumLength else { throw .nameTooLong }
     storage = InlineArray(repeating: 0)
     count = bytes.count
     for index in bytes.indices { storage[index] = bytes[index] }
@@ -25,6 +26,7 @@ public struct FileName: Sendable {
 
   /// Takes over `storage`, of which `count` bytes are the name and the next is NUL.
   init(storage: InlineArray<256, UInt8>, count: Int) throws(MessageError) {
+    guard count >= 1 else { throw .badName }
     self.storage = storage
     self.count = count
     try validate()
@@ -59,18 +61,11 @@ public struct FileName: Sendable {
     }
   }
 
-  @inlinable
-  public static func == (name: borrowing FileName, other: [UInt8]) -> Bool {
-    guard name.count == other.count else { return false }
-    for index in other.indices where name.storage[index] != other[index] { return false }
-    return true
-  }
-
-  /// FNV-1a, mixed with `seed`; guests may choose names, so `seed` should be secret where chains matter.
-  @inlinable
-  public func hash(seed: UInt64) -> UInt64 {
-    var hash = 0xcbf2_9ce4_8422_2325 ^ seed
-    for index in 0..<count { hash = (hash ^ UInt64(storage[index])) &* 0x100_0000_01b3 }
-    return hash ^ (hash >> 29)
+  /// A copy on the heap with its NUL, to keep.
+  public func terminatedArray() -> [UInt8] {
+    let bytes = terminated
+    return [UInt8](capacity: count + 1) { output in
+      for index in bytes.indices { output.append(bytes[index]) }
+    }
   }
 }

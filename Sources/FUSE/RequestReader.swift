@@ -96,12 +96,12 @@ public struct RequestReader {
       for position in length..<count { storage[position] = 0 }
       return try FileName(storage: storage, count: length)
     }
-    if count == 256 { throw .badName }
+    if count == 256 { throw .nameTooLong }
     try skip(count)
     while true {
       let next = try byte()
       if next == 0 { return try FileName(storage: storage, count: count) }
-      guard count < FileName.maximumLength else { throw .badName }
+      guard count < FileName.maximumLength else { throw .nameTooLong }
       storage[count] = next
       count += 1
     }
@@ -129,7 +129,7 @@ public struct RequestReader {
     while true {
       let next = try byte()
       if next == 0 { return result }
-      guard result.count < limit else { throw .badName }
+      guard result.count < limit else { throw .nameTooLong }
       result.append(next)
     }
   }

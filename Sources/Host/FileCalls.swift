@@ -26,7 +26,9 @@ package enum FileCalls {
   package static func openBeneath(
     _ directory: Int32, _ path: Span<UInt8>, _ flags: Int32, mode: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
-    let flags = UInt64(UInt32(bitPattern: flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY))
+    // openat2 refuses flags that mean nothing together.
+    let terminal = flags & OpenFlags.path != 0 ? 0 : O_NOCTTY
+    let flags = UInt64(UInt32(bitPattern: flags | O_CLOEXEC | O_NOFOLLOW | terminal))
     return FileDescriptor(
       owning: try checked(
         unsafe self.path(path) { unsafe clinux_open_beneath(directory, $0, flags, UInt64(mode)) }))
@@ -70,6 +72,12 @@ package enum FileCalls {
     return result
   }
 
+  /// access(2): whether files can be made in a directory. Needs `/proc`.
+  package static func checkWritable(_ directory: Int32) throws(Errno) {
+    let link = DescriptorPath(directory, itself.span)
+    try checked(unsafe link.withPath { unsafe access($0, W_OK | X_OK) })
+  }
+
   // MARK: Names
 
   package static func makeDirectory(_ directory: Int32, _ name: Span<UInt8>, mode: UInt32) throws(Errno) {
@@ -92,10 +100,10 @@ package enum FileCalls {
 
   /// - Parameter target: with its NUL.
   package static func makeSymlink(
-    _ directory: Int32, _ name: Span<UInt8>, target: Span<UInt8>
+    _ directory: Int32, _ name: Span<UInt8>, target: [UInt8]
   ) throws(Errno) {
     try checked(
-      unsafe path(target) { target in unsafe path(name) { unsafe symlinkat(target, directory, $0) } })
+      unsafe path(target.span) { target in unsafe path(name) { unsafe symlinkat(target, directory, $0) } })
   }
 
   package static func remove(_ directory: Int32, _ name: Span<UInt8>, isDirectory: Bool) throws(Errno) {
@@ -165,11 +173,17 @@ package enum FileCalls {
       })
   }
 
+  package static func changeTimes(
+    _ descriptor: Int32, accessed: TimeChange, modified: TimeChange
+  ) throws(Errno) {
+    try changeTimes(descriptor, itself.span, accessed: accessed, modified: modified)
+  }
+
   // MARK: Extended attributes
 
   /// lgetxattr(2); nil where there is no such attribute, or no attributes at all.
   package static func attribute(
-    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: [UInt8]
   ) throws(Errno) -> [UInt8]? {
     do {
       return try unsafe bytes(capacity: 256) {
@@ -188,7 +202,7 @@ package enum FileCalls {
 
   /// lgetxattr(2) into a fixed buffer; nil where there is none, or it does not fit. Allocates nothing.
   package static func shortAttribute(
-    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>, into buffer: inout InlineArray<128, UInt8>
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: [UInt8], into buffer: inout InlineArray<128, UInt8>
   ) -> Int? {
     var span = buffer.mutableSpan
     let result = unsafe span.withUnsafeMutableBufferPointer { unsafe getAttribute(directory, name, attribute, $0) }
@@ -196,10 +210,10 @@ package enum FileCalls {
   }
 
   private static func getAttribute(
-    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>, _ buffer: UnsafeMutableBufferPointer<UInt8>
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: [UInt8], _ buffer: UnsafeMutableBufferPointer<UInt8>
   ) -> Int {
     let link = DescriptorPath(directory, name)
-    return unsafe path(attribute) { attribute in
+    return unsafe path(attribute.span) { attribute in
       unsafe link.withPath { path in
         unsafe name.count == 1
           ? getxattr(path, attribute, buffer.baseAddress!, buffer.count)
@@ -210,11 +224,11 @@ package enum FileCalls {
 
   /// lsetxattr(2).
   package static func setAttribute(
-    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>, _ value: Span<UInt8>, flags: Int32 = 0
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: [UInt8], _ value: [UInt8], flags: Int32 = 0
   ) throws(Errno) {
     let link = DescriptorPath(directory, name)
     try checked(
-      unsafe path(attribute) { attribute in
+      unsafe path(attribute.span) { attribute in
         unsafe value.withUnsafeBytes { value in
           unsafe link.withPath { path in
             unsafe name.count == 1
@@ -227,15 +241,19 @@ package enum FileCalls {
 
   /// lremovexattr(2).
   package static func removeAttribute(
-    _ directory: Int32, _ name: Span<UInt8>, _ attribute: Span<UInt8>
+    _ directory: Int32, _ name: Span<UInt8>, _ attribute: [UInt8]
   ) throws(Errno) {
     let link = DescriptorPath(directory, name)
     try checked(
-      unsafe path(attribute) { attribute in
+      unsafe path(attribute.span) { attribute in
         unsafe link.withPath {
           unsafe name.count == 1 ? removexattr($0, attribute) : lremovexattr($0, attribute)
         }
       })
+  }
+
+  package static func attributeNames(_ descriptor: Int32) throws(Errno) -> [UInt8] {
+    try attributeNames(descriptor, itself.span)
   }
 
   /// llistxattr(2): the names, each with its NUL; empty where the file system has no attributes.

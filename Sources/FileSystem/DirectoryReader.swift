@@ -1,0 +1,93 @@
+import Host
+
+/// Reads a host directory through getdents64(2) into one buffer that is used again and again.
+struct DirectoryReader {
+  /// One record: where its name is in the buffer, and what the host says of it.
+  struct Entry {
+    let inode: UInt64
+    /// Where the directory goes on after this entry.
+    let next: UInt64
+    /// DT_* as in readdir(3).
+    let type: UInt8
+    let name: Range<Int>
+  }
+
+  static let typeUnknown: UInt8 = 0
+  static let typeCharacterDevice: UInt8 = 2
+  static let typeDirectory: UInt8 = 4
+
+  private(set) var buffer: [UInt8]
+  private var filled = 0
+  private var position = 0
+  /// Where the next entry is in the directory, as the host counts.
+  private(set) var offset: UInt64 = 0
+
+  init(bufferSize: Int = 32768) {
+    buffer = [UInt8](repeating: 0, count: bufferSize)
+  }
+
+  /// Goes to an offset that an entry gave as its `next`, or to 0.
+  mutating func seek(_ descriptor: Int32, to offset: UInt64) throws(Errno) {
+    if offset == self.offset, offset != 0 { return }
+    try FileCalls.seekDirectory(descriptor, to: offset)
+    filled = 0
+    position = 0
+    self.offset = offset
+  }
+
+  /// The next entry, without moving past it; nil at the end.
+  mutating func peek(_ descriptor: Int32) throws(Errno) -> Entry? {
+    if position >= filled {
+      filled = try FileCalls.directoryEntries(descriptor, into: &buffer)
+      position = 0
+      if filled == 0 { return nil }
+    }
+    // struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name with NUL.
+    let length = Int(buffer[position + 16]) | Int(buffer[position + 17]) << 8
+    guard length >= 20, position + length <= filled else { throw .inputOutput }
+    var end = position + 19
+    while end < position + length, buffer[end] != 0 { end += 1 }
+    return Entry(
+      inode: load64(position), next: load64(position + 8), type: buffer[position + 18], name: (position + 19)..<end)
+  }
+
+  /// Moves past the entry that `peek` gave.
+  mutating func advance(past entry: Entry) {
+    position += Int(buffer[position + 16]) | Int(buffer[position + 17]) << 8
+    offset = entry.next
+  }
+
+  /// The name with its NUL.
+  func name(_ entry: Entry) -> [UInt8] {
+    [UInt8](buffer[entry.name.lowerBound...entry.name.upperBound])
+  }
+
+  private func load64(_ at: Int) -> UInt64 {
+    var value: UInt64 = 0
+    for index in 0..<8 { value |= UInt64(buffer[at + index]) << UInt64(index * 8) }
+    return value
+  }
+
+  static func isDot(_ name: Span<UInt8>) -> Bool {
+    let dot = UInt8(ascii: ".")
+    return (name.count == 2 && name[0] == dot) || (name.count == 3 && name[0] == dot && name[1] == dot)
+  }
+
+  /// Removes everything in a directory, to any depth.
+  static func removeContents(_ directory: SharedDescriptor) throws(Errno) {
+    var reader = DirectoryReader(bufferSize: 4096)
+    var names: [([UInt8], Bool)] = []
+    while let entry = try reader.peek(directory.raw) {
+      let bytes = reader.name(entry)
+      if !isDot(bytes.span) { names.append((bytes, entry.type == typeDirectory)) }
+      reader.advance(past: entry)
+    }
+    for (name, isDirectory) in names {
+      if isDirectory {
+        let inner = SharedDescriptor(try FileCalls.openBeneath(directory.raw, name.span, OpenFlags.directory))
+        try removeContents(inner)
+      }
+      try FileCalls.remove(directory.raw, name.span, isDirectory: isDirectory)
+    }
+  }
+}

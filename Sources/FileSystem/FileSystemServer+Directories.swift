@@ -1,0 +1,87 @@
+import FUSE
+import Host
+
+/// Requests about open directories.
+extension FileSystemServer {
+  func opendir(_ header: RequestHeader, _ reply: inout ReplyWriter) throws(Failure) {
+    let node = try node(header.node)
+    guard node.isDirectory else { throw .host(.notDirectory) }
+    tree.nodes.hold(node)
+    let number = handles.add(Handle(directory: node))
+    do throws(MessageError) {
+      try OpenReply(handle: number, flags: [.keepCache, .cacheDirectory]).write(to: &reply)
+    } catch {
+      if let handle = handles.remove(number) { closed(handle) }
+      throw .message(error)
+    }
+  }
+
+  func readdir(
+    _ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter, isPlus: Bool
+  ) throws(Failure) {
+    let request = try message { () throws(MessageError) in try ReadRequest(&reader) }
+    let handle = try handle(request.handle, isDirectory: true)
+    let node = handle.node
+    var failure: MessageError?
+    // The closure below must not hold on to parameters.
+    var output = reply
+    try host { () throws(Errno) in
+      try handle.withListing(tree, offset: request.offset) { (listing) throws(Errno) in
+        try listing.seek(to: request.offset)
+        var writer = DirectoryWriter(count: request.count, isPlus: isPlus, reply: output)
+        while let entry = try listing.next() {
+          guard writer.fits(nameLength: entry.name.count - 1) else { return }
+          do throws(MessageError) {
+            try append(entry, node, isPlus: isPlus, &writer, &output)
+          } catch {
+            failure = error
+            return
+          }
+        }
+      }
+    }
+    if let failure { throw .message(failure) }
+    reply = output
+  }
+
+  private func append(
+    _ entry: Listing.Entry, _ directory: Node, isPlus: Bool, _ writer: inout DirectoryWriter,
+    _ reply: inout ReplyWriter
+  ) throws(MessageError) {
+    let name = entry.name.span.extracting(droppingLast: 1)
+    var inode = entry.hostInode
+    var found: EntryReply?
+    if DirectoryReader.isDot(entry.name.span) {
+      inode = entry.name.count == 2 ? directory.inode : (directory.parent ?? directory).inode
+    } else if isPlus {
+      // A name that went since the listing was made is left out; one that cannot be asked is listed without attributes.
+      do throws(Errno) {
+        guard let known = try tree.lookUp(directory, try FileName(checked: name)) else { return }
+        found = entryReply(known)
+        inode = known.node.inode
+      } catch {}
+    } else {
+      guard let number = tree.inode(directory, entry) else { return }
+      inode = number
+    }
+    do throws(MessageError) {
+      _ = try writer.append(
+        name: name, inode: inode, type: UInt32(entry.type), next: entry.next, entry: found, to: &reply)
+    } catch {
+      if let found { tree.nodes.forget(found.node, 1) }
+      throw error
+    }
+  }
+
+  func fsyncDirectory(_ header: RequestHeader) throws(Failure) {
+    let node = try node(header.node)
+    try host { () throws(Errno) in try tree.syncDirectory(node) }
+  }
+}
+
+extension FileName {
+  /// A name that the host gave; one that cannot be valid counts as gone.
+  init(checked bytes: Span<UInt8>) throws(Errno) {
+    do throws(MessageError) { try self.init(bytes) } catch { throw .notFound }
+  }
+}

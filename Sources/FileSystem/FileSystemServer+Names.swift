@@ -1,0 +1,127 @@
+import FUSE
+import Host
+
+/// Requests about names.
+extension FileSystemServer {
+  func lookUp(
+    _ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter
+  ) throws(Failure) {
+    let name = try message { () throws(MessageError) in try reader.name() }
+    let parent = try node(header.node)
+    if let entry = try host({ () throws(Errno) in try tree.lookUp(parent, name) }) {
+      try write(entry, to: &reply)
+    } else {
+      // That there is no such name may be remembered too.
+      let nothing = EntryReply(
+        node: 0, entryValidity: FileSystemServer.validity, attributeValidity: FileSystemServer.validity,
+        attributes: Attributes())
+      try message { () throws(MessageError) in try nothing.write(to: &reply) }
+    }
+  }
+
+  func mknod(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
+    let request = try message { () throws(MessageError) in try MknodRequest(&reader) }
+    let object: LayeredTree.NewObject
+    switch request.mode & FileType.mask {
+    case FileType.regular, 0: object = .file
+    case FileType.fifo, FileType.socket: object = .special(major: 0, minor: 0)
+    case FileType.characterDevice, FileType.blockDevice:
+      let (major, minor) = Attributes.decodeDevice(request.device)
+      object = .special(major: major, minor: minor)
+    default: throw .host(.invalid)
+    }
+    try make(object, header, request.name, mode: request.mode, &reply)
+  }
+
+  func mkdir(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
+    let request = try message { () throws(MessageError) in try MkdirRequest(&reader) }
+    try make(.directory, header, request.name, mode: request.mode, &reply)
+  }
+
+  func symlink(
+    _ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter
+  ) throws(Failure) {
+    let request = try message { () throws(MessageError) in try SymlinkRequest(&reader) }
+    try make(.symlink(target: request.target), header, request.name, mode: 0o777, &reply)
+  }
+
+  private func make(
+    _ object: LayeredTree.NewObject, _ header: RequestHeader, _ name: FileName, mode: UInt32,
+    _ reply: inout ReplyWriter
+  ) throws(Failure) {
+    let parent = try node(header.node)
+    let made = try host { () throws(Errno) in
+      try tree.make(object, parent, name, mode: mode, by: Caller(uid: header.uid, gid: header.gid))
+    }
+    try write(made.entry, to: &reply)
+  }
+
+  func link(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
+    let request = try message { () throws(MessageError) in try LinkRequest(&reader) }
+    let (old, parent) = (try node(request.node), try node(header.node))
+    let entry = try host { () throws(Errno) in try tree.link(old, parent, request.name) }
+    try write(entry, to: &reply)
+  }
+
+  func remove(_ header: RequestHeader, _ reader: inout RequestReader, isDirectory: Bool) throws(Failure) {
+    let name = try message { () throws(MessageError) in try reader.name() }
+    let parent = try node(header.node)
+    try host { () throws(Errno) in try tree.remove(parent, name, isDirectory: isDirectory) }
+  }
+
+  func rename(_ header: RequestHeader, _ reader: inout RequestReader, hasFlags: Bool) throws(Failure) {
+    let request = try message { () throws(MessageError) in try RenameRequest(&reader, hasFlags: hasFlags) }
+    let (oldParent, newParent) = (try node(header.node), try node(request.newParent))
+    try host { () throws(Errno) in
+      try tree.rename(
+        oldParent, request.oldName, to: newParent, request.newName, RenameFlags(rawValue: request.flags))
+    }
+  }
+
+  func readlink(_ header: RequestHeader, _ reply: inout ReplyWriter) throws(Failure) {
+    let node = try node(header.node)
+    let target = try host { () throws(Errno) in try tree.readLink(node) }
+    try message { () throws(MessageError) in try reply.append(target) }
+  }
+
+  // MARK: Replies
+
+  func entryReply(_ entry: Entry) -> EntryReply {
+    EntryReply(
+      node: entry.node.id, entryValidity: FileSystemServer.validity,
+      attributeValidity: FileSystemServer.validity, attributes: attributes(entry.node, entry.status))
+  }
+
+  /// Replies with an entry; if that is not possible the lookup is given back.
+  func write(_ entry: Entry, to reply: inout ReplyWriter) throws(Failure) {
+    do throws(MessageError) {
+      try entryReply(entry).write(to: &reply)
+    } catch {
+      tree.nodes.forget(entry.node.id, 1)
+      throw .message(error)
+    }
+  }
+
+  func attributes(_ node: Node, _ status: FileStatus) -> Attributes {
+    var attributes = Attributes()
+    attributes.inode = node.inode
+    attributes.length = status.length
+    attributes.blocks = status.blocks
+    attributes.accessed = Timestamp(status.accessed)
+    attributes.modified = Timestamp(status.modified)
+    attributes.changed = Timestamp(status.changed)
+    attributes.mode = status.mode
+    attributes.links = status.links
+    attributes.uid = status.uid
+    attributes.gid = status.gid
+    attributes.device = Attributes.encodeDevice(major: status.specialMajor, minor: status.specialMinor)
+    attributes.blockSize = status.blockSize
+    return attributes
+  }
+}
+
+extension Timestamp {
+  init(_ time: FileTime) {
+    self.init(seconds: time.seconds, nanoseconds: time.nanoseconds)
+  }
+}

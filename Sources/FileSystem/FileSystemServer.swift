@@ -1,0 +1,201 @@
+import FUSE
+public import GuestMemory
+import Host
+
+/// Answers the requests of a guest's FUSE client from a layered tree.
+///
+/// `serve` may be called from several threads at once. Nothing that a guest sends does more than fail with an errno.
+public final class FileSystemServer: @unchecked Sendable {
+  let tree: LayeredTree
+  let handles = HandleTable()
+  let settings = Settings()
+
+  public init(_ tree: LayeredTree) {
+    self.tree = tree
+  }
+
+  /// What INIT agreed on. Set before any other request of the session is sent.
+  final class Settings {
+    var minor = FUSE.minorVersion
+    var flags: InitFlags = []
+  }
+
+  /// The machine is the only writer of its write maps, and what is below does not change: names and attributes stay
+  /// true until the guest itself changes them. A day, and not for ever, so that a slip of a layer heals.
+  static let validity = Validity(seconds: 86400)
+
+  /// Largest READ and WRITE, in pages of 4 KiB.
+  static let maximumPages: UInt16 = 256
+
+  /// What can stop a request.
+  enum Failure: Error {
+    case host(Errno)
+    case message(MessageError)
+
+    var errno: Errno {
+      switch self {
+      case .host(let error): error
+      case .message(.nameTooLong): .nameTooLong
+      case .message(.truncated), .message(.badName): .invalid
+      case .message(.replyTooSmall): .outOfRange
+      }
+    }
+  }
+
+  /// Serves one request.
+  ///
+  /// - Parameters:
+  ///   - readable: the pieces of guest memory that hold the request.
+  ///   - writable: those that are for the reply.
+  /// - Returns: the length of the reply in bytes; 0 for requests that have none, and for those too short to be any.
+  public func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 {
+    var reader = RequestReader(readable)
+    var reply = ReplyWriter(writable)
+    let header: RequestHeader
+    do throws(MessageError) {
+      header = try RequestHeader(&reader)
+    } catch {
+      return 0
+    }
+    guard let opcode = Opcode(rawValue: header.opcode) else {
+      return reply.fail(Errno.notImplemented.code, unique: header.unique)
+    }
+    do throws(Failure) {
+      switch opcode {
+      case .forget, .batchForget, .interrupt:
+        forget(opcode, header, &reader)
+        return 0
+      default:
+        try answer(opcode, header, &reader, &reply)
+      }
+      return reply.finish(unique: header.unique)
+    } catch {
+      return reply.fail(error.errno.code, unique: header.unique)
+    }
+  }
+
+  private func answer(
+    _ opcode: Opcode, _ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter
+  ) throws(Failure) {
+    switch opcode {
+    case .lookup: try lookUp(header, &reader, &reply)
+    case .getattr: try getattr(header, &reader, &reply)
+    case .setattr: try setattr(header, &reader, &reply)
+    case .statx: try statx(header, &reader, &reply)
+    case .readlink: try readlink(header, &reply)
+    case .symlink: try symlink(header, &reader, &reply)
+    case .mknod: try mknod(header, &reader, &reply)
+    case .mkdir: try mkdir(header, &reader, &reply)
+    case .unlink: try remove(header, &reader, isDirectory: false)
+    case .rmdir: try remove(header, &reader, isDirectory: true)
+    case .rename: try rename(header, &reader, hasFlags: false)
+    case .rename2: try rename(header, &reader, hasFlags: true)
+    case .link: try link(header, &reader, &reply)
+    case .open: try open(header, &reader, &reply)
+    case .create: try create(header, &reader, &reply)
+    case .tmpfile: try temporary(header, &reader, &reply)
+    case .read: try read(header, &reader, &reply)
+    case .write: try write(header, &reader, &reply)
+    case .statfs: try statfs(header, &reply)
+    case .release, .releasedir: try release(&reader)
+    case .fsync: try fsync(header, &reader)
+    case .fsyncdir: try fsyncDirectory(header)
+    case .setxattr: try setxattr(header, &reader)
+    case .getxattr: try getxattr(header, &reader, &reply)
+    case .listxattr: try listxattr(header, &reader, &reply)
+    case .removexattr: try removexattr(header, &reader)
+    case .initialize: try initialize(&reader, &reply)
+    case .opendir: try opendir(header, &reply)
+    case .readdir: try readdir(header, &reader, &reply, isPlus: false)
+    case .readdirplus: try readdir(header, &reader, &reply, isPlus: true)
+    case .fallocate: try fallocate(header, &reader)
+    case .lseek: try lseek(header, &reader, &reply)
+    case .copyFileRange: try copyFileRange(header, &reader, &reply)
+    case .syncfs: try host { () throws(Errno) in try tree.syncAll() }
+    case .destroy: reset()
+    case .ioctl: throw .host(.notTerminal)
+    // Locks are the guest kernel's own: nobody else uses the tree. Access is checked there too (virtio-fs always sets
+    // default_permissions), and closing a file has nothing to write back.
+    case .getlk, .setlk, .setlkw, .access, .flush, .bmap, .poll, .notifyReply, .setupMapping, .removeMapping:
+      throw .host(.notImplemented)
+    case .forget, .batchForget, .interrupt: break
+    }
+  }
+
+  // MARK: The session
+
+  private func initialize(_ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
+    let request = try message { () throws(MessageError) in try InitRequest(&reader) }
+    var answer = InitReply()
+    if request.major > FUSE.majorVersion {
+      // The client comes again with our version.
+      return try message { () throws(MessageError) in try answer.write(to: &reply) }
+    }
+    guard request.major == FUSE.majorVersion, request.minor >= FUSE.oldestMinorVersion else {
+      throw .host(.protocolError)
+    }
+    reset()
+    let offered: InitFlags = [
+      .asyncRead, .atomicTruncate, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto,
+      .asyncDirectIO, .maxPages, .cacheSymlinks, .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
+    ]
+    settings.minor = min(request.minor, FUSE.minorVersion)
+    settings.flags = offered.intersection(request.flags)
+    answer.minor = settings.minor
+    answer.maximumReadahead = request.maximumReadahead
+    answer.flags = settings.flags
+    answer.maximumBackground = 128
+    answer.congestionThreshold = 96
+    answer.maximumPages = FileSystemServer.maximumPages
+    answer.maximumWrite = UInt32(FileSystemServer.maximumPages) * 4096
+    try message { () throws(MessageError) in try answer.write(to: &reply) }
+  }
+
+  /// Forgets what the last session knew.
+  private func reset() {
+    for handle in handles.removeAll() { closed(handle) }
+    tree.nodes.forgetAll()
+  }
+
+  private func forget(_ opcode: Opcode, _ header: RequestHeader, _ reader: inout RequestReader) {
+    switch opcode {
+    case .forget:
+      if let request = try? ForgetRequest(&reader, node: header.node) {
+        tree.nodes.forget(request.node, request.lookups)
+      }
+    case .batchForget:
+      guard let count = try? reader.load(UInt32.self), (try? reader.skip(4)) != nil else { return }
+      // Bounded by the request's length, whatever the count says.
+      for _ in 0..<count {
+        guard let request = try? ForgetRequest(&reader) else { return }
+        tree.nodes.forget(request.node, request.lookups)
+      }
+    default: break
+    }
+  }
+
+  // MARK: For all requests
+
+  /// The node that a request is about.
+  func node(_ id: UInt64) throws(Failure) -> Node {
+    guard let node = tree.nodes.node(id) else { throw .host(.stale) }
+    return node
+  }
+
+  func handle(_ number: UInt64, isDirectory: Bool = false) throws(Failure) -> Handle {
+    guard let handle = handles.find(number), handle.isDirectory == isDirectory else { throw .host(.badDescriptor) }
+    return handle
+  }
+
+  /// Runs what may fail with a host's error.
+  @inline(__always)
+  func host<Result>(_ body: () throws(Errno) -> Result) throws(Failure) -> Result {
+    do throws(Errno) { return try body() } catch { throw .host(error) }
+  }
+
+  /// Runs what may fail on the form of a message.
+  @inline(__always)
+  func message<Result>(_ body: () throws(MessageError) -> Result) throws(Failure) -> Result {
+    do throws(MessageError) { return try body() } catch { throw .message(error) }
+  }
+}

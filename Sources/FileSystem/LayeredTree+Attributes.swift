@@ -1,0 +1,202 @@
+import FUSE
+import Host
+
+/// Changing attributes.
+extension LayeredTree {
+  /// SETATTR. No lock is held.
+  ///
+  /// - Parameter file: an open descriptor of the node to truncate by, if the guest names one.
+  func setAttributes(_ node: Node, _ request: SetattrRequest, file: SharedDescriptor?) throws(Errno) -> FileStatus {
+    let valid = request.valid
+    let changes: SetattrRequest.Valid = [
+      .mode, .uid, .gid, .size, .accessed, .modified, .accessedNow, .modifiedNow, .killPrivileges,
+    ]
+    if valid.isDisjoint(with: changes) {
+      return try namespace.withReadLock { () throws(Errno) in try status(of: node) }
+    }
+    if valid.contains(.size), node.isDirectory { throw .isDirectory }
+    if valid.contains(.size), !node.isRegular { throw .invalid }
+    try copyUp(node, withData: !(valid.contains(.size) && request.length == 0))
+    return try namespace.withReadLock { () throws(Errno) in
+      let place = try self.place(of: node)
+      let host = try FileCalls.status(place.base.raw, place.name.span)
+      if !valid.isDisjoint(with: [.mode, .uid, .gid]) {
+        try changeOwner(node, place, host, request)
+      } else if valid.contains(.killPrivileges) {
+        try clearPrivileges(place)
+      }
+      if valid.contains(.size) {
+        if let file {
+          try FileCalls.truncate(file.raw, to: request.length)
+        } else {
+          let opened = try openFile(place, OpenFlags.write, nil)
+          try FileCalls.truncate(opened.raw, to: request.length)
+        }
+      }
+      if !valid.isDisjoint(with: [.accessed, .modified]) {
+        try FileCalls.changeTimes(
+          place.base.raw, place.name.span,
+          accessed: change(valid, .accessed, .accessedNow, request.accessed),
+          modified: change(valid, .modified, .modifiedNow, request.modified))
+      }
+      return try status(of: node)
+    }
+  }
+
+  private func change(
+    _ valid: SetattrRequest.Valid, _ set: SetattrRequest.Valid, _ now: SetattrRequest.Valid, _ time: Timestamp
+  ) -> TimeChange {
+    if !valid.contains(set) { return .keep }
+    if valid.contains(now) { return .now }
+    return .set(FileTime(seconds: time.seconds, nanoseconds: min(time.nanoseconds, 999_999_999)))
+  }
+
+  private func changeOwner(
+    _ node: Node, _ place: Place, _ host: FileStatus, _ request: SetattrRequest
+  ) throws(Errno) {
+    var current = host
+    decodeOwner(&current, place)
+    var wanted = OverrideStat(current)
+    let changesOwner = !request.valid.isDisjoint(with: [.uid, .gid])
+    if request.valid.contains(.uid) { wanted.uid = request.uid }
+    if request.valid.contains(.gid) { wanted.gid = request.gid }
+    if request.valid.contains(.mode) {
+      wanted.mode = wanted.mode & FileType.mask | request.mode & 0o7777
+    } else if changesOwner, !node.isDirectory {
+      // A new owner does not inherit privileges (chown(2)).
+      wanted.mode = LayeredTree.withoutPrivileges(wanted.mode)
+    }
+    if current.mode & FileType.mask == FileType.characterDevice, host.isRegular, ownership == .real {
+      // What stands for the guest's own whiteout keeps all in its record.
+      return try FileCalls.setAttribute(
+        place.base.raw, place.name.span, MarkName.overrideStat, wanted.bytes)
+    }
+    try setOwner(place, host: host, wanted: wanted)
+    if changesOwner, node.isRegular { dropCapabilities(place) }
+  }
+
+  /// setuid always, setgid only where the group may execute: otherwise it means mandatory locking.
+  static func withoutPrivileges(_ mode: UInt32) -> UInt32 {
+    mode & 0o010 != 0 ? mode & ~0o6000 : mode & ~0o4000
+  }
+
+  /// Clears setuid, setgid and capabilities, as a write by somebody without CAP_FSETID does. The namespace lock is held.
+  func clearPrivileges(_ place: Place) throws(Errno) {
+    let host = try FileCalls.status(place.base.raw, place.name.span)
+    guard host.isRegular else { return }
+    var current = host
+    decodeOwner(&current, place)
+    let mode = LayeredTree.withoutPrivileges(current.mode)
+    if mode != current.mode {
+      var wanted = OverrideStat(current)
+      wanted.mode = mode
+      try setOwner(place, host: host, wanted: wanted)
+    }
+    dropCapabilities(place)
+  }
+
+  func dropCapabilities(_ place: Place) {
+    guard let kept = keptName(AttributeName.capability) else { return }
+    try? FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
+  }
+
+  // MARK: The rest
+
+  /// READLINK.
+  func readLink(_ node: Node) throws(Errno) -> [UInt8] {
+    guard node.isSymlink else { throw .invalid }
+    return try namespace.withReadLock { () throws(Errno) -> [UInt8] in
+      let place = try self.place(of: node)
+      do throws(Errno) {
+        return try FileCalls.readLink(place.base.raw, place.name.span)
+      } catch {
+        if error == .notFound || error == .invalid { throw .stale }
+        throw error
+      }
+    }
+  }
+
+  /// The descriptor to ask about the file system that a node's changes go to.
+  func fileSystem(of node: Node) -> SharedDescriptor {
+    (node.writeLayer ?? node.topPart?.layer ?? node.layer ?? layers[0]).root
+  }
+
+  /// SYNCFS: everything in the write maps is on disk afterwards.
+  func syncAll() throws(Errno) {
+    for layer in layers where layer.isWritable { try FileCalls.syncFileSystem(layer.root.raw) }
+  }
+
+  /// FSYNCDIR.
+  func syncDirectory(_ node: Node) throws(Errno) {
+    let directory = try namespace.withReadLock { () throws(Errno) -> SharedDescriptor? in
+      guard let layer = node.writeLayer, node.part(in: layer) != nil, !node.isRemoved else { return nil }
+      return try descriptor(of: node, in: layer)
+    }
+    guard let directory else { return }
+    let dot: [UInt8] = [UInt8(ascii: "."), 0]
+    let opened = try FileCalls.openBeneath(directory.raw, dot.span, OpenFlags.directory)
+    try FileCalls.sync(opened.raw, dataOnly: false)
+  }
+
+  // MARK: Opening
+
+  /// Opens a regular file for a handle. No lock is held.
+  ///
+  /// - Parameter flags: O_* of the guest.
+  func open(_ node: Node, flags: UInt32, killPrivileges: Bool) throws(Errno) -> Opened {
+    if node.isDirectory { throw .isDirectory }
+    // The guest's kernel serves FIFOs, sockets and devices itself; nothing of that kind is opened here.
+    guard node.isRegular else { throw .noSuchDevice }
+    let flags = Int32(bitPattern: flags)
+    let access = flags & OpenFlags.accessMode
+    let truncates = flags & OpenFlags.truncate != 0
+    let writes = access != 0 || truncates
+    if writes { try copyUp(node, withData: !truncates) }
+    return try namespace.withReadLock { () throws(Errno) -> Opened in
+      let place = try self.place(of: node)
+      var mode = writes ? OpenFlags.readWrite : OpenFlags.read
+      if writes { mode |= flags & OpenFlags.synchronous }
+      let file = SharedDescriptor(try openFile(place, mode, node.anonymous == nil ? node.identity : nil))
+      if truncates {
+        try FileCalls.truncate(file.raw, to: 0)
+        if killPrivileges { try clearPrivileges(place) }
+      }
+      return Opened(file: file, isUpper: node.isUpper)
+    }
+  }
+
+  struct Opened {
+    let file: SharedDescriptor
+    let isUpper: Bool
+  }
+}
+
+// MARK: -
+
+extension LayeredTree {
+  /// Notes a handle, by which a file without a name can be reached.
+  func opened(_ node: Node, _ file: SharedDescriptor) {
+    namespace.withWriteLock { node.openHandle = file }
+  }
+
+  func closed(_ node: Node, _ file: SharedDescriptor) {
+    namespace.withWriteLock {
+      if node.openHandle === file { node.openHandle = nil }
+    }
+  }
+
+  /// The inode number that a lookup of a listed name would show, without counting one. Nil when it is gone.
+  func inode(_ directory: Node, _ entry: Listing.Entry) -> UInt64? {
+    namespace.withReadLock {
+      if let known = nodes.peek(directory, entry.name.span) { return known.inode }
+      // A plain listing of a layer below needs no second look.
+      if let only = directory.topPart, directory.parts.count == 1, !only.layer.isWritable, entry.hostInode != 0 {
+        return inodes.number(device: directory.identity.device, inode: entry.hostInode)
+      }
+      guard let found = try? resolve(directory, entry.name.span).found,
+        let base = try? descriptor(of: directory, in: found.layer)
+      else { return nil }
+      return number(of: found, place: Place(base: base, name: entry.name))
+    }
+  }
+}

@@ -1,0 +1,299 @@
+import FUSE
+import Host
+
+/// Copying up: what the guest changes moves into the write map first, whole and at once.
+extension LayeredTree {
+  /// Makes sure that a file can be changed where it is. No lock is held.
+  ///
+  /// The copy is made in the map's work directory without holding anything that others wait for, then moved to its place.
+  ///
+  /// - Parameter withData: false when the file is about to be truncated to nothing.
+  func copyUp(_ node: Node, withData: Bool = true) throws(Errno) {
+    if namespace.withReadLock({ node.isUpper }) { return }
+    guard let layer = node.writeLayer else { throw .readOnly }
+    if node.isDirectory {
+      try namespace.withWriteLock { () throws(Errno) in try copyUpDirectory(node) }
+      return
+    }
+    try copying[Int(truncatingIfNeeded: node.id) & (copying.count - 1)].withLock { () throws(Errno) in
+      guard !namespace.withReadLock({ node.isUpper }) else { return }
+      let (source, status) = try namespace.withReadLock { () throws(Errno) in
+        (try place(of: node), try self.status(of: node))
+      }
+      let work = try layer.work!.open()
+      let name = layer.work!.temporaryName()
+      do throws(Errno) {
+        try copy(source, status, node, to: Place(base: work, name: name), withData: withData)
+        try namespace.withWriteLock { () throws(Errno) in try settle(node, layer, Place(base: work, name: name)) }
+      } catch {
+        try? FileCalls.remove(work.raw, name.span, isDirectory: false)
+        throw error
+      }
+    }
+  }
+
+  /// Moves a copy to its place and lets the node stand for it. The namespace lock is held for writing.
+  private func settle(_ node: Node, _ layer: Layer, _ copy: Place) throws(Errno) {
+    let status = try FileCalls.status(copy.base.raw, copy.name.span)
+    if node.isRemoved {
+      // Nobody will find it by name: it lives on as an open file only.
+      node.anonymous = SharedDescriptor(
+        try FileCalls.openBeneath(copy.base.raw, copy.name.span, OpenFlags.path))
+      try FileCalls.remove(copy.base.raw, copy.name.span, isDirectory: false)
+    } else {
+      guard let parent = node.parent else { throw .stale }
+      try copyUpDirectory(parent)
+      let base = try descriptor(of: parent, in: layer)
+      let times = try FileCalls.status(base.raw)
+      // Other names of the file that the guest knows get the copy too; those it never saw keep what is below.
+      var linked: [Place] = []
+      for alias in node.aliases {
+        if (try? copyUpDirectory(alias.parent)) != nil,
+          let base = try? descriptor(of: alias.parent, in: layer),
+          (try? FileCalls.link(copy.base.raw, copy.name.span, to: base.raw, alias.name.span)) != nil
+        {
+          linked.append(Place(base: base, name: alias.name))
+        }
+      }
+      let name = node.name
+      do throws(Errno) {
+        try FileCalls.rename(copy.base.raw, copy.name.span, to: base.raw, name.span)
+      } catch {
+        for place in linked { try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: false) }
+        throw error
+      }
+      keepTimes(base, times)
+      let lowerLinks = Int32(clamping: node.lowerLinks)
+      if lowerLinks > 1 { node.linkAdjustment += lowerLinks - 1 - Int32(linked.count) }
+    }
+    node.origin = node.identity
+    node.identity = FileIdentity(layer, status)
+    node.layer = layer
+    if node.lowerLinks > 1 {
+      nodes.link(node.origin!, to: node)
+      nodes.link(node.identity, to: node)
+    }
+  }
+
+  /// A directory's times do not show that something in it was copied up.
+  private func keepTimes(_ directory: SharedDescriptor, _ status: FileStatus) {
+    try? FileCalls.changeTimes(
+      directory.raw, accessed: .set(status.accessed), modified: .set(status.modified))
+  }
+
+  /// Makes a directory, and those above it, exist in their write map. The namespace lock is held for writing.
+  func copyUpDirectory(_ node: Node) throws(Errno) {
+    guard let layer = node.writeLayer else { throw .readOnly }
+    if node.part(in: layer) != nil { return }
+    guard !node.isRemoved, let parent = node.parent else { throw .notFound }
+    try copyUpDirectory(parent)
+    let status = try self.status(of: node)
+    let name = node.name
+    let base = try descriptor(of: parent, in: layer)
+    let times = try FileCalls.status(base.raw)
+    let work = try layer.work!.open()
+    let copy = Place(base: work, name: layer.work!.temporaryName())
+    try FileCalls.makeDirectory(work.raw, copy.name.span, mode: 0o700)
+    do throws(Errno) {
+      let host = try FileCalls.status(work.raw, copy.name.span)
+      if !node.isSynthetic { copyAttributes(try place(of: node), to: copy) }
+      try setOwner(copy, host: host, wanted: OverrideStat(status), isNew: true)
+      try FileCalls.changeTimes(
+        work.raw, copy.name.span, accessed: .set(status.accessed), modified: .set(status.modified))
+      do throws(Errno) {
+        try FileCalls.rename(work.raw, copy.name.span, to: base.raw, name.span, .noReplace)
+      } catch {
+        // Only a directory that is there whatever the layers say can have a whiteout in its place.
+        guard error == .exists, node.isPinned,
+          let there = try? FileCalls.status(base.raw, name.span), there.isWhiteout
+        else { throw error }
+        try setOpaque(copy)
+        try FileCalls.rename(work.raw, copy.name.span, to: base.raw, name.span, .exchange)
+        try? FileCalls.remove(work.raw, copy.name.span, isDirectory: false)
+      }
+    } catch {
+      try? FileCalls.remove(work.raw, copy.name.span, isDirectory: true)
+      throw error
+    }
+    keepTimes(base, times)
+    let made = try FileCalls.status(base.raw, name.span)
+    let index = node.parts.firstIndex { $0.layer.rank > layer.rank } ?? node.parts.count
+    node.parts.insert(DirectoryPart(layer: layer), at: index)
+    if index == 0 { node.identity = FileIdentity(layer, made) }
+  }
+
+  func setOpaque(_ place: Place) throws(Errno) {
+    try FileCalls.setAttribute(
+      place.base.raw, place.name.span, MarkName.opaque(ownership), MarkName.yes)
+  }
+
+  // MARK: The copy
+
+  private func copy(
+    _ source: Place, _ status: FileStatus, _ node: Node, to target: Place, withData: Bool
+  ) throws(Errno) {
+    let wanted = OverrideStat(status)
+    switch status.mode & FileType.mask {
+    case FileType.regular:
+      let file = try FileCalls.openBeneath(target.base.raw, target.name.span, OpenFlags.createExclusively, mode: 0o600)
+      if withData, status.length > 0 {
+        let from = try openForReading(source, node.identity)
+        try copyData(from.raw, to: file.raw, length: status.length)
+      }
+    case FileType.symlink:
+      let link = try FileCalls.readLink(source.base.raw, source.name.span)
+      try FileCalls.makeSymlink(target.base.raw, target.name.span, target: link + [0])
+    default:
+      try makeSpecial(target, wanted)
+    }
+    copyAttributes(source, to: target)
+    let host = try FileCalls.status(target.base.raw, target.name.span)
+    try setOwner(target, host: host, wanted: wanted, isNew: true)
+    // Capabilities go when the owner changes, so they come after it.
+    copyCapabilities(source, to: target)
+    if ownership == .real || !status.isSymlink {
+      try? FileCalls.setAttribute(
+        target.base.raw, target.name.span, MarkName.inode(ownership), LayeredTree.hex(node.inode))
+    }
+    try FileCalls.changeTimes(
+      target.base.raw, target.name.span, accessed: .set(status.accessed), modified: .set(status.modified))
+    node.lowerLinks = status.links
+  }
+
+  /// Opens what must be the regular file that a node stands for; never waits, and closes at once whatever it is not.
+  func openForReading(_ place: Place, _ identity: FileIdentity) throws(Errno) -> FileDescriptor {
+    try openFile(place, OpenFlags.read, identity)
+  }
+
+  func openFile(_ place: Place, _ flags: Int32, _ identity: FileIdentity?) throws(Errno) -> FileDescriptor {
+    let file: FileDescriptor
+    if place.name.count == 1 {
+      file = try FileCalls.reopen(place.base.raw, flags)
+    } else {
+      do throws(Errno) {
+        file = try FileCalls.openBeneath(place.base.raw, place.name.span, flags)
+      } catch {
+        if error == .notFound || error == .tooManySymlinks { throw .stale }
+        throw error
+      }
+    }
+    let status = try FileCalls.status(file.raw)
+    guard status.isRegular else { throw .stale }
+    if let identity, place.name.count > 1 {
+      guard status.device == identity.device, status.inode == identity.inode else { throw .stale }
+    }
+    return file
+  }
+
+  /// Copies what has data, and leaves holes where there are holes.
+  private func copyData(_ from: Int32, to: Int32, length: UInt64) throws(Errno) {
+    if (try? FileCalls.clone(from, to: to)) != nil { return }
+    var offset: UInt64 = 0
+    var canCopyRange = true
+    while offset < length {
+      var end = length
+      do throws(Errno) {
+        offset = try FileCalls.seek(from, offset, whence: 3)
+        end = min(length, try FileCalls.seek(from, offset, whence: 4))
+      } catch {
+        // Nothing but a hole is left; or this file system does not tell of holes.
+        if error == .noSuchDevice { break }
+      }
+      while offset < end {
+        var copied = 0
+        if canCopyRange {
+          do throws(Errno) {
+            copied = try FileCalls.copyRange(from, offset, to: to, offset, count: end - offset)
+          } catch {
+            if error == .noSpace || error == .inputOutput { throw error }
+            canCopyRange = false
+          }
+        }
+        if !canCopyRange { copied = try copyThroughBuffer(from, to: to, offset, count: end - offset) }
+        // The file was shortened under us: the rest is a hole.
+        if copied == 0 { return try FileCalls.truncate(to, to: length) }
+        offset += UInt64(copied)
+      }
+    }
+    try FileCalls.truncate(to, to: length)
+  }
+
+  private func copyThroughBuffer(_ from: Int32, to: Int32, _ offset: UInt64, count: UInt64) throws(Errno) -> Int {
+    var buffer = [UInt8](repeating: 0, count: Int(min(count, 1 << 17)))
+    let read = try FileCalls.read(from, at: offset, into: &buffer)
+    var written = 0
+    while written < read {
+      let part = written == 0 ? buffer : [UInt8](buffer[written..<read])
+      let step = try FileCalls.write(to, at: offset + UInt64(written), part, count: read - written)
+      if step == 0 { throw .inputOutput }
+      written += step
+    }
+    return read
+  }
+
+  /// Copies extended attributes, other than marks and capabilities. What the host refuses is left out.
+  func copyAttributes(_ source: Place, to target: Place) {
+    guard let list = try? FileCalls.attributeNames(source.base.raw, source.name.span), !list.isEmpty else { return }
+    for name in list.split(separator: 0) {
+      let name = [UInt8](name)
+      guard let kept = keptName(name), name != AttributeName.capability else { continue }
+      guard let value = try? FileCalls.attribute(source.base.raw, source.name.span, name + [0]) else { continue }
+      try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
+    }
+  }
+
+  private func copyCapabilities(_ source: Place, to target: Place) {
+    guard let kept = keptName(AttributeName.capability),
+      let value = try? FileCalls.attribute(
+        source.base.raw, source.name.span, AttributeName.capability + [0])
+    else { return }
+    try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
+  }
+
+  /// Makes a FIFO, socket or device, or what stands for it.
+  func makeSpecial(_ place: Place, _ wanted: OverrideStat) throws(Errno) {
+    let type = wanted.mode & FileType.mask
+    let isWhiteout = type == FileType.characterDevice && wanted.major == 0 && wanted.minor == 0
+    guard ownership == .recorded || isWhiteout else {
+      return try FileCalls.makeNode(
+        place.base.raw, place.name.span, mode: wanted.mode, major: wanted.major, minor: wanted.minor)
+    }
+    let mode = isWhiteout && ownership == .real ? LayeredTree.guestWhiteoutMode : 0o600
+    try FileCalls.makeNode(
+      place.base.raw, place.name.span, mode: FileType.regular | mode, major: 0, minor: 0)
+    if isWhiteout, ownership == .real {
+      try FileCalls.changeMode(place.base.raw, place.name.span, mode)
+      try FileCalls.setAttribute(
+        place.base.raw, place.name.span, MarkName.overrideStat, wanted.bytes)
+    }
+  }
+
+  // MARK: Other names
+
+  /// Gives a file that was copied up under one name its place under another that it has below, and counts a lookup.
+  /// Nil when the name is gone meanwhile, to look again.
+  func linkUp(_ node: Node, _ parent: Node, _ name: FileName) throws(Errno) -> Entry? {
+    try namespace.withWriteLock { () throws(Errno) -> Entry? in
+      guard nodes.peek(parent, name.terminated) == nil, let layer = node.layer, !node.isRemoved,
+        let origin = node.origin, nodes.linkedNode(origin) === node,
+        let found = try resolve(parent, name.terminated).found, FileIdentity(found.layer, found.status) == origin
+      else { return nil }
+      let array = name.terminatedArray()
+      do throws(Errno) {
+        guard parent.writeLayer === layer else { throw .crossDevice }
+        try copyUpDirectory(parent)
+        let base = try descriptor(of: parent, in: layer)
+        let from = try place(of: node)
+        try FileCalls.link(from.base.raw, from.name.span, to: base.raw, array.span)
+        node.linkAdjustment -= 1
+      } catch {
+        // It cannot be: then the name shows what is below, as overlayfs would have it.
+        nodes.unlink(origin)
+        return nil
+      }
+      nodes.addName(node, parent, array)
+      nodes.countLookup(node)
+      return Entry(node: node, status: try status(of: node))
+    }
+  }
+}

@@ -1,0 +1,268 @@
+import FUSE
+import Host
+
+/// Who asks, for the owner of what is made.
+struct Caller {
+  let uid: UInt32
+  let gid: UInt32
+}
+
+/// Making names.
+extension LayeredTree {
+  /// What is to be made.
+  enum NewObject {
+    case file
+    case directory
+    case symlink(target: [UInt8])
+    /// FIFO, socket or device; the type is in the mode.
+    case special(major: UInt32, minor: UInt32)
+
+    var isDirectory: Bool {
+      if case .directory = self { return true }
+      return false
+    }
+  }
+
+  /// Makes a name with something new under it, and counts a lookup of it.
+  ///
+  /// - Parameters:
+  ///   - mode: permissions, and the type of what is special; the caller's umask is already off.
+  /// - Returns: for a file also a descriptor open for reading and writing.
+  func make(
+    _ object: NewObject, _ parent: Node, _ name: FileName, mode: UInt32, by caller: Caller
+  ) throws(Errno) -> (entry: Entry, file: SharedDescriptor?) {
+    try namespace.withWriteLock { () throws(Errno) -> (entry: Entry, file: SharedDescriptor?) in
+      let slot = try freeSlot(parent, name)
+      let wanted = try newOwner(object, slot.base, mode: mode, caller)
+      let array = name.terminatedArray()
+      var place = Place(base: slot.base, name: array)
+      var file: SharedDescriptor?
+      if !slot.hasWhiteout {
+        do throws(Errno) {
+          file = try create(object, place, wanted)
+        } catch {
+          // With no layer below, nobody has looked for a whiteout yet.
+          guard error == .exists, let there = try? FileCalls.status(slot.base.raw, name.terminated),
+            there.isWhiteout
+          else { throw error }
+          file = try replaceWhiteout(object, place, slot.layer, wanted)
+        }
+      } else {
+        file = try replaceWhiteout(object, place, slot.layer, wanted)
+      }
+      place = Place(base: slot.base, name: array)
+      return (try enterNew(place, parent, slot.layer), file)
+    }
+  }
+
+  /// Makes a file without a name, open for reading and writing.
+  func makeTemporary(
+    _ parent: Node, mode: UInt32, by caller: Caller
+  ) throws(Errno) -> (entry: Entry, file: SharedDescriptor) {
+    try namespace.withWriteLock { () throws(Errno) -> (entry: Entry, file: SharedDescriptor) in
+      guard parent.isDirectory else { throw .notDirectory }
+      guard let layer = parent.writeLayer else { throw .readOnly }
+      try copyUpDirectory(parent)
+      let base = try descriptor(of: parent, in: layer)
+      let wanted = try newOwner(.file, base, mode: mode, caller)
+      let dot: [UInt8] = [UInt8(ascii: "."), 0]
+      let file = SharedDescriptor(
+        try FileCalls.openBeneath(
+          base.raw, dot.span, OpenFlags.temporary, mode: hostMode(wanted.mode, isDirectory: false) & 0o777))
+      let place = Place(base: file, name: FileCalls.itself)
+      try setOwner(place, host: try FileCalls.status(file.raw), wanted: wanted, isNew: true)
+      var status = try FileCalls.status(file.raw)
+      decodeOwner(&status, place)
+      let node = nodes.addAnonymous { id in
+        let node = Node(
+          id: id, type: FileType.regular, inode: inodes.number(device: status.device, inode: status.inode), parent: nil,
+          name: FileCalls.itself, identity: FileIdentity(layer, status), writeLayer: layer)
+        node.layer = layer
+        node.isRemoved = true
+        node.anonymous = file
+        return node
+      }
+      return (Entry(node: node, status: status), file)
+    }
+  }
+
+  /// Gives a file another name, and counts a lookup.
+  func link(_ node: Node, _ parent: Node, _ name: FileName) throws(Errno) -> Entry {
+    if node.isDirectory { throw .notPermitted }
+    guard let layer = node.writeLayer else { throw .readOnly }
+    if parent.writeLayer !== layer { throw parent.writeLayer == nil ? .readOnly : .crossDevice }
+    try copyUp(node)
+    return try namespace.withWriteLock { () throws(Errno) -> Entry in
+      let slot = try freeSlot(parent, name)
+      let from = try place(of: node)
+      let array = name.terminatedArray()
+      if !slot.hasWhiteout {
+        do throws(Errno) {
+          try FileCalls.link(from.base.raw, from.name.span, to: slot.base.raw, array.span)
+        } catch {
+          guard error == .exists, let there = try? FileCalls.status(slot.base.raw, array.span), there.isWhiteout else {
+            throw error
+          }
+          try linkOverWhiteout(from, slot, array)
+        }
+      } else {
+        try linkOverWhiteout(from, slot, array)
+      }
+      dropUnknown(parent, name)
+      node.isRemoved = false
+      nodes.addName(node, parent, array)
+      nodes.countLookup(node)
+      nodes.link(node.identity, to: node)
+      if node.anonymous != nil { node.anonymous = nil }
+      return Entry(node: node, status: try status(of: node))
+    }
+  }
+
+  private func linkOverWhiteout(_ from: Place, _ slot: Slot, _ name: [UInt8]) throws(Errno) {
+    let work = try slot.layer.work!.open()
+    let temporary = slot.layer.work!.temporaryName()
+    try FileCalls.link(from.base.raw, from.name.span, to: work.raw, temporary.span)
+    do throws(Errno) {
+      try FileCalls.rename(work.raw, temporary.span, to: slot.base.raw, name.span)
+    } catch {
+      try? FileCalls.remove(work.raw, temporary.span, isDirectory: false)
+      throw error
+    }
+  }
+
+  // MARK: Steps
+
+  /// Where a new name goes.
+  struct Slot {
+    let layer: Layer
+    let base: SharedDescriptor
+    /// A whiteout has the name now.
+    let hasWhiteout: Bool
+  }
+
+  /// Makes sure that a name is free and that its directory is in the write map. The namespace lock is held for writing.
+  func freeSlot(_ parent: Node, _ name: FileName) throws(Errno) -> Slot {
+    guard parent.isDirectory else { throw .notDirectory }
+    if parent.isRemoved { throw .notFound }
+    if isReserved(parent, name.terminated) { throw .notPermitted }
+    if let known = nodes.peek(parent, name.terminated), known.isPinned { throw .exists }
+    guard let layer = parent.writeLayer else { throw .readOnly }
+    var hasWhiteout = false
+    // Where nothing is below, making the name finds out by itself whether it is free.
+    if parent.parts.count != 1 || parent.parts[0].layer !== layer {
+      switch try resolve(parent, name.terminated) {
+      case .found: throw .exists
+      case .absent(let whiteout): hasWhiteout = whiteout
+      }
+    }
+    try copyUpDirectory(parent)
+    return Slot(layer: layer, base: try descriptor(of: parent, in: layer), hasWhiteout: hasWhiteout)
+  }
+
+  /// The owner and mode of something new: the caller's, and where the directory has setgid the directory's group.
+  func newOwner(
+    _ object: NewObject, _ base: SharedDescriptor, mode: UInt32, _ caller: Caller
+  ) throws(Errno) -> OverrideStat {
+    var directory = try FileCalls.status(base.raw)
+    decodeOwner(&directory, Place(base: base, name: FileCalls.itself))
+    var wanted = OverrideStat(uid: caller.uid, gid: caller.gid, mode: mode & 0o7777)
+    if directory.mode & 0o2000 != 0 {
+      wanted.gid = directory.gid
+      if object.isDirectory { wanted.mode |= 0o2000 }
+    }
+    switch object {
+    case .file: wanted.mode |= FileType.regular
+    case .directory: wanted.mode |= FileType.directory
+    case .symlink: wanted.mode |= FileType.symlink
+    case .special(let major, let minor):
+      wanted.mode |= mode & FileType.mask
+      (wanted.major, wanted.minor) = (major, minor)
+    }
+    return wanted
+  }
+
+  /// Makes an object at a free name. What is half made is taken away again.
+  private func create(
+    _ object: NewObject, _ place: Place, _ wanted: OverrideStat
+  ) throws(Errno) -> SharedDescriptor? {
+    var file: SharedDescriptor?
+    let permissions = hostMode(wanted.mode, isDirectory: object.isDirectory) & 0o777
+    switch object {
+    case .file:
+      file = SharedDescriptor(
+        try FileCalls.openBeneath(
+          place.base.raw, place.name.span, OpenFlags.createExclusively, mode: permissions))
+    case .directory:
+      try FileCalls.makeDirectory(place.base.raw, place.name.span, mode: permissions)
+    case .symlink(let target):
+      try FileCalls.makeSymlink(place.base.raw, place.name.span, target: target + [0])
+    case .special:
+      try makeSpecial(place, wanted)
+    }
+    do throws(Errno) {
+      let host = try FileCalls.status(place.base.raw, place.name.span)
+      try setOwner(place, host: host, wanted: forHost(wanted, host), isNew: true)
+    } catch {
+      try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: object.isDirectory)
+      throw error
+    }
+    return file
+  }
+
+  /// What stands for a guest's whiteout keeps the mode that marks it.
+  private func forHost(_ wanted: OverrideStat, _ host: FileStatus) -> OverrideStat {
+    guard ownership == .real, wanted.mode & FileType.mask == FileType.characterDevice, host.isRegular else {
+      return wanted
+    }
+    var wanted = wanted
+    wanted.mode = LayeredTree.guestWhiteoutMode
+    return wanted
+  }
+
+  /// Makes an object in the work directory and moves it over a whiteout. A directory so made hides what is below.
+  private func replaceWhiteout(
+    _ object: NewObject, _ place: Place, _ layer: Layer, _ wanted: OverrideStat
+  ) throws(Errno) -> SharedDescriptor? {
+    let work = try layer.work!.open()
+    let temporary = Place(base: work, name: layer.work!.temporaryName())
+    let file = try create(object, temporary, wanted)
+    do throws(Errno) {
+      if object.isDirectory {
+        try setOpaque(temporary)
+        try FileCalls.rename(
+          work.raw, temporary.name.span, to: place.base.raw, place.name.span, .exchange)
+        try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: false)
+      } else {
+        try FileCalls.rename(work.raw, temporary.name.span, to: place.base.raw, place.name.span)
+      }
+    } catch {
+      try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: object.isDirectory)
+      throw error
+    }
+    return file
+  }
+
+  private func enterNew(_ place: Place, _ parent: Node, _ layer: Layer) throws(Errno) -> Entry {
+    var status = try FileCalls.status(place.base.raw, place.name.span)
+    let identity = FileIdentity(layer, status)
+    decodeOwner(&status, place)
+    if let known = nodes.peek(parent, place.name.span) {
+      // The host took away what the guest knew here.
+      nodes.removeName(known, parent, place.name.span)
+      known.isRemoved = known.parent == nil
+    }
+    let found = Found(status: status, layer: layer)
+    let inode = inodes.number(device: status.device, inode: status.inode)
+    let node = nodes.enter(parent, place.name, linkedAs: nil) { id in
+      LayeredTree.makeNode(id, found, identity, inode, parent, place.name)
+    }
+    adjust(&status, node)
+    return Entry(node: node, status: status)
+  }
+
+  private func dropUnknown(_ parent: Node, _ name: FileName) {
+    guard let known = nodes.peek(parent, name.terminated) else { return }
+    nodes.removeName(known, parent, name.terminated)
+    known.isRemoved = known.parent == nil
+  }
+}

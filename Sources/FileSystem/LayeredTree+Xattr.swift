@@ -1,0 +1,119 @@
+import Host
+
+/// Names of extended attributes that mean something to the tree.
+enum AttributeName {
+  static let capability = [UInt8]("security.capability".utf8)
+  static let user = [UInt8]("user.".utf8)
+  static let security = [UInt8]("security.".utf8)
+  static let trusted = [UInt8]("trusted.".utf8)
+  static let system = [UInt8]("system.".utf8)
+  static let accessACL = [UInt8]("system.posix_acl_access".utf8)
+  static let defaultACL = [UInt8]("system.posix_acl_default".utf8)
+}
+
+extension LayeredTree {
+  /// Whether an attribute is one of the tree's own marks.
+  func isMark(_ name: [UInt8]) -> Bool {
+    name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay)
+      || name.starts(with: MarkName.overridePrefix)
+  }
+
+  /// Under which name, with its NUL, a write map keeps an attribute of the guest; nil for one it cannot have.
+  ///
+  /// Without root, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on.
+  func keptName(_ name: [UInt8]) -> [UInt8]? {
+    if isMark(name) { return nil }
+    if name.starts(with: AttributeName.user) { return name + [0] }
+    if name.starts(with: AttributeName.security) || name.starts(with: AttributeName.trusted) {
+      return ownership == .real ? name + [0] : MarkName.overridePrefix + name + [0]
+    }
+    if name == AttributeName.accessACL || name == AttributeName.defaultACL {
+      return ownership == .real ? name + [0] : nil
+    }
+    return nil
+  }
+
+  /// The value of an attribute; `noData` when there is none.
+  func attribute(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8] {
+    guard let kept = try attributeNameToUse(node, name) else { throw .noData }
+    let place = try namespace.withReadLock { () throws(Errno) -> Place in try self.place(of: node) }
+    guard let value = try FileCalls.attribute(place.base.raw, place.name.span, kept) else { throw .noData }
+    return value
+  }
+
+  private func attributeNameToUse(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8]? {
+    if name.isEmpty { throw .outOfRange }
+    if isMark(name) || node.isSynthetic { return nil }
+    if namespace.withReadLock({ isKeptInWriteMap(node) }) {
+      guard let kept = keptName(name) else { throw .notSupported }
+      return kept
+    }
+    return name + [0]
+  }
+
+  private func isKeptInWriteMap(_ node: Node) -> Bool {
+    node.isDirectory ? node.topPart?.layer.isWritable == true : node.layer?.isWritable == true
+  }
+
+  /// The names of all attributes that the guest may see, each with its NUL.
+  func attributeNames(_ node: Node) throws(Errno) -> [UInt8] {
+    if node.isSynthetic { return [] }
+    let (place, isKept) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
+      (try self.place(of: node), isKeptInWriteMap(node))
+    }
+    let list = try FileCalls.attributeNames(place.base.raw, place.name.span)
+    if list.isEmpty { return [] }
+    var names: [UInt8] = []
+    for name in list.split(separator: 0) {
+      if isKept, ownership == .recorded, name.starts(with: MarkName.overridePrefix) {
+        let original = name.dropFirst(MarkName.overridePrefix.count)
+        if original.starts(with: AttributeName.security) || original.starts(with: AttributeName.trusted) {
+          names += original
+          names.append(0)
+        }
+      } else if !isMark([UInt8](name)) {
+        names += name
+        names.append(0)
+      }
+    }
+    return names
+  }
+
+  /// Sets an attribute. No lock is held.
+  func setAttribute(
+    _ node: Node, _ name: [UInt8], _ value: [UInt8], flags: UInt32, killSetgid: Bool = false
+  ) throws(Errno) {
+    if isMark(name) { throw .notPermitted }
+    guard let kept = keptName(name) else { throw .notSupported }
+    try copyUp(node)
+    try namespace.withReadLock { () throws(Errno) in
+      let place = try place(of: node)
+      if ownership == .recorded {
+        let host = try FileCalls.status(place.base.raw, place.name.span)
+        // What stands for a special file is one to the guest, which has no user attributes there.
+        guard host.isRegular || host.isDirectory else { throw .notPermitted }
+      }
+      try FileCalls.setAttribute(
+        place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))
+      if killSetgid {
+        let host = try FileCalls.status(place.base.raw, place.name.span)
+        if host.mode & 0o2000 != 0, !host.isSymlink {
+          try FileCalls.changeMode(place.base.raw, place.name.span, host.mode & 0o5777)
+        }
+      }
+    }
+  }
+
+  /// Removes an attribute. No lock is held.
+  func removeAttribute(_ node: Node, _ name: [UInt8]) throws(Errno) {
+    if isMark(name) { throw .notPermitted }
+    // What is not there is not worth a copy.
+    _ = try attribute(node, name)
+    guard let kept = keptName(name) else { throw .notSupported }
+    try copyUp(node)
+    try namespace.withReadLock { () throws(Errno) in
+      let place = try place(of: node)
+      try FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
+    }
+  }
+}

@@ -1,0 +1,275 @@
+import Host
+
+/// A tree composed of host directories: read layers below, write maps above, merged as the kernel's overlayfs merges.
+///
+/// - Later read layers hide earlier ones; write maps hide all read layers, and of two write maps the one deeper in the
+///   guest's tree hides the other. Directories of one path merge; anything else hides what lies below it.
+/// - What the guest changes is first copied up into the write map that covers its path. Removed names are marked by
+///   whiteouts, replaced directories by an opaque mark, in overlayfs's form on disk.
+/// - Every access is beneath an open directory of a layer, one name at a time, following no symlink. Files are reached
+///   from their directory by name, so only directories in use (`DescriptorCache`), open files, and removed files that
+///   the guest still uses hold descriptors.
+///
+/// Locks, in the order in which they may be taken: a stripe of `copying`, `namespace`, then those inside the tables.
+/// `namespace` is held for reading by whatever needs names to stay, for writing by whatever changes them; file data moves
+/// with neither.
+public final class LayeredTree: @unchecked Sendable {
+  let ownership: Ownership
+  /// In order of rank.
+  let layers: [Layer]
+  let nodes = NodeTable()
+  let cache: DescriptorCache
+  let namespace = ReadWriteLock()
+  let copying: [Lock]
+  let inodes: InodeNumbers
+  let root: Node
+  let user = FileCalls.effectiveUser
+  let group = FileCalls.effectiveGroup
+  let started = FileTime.now()
+
+  /// Opens the maps and composes the tree.
+  ///
+  /// - Parameters:
+  ///   - reads: layers for reading, later ones above earlier ones.
+  ///   - writes: where changes go; without any the tree is read-only.
+  ///   - hides: guest paths that the read layers do not show.
+  ///   - ownership: how owners are kept in the write maps.
+  public init(
+    reads: [LayerMap], writes: [LayerMap] = [], hides: [String] = [], ownership: Ownership = .forThisUser
+  ) throws(TreeError) {
+    self.ownership = ownership
+    let limit = FileCalls.raiseDescriptorLimit()
+    cache = DescriptorCache(capacity: max(32, min(4096, limit / 8)))
+    nodes.pinLimit = limit / 4
+    var copying: [Lock] = []
+    for _ in 0..<16 { copying.append(Lock()) }
+    self.copying = copying
+
+    // Deeper write maps first, then in reverse order of mention.
+    let depth = { (map: LayerMap) -> Int in LayeredTree.components(map.guestPath)?.count ?? 0 }
+    var ordered: [(map: LayerMap, isWritable: Bool)] = []
+    for (_, map) in writes.enumerated().sorted(by: {
+      (depth($0.element), $0.offset) > (depth($1.element), $1.offset)
+    }) { ordered.append((map, true)) }
+    for map in reads.reversed() { ordered.append((map, false)) }
+    var layers: [Layer] = []
+    for (map, isWritable) in ordered {
+      layers.append(try LayeredTree.open(map, rank: layers.count, isWritable: isWritable))
+    }
+    self.layers = layers
+
+    guard let base = layers.last(where: { LayeredTree.components($0.map.guestPath)?.isEmpty == true }),
+      let status = try? FileCalls.status(base.root.raw)
+    else { throw .noRoot }
+    inodes = InodeNumbers(main: status.device)
+    root = Node(
+      id: 1, type: FileType.directory, inode: inodes.number(device: status.device, inode: status.inode), parent: nil,
+      name: FileCalls.itself, identity: FileIdentity(base, status), writeLayer: nil)
+    root.isPinned = true
+    root.holds = 1
+    nodes.addRoot(root)
+
+    // Shallow maps first: the way to a deeper one may lead through them.
+    for layer in layers.sorted(by: { (depth($0.map), -$0.rank) < (depth($1.map), -$1.rank) }) {
+      let node = try walk(layer.map.guestPath)
+      node.mounted.append(layer)
+      composePinned()
+    }
+    for path in hides { try hide(path) }
+  }
+
+  deinit {
+    for layer in layers { layer.work?.close() }
+  }
+
+  private static func open(_ map: LayerMap, rank: Int, isWritable: Bool) throws(TreeError) -> Layer {
+    let opened: FileDescriptor
+    do throws(Errno) {
+      opened = try FileDescriptor.open(map.hostPath, OpenFlags.directory)
+    } catch {
+      if error == .notDirectory { throw .notADirectory(hostPath: map.hostPath) }
+      throw .unreadable(hostPath: map.hostPath, error)
+    }
+    if isWritable {
+      do throws(Errno) {
+        try FileCalls.checkWritable(opened.raw)
+        _ = try FileCalls.attributeNames(opened.raw)
+      } catch {
+        if error == .notFound { throw .noProc }
+        throw .unwritable(hostPath: map.hostPath, error)
+      }
+    }
+    return Layer(rank: rank, map: map, root: SharedDescriptor(opened), isWritable: isWritable)
+  }
+
+  // MARK: Composing
+
+  /// The components of an absolute path; nil for a relative one.
+  static func components(_ path: String) -> [[UInt8]]? {
+    guard path.utf8.first == UInt8(ascii: "/") else { return nil }
+    return split([UInt8](path.utf8))
+  }
+
+  private static func split(_ path: [UInt8]) -> [[UInt8]] {
+    path.split(separator: UInt8(ascii: "/")).filter { $0 != [UInt8(ascii: ".")] }.map { [UInt8]($0) + [0] }
+  }
+
+  private var pinnedNodes: [Node] = []
+
+  /// Finds a directory by path as the guest would, symlinks included, and makes it if it is not there. It and the way to
+  /// it are pinned.
+  private func walk(_ path: String) throws(TreeError) -> Node {
+    guard let components = LayeredTree.components(path) else { throw .badGuestPath(path) }
+    var pending = [[UInt8]](components.reversed())
+    var node = root
+    var links = 0
+    while let name = pending.popLast() {
+      if DirectoryReader.isDot(name.span) {
+        node = node.parent ?? root
+        continue
+      }
+      guard name.count <= 256 else { throw .badGuestPath(path) }
+      if let known = nodes.peek(node, name.span) {
+        node = known
+        continue
+      }
+      let found: Found?
+      do throws(Errno) {
+        found = try resolve(node, name.span).found
+        if let found, found.status.isSymlink {
+          links += 1
+          if links > 40 { throw .tooManySymlinks }
+          let base = try descriptor(of: node, in: found.layer)
+          let target = try FileCalls.readLink(base.raw, name.span)
+          if target.first == UInt8(ascii: "/") { node = root }
+          pending += LayeredTree.split(target).reversed()
+          continue
+        }
+      } catch {
+        if error == .tooManySymlinks { throw .tooManySymlinks(guestPath: path) }
+        throw .badGuestPath(path)
+      }
+      if let found, !found.status.isDirectory { throw .badGuestPath(path) }
+      node = pin(node, name, found)
+    }
+    return node
+  }
+
+  private func pin(_ parent: Node, _ name: [UInt8], _ found: Found?) -> Node {
+    let inode = found.map { number(of: $0, place: nil) } ?? inodes.synthetic(UInt64(pinnedNodes.count))
+    let node = nodes.enter(parent, name, linkedAs: nil) { id in
+      Node(
+        id: id, type: FileType.directory, inode: inode, parent: parent, name: name,
+        identity: FileIdentity(rank: .max, device: 0, inode: inode), writeLayer: parent.writeLayer)
+    }
+    node.isPinned = true
+    nodes.hold(node)
+    parent.hasPinnedChildren = true
+    pinnedNodes.append(node)
+    return node
+  }
+
+  /// Gives every pinned directory its parts anew; parents come before their children.
+  private func composePinned() {
+    for node in [root] + pinnedNodes {
+      var parts = node.mounted.map { DirectoryPart(layer: $0, descriptor: $0.root) }
+      node.writeLayer = node.mounted.filter(\.isWritable).min { $0.rank < $1.rank } ?? node.parent?.writeLayer
+      if let parent = node.parent, let found = try? resolve(parent, node.name.span).found, found.status.isDirectory {
+        parts.append(DirectoryPart(layer: found.layer))
+        parts += found.lower.map { DirectoryPart(layer: $0) }
+      }
+      node.parts = parts.sorted { $0.layer.rank < $1.layer.rank }
+      if let top = node.topPart, let status = try? topStatus(node) {
+        node.identity = FileIdentity(top.layer, status)
+      }
+    }
+  }
+
+  /// The names of pinned directories in a directory, which may be in no layer.
+  func pinnedNames(_ node: Node) -> [[UInt8]] {
+    guard node.hasPinnedChildren else { return [] }
+    return pinnedNodes.filter { $0.parent === node }.map(\.name)
+  }
+
+  private func topStatus(_ node: Node) throws(Errno) -> FileStatus {
+    let place = try place(of: node)
+    return try FileCalls.status(place.base.raw, place.name.span)
+  }
+
+  private func hide(_ path: String) throws(TreeError) {
+    guard var components = LayeredTree.components(path), let name = components.popLast(), name.count <= 256,
+      !DirectoryReader.isDot(name.span)
+    else { throw .badGuestPath(path) }
+    var parent = ""
+    for component in components { parent += "/" + String(decoding: component.dropLast(), as: UTF8.self) }
+    try walk(parent.isEmpty ? "/" : parent).hidden.append(name)
+  }
+
+  // MARK: Descriptors
+
+  /// Where a file is: a name in an open directory, or an open file and the empty name.
+  struct Place {
+    let base: SharedDescriptor
+    let name: [UInt8]
+  }
+
+  /// Where to find a node. The namespace lock is held.
+  func place(of node: Node) throws(Errno) -> Place {
+    if let anonymous = node.anonymous { return Place(base: anonymous, name: FileCalls.itself) }
+    if node.isDirectory {
+      guard let top = node.topPart else { throw .stale }
+      if let open = cache.find(top) { return Place(base: open, name: FileCalls.itself) }
+      guard let parent = node.parent else { throw .stale }
+      return Place(base: try descriptor(of: parent, in: top.layer), name: node.name)
+    }
+    guard let layer = node.layer, let parent = node.parent else { throw .stale }
+    return Place(base: try descriptor(of: parent, in: layer), name: node.name)
+  }
+
+  /// A directory's part in one layer, opened. The namespace lock is held.
+  func descriptor(of node: Node, in layer: Layer) throws(Errno) -> SharedDescriptor {
+    guard let part = node.part(in: layer) else { throw .stale }
+    return try descriptor(of: node, part)
+  }
+
+  func descriptor(of node: Node, _ part: DirectoryPart) throws(Errno) -> SharedDescriptor {
+    if let open = cache.find(part) { return open }
+    // Up to the nearest open directory of this layer, which its root is, and down again.
+    var closed = [(node, part)]
+    var open: SharedDescriptor?
+    while open == nil {
+      guard let parent = closed[closed.count - 1].0.parent, let part = parent.part(in: part.layer) else { throw .stale }
+      open = cache.find(part)
+      if open == nil { closed.append((parent, part)) }
+    }
+    var current = open!
+    for (node, part) in closed.reversed() {
+      do throws(Errno) {
+        current = SharedDescriptor(try FileCalls.openBeneath(current.raw, node.name.span, OpenFlags.directoryPath))
+      } catch {
+        // It was there when the guest looked it up: something on the host took it away.
+        if error == .notFound || error == .notDirectory || error == .tooManySymlinks { throw .stale }
+        throw error
+      }
+      cache.add(part, current)
+    }
+    return current
+  }
+
+  /// Keeps a way to a file whose last name is about to go, if the guest still knows the file and descriptors allow.
+  func keepReachable(_ node: Node) {
+    guard node.anonymous == nil else { return }
+    if let open = node.openHandle {
+      node.anonymous = open
+      return
+    }
+    guard nodes.takePin(node) else { return }
+    if let place = try? place(of: node) {
+      if place.name.count == 1 {
+        node.anonymous = place.base
+      } else if let opened = try? FileCalls.openBeneath(place.base.raw, place.name.span, OpenFlags.path) {
+        node.anonymous = SharedDescriptor(opened)
+      }
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import Host
+
+/// A file, directory or other object that the guest knows by an id.
+///
+/// Counts are guarded by the node table's lock. Everything about its place (`parent`, `name`, `aliases`, `parts`,
+/// `layer`, `anonymous`, marks) changes only with the tree's namespace lock held for writing.
+final class Node {
+  /// A further name of a file with hard links.
+  struct Alias {
+    let parent: Node
+    let name: [UInt8]
+  }
+
+  /// What the guest calls it; never given out twice while the server runs.
+  let id: UInt64
+  /// Lookups that the guest has not given back.
+  var lookups: UInt64 = 0
+  /// Children in the table, open handles, and one for ever where a layer is mounted.
+  var holds = 0
+  var isInTable = true
+  /// Whether `anonymous` counts against the table's limit of such descriptors.
+  var hasPin = false
+
+  /// Type bits of the mode.
+  let type: UInt32
+  /// The guest's inode number: it stays through copy-up.
+  let inode: UInt64
+
+  /// Where it is; nil for the root, and for files without a name.
+  var parent: Node?
+  /// With its NUL; `[0]` when there is none.
+  var name: [UInt8]
+  var aliases: [Alias] = []
+
+  /// The topmost object on the host, to notice when something else took its place.
+  var identity: FileIdentity
+  /// The lower object that it was copied up from, under which other names of it are still found.
+  var origin: FileIdentity?
+  /// How many names the lower object had when it was copied up.
+  var lowerLinks: UInt32 = 0
+  /// Names of a copied-up file that are not in the write map, added to the count of its links.
+  var linkAdjustment: Int32 = 0
+
+  /// A directory's pieces in the layers, topmost first; none for one that exists only because a layer is mounted below.
+  var parts: [DirectoryPart] = []
+  /// The layer that has it, for what is no directory.
+  var layer: Layer?
+  /// The write map that changes go to, if there is one.
+  var writeLayer: Layer?
+  /// The layers whose root this directory is.
+  var mounted: [Layer] = []
+
+  /// A layer's root, or on the way to one: never removed or renamed.
+  var isPinned = false
+  /// A directory with pinned children, which may exist in no layer.
+  var hasPinnedChildren = false
+  /// Names of this directory that the read layers do not show.
+  var hidden: [[UInt8]] = []
+
+  /// No name leads to it any more.
+  var isRemoved = false
+  /// How to reach it without a name.
+  var anonymous: SharedDescriptor?
+  /// The last of the handles open on it.
+  var openHandle: SharedDescriptor?
+
+  init(
+    id: UInt64, type: UInt32, inode: UInt64, parent: Node?, name: [UInt8], identity: FileIdentity, writeLayer: Layer?
+  ) {
+    self.id = id
+    self.type = type
+    self.inode = inode
+    self.parent = parent
+    self.name = name
+    self.identity = identity
+    self.writeLayer = writeLayer
+  }
+
+  var isDirectory: Bool { type == FileType.directory }
+  var isRegular: Bool { type == FileType.regular }
+  var isSymlink: Bool { type == FileType.symlink }
+
+  /// Whether it is where it can be changed.
+  var isUpper: Bool {
+    guard let writeLayer else { return false }
+    return isDirectory ? part(in: writeLayer) != nil : layer === writeLayer
+  }
+
+  func part(in layer: Layer) -> DirectoryPart? {
+    for part in parts where part.layer === layer { return part }
+    return nil
+  }
+
+  /// The topmost part of a directory.
+  var topPart: DirectoryPart? { parts.first }
+
+  /// A directory of no layer, there only because one is mounted below.
+  var isSynthetic: Bool { isDirectory && parts.isEmpty && !isRemoved }
+
+  func hides(_ name: Span<UInt8>) -> Bool {
+    for each in hidden where each.equals(name) { return true }
+    return false
+  }
+
+  func isNamed(_ parent: Node, _ name: Span<UInt8>) -> Bool {
+    if self.parent === parent, self.name.equals(name) { return true }
+    for alias in aliases where alias.parent === parent && alias.name.equals(name) { return true }
+    return false
+  }
+}
+
+/// One directory of one layer, as part of a merged directory.
+final class DirectoryPart {
+  let layer: Layer
+  /// Cached, or nil. Guarded by the descriptor cache's lock.
+  var descriptor: SharedDescriptor?
+  /// Whether the descriptor was used since the cache last looked.
+  var wasUsed = false
+
+  init(layer: Layer, descriptor: SharedDescriptor? = nil) {
+    self.layer = layer
+    self.descriptor = descriptor
+  }
+}
+
+/// Which object of the host a node stands for. The layer counts: one host directory may be mapped twice.
+struct FileIdentity: Hashable {
+  var rank: Int
+  var device: UInt64
+  var inode: UInt64
+
+  init(rank: Int, device: UInt64, inode: UInt64) {
+    self.rank = rank
+    self.device = device
+    self.inode = inode
+  }
+
+  init(_ layer: Layer, _ status: FileStatus) {
+    self.init(rank: layer.rank, device: status.device, inode: status.inode)
+  }
+}
+
+extension [UInt8] {
+  func equals(_ other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    for index in indices where self[index] != other[index] { return false }
+    return true
+  }
+}

@@ -1,0 +1,12 @@
+import Host
+
+/// An open descriptor that several users hold: a cache may drop it while a request still works with it, and it is closed
+/// when the last of them is done. So a number is never reused under someone's feet.
+final class SharedDescriptor: Sendable {
+  private let descriptor: FileDescriptor
+
+  init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+
+  /// Valid for as long as this object is held.
+  var raw: Int32 { descriptor.raw }
+}

@@ -1,0 +1,53 @@
+import FUSE
+import GuestMemory
+import Host
+
+/// Moves file data between a host file and guest memory in place, with no buffer between them.
+enum Transfer {
+  /// Reads from a file into the reply.
+  static func read(_ file: SharedDescriptor, _ offset: UInt64, _ count: Int, to reply: inout ReplyWriter) throws(Errno) {
+    var left = count
+    var position = offset
+    while left > 0 {
+      guard let start = Int64(exactly: position) else { throw .invalid }
+      var vectors = IOVectors()
+      // Guest memory outlives the request.
+      reply.pieces(left) { unsafe vectors.append($0.hostBytes) }
+      if vectors.byteCount == 0 { return }
+      let read = try vectors.read(from: file.raw, at: start)
+      reply.filled(read)
+      left -= read
+      position += UInt64(read)
+      if read < vectors.byteCount { return }
+    }
+  }
+
+  /// Writes the next `count` bytes of a request to a file; returns how many went.
+  static func write(
+    _ file: SharedDescriptor, _ offset: UInt64, _ count: Int, from request: inout RequestReader
+  ) throws(Errno) -> Int {
+    var done = 0
+    while done < count {
+      guard let start = Int64(exactly: offset &+ UInt64(done)), start >= 0 else { throw .fileTooLarge }
+      var vectors = IOVectors()
+      var batch = request
+      do throws(MessageError) {
+        // Guest memory outlives the request.
+        try batch.pieces(count - done) { unsafe vectors.append($0.hostBytes) }
+      } catch {
+        throw .invalid
+      }
+      let written: Int
+      do throws(Errno) {
+        written = try vectors.write(to: file.raw, at: start)
+      } catch {
+        if done > 0 { return done }
+        throw error
+      }
+      done += written
+      if written < vectors.byteCount || written == 0 { return done }
+      do throws(MessageError) { try request.skip(written) } catch { throw .invalid }
+    }
+    return done
+  }
+}

@@ -1,0 +1,33 @@
+import Host
+
+/// Why a tree cannot be composed.
+public enum TreeError: Error, Equatable, Sendable {
+  /// A host path cannot be opened.
+  case unreadable(hostPath: String, Errno)
+  /// A host path is not a directory.
+  case notADirectory(hostPath: String)
+  /// A guest path is not absolute, or leads through something that is no directory.
+  case badGuestPath(String)
+  /// A guest path has too many symlinks on its way.
+  case tooManySymlinks(guestPath: String)
+  /// A write map's directory cannot be written.
+  case unwritable(hostPath: String, Errno)
+  /// Nothing is mapped at `/`.
+  case noRoot
+  /// `/proc` is not mounted, which extended attributes need.
+  case noProc
+
+  /// One line that names the thing and the mend.
+  public var description: String {
+    switch self {
+    case .unreadable(let path, let error): "\(path): \(error.description); give a directory that you may read"
+    case .notADirectory(let path): "\(path): not a directory; only directories can be mapped into a tree"
+    case .badGuestPath(let path):
+      "\(path): not a directory of the guest's tree; give an absolute path that leads through directories only"
+    case .tooManySymlinks(let path): "\(path): too many symbolic links on the way; give the path they lead to"
+    case .unwritable(let path, let error): "\(path): \(error.description); give a directory that you may write"
+    case .noRoot: "nothing is mapped at /; add a map such as --read /=>DIRECTORY"
+    case .noProc: "/proc is not mounted, and extended attributes of layers need it; mount it"
+    }
+  }
+}

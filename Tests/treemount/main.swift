@@ -1,0 +1,63 @@
+// Mounts a layered tree on this host through /dev/fuse, to try the server with real programs and against the kernel's own
+// overlayfs, without a machine:
+//
+//   treemount MOUNTPOINT [--read GUEST=>HOST]... [--write GUEST=>HOST]... [--hide GUEST]... [--recorded] [--threads N]
+//             [--trace]
+//
+// It runs until MOUNTPOINT is unmounted. Needs root.
+
+import FUSE
+import FileSystem
+import Foundation
+import GuestMemory
+import Host
+
+func die(_ message: String) -> Never {
+  FileHandle.standardError.write(Data("treemount: \(message)\n".utf8))
+  exit(1)
+}
+
+func map(_ text: String) -> LayerMap {
+  guard let arrow = text.range(of: "=>") else { return LayerMap(guestPath: "/", hostPath: text) }
+  return LayerMap(guestPath: String(text[..<arrow.lowerBound]), hostPath: String(text[arrow.upperBound...]))
+}
+
+var mountPoint = ""
+var reads: [LayerMap] = []
+var writes: [LayerMap] = []
+var hides: [String] = []
+var ownership = Ownership.forThisUser
+var threads = 2
+var trace = false
+var arguments = CommandLine.arguments.dropFirst()
+while let argument = arguments.popFirst() {
+  switch argument {
+  case "--read": reads.append(map(arguments.popFirst() ?? ""))
+  case "--write": writes.append(map(arguments.popFirst() ?? ""))
+  case "--hide": hides.append(arguments.popFirst() ?? "")
+  case "--recorded": ownership = .recorded
+  case "--threads": threads = Int(arguments.popFirst() ?? "") ?? 1
+  case "--trace": trace = true
+  default: mountPoint = argument
+  }
+}
+
+let tree: LayeredTree
+do throws(TreeError) {
+  tree = try LayeredTree(reads: reads, writes: writes, hides: hides, ownership: ownership)
+} catch {
+  die(error.description)
+}
+let server = FileSystemServer(tree)
+
+let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
+if device < 0 { die("/dev/fuse: \(String(cString: strerror(errno)))") }
+let options = "fd=\(device),rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other"
+if mount("treemount", mountPoint, "fuse", 0, options) != 0 {
+  die("\(mountPoint): \(String(cString: strerror(errno)))")
+}
+
+
+let (fuse, isTraced) = (device, trace)
+for _ in 1..<max(1, threads) { Thread { serve(fuse, server, trace: isTraced) }.start() }
+serve(fuse, server, trace: isTraced)
