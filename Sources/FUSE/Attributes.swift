@@ -1,51 +1,51 @@
 /// A moment as the wire has it.
-public struct Timestamp: Equatable, Sendable {
-  public var seconds: Int64
-  public var nanoseconds: UInt32
+package struct Timestamp: Equatable, Sendable {
+  package var seconds: Int64
+  package var nanoseconds: UInt32
 
-  public init(seconds: Int64, nanoseconds: UInt32) {
+  package init(seconds: Int64, nanoseconds: UInt32) {
     self.seconds = seconds
     self.nanoseconds = nanoseconds
   }
 }
 
 /// How long a reply stays true.
-public struct Validity: Equatable, Sendable {
-  public var seconds: UInt64
-  public var nanoseconds: UInt32
+package struct Validity: Equatable, Sendable {
+  package var seconds: UInt64
+  package var nanoseconds: UInt32
 
-  public init(seconds: UInt64, nanoseconds: UInt32 = 0) {
+  package init(seconds: UInt64, nanoseconds: UInt32 = 0) {
     self.seconds = seconds
     self.nanoseconds = nanoseconds
   }
 }
 
 /// A file's attributes (`fuse_attr`).
-public struct Attributes: Equatable, Sendable {
-  public static let size = 88
+package struct Attributes: Equatable, Sendable {
+  package static let size = 88
 
-  public var inode: UInt64 = 0
+  package var inode: UInt64 = 0
   /// Length in bytes.
-  public var length: UInt64 = 0
+  package var length: UInt64 = 0
   /// Space used, in units of 512 bytes.
-  public var blocks: UInt64 = 0
-  public var accessed = Timestamp(seconds: 0, nanoseconds: 0)
-  public var modified = Timestamp(seconds: 0, nanoseconds: 0)
-  public var changed = Timestamp(seconds: 0, nanoseconds: 0)
+  package var blocks: UInt64 = 0
+  package var accessed = Timestamp(seconds: 0, nanoseconds: 0)
+  package var modified = Timestamp(seconds: 0, nanoseconds: 0)
+  package var changed = Timestamp(seconds: 0, nanoseconds: 0)
   /// Type and permissions, as in `st_mode`.
-  public var mode: UInt32 = 0
-  public var links: UInt32 = 0
-  public var uid: UInt32 = 0
-  public var gid: UInt32 = 0
+  package var mode: UInt32 = 0
+  package var links: UInt32 = 0
+  package var uid: UInt32 = 0
+  package var gid: UInt32 = 0
   /// The device number of a special file, in the kernel's 32-bit encoding (`new_encode_dev`).
-  public var device: UInt32 = 0
-  public var blockSize: UInt32 = 0
-  public var flags: UInt32 = 0
+  package var device: UInt32 = 0
+  package var blockSize: UInt32 = 0
+  package var flags: UInt32 = 0
 
-  public init() {}
+  package init() {}
 
   /// Appends the attributes to a reply.
-  public func write(to reply: inout ReplyWriter) throws(MessageError) {
+  package func write(to reply: inout ReplyWriter) throws(MessageError) {
     guard reply.room >= Attributes.size else { throw .replyTooSmall }
     try reply.append(inode)
     try reply.append(length)
@@ -66,12 +66,12 @@ public struct Attributes: Equatable, Sendable {
   }
 
   /// The kernel's 32-bit form of a device number: 12 bits of major between 8 and 12 bits of minor.
-  public static func encodeDevice(major: UInt32, minor: UInt32) -> UInt32 {
+  package static func encodeDevice(major: UInt32, minor: UInt32) -> UInt32 {
     (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)
   }
 
   /// The major and minor number in the kernel's 32-bit form.
-  public static func decodeDevice(_ device: UInt32) -> (major: UInt32, minor: UInt32) {
+  package static func decodeDevice(_ device: UInt32) -> (major: UInt32, minor: UInt32) {
     ((device & 0xfff00) >> 8, (device & 0xff) | ((device >> 12) & 0xfff00))
   }
 }

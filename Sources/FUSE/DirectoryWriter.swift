@@ -1,7 +1,7 @@
 /// Fills the reply to READDIR or READDIRPLUS, entry by entry, until the client's buffer is full.
-public struct DirectoryWriter {
+package struct DirectoryWriter {
   /// Bytes of `fuse_dirent` before the name.
-  public static let headerSize = 24
+  package static let headerSize = 24
 
   /// Bytes left of what the client asked for.
   private var room: Int
@@ -10,7 +10,7 @@ public struct DirectoryWriter {
   /// - Parameters:
   ///   - count: what the client asked for, in bytes.
   ///   - isPlus: entries carry attributes (READDIRPLUS).
-  public init(count: UInt32, isPlus: Bool, reply: borrowing ReplyWriter) {
+  package init(count: UInt32, isPlus: Bool, reply: borrowing ReplyWriter) {
     room = max(0, min(Int(count), reply.room))
     self.isPlus = isPlus
   }
@@ -21,7 +21,7 @@ public struct DirectoryWriter {
   }
 
   /// Whether an entry with a name of this length still fits.
-  public func fits(nameLength: Int) -> Bool { size(nameLength: nameLength) <= room }
+  package func fits(nameLength: Int) -> Bool { size(nameLength: nameLength) <= room }
 
   /// Appends one entry.
   ///
@@ -30,7 +30,7 @@ public struct DirectoryWriter {
   ///   - type: DT_* as in readdir(3).
   ///   - entry: what a lookup of the name gives, for READDIRPLUS; node 0 when the client should look it up itself.
   /// - Returns: false when it did not fit; nothing was written then.
-  public mutating func append(
+  package mutating func append(
     name: Span<UInt8>, inode: UInt64, type: UInt32, next: UInt64, entry: EntryReply?, to reply: inout ReplyWriter
   ) throws(MessageError) -> Bool {
     let size = size(nameLength: name.count)

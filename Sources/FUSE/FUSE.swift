@@ -3,21 +3,21 @@
 /// A request is `RequestHeader` and its arguments, read once, field by field, through `RequestReader`; a reply is written
 /// through `ReplyWriter`. Both work on the scattered pieces of guest memory that a virtio-fs queue hands over
 /// (Virtio 1.2, 5.11.6), so nothing is gathered into a buffer first.
-public enum FUSE {
-  public static let majorVersion: UInt32 = 7
+package enum FUSE {
+  package static let majorVersion: UInt32 = 7
 
   /// The newest minor version spoken: that of Debian's 6.12 kernels.
-  public static let minorVersion: UInt32 = 41
+  package static let minorVersion: UInt32 = 41
 
   /// The oldest minor version spoken; below it message layouts differ.
-  public static let oldestMinorVersion: UInt32 = 31
+  package static let oldestMinorVersion: UInt32 = 31
 
   /// The node id of the root directory.
-  public static let rootID: UInt64 = 1
+  package static let rootID: UInt64 = 1
 }
 
 /// What can be wrong about the form of a message.
-public enum MessageError: Error, Equatable, Sendable {
+package enum MessageError: Error, Equatable, Sendable {
   /// The request ends before its arguments do.
   case truncated
   /// A name is empty, `.`, `..`, or has a '/' or NUL in it.

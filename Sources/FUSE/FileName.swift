@@ -1,17 +1,17 @@
 /// One component of a path: 1 to 255 bytes of any value but NUL and '/', kept inline and NUL-terminated.
 ///
 /// Names are bytes, not text. `.` and `..` are refused like every other name that could lead out of its directory.
-public struct FileName: Sendable {
+package struct FileName: Sendable {
   /// Longest name in bytes (NAME_MAX).
-  public static let maximumLength = 255
+  package static let maximumLength = 255
 
-  @usableFromInline var storage: InlineArray<256, UInt8>
+  var storage: InlineArray<256, UInt8>
 
   /// Length in bytes, without the terminator.
-  public let count: Int
+  package let count: Int
 
   /// - Throws: `badName` for an empty name, `.`, `..`, one with '/' or NUL; `nameTooLong` for one of over 255 bytes.
-  public init(_ bytes: Span<UInt8>) throws(MessageError) {
+  package init(_ bytes: Span<UInt8>) throws(MessageError) {
     guard bytes.count >= 1 else { throw .badName }
     guard bytes.count <= FileName.maximumLength else { throw .nameTooLong }
     storage = InlineArray(repeating: 0)
@@ -20,7 +20,7 @@ public struct FileName: Sendable {
     try validate()
   }
 
-  public init(_ bytes: [UInt8]) throws(MessageError) {
+  package init(_ bytes: [UInt8]) throws(MessageError) {
     try self.init(bytes.span)
   }
 
@@ -40,21 +40,19 @@ public struct FileName: Sendable {
   }
 
   /// The name without its terminator.
-  @inlinable
-  public var bytes: Span<UInt8> {
+  package var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     get { storage.span.extracting(0..<count) }
   }
 
   /// The name with its NUL, for system calls.
-  @inlinable
-  public var terminated: Span<UInt8> {
+  package var terminated: Span<UInt8> {
     @_lifetime(borrow self)
     get { storage.span.extracting(0..<(count + 1)) }
   }
 
   /// A copy on the heap, to keep.
-  public func array() -> [UInt8] {
+  package func array() -> [UInt8] {
     let bytes = bytes
     return [UInt8](capacity: count) { output in
       for index in bytes.indices { output.append(bytes[index]) }
@@ -62,7 +60,7 @@ public struct FileName: Sendable {
   }
 
   /// A copy on the heap with its NUL, to keep.
-  public func terminatedArray() -> [UInt8] {
+  package func terminatedArray() -> [UInt8] {
     let bytes = terminated
     return [UInt8](capacity: count + 1) { output in
       for index in bytes.indices { output.append(bytes[index]) }

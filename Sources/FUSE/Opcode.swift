@@ -1,5 +1,5 @@
 /// What a request asks for (`enum fuse_opcode`).
-public enum Opcode: UInt32, Sendable {
+package enum Opcode: UInt32, Sendable {
   case lookup = 1
   case forget = 2
   case getattr = 3

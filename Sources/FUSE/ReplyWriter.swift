@@ -1,19 +1,19 @@
-public import GuestMemory
+package import GuestMemory
 
 /// Writes a reply front to back into the pieces of guest memory offered for it; the header comes last, by `finish`.
-public struct ReplyWriter {
+package struct ReplyWriter {
   /// Bytes of `fuse_out_header`: length, error, unique.
-  public static let headerSize = 16
+  package static let headerSize = 16
 
   let slices: [GuestSlice]
   /// Bytes that the reply may have after its header; negative when not even the header fits.
-  public let capacity: Int
+  package let capacity: Int
   /// Bytes written after the header.
-  public private(set) var count = 0
+  package private(set) var count = 0
   private var index = 0
   private var offset = 0
 
-  public init(_ slices: [GuestSlice]) {
+  package init(_ slices: [GuestSlice]) {
     self.slices = slices
     var total = 0
     for slice in slices { total = total &+ slice.count }
@@ -22,7 +22,7 @@ public struct ReplyWriter {
   }
 
   /// Bytes that still fit.
-  public var room: Int { capacity - count }
+  package var room: Int { capacity - count }
 
   /// Passes over bytes in the slices; the caller has checked that they are there.
   private mutating func advance(_ distance: Int) {
@@ -40,7 +40,7 @@ public struct ReplyWriter {
 
   /// Appends a little-endian integer.
   @inline(__always)
-  public mutating func append<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) throws(MessageError) {
+  package mutating func append<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) throws(MessageError) {
     let size = MemoryLayout<T>.size
     guard size <= room else { throw .replyTooSmall }
     while index < slices.count, offset == slices[index].count {
@@ -59,7 +59,7 @@ public struct ReplyWriter {
   }
 
   /// Appends bytes.
-  public mutating func append(_ bytes: Span<UInt8>) throws(MessageError) {
+  package mutating func append(_ bytes: Span<UInt8>) throws(MessageError) {
     guard bytes.count <= room else { throw .replyTooSmall }
     var done = 0
     while done < bytes.count {
@@ -72,18 +72,18 @@ public struct ReplyWriter {
     }
   }
 
-  public mutating func append(_ bytes: [UInt8]) throws(MessageError) {
+  package mutating func append(_ bytes: [UInt8]) throws(MessageError) {
     try append(bytes.span)
   }
 
   /// Appends `length` zero bytes, at most 64.
-  public mutating func pad(_ length: Int) throws(MessageError) {
+  package mutating func pad(_ length: Int) throws(MessageError) {
     for _ in 0..<length { try append(UInt8(0)) }
   }
 
   /// The pieces of guest memory that follow, at most `limit` bytes, for a system call that fills them in place.
   /// What it filled is then told to `filled`.
-  public func pieces(_ limit: Int, _ body: (GuestSlice) -> Void) {
+  package func pieces(_ limit: Int, _ body: (GuestSlice) -> Void) {
     var left = min(limit, room)
     var (index, offset) = (index, offset)
     while left > 0, index < slices.count {
@@ -96,7 +96,7 @@ public struct ReplyWriter {
   }
 
   /// Counts `length` bytes as written that were put in place through `pieces`.
-  public mutating func filled(_ length: Int) {
+  package mutating func filled(_ length: Int) {
     let length = max(0, min(length, room))
     count += length
     advance(length)
@@ -105,14 +105,14 @@ public struct ReplyWriter {
   /// Writes the header of a reply without error.
   ///
   /// - Returns: the length of the whole reply; 0 when not even a header fits.
-  public func finish(unique: UInt64) -> UInt32 {
+  package func finish(unique: UInt64) -> UInt32 {
     header(length: ReplyWriter.headerSize + count, error: 0, unique: unique)
   }
 
   /// Writes a reply that is only an error. Whatever was appended is dropped.
   ///
   /// - Parameter error: a positive errno.
-  public func fail(_ error: Int32, unique: UInt64) -> UInt32 {
+  package func fail(_ error: Int32, unique: UInt64) -> UInt32 {
     header(length: ReplyWriter.headerSize, error: 0 &- error, unique: unique)
   }
 

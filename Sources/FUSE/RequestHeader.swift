@@ -1,25 +1,25 @@
 /// What every request begins with (`fuse_in_header`).
-public struct RequestHeader: Sendable {
-  public static let size = 40
+package struct RequestHeader: Sendable {
+  package static let size = 40
 
   /// Length of the whole request, in bytes.
-  public let length: UInt32
+  package let length: UInt32
   /// See `Opcode`; other values are for the server to refuse.
-  public let opcode: UInt32
+  package let opcode: UInt32
   /// Names the request in its reply.
-  public let unique: UInt64
+  package let unique: UInt64
   /// The node that the request is about.
-  public let node: UInt64
-  public let uid: UInt32
-  public let gid: UInt32
-  public let pid: UInt32
+  package let node: UInt64
+  package let uid: UInt32
+  package let gid: UInt32
+  package let pid: UInt32
   /// Length of the extensions at the end, in units of 8 bytes (since 7.38).
-  public let extensionLength: UInt16
+  package let extensionLength: UInt16
 
   /// Reads the header and bounds `reader` to the arguments, without extensions.
   ///
   /// - Throws: `truncated` when the request is shorter than it says, or too short to be one.
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     let total = reader.remaining
     length = try reader.load()
     opcode = try reader.load()

@@ -1,18 +1,18 @@
-public import GuestMemory
+package import GuestMemory
 
 /// Reads a request front to back through the pieces of guest memory that hold it.
 ///
 /// Every field is loaded from guest memory exactly once: what the caller validates is what the caller uses, whatever
 /// the guest does to the buffer meanwhile.
-public struct RequestReader {
+package struct RequestReader {
   let slices: [GuestSlice]
   /// The current piece and the position in it.
   private var index = 0
   private var offset = 0
   /// Bytes of the request not read yet.
-  public private(set) var remaining: Int
+  package private(set) var remaining: Int
 
-  public init(_ slices: [GuestSlice]) {
+  package init(_ slices: [GuestSlice]) {
     self.slices = slices
     var total = 0
     for slice in slices { total = total &+ slice.count }
@@ -26,7 +26,7 @@ public struct RequestReader {
 
   /// The next little-endian integer.
   @inline(__always)
-  public mutating func load<T: FixedWidthInteger & BitwiseCopyable>(
+  package mutating func load<T: FixedWidthInteger & BitwiseCopyable>(
     _ type: T.Type = T.self
   ) throws(MessageError) -> T {
     let size = MemoryLayout<T>.size
@@ -62,7 +62,7 @@ public struct RequestReader {
   }
 
   /// Passes over `count` bytes.
-  public mutating func skip(_ count: Int) throws(MessageError) {
+  package mutating func skip(_ count: Int) throws(MessageError) {
     guard count >= 0, count <= remaining else { throw .truncated }
     remaining -= count
     var left = count
@@ -76,7 +76,7 @@ public struct RequestReader {
   }
 
   /// A NUL-terminated name of one component.
-  public mutating func name() throws(MessageError) -> FileName {
+  package mutating func name() throws(MessageError) -> FileName {
     guard remaining > 0 else { throw .truncated }
     skipFinished()
     var storage = InlineArray<256, UInt8>(repeating: 0)
@@ -108,7 +108,7 @@ public struct RequestReader {
   }
 
   /// The next `count` bytes.
-  public mutating func bytes(_ count: Int) throws(MessageError) -> [UInt8] {
+  package mutating func bytes(_ count: Int) throws(MessageError) -> [UInt8] {
     guard count >= 0, count <= remaining else { throw .truncated }
     var result: [UInt8] = []
     result.reserveCapacity(count)
@@ -124,7 +124,7 @@ public struct RequestReader {
   }
 
   /// NUL-terminated bytes of any other kind than a name (a link's target, an attribute's name), without the NUL.
-  public mutating func terminatedBytes(limit: Int) throws(MessageError) -> [UInt8] {
+  package mutating func terminatedBytes(limit: Int) throws(MessageError) -> [UInt8] {
     var result: [UInt8] = []
     while true {
       let next = try byte()
@@ -135,7 +135,7 @@ public struct RequestReader {
   }
 
   /// The next pieces of guest memory, `count` bytes together, for a system call that reads them in place.
-  public mutating func pieces(_ count: Int, _ body: (GuestSlice) -> Void) throws(MessageError) {
+  package mutating func pieces(_ count: Int, _ body: (GuestSlice) -> Void) throws(MessageError) {
     guard count >= 0, count <= remaining else { throw .truncated }
     var left = count
     while left > 0 {

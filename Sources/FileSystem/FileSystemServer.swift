@@ -1,16 +1,16 @@
 import FUSE
-public import GuestMemory
+package import GuestMemory
 import Host
 
 /// Answers the requests of a guest's FUSE client from a layered tree.
 ///
 /// `serve` may be called from several threads at once. Nothing that a guest sends does more than fail with an errno.
-public final class FileSystemServer: @unchecked Sendable {
+package final class FileSystemServer: @unchecked Sendable {
   let tree: LayeredTree
   let handles = HandleTable()
   let settings = Settings()
 
-  public init(_ tree: LayeredTree) {
+  package init(_ tree: LayeredTree) {
     self.tree = tree
   }
 
@@ -48,7 +48,7 @@ public final class FileSystemServer: @unchecked Sendable {
   ///   - readable: the pieces of guest memory that hold the request.
   ///   - writable: those that are for the reply.
   /// - Returns: the length of the reply in bytes; 0 for requests that have none, and for those too short to be any.
-  public func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 {
+  package func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 {
     var reader = RequestReader(readable)
     var reply = ReplyWriter(writable)
     let header: RequestHeader
@@ -149,6 +149,12 @@ public final class FileSystemServer: @unchecked Sendable {
     answer.maximumPages = FileSystemServer.maximumPages
     answer.maximumWrite = UInt32(FileSystemServer.maximumPages) * 4096
     try message { () throws(MessageError) in try answer.write(to: &reply) }
+  }
+
+  /// Ends the session and leaves nothing in the write maps that is not the guest's. Nothing is served meanwhile or after.
+  package func close() {
+    reset()
+    tree.close()
   }
 
   /// Forgets what the last session knew.

@@ -1,12 +1,12 @@
 import Host
 
 /// A host directory that shows at a place of the guest's tree.
-public struct LayerMap: Equatable, Sendable {
+package struct LayerMap: Equatable, Sendable {
   /// Absolute, `/` for the whole tree.
-  public var guestPath: String
-  public var hostPath: String
+  package var guestPath: String
+  package var hostPath: String
 
-  public init(guestPath: String, hostPath: String) {
+  package init(guestPath: String, hostPath: String) {
     self.guestPath = guestPath
     self.hostPath = hostPath
   }

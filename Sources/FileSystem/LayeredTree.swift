@@ -13,7 +13,7 @@ import Host
 /// Locks, in the order in which they may be taken: a stripe of `copying`, `namespace`, then those inside the tables.
 /// `namespace` is held for reading by whatever needs names to stay, for writing by whatever changes them; file data moves
 /// with neither.
-public final class LayeredTree: @unchecked Sendable {
+package final class LayeredTree: @unchecked Sendable {
   let ownership: Ownership
   /// In order of rank.
   let layers: [Layer]
@@ -34,7 +34,7 @@ public final class LayeredTree: @unchecked Sendable {
   ///   - writes: where changes go; without any the tree is read-only.
   ///   - hides: guest paths that the read layers do not show.
   ///   - ownership: how owners are kept in the write maps.
-  public init(
+  package init(
     reads: [LayerMap], writes: [LayerMap] = [], hides: [String] = [], ownership: Ownership = .forThisUser
   ) throws(TreeError) {
     self.ownership = ownership
@@ -78,7 +78,10 @@ public final class LayeredTree: @unchecked Sendable {
     for path in hides { try hide(path) }
   }
 
-  deinit {
+  deinit { close() }
+
+  /// Removes what the tree needed for itself in the write maps.
+  func close() {
     for layer in layers { layer.work?.close() }
   }
 

@@ -1,14 +1,14 @@
 import Host
 
 /// How owner, mode and device numbers of the write maps' files are kept.
-public enum Ownership: Equatable, Sendable {
+package enum Ownership: Equatable, Sendable {
   /// On the host's files themselves: the server runs as root.
   case real
   /// In `user.containers.override_stat` beside files that belong to the user who runs the server (see `OverrideStat`).
   case recorded
 
   /// `real` for root, else `recorded`.
-  public static var forThisUser: Ownership { FileCalls.effectiveUser == 0 ? .real : .recorded }
+  package static var forThisUser: Ownership { FileCalls.effectiveUser == 0 ? .real : .recorded }
 }
 
 /// Names of the extended attributes that carry the tree's own marks. All are hidden from the guest.

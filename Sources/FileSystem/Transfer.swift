@@ -1,5 +1,5 @@
 import FUSE
-import GuestMemory
+internal import GuestMemory
 import Host
 
 /// Moves file data between a host file and guest memory in place, with no buffer between them.

@@ -1,7 +1,7 @@
 import Host
 
 /// Why a tree cannot be composed.
-public enum TreeError: Error, Equatable, Sendable {
+package enum TreeError: Error, Equatable, Sendable {
   /// A host path cannot be opened.
   case unreadable(hostPath: String, Errno)
   /// A host path is not a directory.
@@ -18,7 +18,7 @@ public enum TreeError: Error, Equatable, Sendable {
   case noProc
 
   /// One line that names the thing and the mend.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let path, let error): "\(path): \(error.description); give a directory that you may read"
     case .notADirectory(let path): "\(path): not a directory; only directories can be mapped into a tree"

@@ -61,3 +61,4 @@ if mount("treemount", mountPoint, "fuse", 0, options) != 0 {
 let (fuse, isTraced) = (device, trace)
 for _ in 1..<max(1, threads) { Thread { serve(fuse, server, trace: isTraced) }.start() }
 serve(fuse, server, trace: isTraced)
+server.close()

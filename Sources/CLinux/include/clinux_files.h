@@ -2,6 +2,8 @@
 
 // File system calls that glibc shows only with _GNU_SOURCE, or not at all: by number, and their constants by clinux_… names.
 
+#include "clinux.h"
+
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
@@ -52,11 +54,6 @@ static inline int clinux_statx(int directory, const char *path, int flags, unsig
 
 static inline long clinux_getdents64(int directory, void *buffer, size_t count) {
   return syscall(SYS_getdents64, directory, buffer, count);
-}
-
-static inline int clinux_renameat2(int old_directory, const char *old_path, int new_directory, const char *new_path,
-                                   unsigned flags) {
-  return (int)syscall(SYS_renameat2, old_directory, old_path, new_directory, new_path, flags);
 }
 
 static inline int clinux_fallocate(int fd, int mode, int64_t offset, int64_t count) {

@@ -1,9 +1,9 @@
 /// GETATTR (`fuse_getattr_in`).
-public struct GetattrRequest: Sendable {
+package struct GetattrRequest: Sendable {
   /// The open file to ask instead of the node, if the client names one (FUSE_GETATTR_FH).
-  public let handle: UInt64?
+  package let handle: UInt64?
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     let flags: UInt32 = try reader.load()
     try reader.skip(4)
     let value: UInt64 = try reader.load()
@@ -12,36 +12,36 @@ public struct GetattrRequest: Sendable {
 }
 
 /// SETATTR (`fuse_setattr_in`): `valid` tells which fields count.
-public struct SetattrRequest: Sendable {
-  public struct Valid: OptionSet, Sendable {
-    public let rawValue: UInt32
-    public init(rawValue: UInt32) { self.rawValue = rawValue }
+package struct SetattrRequest: Sendable {
+  package struct Valid: OptionSet, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    public static let mode = Valid(rawValue: 1 << 0)
-    public static let uid = Valid(rawValue: 1 << 1)
-    public static let gid = Valid(rawValue: 1 << 2)
-    public static let size = Valid(rawValue: 1 << 3)
-    public static let accessed = Valid(rawValue: 1 << 4)
-    public static let modified = Valid(rawValue: 1 << 5)
-    public static let handle = Valid(rawValue: 1 << 6)
-    public static let accessedNow = Valid(rawValue: 1 << 7)
-    public static let modifiedNow = Valid(rawValue: 1 << 8)
-    public static let lockOwner = Valid(rawValue: 1 << 9)
-    public static let changed = Valid(rawValue: 1 << 10)
-    public static let killPrivileges = Valid(rawValue: 1 << 11)
+    package static let mode = Valid(rawValue: 1 << 0)
+    package static let uid = Valid(rawValue: 1 << 1)
+    package static let gid = Valid(rawValue: 1 << 2)
+    package static let size = Valid(rawValue: 1 << 3)
+    package static let accessed = Valid(rawValue: 1 << 4)
+    package static let modified = Valid(rawValue: 1 << 5)
+    package static let handle = Valid(rawValue: 1 << 6)
+    package static let accessedNow = Valid(rawValue: 1 << 7)
+    package static let modifiedNow = Valid(rawValue: 1 << 8)
+    package static let lockOwner = Valid(rawValue: 1 << 9)
+    package static let changed = Valid(rawValue: 1 << 10)
+    package static let killPrivileges = Valid(rawValue: 1 << 11)
   }
 
-  public let valid: Valid
-  public let handle: UInt64
-  public let length: UInt64
-  public let accessed: Timestamp
-  public let modified: Timestamp
-  public let changed: Timestamp
-  public let mode: UInt32
-  public let uid: UInt32
-  public let gid: UInt32
+  package let valid: Valid
+  package let handle: UInt64
+  package let length: UInt64
+  package let accessed: Timestamp
+  package let modified: Timestamp
+  package let changed: Timestamp
+  package let mode: UInt32
+  package let uid: UInt32
+  package let gid: UInt32
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     valid = Valid(rawValue: try reader.load())
     try reader.skip(4)
     handle = try reader.load()
@@ -60,18 +60,18 @@ public struct SetattrRequest: Sendable {
 }
 
 /// Reply to GETATTR and SETATTR (`fuse_attr_out`).
-public struct AttributesReply: Sendable {
-  public static let size = 16 + Attributes.size
+package struct AttributesReply: Sendable {
+  package static let size = 16 + Attributes.size
 
-  public var attributes: Attributes
-  public var validity: Validity
+  package var attributes: Attributes
+  package var validity: Validity
 
-  public init(attributes: Attributes, validity: Validity) {
+  package init(attributes: Attributes, validity: Validity) {
     self.attributes = attributes
     self.validity = validity
   }
 
-  public func write(to reply: inout ReplyWriter) throws(MessageError) {
+  package func write(to reply: inout ReplyWriter) throws(MessageError) {
     try reply.append(validity.seconds)
     try reply.append(validity.nanoseconds)
     try reply.append(UInt32(0))
@@ -80,12 +80,12 @@ public struct AttributesReply: Sendable {
 }
 
 /// STATX (`fuse_statx_in`, since 7.39).
-public struct StatxRequest: Sendable {
-  public let handle: UInt64?
-  public let flags: UInt32
-  public let mask: UInt32
+package struct StatxRequest: Sendable {
+  package let handle: UInt64?
+  package let flags: UInt32
+  package let mask: UInt32
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     let which: UInt32 = try reader.load()
     try reader.skip(4)
     let value: UInt64 = try reader.load()
@@ -96,19 +96,19 @@ public struct StatxRequest: Sendable {
 }
 
 /// Reply to STATX (`fuse_statx_out`).
-public struct StatxReply: Sendable {
-  public static let size = 288
+package struct StatxReply: Sendable {
+  package static let size = 288
 
-  public var attributes: Attributes
-  public var validity: Validity
+  package var attributes: Attributes
+  package var validity: Validity
   /// STATX_* bits of what the reply knows.
-  public var mask: UInt32
-  public var born: Timestamp
+  package var mask: UInt32
+  package var born: Timestamp
   /// STATX_ATTR_* bits, and which of them are known.
-  public var flags: UInt64
-  public var knownFlags: UInt64
+  package var flags: UInt64
+  package var knownFlags: UInt64
 
-  public init(
+  package init(
     attributes: Attributes, validity: Validity, mask: UInt32, born: Timestamp, flags: UInt64, knownFlags: UInt64
   ) {
     self.attributes = attributes
@@ -119,7 +119,7 @@ public struct StatxReply: Sendable {
     self.knownFlags = knownFlags
   }
 
-  public func write(to reply: inout ReplyWriter) throws(MessageError) {
+  package func write(to reply: inout ReplyWriter) throws(MessageError) {
     try reply.append(validity.seconds)
     try reply.append(validity.nanoseconds)
     try reply.append(UInt32(0))

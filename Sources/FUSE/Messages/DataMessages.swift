@@ -1,15 +1,15 @@
 /// READ, READDIR and READDIRPLUS (`fuse_read_in`).
-public struct ReadRequest: Sendable {
-  public let handle: UInt64
-  public let offset: UInt64
+package struct ReadRequest: Sendable {
+  package let handle: UInt64
+  package let offset: UInt64
   /// Most bytes wanted.
-  public let count: UInt32
-  public let readFlags: UInt32
-  public let lockOwner: UInt64
+  package let count: UInt32
+  package let readFlags: UInt32
+  package let lockOwner: UInt64
   /// O_* of the open file.
-  public let flags: UInt32
+  package let flags: UInt32
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     handle = try reader.load()
     offset = try reader.load()
     count = try reader.load()
@@ -21,18 +21,18 @@ public struct ReadRequest: Sendable {
 }
 
 /// WRITE (`fuse_write_in`); the data follows in the reader.
-public struct WriteRequest: Sendable {
-  public let handle: UInt64
-  public let offset: UInt64
-  public let count: UInt32
+package struct WriteRequest: Sendable {
+  package let handle: UInt64
+  package let offset: UInt64
+  package let count: UInt32
   /// The page cache writes, not a process.
-  public let isFromCache: Bool
+  package let isFromCache: Bool
   /// setuid and setgid are to be cleared (FUSE_WRITE_KILL_SUIDGID).
-  public let killPrivileges: Bool
-  public let lockOwner: UInt64
-  public let flags: UInt32
+  package let killPrivileges: Bool
+  package let lockOwner: UInt64
+  package let flags: UInt32
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     handle = try reader.load()
     offset = try reader.load()
     count = try reader.load()
@@ -46,14 +46,14 @@ public struct WriteRequest: Sendable {
 }
 
 /// FALLOCATE (`fuse_fallocate_in`).
-public struct FallocateRequest: Sendable {
-  public let handle: UInt64
-  public let offset: UInt64
-  public let count: UInt64
+package struct FallocateRequest: Sendable {
+  package let handle: UInt64
+  package let offset: UInt64
+  package let count: UInt64
   /// FALLOC_FL_* as in fallocate(2).
-  public let mode: UInt32
+  package let mode: UInt32
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     handle = try reader.load()
     offset = try reader.load()
     count = try reader.load()
@@ -63,12 +63,12 @@ public struct FallocateRequest: Sendable {
 }
 
 /// LSEEK (`fuse_lseek_in`): only SEEK_DATA and SEEK_HOLE reach the server.
-public struct LseekRequest: Sendable {
-  public let handle: UInt64
-  public let offset: UInt64
-  public let whence: UInt32
+package struct LseekRequest: Sendable {
+  package let handle: UInt64
+  package let offset: UInt64
+  package let whence: UInt32
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     handle = try reader.load()
     offset = try reader.load()
     whence = try reader.load()
@@ -77,16 +77,16 @@ public struct LseekRequest: Sendable {
 }
 
 /// COPY_FILE_RANGE (`fuse_copy_file_range_in`).
-public struct CopyFileRangeRequest: Sendable {
-  public let handleIn: UInt64
-  public let offsetIn: UInt64
-  public let nodeOut: UInt64
-  public let handleOut: UInt64
-  public let offsetOut: UInt64
-  public let count: UInt64
-  public let flags: UInt64
+package struct CopyFileRangeRequest: Sendable {
+  package let handleIn: UInt64
+  package let offsetIn: UInt64
+  package let nodeOut: UInt64
+  package let handleOut: UInt64
+  package let offsetOut: UInt64
+  package let count: UInt64
+  package let flags: UInt64
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     handleIn = try reader.load()
     offsetIn = try reader.load()
     nodeOut = try reader.load()
@@ -98,19 +98,19 @@ public struct CopyFileRangeRequest: Sendable {
 }
 
 /// Reply to STATFS (`fuse_kstatfs`).
-public struct StatfsReply: Sendable {
-  public static let size = 80
+package struct StatfsReply: Sendable {
+  package static let size = 80
 
-  public var blocks: UInt64
-  public var blocksFree: UInt64
-  public var blocksAvailable: UInt64
-  public var files: UInt64
-  public var filesFree: UInt64
-  public var blockSize: UInt32
-  public var nameLength: UInt32
-  public var fragmentSize: UInt32
+  package var blocks: UInt64
+  package var blocksFree: UInt64
+  package var blocksAvailable: UInt64
+  package var files: UInt64
+  package var filesFree: UInt64
+  package var blockSize: UInt32
+  package var nameLength: UInt32
+  package var fragmentSize: UInt32
 
-  public init(
+  package init(
     blocks: UInt64, blocksFree: UInt64, blocksAvailable: UInt64, files: UInt64, filesFree: UInt64, blockSize: UInt32,
     nameLength: UInt32, fragmentSize: UInt32
   ) {
@@ -124,7 +124,7 @@ public struct StatfsReply: Sendable {
     self.fragmentSize = fragmentSize
   }
 
-  public func write(to reply: inout ReplyWriter) throws(MessageError) {
+  package func write(to reply: inout ReplyWriter) throws(MessageError) {
     try reply.append(blocks)
     try reply.append(blocksFree)
     try reply.append(blocksAvailable)

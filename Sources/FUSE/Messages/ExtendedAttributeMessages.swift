@@ -1,18 +1,18 @@
 /// SETXATTR (`fuse_setxattr_in`).
-public struct SetxattrRequest: Sendable {
+package struct SetxattrRequest: Sendable {
   /// Longest name and value in bytes (XATTR_NAME_MAX, XATTR_SIZE_MAX).
-  public static let maximumName = 255
-  public static let maximumValue = 65536
+  package static let maximumName = 255
+  package static let maximumValue = 65536
 
   /// XATTR_CREATE, XATTR_REPLACE.
-  public let flags: UInt32
+  package let flags: UInt32
   /// setgid is to be cleared along with an access ACL (FUSE_SETXATTR_ACL_KILL_SGID).
-  public let killSetgid: Bool
-  public let name: [UInt8]
-  public let value: [UInt8]
+  package let killSetgid: Bool
+  package let name: [UInt8]
+  package let value: [UInt8]
 
   /// - Parameter isExtended: whether `.setxattrExtended` was agreed on; without it the message is 8 bytes shorter.
-  public init(_ reader: inout RequestReader, isExtended: Bool) throws(MessageError) {
+  package init(_ reader: inout RequestReader, isExtended: Bool) throws(MessageError) {
     let count: UInt32 = try reader.load()
     flags = try reader.load()
     if isExtended {
@@ -28,12 +28,12 @@ public struct SetxattrRequest: Sendable {
 }
 
 /// GETXATTR and LISTXATTR (`fuse_getxattr_in`): `count` 0 asks only for the length.
-public struct GetxattrRequest: Sendable {
-  public let count: UInt32
+package struct GetxattrRequest: Sendable {
+  package let count: UInt32
   /// Empty for LISTXATTR.
-  public let name: [UInt8]
+  package let name: [UInt8]
 
-  public init(_ reader: inout RequestReader, hasName: Bool) throws(MessageError) {
+  package init(_ reader: inout RequestReader, hasName: Bool) throws(MessageError) {
     count = try reader.load()
     try reader.skip(4)
     name = hasName ? try reader.terminatedBytes(limit: SetxattrRequest.maximumName) : []

@@ -1,11 +1,11 @@
 /// The client's side of version and feature negotiation (`fuse_init_in`).
-public struct InitRequest: Sendable {
-  public let major: UInt32
-  public let minor: UInt32
-  public let maximumReadahead: UInt32
-  public let flags: InitFlags
+package struct InitRequest: Sendable {
+  package let major: UInt32
+  package let minor: UInt32
+  package let maximumReadahead: UInt32
+  package let flags: InitFlags
 
-  public init(_ reader: inout RequestReader) throws(MessageError) {
+  package init(_ reader: inout RequestReader) throws(MessageError) {
     major = try reader.load()
     minor = try reader.load()
     // A client of another major version may send no more than the two numbers.
@@ -26,27 +26,27 @@ public struct InitRequest: Sendable {
 }
 
 /// The server's side (`fuse_init_out`).
-public struct InitReply: Sendable {
-  public static let size = 64
+package struct InitReply: Sendable {
+  package static let size = 64
 
-  public var minor = FUSE.minorVersion
-  public var maximumReadahead: UInt32 = 0
-  public var flags: InitFlags = []
+  package var minor = FUSE.minorVersion
+  package var maximumReadahead: UInt32 = 0
+  package var flags: InitFlags = []
   /// Requests that may wait in the background (readahead, writeback) and from how many on the client slows down.
-  public var maximumBackground: UInt16 = 0
-  public var congestionThreshold: UInt16 = 0
+  package var maximumBackground: UInt16 = 0
+  package var congestionThreshold: UInt16 = 0
   /// Largest WRITE, in bytes.
-  public var maximumWrite: UInt32 = 0
+  package var maximumWrite: UInt32 = 0
   /// Granularity of times, in nanoseconds.
-  public var timeGranularity: UInt32 = 1
+  package var timeGranularity: UInt32 = 1
   /// Largest request, in pages.
-  public var maximumPages: UInt16 = 0
+  package var maximumPages: UInt16 = 0
   /// log2 of the alignment of DAX mappings.
-  public var mapAlignment: UInt16 = 0
+  package var mapAlignment: UInt16 = 0
 
-  public init() {}
+  package init() {}
 
-  public func write(to reply: inout ReplyWriter) throws(MessageError) {
+  package func write(to reply: inout ReplyWriter) throws(MessageError) {
     try reply.append(FUSE.majorVersion)
     try reply.append(minor)
     try reply.append(maximumReadahead)
