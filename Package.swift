@@ -63,9 +63,9 @@ let package = Package(
     // The command.
     host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host"]),
     host("Store", ["Host"]),
-    .target(
-      name: "NovmKit",
-      dependencies: ["Store", "KernelBundle", "AgentProtocol", .product(name: "Logging", package: "swift-log")]),
+    host(
+      "NovmKit",
+      ["Store", "KernelBundle", "AgentProtocol", "Host", "CLinux", .product(name: "Logging", package: "swift-log")]),
     .executableTarget(
       name: "novm",
       dependencies: ["NovmKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

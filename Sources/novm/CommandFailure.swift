@@ -3,18 +3,24 @@ import Foundation
 import KernelBundle
 import NovmKit
 
-/// A failure of novm's own, told in one line: exit status 125, as with Docker.
+/// A failure of novm's own, told in one line.
 struct CommandFailure: Error {
   let message: String
+  let exitStatus: Int32
 
-  static let exitCode: Int32 = 125
+  /// As Docker has it: the tool failed, not the command.
+  static let toolFailed: Int32 = 125
 
-  init(_ message: String) { self.message = message }
+  init(_ message: String, exitStatus: Int32 = toolFailed) {
+    self.message = message
+    self.exitStatus = exitStatus
+  }
 
   /// The words for any error that a command may end with; nil if the argument parser has its own.
   init?(_ error: any Error) {
     switch error {
     case let failure as CommandFailure: self = failure
+    case let error as NovmError: self.init(error.message, exitStatus: error.exitStatus)
     case let error as KernelBundleError: self.init(error.message)
     default: return nil
     }
@@ -22,16 +28,22 @@ struct CommandFailure: Error {
 
   /// Says what went wrong and ends the process: the parser's help and version with 0, all else with 125.
   static func exit<Root: ParsableCommand>(_ error: any Error, of root: Root.Type) -> Never {
+    if case NovmError.interrupted(let signal) = error { Foundation.exit(128 + signal) }
     if let failure = CommandFailure(error) {
       StandardError.write("novm: \(failure.message)\n")
-      Foundation.exit(exitCode)
+      Foundation.exit(failure.exitStatus)
     }
-    let status = root.exitCode(for: error)
-    if status == .validationFailure {
-      StandardError.write(root.fullMessage(for: error) + "\n")
-      Foundation.exit(exitCode)
+    if root.exitCode(for: error) == .validationFailure {
+      StandardError.write("novm: \(oneLine(root.message(for: error)))\n")
+      Foundation.exit(toolFailed)
     }
     root.exit(withError: error)
+  }
+
+  /// The parser's words in the form of ours.
+  private static func oneLine(_ message: String) -> String {
+    let line = message.split(separator: "\n").joined(separator: " ").replacing("Error: ", with: "")
+    return line.prefix(1).lowercased() + line.dropFirst()
   }
 }
 

@@ -15,7 +15,7 @@ struct KernelCommand: ParsableCommand {
     subcommands: [Import.self, List.self, Inspect.self, Remove.self])
 
   static var store: KernelStore {
-    KernelStore(directory: StorePaths.current(environment: ProcessInfo.processInfo.environment).kernels)
+    KernelStore(directory: Surroundings.paths.kernels)
   }
 }
 
@@ -67,7 +67,7 @@ extension KernelCommand {
     }
 
     func run() throws {
-      let noguest = InstalledPrograms.current(environment: ProcessInfo.processInfo.environment).noguest
+      let noguest = Surroundings.programs.noguest
       let line = ProgressLine()
       defer { line.clear() }
       let bundle = try KernelCommand.store.import(source, name: name, noguest: noguest) { line.show($0.text) }

@@ -1,18 +1,59 @@
 import ArgumentParser
+import NovmKit
 
 @main
 struct Novm: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "novm",
     abstract: "Turns directory trees into machines.",
-    subcommands: [KernelCommand.self])
+    discussion: """
+      Examples:
+        novm run -- /bin/ls -la /
+        novm run -t -- bash
+        novm run --write /=>./changes -- make install
+
+      Exit status: that of the command; 125 if novm itself failed, 126 if the command cannot be run, 127 if it was not \
+      found, 128 and a signal's number if a signal ended it.
+      """,
+    version: Version.text,
+    groupedSubcommands: [
+      CommandGroup(name: "Machines:", subcommands: [RunCommand.self]),
+      CommandGroup(name: "Kernels:", subcommands: [KernelCommand.self]),
+      CommandGroup(name: "This host:", subcommands: [VersionCommand.self]),
+    ])
+
+  /// `novm` alone greets with what to do first.
+  func run() throws {
+    print(
+      """
+      novm turns directory trees into machines.
+
+        1. novm kernel import              make a kernel ready to boot
+        2. novm run -- /bin/ls -la /       run a command in a machine of its own
+
+      More: novm --help
+      """)
+  }
 
   static func main() {
+    StandardStreams.fill()
     do {
-      var command = try parseAsRoot()
+      let arguments = ByteString.arguments()
+      if let first = arguments.first { try requireCommand(first) }
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch {
       CommandFailure.exit(error, of: Self.self)
     }
+  }
+
+  /// The parser calls a mistyped command an unexpected argument.
+  private static func requireCommand(_ name: String) throws {
+    let known = configuration.subcommands.flatMap { command in
+      [command._commandName] + command.configuration.aliases
+    }
+    guard !name.hasPrefix("-"), name != "help", !known.contains(name) else { return }
+    let near = Suggestion.nearest(to: name, in: known).map { "did you mean \($0)?" } ?? "see: novm --help"
+    throw ValidationError("no command '\(name)'; \(near)")
   }
 }

@@ -1,0 +1,39 @@
+import AgentProtocol
+import Glibc
+import Host
+
+/// Waits on the host's port for the one connection that a guest makes once it can take commands, and keeps it: it ends with
+/// the guest's agent.
+package final class HelloListener: PollSource {
+  private let listener: FileDescriptor
+  private let loop: PollLoop
+  private var connection: AgentConnection?
+
+  /// What the guest said; nil until then.
+  package private(set) var hello: Hello?
+  /// Whether the agent has gone since.
+  package private(set) var isLost = false
+
+  /// Listens where `novmm` looks for port ``Agent/port`` of the host.
+  package init(vsock: String, loop: PollLoop) throws(NovmError) {
+    listener = try UnixSocket.listen(at: "\(vsock)_\(Agent.port)")
+    self.loop = loop
+  }
+
+  package var interest: PollInterest? { connection == nil ? PollInterest(listener.raw, POLLIN) : nil }
+
+  package func ready(_ events: Int32) throws(NovmError) {
+    guard connection == nil, let accepted = UnixSocket.accept(listener) else { return }
+    let connection = try AgentConnection(stream: accepted)
+    connection.onFrame = { [unowned self] frame throws(NovmError) in try take(frame) }
+    connection.onClose = { [unowned self] () throws(NovmError) in isLost = true }
+    self.connection = connection
+    loop.add(connection)
+  }
+
+  private func take(_ frame: Frame) throws(NovmError) {
+    guard case .hello(let hello) = frame, self.hello == nil else { throw .protocolViolation(.malformed(frame.type)) }
+    guard hello.version == Agent.version else { throw .agentVersion(hello.version) }
+    self.hello = hello
+  }
+}

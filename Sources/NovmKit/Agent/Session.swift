@@ -1,0 +1,129 @@
+import AgentProtocol
+import Glibc
+import Host
+
+/// One command in the guest, from `exec` to its end: moves its input and output, binary-safe and without holding more
+/// than a few hundred KiB of either.
+package final class Session {
+  /// How the command ended.
+  package enum End: Equatable, Sendable {
+    case exited(UInt8)
+    case signaled(UInt8)
+    case failed(Failure)
+    /// The guest closed the stream before the command ended.
+    case lost
+
+    /// As shells have it; nil for what is novm's failure rather than the command's.
+    package var exitStatus: Int32? {
+      switch self {
+      case .exited(let code): Int32(code)
+      case .signaled(let signal): 128 + Int32(signal)
+      case .failed, .lost: nil
+      }
+    }
+  }
+
+  private let connection: AgentConnection
+  private let input: InputPump
+  private let output: OutputStream
+  private let error: OutputStream
+  private let command: Command
+  private var isKilled = false
+  /// Why output could not be written, if not because its reader went away.
+  package private(set) var outputFault: Errno?
+
+  package private(set) var isStarted = false
+  private var end: End?
+
+  /// - Parameters:
+  ///   - input: the descriptor for the command's standard input; nil for none.
+  ///   - output: where standard output goes.
+  ///   - error: where standard error goes.
+  package init(
+    _ command: Command, on connection: AgentConnection, loop: PollLoop, input: Int32?, output: Int32, error: Int32
+  ) throws(NovmError) {
+    self.command = command
+    self.connection = connection
+    self.input = InputPump(input, connection: connection)
+    self.output = OutputStream(output)
+    self.error = OutputStream(error)
+    connection.onFrame = { [unowned self] frame throws(NovmError) in try take(frame) }
+    connection.onClose = { [unowned self] () throws(NovmError) in if end == nil { end = .lost } }
+    connection.wantsFrames = { [unowned self] in
+      end == nil && self.output.pending < Self.outputLimit && self.error.pending < Self.outputLimit
+    }
+    for stream in [self.output, self.error] {
+      stream.onBreak = { [unowned self] errno throws(NovmError) in try outputBroke(errno) }
+    }
+    for source in [connection, self.input, self.output, self.error] as [any PollSource] { loop.add(source) }
+    try connection.send(.exec(command))
+  }
+
+  /// How the command ended, once all that it wrote has been passed on.
+  package var result: End? { output.pending == 0 && error.pending == 0 ? end : nil }
+
+  /// Takes the session's parts out of the loop, whether the command has ended or not.
+  package func leave(_ loop: PollLoop) {
+    for source in [connection, input, output, error] as [any PollSource] { loop.remove(source) }
+  }
+
+  /// Sends a signal to the command.
+  package func signal(_ number: Int32) throws(NovmError) {
+    guard end == nil, let number = UInt8(exactly: number) else { return }
+    try connection.send(.signal(number))
+  }
+
+  /// Tells the command's terminal its size.
+  package func resize(_ window: WindowSize) throws(NovmError) {
+    guard end == nil, command.options.contains(.terminal) else { return }
+    try connection.send(.resize(window))
+  }
+
+  private func take(_ frame: Frame) throws(NovmError) {
+    switch frame {
+    case .started where !isStarted:
+      isStarted = true
+      input.start()
+    case .stdout(let bytes) where isStarted:
+      try output.write(bytes)
+      try giveUpIfUnheard(output)
+    case .stderr(let bytes) where isStarted:
+      try error.write(bytes)
+      try giveUpIfUnheard(error)
+    case .credit(let bytes) where isStarted:
+      input.window.grant(bytes)
+    case .exited(let code) where isStarted:
+      finish(.exited(code))
+    case .signaled(let signal) where isStarted:
+      finish(.signaled(signal))
+    case .failed(let failure):
+      finish(.failed(failure))
+    default:
+      throw .protocolViolation(.malformed(frame.type))
+    }
+  }
+
+  private func finish(_ end: End) {
+    self.end = end
+    input.stop()
+  }
+
+  /// Whoever read our output went away. In a pipeline of one host, the command would get SIGPIPE at its next write.
+  private func outputBroke(_ errno: Errno) throws(NovmError) {
+    if ![EPIPE, EIO, ECONNRESET].contains(errno.code) { outputFault = errno }
+    try signal(command.options.contains(.terminal) ? SIGHUP : SIGPIPE)
+  }
+
+  /// A command that takes no notice of SIGPIPE would see EPIPE and end in a pipeline of one host; here it would go on for
+  /// ever.
+  private func giveUpIfUnheard(_ stream: OutputStream) throws(NovmError) {
+    guard !isKilled, stream.dropped > Self.unheardLimit else { return }
+    isKilled = true
+    try signal(SIGKILL)
+  }
+
+  /// Output that waits for a slow reader before the guest is held back.
+  private static let outputLimit = 256 << 10
+  /// What a command may write to nobody before it is killed.
+  private static let unheardLimit = 1 << 20
+}

@@ -1,0 +1,93 @@
+import KernelBundle
+
+/// Everything that makes one machine, as `novmm` is told it.
+package struct MachineDescription: Sendable {
+  package var kernel: KernelFiles
+  package var memory: MemorySize
+  package var processors: Int
+  package var reads: [TreeMap]
+  package var writes: [TreeMap]
+  package var hostname: String
+  /// What the user adds to the kernel's command line.
+  package var commandLine: [UInt8]
+  /// Whether the kernel's log goes to the terminal.
+  package var serialLog: Bool
+  package var verbose: Bool
+
+  package init(
+    kernel: KernelFiles, memory: MemorySize, processors: Int, reads: [TreeMap], writes: [TreeMap], hostname: String,
+    commandLine: [UInt8] = [], serialLog: Bool = false, verbose: Bool = false
+  ) {
+    self.kernel = kernel
+    self.memory = memory
+    self.processors = processors
+    self.reads = reads
+    self.writes = writes
+    self.hostname = hostname
+    self.commandLine = commandLine
+    self.serialLog = serialLog
+    self.verbose = verbose
+  }
+
+  /// The tag of the machine's tree.
+  static let tag = "root"
+
+  /// What the kernel and `noguest` read (docs/architecture.md, "The kernel command line").
+  package var kernelCommandLine: [UInt8] {
+    var words = ["root=\(Self.tag)", "rootfstype=virtiofs", "rw", "hostname=\(hostname)", "panic=-1"]
+    words.append(serialLog ? "console=ttyS0" : "quiet")
+    let ours = Array(words.joined(separator: " ").utf8)
+    return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
+  }
+
+  /// The command line of `novmm`, without what only the launcher knows: sockets and descriptors.
+  package var arguments: [[UInt8]] {
+    var arguments = ByteArguments()
+    arguments.append("--kernel", kernel.image)
+    if let setup = kernel.setup { arguments.append("--setup", setup) }
+    if let initramfs = kernel.initramfs { arguments.append("--initramfs", initramfs) }
+    arguments.append("--cmdline", kernelCommandLine)
+    arguments.append("--memory", String(memory.mebibytes))
+    arguments.append("--cpus", String(processors))
+    arguments.append("--tag", Self.tag)
+    for map in reads { arguments.append("--read", map.argument) }
+    for map in writes { arguments.append("--write", map.argument) }
+    if verbose { arguments.append("--verbose") }
+    return arguments.values
+  }
+}
+
+/// The files of a kernel bundle that `novmm` opens.
+package struct KernelFiles: Equatable, Sendable {
+  package var name: String
+  package var release: String
+  package var image: String
+  package var setup: String?
+  package var initramfs: String?
+  package var modules: String?
+
+  package init(
+    name: String, release: String, image: String, setup: String? = nil, initramfs: String? = nil, modules: String? = nil
+  ) {
+    self.name = name
+    self.release = release
+    self.image = image
+    self.setup = setup
+    self.initramfs = initramfs
+    self.modules = modules
+  }
+}
+
+/// Builds an argument vector of bytes.
+struct ByteArguments {
+  private(set) var values: [[UInt8]] = []
+
+  mutating func append(_ name: String) { values.append(Array(name.utf8)) }
+
+  mutating func append(_ name: String, _ value: String) { append(name, Array(value.utf8)) }
+
+  mutating func append(_ name: String, _ value: [UInt8]) {
+    append(name)
+    values.append(value)
+  }
+}

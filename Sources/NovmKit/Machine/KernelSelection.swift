@@ -1,0 +1,40 @@
+import Glibc
+import Host
+import KernelBundle
+
+extension MachineRequest.Kernel {
+  /// Finds the bundle, and sees to it that its initramfs holds this novm's `noguest`.
+  package func find(in store: KernelStore, noguest: String) throws(NovmError) -> KernelFiles {
+    let bundle: KernelBundle
+    if case .directory(let path) = self {
+      guard let mode = Self.mode(path) else { throw .system(doing: "open", path: path, .current) }
+      if mode & S_IFMT != S_IFDIR { throw .kernelIsFile(path) }
+    }
+    do throws(KernelBundleError) {
+      switch self {
+      case .newest: bundle = try store.newest()
+      case .named(let name): bundle = try store.bundle(named: name)
+      case .directory(let path):
+        bundle = try KernelBundle(name: String(path.split(separator: "/").last ?? "kernel"), directory: path)
+      }
+      // Reading the archive each time would cost more than the rest of the look-up.
+      if Self.isNewer(noguest, than: bundle.initramfs) { try bundle.refreshInitramfs(noguest: noguest) }
+    } catch {
+      throw .bundle(error)
+    }
+    return KernelFiles(
+      name: bundle.name, release: bundle.release, image: bundle.vmlinux, setup: bundle.setup,
+      initramfs: bundle.initramfs, modules: bundle.modules)
+  }
+
+  private static func isNewer(_ path: String, than other: String) -> Bool {
+    var (one, two) = (stat(), stat())
+    guard unsafe stat(path, &one) == 0, unsafe stat(other, &two) == 0 else { return false }
+    return (one.st_mtim.tv_sec, one.st_mtim.tv_nsec) > (two.st_mtim.tv_sec, two.st_mtim.tv_nsec)
+  }
+
+  private static func mode(_ path: String) -> mode_t? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? status.st_mode : nil
+  }
+}

@@ -1,0 +1,54 @@
+/// How a `novmm` process ended.
+package struct MachineEnd: Equatable, Sendable {
+  package enum Reason: Equatable, Sendable {
+    /// The guest powered off.
+    case poweredOff
+    /// Something on the host was in the way; novmm's message says what.
+    case hostFailure
+    /// novm and novmm do not understand each other.
+    case usage
+    /// The guest asked for a reset.
+    case reset
+    /// The guest's kernel panicked.
+    case panicked
+    /// The guest's processor gave up.
+    case tripleFault
+    /// KVM reported something that no guest should be able to cause.
+    case internalError
+    /// A signal ended novmm.
+    case signaled(Int32)
+    case unknown(Int32)
+  }
+
+  package var reason: Reason
+  /// What novmm wrote to its standard error, by lines, without its `novmm: `.
+  package var messages: [String]
+
+  package init(reason: Reason, messages: [String] = []) {
+    self.reason = reason
+    self.messages = messages
+  }
+
+  /// - Parameter status: as waitpid(2) reports it.
+  init(waitStatus status: Int32, messages: [String]) {
+    let signal = status & 0x7f
+    self.init(reason: signal == 0 ? Reason(exitStatus: status >> 8 & 0xff) : .signaled(signal), messages: messages)
+  }
+}
+
+extension MachineEnd.Reason {
+  /// novmm's exit statuses (docs/architecture.md).
+  package init(exitStatus: Int32) {
+    switch exitStatus {
+    case 0: self = .poweredOff
+    case 1: self = .hostFailure
+    case 2: self = .usage
+    case 3: self = .reset
+    case 4: self = .panicked
+    case 5: self = .tripleFault
+    case 6: self = .internalError
+    case 129...192: self = .signaled(exitStatus - 128)
+    default: self = .unknown(exitStatus)
+    }
+  }
+}

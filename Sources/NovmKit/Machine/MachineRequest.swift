@@ -1,0 +1,138 @@
+import Glibc
+import Host
+import KernelBundle
+
+/// What a user asks of a machine, before anything is looked up.
+package struct MachineRequest: Sendable {
+  package enum Kernel: Equatable, Sendable {
+    case newest
+    case named(String)
+    /// The directory of a bundle.
+    case directory(String)
+
+    /// As `--kernel` takes it: a path has a slash.
+    package init(_ argument: String?) {
+      switch argument {
+      case nil: self = .newest
+      case let path? where path.contains("/"): self = .directory(path)
+      case let name?: self = .named(name)
+      }
+    }
+  }
+
+  package var kernel = Kernel.newest
+  package var memory = MemorySize(mebibytes: 512)
+  package var processors = 1
+  package var reads: [TreeMap] = []
+  package var writes: [TreeMap] = []
+  package var hostname = "novm"
+  package var commandLine: [UInt8] = []
+  package var serialLog = false
+  package var verbose = false
+
+  package init() {}
+
+  /// Checks all that can be checked without a machine.
+  package func validate(host: HostLimits) throws(NovmError) {
+    if memory.mebibytes < Self.leastMemory.mebibytes { throw .memoryTooSmall(memory, least: Self.leastMemory) }
+    if memory.mebibytes > host.memory.mebibytes { throw .memoryTooLarge(memory, most: host.memory) }
+    guard (1...Self.mostProcessors).contains(processors) else {
+      throw .processors(processors, most: Self.mostProcessors)
+    }
+    let label = hostname.utf8
+    guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
+    for map in reads { try Self.check(map.host, writable: false) }
+    for map in writes { try Self.check(map.host, writable: true) }
+  }
+
+  /// The machine for this request.
+  ///
+  /// - Parameter scratch: the directory for what the guest writes and nobody keeps.
+  package func compose(kernel: KernelFiles, scratch: String) -> MachineDescription {
+    let root = Array("/".utf8)
+    var layers = reads
+    if !reads.contains(where: { $0.guest == root }) { layers.insert(TreeMap(guest: "/", host: "/"), at: 0) }
+    if let modules = kernel.modules {
+      layers.append(TreeMap(guest: "/lib/modules/\(kernel.release)", host: modules))
+    }
+    var changes = writes
+    if !writes.contains(where: { $0.guest == root }) { changes.insert(TreeMap(guest: "/", host: scratch), at: 0) }
+
+    var resolved: [TreeMap] = []
+    for map in layers + changes {
+      resolved.append(TreeMap(guest: GuestPaths(layers: resolved).resolve(map.guest), host: map.host))
+    }
+    return MachineDescription(
+      kernel: kernel, memory: memory, processors: processors, reads: Array(resolved[..<layers.count]),
+      writes: Array(resolved[layers.count...]), hostname: hostname, commandLine: commandLine, serialLog: serialLog,
+      verbose: verbose)
+  }
+
+  /// Below this no kernel of a distribution gets to its init. What a certain kernel needs, novmm tells.
+  package static let leastMemory = MemorySize(mebibytes: 32)
+  /// What novmm can describe to a guest.
+  package static let mostProcessors = 254
+
+  private static func isHostnameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+
+  private static func check(_ path: [UInt8], writable: Bool) throws(NovmError) {
+    var status = stat()
+    let name = path + [0]
+    let fault = unsafe name.withUnsafeBytes { bytes -> HostPathFault? in
+      let name = unsafe bytes.baseAddress!.assumingMemoryBound(to: CChar.self)
+      guard unsafe stat(name, &status) == 0 else {
+        switch Errno.current.code {
+        case ENOENT: return .missing
+        case ENOTDIR: return .notADirectory
+        case EACCES: return .unreadable
+        case let code: return .other(Errno(code))
+        }
+      }
+      if status.st_mode & S_IFMT != S_IFDIR { return .notADirectory }
+      if unsafe access(name, R_OK | X_OK) != 0 { return .unreadable }
+      if writable, unsafe access(name, W_OK | X_OK) != 0 { return .unwritable }
+      return nil
+    }
+    if let fault { throw .hostPath(path, fault) }
+  }
+}
+
+/// What this host has to give.
+package struct HostLimits: Sendable {
+  package var memory: MemorySize
+
+  package init(memory: MemorySize) { self.memory = memory }
+
+  /// Memory and swap, and no more than a machine can have.
+  package static var current: HostLimits {
+    var total: UInt64 = 0
+    if let text = try? SystemFile.read("/proc/meminfo") {
+      for line in text.split(separator: "\n") where line.hasPrefix("MemTotal:") || line.hasPrefix("SwapTotal:") {
+        total += line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) } ?? 0
+      }
+    }
+    let most = 256 << 10
+    return HostLimits(memory: MemorySize(mebibytes: total == 0 ? most : min(most, Int(total >> 10))))
+  }
+}
+
+/// Small files of /proc and /sys.
+enum SystemFile {
+  static func read(_ path: String) throws(Errno) -> String {
+    let file = try FileDescriptor.open(path, O_RDONLY)
+    var contents: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = try file.read(into: &buffer)
+      if count == 0 { return String(decoding: contents, as: UTF8.self) }
+      contents += buffer[..<count]
+    }
+  }
+}

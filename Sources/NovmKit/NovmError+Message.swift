@@ -1,0 +1,106 @@
+import AgentProtocol
+import Host
+import Store
+
+extension NovmError {
+  /// One line for a person: what is wrong with what, and the mend where there is one.
+  package var message: String {
+    switch self {
+    case .store(let error): error.message
+    case .bundle(let error): error.message
+    case .system(let doing, let path, let errno): "\(path): cannot \(doing): \(errno.description)"
+    case .call(let name, let errno): "\(name): \(errno.description)"
+    case .treeMap(let bytes, let fault): "'\(Self.text(bytes))': \(fault.message)"
+    case .hostPath(let path, let fault): "\(Self.text(path)): \(fault.message)"
+    case .memoryTooSmall(let size, let least): "--memory: \(size) is too little to boot; give \(least) or more"
+    case .memoryTooLarge(let size, let most): "--memory: \(size) is more than this host has; give \(most) or less"
+    case .processors(let count, let most): "--cpus: \(count) is not possible; give 1 to \(most)"
+    case .hostname(let name):
+      "--hostname: '\(name)' is no host name; use 1 to 64 letters, digits, hyphens and dots"
+    case .environment(let argument): "--env: '\(argument)' is not NAME=VALUE"
+    case .kernelIsFile(let path):
+      "--kernel: \(path) is a file; make a bundle of it with: novm kernel import \(path)"
+    case .notABundle(let path): "--kernel: \(path) is no kernel bundle; see: novm kernel list"
+    case .programMissing(let name, let path):
+      "\(name) is not at \(path); install novm completely, or set NOVM_LIBEXEC to where \(name) is"
+    case .damagedProgram(let path, let errno): "\(path): cannot be run: \(errno.description)"
+    case .machineEnded(let end): end.message
+    case .agentLost: "the guest closed the connection before the command ended; --com1 shows its kernel's log"
+    case .agentVersion(let version):
+      "the guest's agent speaks version \(version) of the protocol, this novm \(Agent.version); import the kernel again"
+    case .protocolViolation(let error): "the guest sent what is no answer (\(error)); import the kernel again"
+    case .agentRefused: "the guest takes no commands; --com1 shows its kernel's log"
+    case .commandFailed(let command, let failure): Self.message(command, failure)
+    case .output(let errno): "the command's output could not be written: \(errno.description)"
+    case .interrupted(let signal): "ended by signal \(signal)"
+    }
+  }
+
+  private static func message(_ command: [UInt8], _ failure: Failure) -> String {
+    let detail = text(failure.message)
+    return switch failure.kind {
+    case .notFound: "\(text(command)): not found in the machine"
+    case .notExecutable: "\(text(command)): cannot be run in the machine" + (detail.isEmpty ? "" : ": \(detail)")
+    case .rejected: detail.isEmpty ? "the machine rejects the command" : detail
+    case .system: "the machine: \(detail)"
+    case .protocolViolation: "the machine's agent does not understand: \(detail); import the kernel again"
+    }
+  }
+
+  /// What a guest or a file name says, without what would move a terminal's cursor.
+  package static func text(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
+      scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) ? "?" : String(scalar)
+    }
+    .joined()
+  }
+}
+
+extension TreeMapFault {
+  var message: String {
+    switch self {
+    case .noHostPath: "no host directory; write GUEST=>HOST, or HOST alone for the guest's /"
+    case .relativeGuestPath: "the guest's path must begin with /; write GUEST=>HOST, such as /data=>/srv/data"
+    case .guestPathClimbs: "the guest's path must not contain .."
+    }
+  }
+}
+
+extension HostPathFault {
+  var message: String {
+    switch self {
+    case .missing: "no such directory on the host"
+    case .notADirectory: "not a directory; a tree is made of directories, so give the one that it is in"
+    case .unreadable: "permission denied; you must be able to read and enter a directory to give it to a machine"
+    case .unwritable: "permission denied; a machine's writes need a directory that you may write to"
+    case .other(let errno): errno.description
+    }
+  }
+}
+
+extension MachineEnd {
+  var message: String {
+    switch reason {
+    case .poweredOff: "the machine powered off before its command ended"
+    case .reset: "the machine reset before its command ended; --com1 shows its kernel's log"
+    case .panicked: "the guest's kernel panicked; --com1 shows its log"
+    case .tripleFault: "the guest's processor gave up (triple fault); --com1 shows its kernel's log"
+    case .hostFailure: messages.last ?? "novmm failed without a word"
+    case .usage: "novmm does not understand this novm: \(messages.first ?? ""); install both from one version"
+    case .internalError: messages.last ?? "KVM failed to run the guest"
+    case .signaled(let signal): "novmm was ended by signal \(signal)"
+    case .unknown(let status): messages.last ?? "novmm ended with status \(status)"
+    }
+  }
+}
+
+extension StoreError {
+  package var message: String {
+    switch self {
+    case .system(let operation, let path, let errno): "\(path): cannot \(operation.rawValue): \(errno.description)"
+    case .untrustedRuntime(let path):
+      "\(path): belongs to someone else, or others may write to it; remove it, or set XDG_RUNTIME_DIR"
+    case .socketPathTooLong(let path): "\(path): too long for a socket's name; set XDG_RUNTIME_DIR to a shorter directory"
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import AgentProtocol
+import Host
+import KernelBundle
+import Store
+
+/// What can go wrong with `novm`. Only the program turns it into words.
+package enum NovmError: Error, Equatable {
+  case store(StoreError)
+  case bundle(KernelBundleError)
+  /// A system call on a path failed.
+  case system(doing: String, path: String, Errno)
+  /// A system call without a path failed.
+  case call(String, Errno)
+
+  // What the user asked for.
+  case treeMap([UInt8], TreeMapFault)
+  case hostPath([UInt8], HostPathFault)
+  case memoryTooSmall(MemorySize, least: MemorySize)
+  case memoryTooLarge(MemorySize, most: MemorySize)
+  case processors(Int, most: Int)
+  case hostname(String)
+  case environment(String)
+  case kernelIsFile(String)
+  case notABundle(String)
+
+  // novm's own parts.
+  case programMissing(String, lookedIn: String)
+  case damagedProgram(String, Errno)
+
+  // The machine.
+  case machineEnded(MachineEnd)
+  /// The guest closed the connection of a command that had not ended.
+  case agentLost
+  case agentVersion(UInt16)
+  case protocolViolation(FrameError)
+  /// The guest refused the connection for commands.
+  case agentRefused
+  /// The command could not be run: 125, 126 or 127.
+  case commandFailed(command: [UInt8], Failure)
+  /// The command's output could not be written where it was to go.
+  case output(Errno)
+  /// A signal ended novm.
+  case interrupted(Int32)
+
+  /// The exit status for this error.
+  package var exitStatus: Int32 {
+    switch self {
+    case .commandFailed(_, let failure): Int32(failure.exitStatus)
+    case .interrupted(let signal): 128 + signal
+    default: 125
+    }
+  }
+}
+
+/// What is wrong with a host path of `--read` or `--write`.
+package enum HostPathFault: Equatable, Sendable {
+  case missing
+  case notADirectory
+  case unreadable
+  case unwritable
+  case other(Errno)
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import NovmKit
+
+/// What machine to make; the same for every command that makes one.
+struct MachineOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Show a host directory to the guest; without GUEST=>, as its /. Repeatable, later ones win.",
+      discussion: "Without one for /, the guest's / is the host's.", valueName: "[GUEST=>]HOST"),
+    completion: .directory)
+  var read: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Let the guest's writes land in a host directory. Repeatable.",
+      discussion: "Without one for /, they land in a directory that is removed at the end.",
+      valueName: "[GUEST=>]HOST"),
+    completion: .directory)
+  var write: [String] = []
+
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("The guest's memory: MiB, or with K, M, G.", valueName: "size"))
+  var memory = MemorySize(mebibytes: 512)
+
+  @Option(help: ArgumentHelp("The guest's processors.", valueName: "count"))
+  var cpus = 1
+
+  @Option(
+    help: ArgumentHelp("A kernel's name, or its directory; the newest if not given.", valueName: "name|path"),
+    completion: .shellCommand("novm kernel list 2>/dev/null | sed -n '2,$s/ .*//p'"))
+  var kernel: String?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("More for the kernel's command line. Repeatable.", valueName: "words"))
+  var cmdline: [String] = []
+
+  @Option(help: ArgumentHelp("The guest's host name.", valueName: "name"))
+  var hostname = "novm"
+
+  @Flag(help: "Show the kernel's log on standard error.")
+  var com1 = false
+
+  func request(verbose: Bool) throws -> MachineRequest {
+    let directory = Surroundings.workingDirectory
+    var request = MachineRequest()
+    request.kernel = MachineRequest.Kernel(kernel)
+    request.memory = memory
+    request.processors = cpus
+    request.reads = try read.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
+    request.writes = try write.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
+    request.hostname = hostname
+    request.commandLine = Array(cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
+    request.serialLog = com1
+    request.verbose = verbose
+    try request.validate(host: .current)
+    return request
+  }
+}
+
+extension MemorySize: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+  package var defaultValueDescription: String { description }
+}

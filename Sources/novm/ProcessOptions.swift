@@ -1,0 +1,52 @@
+import AgentProtocol
+import ArgumentParser
+import NovmKit
+
+/// How to run a command in a machine; the same for every command that runs one.
+struct ProcessOptions: ParsableArguments {
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "Set a variable of the command's environment; with NAME alone, to its value here. Repeatable.",
+      valueName: "NAME[=VALUE]"))
+  var env: [String] = []
+
+  @Option(help: ArgumentHelp("The command's working directory in the guest; / if not given.", valueName: "path"))
+  var cwd: String?
+
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "The guest's user for the command, by name or number; root if not given.", valueName: "USER[:GROUP]"))
+  var user: String?
+
+  @Flag(name: [.short, .long], help: "Give the command a terminal, and your keys to it.")
+  var terminal = false
+
+  func command(_ arguments: [String]) throws -> Command {
+    var command = Command(
+      arguments: arguments.map(ByteString.bytes), environment: try environment(),
+      directory: ByteString.bytes(cwd ?? ""), user: ByteString.bytes(user ?? ""), options: .input)
+    if terminal {
+      command.options.insert(.terminal)
+      command.window = Terminal.windowSize() ?? WindowSize(rows: 24, columns: 80)
+    }
+    return command
+  }
+
+  /// What the guest is told; `PATH` and `HOME` it knows itself.
+  private func environment() throws -> [[UInt8]] {
+    var variables: [[UInt8]] = []
+    if terminal, let term = ByteString.environment("TERM"), !term.isEmpty { variables.append(Array("TERM=".utf8) + term) }
+    for argument in env {
+      let bytes = ByteString.bytes(argument)
+      guard let first = bytes.first, first != UInt8(ascii: "=") else { throw NovmError.environment(argument) }
+      if bytes.contains(UInt8(ascii: "=")) {
+        variables.append(bytes)
+      } else if let value = ByteString.environment(argument) {
+        variables.append(bytes + [UInt8(ascii: "=")] + value)
+      }
+    }
+    return variables
+  }
+}
