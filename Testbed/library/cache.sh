@@ -133,9 +133,10 @@ cache_make_initramfs() {
   release=$(<"$cache/kernel/release")
   cache_initramfs=$cache/initramfs-$(cat "$testbed"/guest/* "$testbed/library/cache.sh" "$cache/kernel/release" \
     "$cache"/keys/* /bin/busybox | sha256sum | cut -c 1-16)
-  [[ ! -f $cache_initramfs ]] || return 0
+  [[ ! -f $cache_initramfs ]] || { touch "$cache_initramfs" && return; }
 
-  rm -f "$cache"/initramfs-*
+  # Another checkout's Testbed may be about to use a recent one.
+  find "$cache" -maxdepth 1 -name 'initramfs-*' -mtime +1 -delete
   work=$(mktemp -d "$cache/root.XXXXXX")
   mkdir -p "$work"/{bin,dev,proc,sys,system,fresh,upper,root,testbed/.ssh}
   cp /bin/busybox "$work/bin/"

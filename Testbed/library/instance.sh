@@ -5,9 +5,12 @@
 #   $instance/pid, port  QEMU's process, and the loopback port which leads to the ssh server
 #   $instance/ssh        the shared ssh connection's socket
 #   $instance/scratch    the scratch disk
+#   $instance/monitor    QEMU's monitor
 #   $instance/console    the emulated host's console; $instance/qemu: what QEMU says
 
 instance_boot_seconds=120
+# A processor which makes no progress for a minute, twice this threshold, ends the emulated host: better than to hang.
+instance_watchdog='watchdog_thresh=30 softlockup_panic=1'
 
 instance_select() {
   [[ -n $instance_name ]] || { [[ $instance_icount == yes ]] && instance_name=icount || instance_name=default; }
@@ -55,7 +58,7 @@ instance_virtfs() {
 # Starts QEMU and waits until the ssh server listens. $1 is a descriptor which QEMU must not inherit.
 instance_start() {
   local lock=$1 alive release accelerator attempt port
-  rm -f "$instance"/{ssh,pid,port,console,qemu}
+  rm -f "$instance"/{ssh,pid,port,monitor,console,qemu}
   [[ -f $instance/scratch ]] || instance_make_scratch
   release=$(<"$cache/kernel/release")
   accelerator=(-accel 'tcg,thread=multi' -smp "$instance_cpus")
@@ -72,10 +75,10 @@ instance_start() {
     flock "$alive"
     # shellcheck disable=SC2046 # words of options, without blanks
     setsid qemu-system-x86_64 -name "testbed-$instance_name" -nodefaults -no-user-config -no-reboot \
-      -machine q35 -cpu 'max,+svm' "${accelerator[@]}" -m "$instance_memory" \
-      -display none -monitor none -serial "file:$instance/console" \
+      -machine q35 -cpu 'max,+svm,-monitor' "${accelerator[@]}" -m "$instance_memory" \
+      -display none -monitor "unix:$instance/monitor,server=on,wait=off" -serial "file:$instance/console" \
       -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$cache_initramfs" \
-      -append "console=ttyS0 panic=-1 quiet testbed.cache=$cache testbed.release=$release" \
+      -append "console=ttyS0 panic=-1 quiet $instance_watchdog testbed.cache=$cache testbed.release=$release" \
       $(instance_virtfs) \
       -drive "file=$instance/scratch,if=virtio,format=raw,cache=unsafe,discard=unmap" \
       -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net,romfile= \
@@ -134,7 +137,7 @@ instance_down() {
     }
   fi
   ! [[ -S $instance/ssh ]] || ssh_client -O exit 2>/dev/null || true
-  rm -f "$instance"/{ssh,pid,port}
+  rm -f "$instance"/{ssh,pid,port,monitor}
   exec {lock}>&-
 }
 

@@ -1,21 +1,22 @@
 # One command in the emulated host: options, terminal, signals, exit status. Sourced.
 
 session_run() {
-  local tty=no user=root kvm=yes directory=$PWD environment=()
+  local tty=no user=root kvm=yes directory=$PWD environment=() value
   while (($#)); do
     case $1 in
-      -t | --tty) tty=yes && shift ;;
-      --user) user=$(argument "$@") && shift 2 ;;
-      --no-kvm) kvm=no && shift ;;
-      --env)
-        environment+=("$(session_variable "$(argument "$@")")")
-        shift 2
-        ;;
-      --cwd) directory=$(argument "$@") && shift 2 ;;
+      --user | --env | --cwd) value=$(argument "$@") ;;
+    esac
+    case $1 in
+      --user) user=$value && shift ;;
+      --env) environment+=("$(session_variable "$value")") && shift ;;
+      --cwd) directory=$value && shift ;;
+      -t | --tty) tty=yes ;;
+      --no-kvm) kvm=no ;;
       --) shift && break ;;
       -*) die "unknown option $1 of run; see Testbed/host --help" ;;
       *) break ;;
     esac
+    shift
   done
   (($#)) || die "run needs a command; see Testbed/host --help"
   instance_up

@@ -1,0 +1,36 @@
+# The verbs of novm. Each is a script in scripts/, which says what it does; nothing else hides here.
+
+PREFIX ?= /usr/local
+ONLY ?=
+
+.PHONY: help
+help:
+	@echo 'make setup     install the packages that the rest needs (root, or by sudo)'
+	@echo 'make build     novm, novmm and noguest, in .build/novm'
+	@echo 'make install   the same into PREFIX ($(PREFIX)), below DESTDIR'
+	@echo 'make deb       the same as a Debian package, in .build'
+	@echo 'make test      unit tests, embedded build, fuzzing for a bounded time, guest tests; ONLY=name for one guest test'
+	@echo 'make check     formatting, shell scripts, embedded build'
+	@echo 'make fmt       format all sources in place'
+	@echo 'make embedded  the core as Embedded Swift without an operating system'
+	@echo 'make bench     the measured promises of SPECIFICATION.md; ONLY=name for one'
+	@echo 'make clean     remove what these made'
+
+.PHONY: setup build test check fmt embedded bench fuzz deb
+setup build check fmt embedded deb fuzz:
+	@scripts/$@
+
+test:
+	@scripts/test $(ONLY)
+
+bench: build
+	@scripts/bench $(ONLY)
+
+.PHONY: install
+install: build
+	@DESTDIR=$(DESTDIR) scripts/install $(PREFIX)
+
+.PHONY: clean
+clean:
+	rm -rf .build/novm .build/embedded .build/fuzz .build/deb .build/*.deb
+	swift package clean
