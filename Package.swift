@@ -85,6 +85,7 @@ let package = Package(
     tests("KVMTests", ["KVM"]),
     tests("MachineTests", ["Machine", "VirtioTesting"]),
     tests("AgentProtocolTests", ["AgentProtocol"]),
+    tests("GuestAgentTests", ["AgentProtocol"]),
     tests("KernelBundleTests", ["KernelBundle"]),
     tests("StoreTests", ["Store"]),
     tests("NovmKitTests", ["NovmKit"]),

@@ -16,7 +16,7 @@ public func fuzzAgentFrames(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt 
     while start < stream.count {
       let bytes = Array(stream[start..<min(start + piece, stream.count)])
       var offset = 0
-      while let frame = try decoder.next(bytes.span, from: &offset) { try frame.encode(into: &decoded) }
+      while let frame = try decoder.next(bytes, from: &offset) { try frame.encode(into: &decoded) }
       start += bytes.count
     }
   } catch {

@@ -4,7 +4,7 @@
 /// boundaries any more, so every further call throws the same error.
 ///
 ///     var offset = 0
-///     while let frame = try decoder.next(chunk.span, from: &offset) { … }
+///     while let frame = try decoder.next(chunk, from: &offset) { … }
 package struct FrameDecoder: Sendable {
   private var head: [UInt8] = []
   private var header: FrameHeader?
@@ -19,7 +19,7 @@ package struct FrameDecoder: Sendable {
   /// The next frame, or nil once all of `bytes` is taken in.
   ///
   /// - Parameter offset: where in `bytes` to go on; moved past what was taken.
-  package mutating func next(_ bytes: Span<UInt8>, from offset: inout Int) throws(FrameError) -> Frame? {
+  package mutating func next(_ bytes: [UInt8], from offset: inout Int) throws(FrameError) -> Frame? {
     if let failure { throw failure }
     do throws(FrameError) {
       return try advance(bytes, &offset)
@@ -30,7 +30,14 @@ package struct FrameDecoder: Sendable {
     }
   }
 
-  private mutating func advance(_ bytes: Span<UInt8>, _ offset: inout Int) throws(FrameError) -> Frame? {
+  /// The same for bytes that are not in an array.
+  package mutating func next(_ bytes: Span<UInt8>, from offset: inout Int) throws(FrameError) -> Frame? {
+    var array: [UInt8] = []
+    for index in bytes.indices { array.append(bytes[index]) }
+    return try next(array, from: &offset)
+  }
+
+  private mutating func advance(_ bytes: [UInt8], _ offset: inout Int) throws(FrameError) -> Frame? {
     if header == nil {
       Self.move(bytes, &offset, to: &head, upTo: FrameHeader.size)
       guard head.count == FrameHeader.size else { return nil }
@@ -51,11 +58,10 @@ package struct FrameDecoder: Sendable {
   }
 
   /// Moves bytes until `target` has `limit` of them or there are no more.
-  private static func move(_ bytes: Span<UInt8>, _ offset: inout Int, to target: inout [UInt8], upTo limit: Int) {
+  private static func move(_ bytes: [UInt8], _ offset: inout Int, to target: inout [UInt8], upTo limit: Int) {
     let end = min(bytes.count, offset + (limit - target.count))
-    while offset < end {
-      target.append(bytes[offset])
-      offset += 1
-    }
+    guard offset < end else { return }
+    target.append(contentsOf: bytes[offset..<end])
+    offset = end
   }
 }

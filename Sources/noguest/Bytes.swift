@@ -2,14 +2,19 @@
 /// brings its tables along.
 typealias Bytes = [UInt8]
 
+// Nothing else is linked into this program that could make another of these conformances.
+
+// swift-format-ignore: AvoidRetroactiveConformances
 extension Array: @retroactive ExpressibleByUnicodeScalarLiteral where Element == UInt8 {
   public typealias UnicodeScalarLiteralType = StaticString
 }
 
+// swift-format-ignore: AvoidRetroactiveConformances
 extension Array: @retroactive ExpressibleByExtendedGraphemeClusterLiteral where Element == UInt8 {
   public typealias ExtendedGraphemeClusterLiteralType = StaticString
 }
 
+// swift-format-ignore: AvoidRetroactiveConformances
 extension Array: @retroactive ExpressibleByStringLiteral where Element == UInt8 {
   public init(stringLiteral value: StaticString) {
     self = []

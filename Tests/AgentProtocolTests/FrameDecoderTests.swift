@@ -23,10 +23,10 @@ import Testing
       for cut in cuts {
         var decoder = FrameDecoder()
         var offset = 0
-        #expect(try decoder.next(Array(bytes[..<cut]).span, from: &offset) == nil)
+        #expect(try decoder.next(Array(bytes[..<cut]), from: &offset) == nil)
         #expect(offset == cut && !decoder.isAtBoundary)
         offset = cut
-        #expect(try decoder.next(bytes.span, from: &offset) == frame, "\(frame.type) cut at \(cut)")
+        #expect(try decoder.next(bytes, from: &offset) == frame, "\(frame.type) cut at \(cut)")
         #expect(offset == bytes.count && decoder.isAtBoundary)
       }
     }
@@ -86,10 +86,10 @@ import Testing
     var decoder = FrameDecoder()
     var offset = 0
     let bad = raw(99, [])
-    #expect(throws: FrameError.unknownType(99)) { try decoder.next(bad.span, from: &offset) }
+    #expect(throws: FrameError.unknownType(99)) { try decoder.next(bad, from: &offset) }
     let good = try Frame.synced.encoded()
     offset = 0
-    #expect(throws: FrameError.unknownType(99)) { try decoder.next(good.span, from: &offset) }
+    #expect(throws: FrameError.unknownType(99)) { try decoder.next(good, from: &offset) }
   }
 
   @Test func refusesEveryTruncatedPayload() throws {

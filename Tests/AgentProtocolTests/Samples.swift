@@ -39,7 +39,7 @@ func decode(_ bytes: [UInt8], pieces size: Int) -> (frames: [Frame], error: Fram
     start += piece.count
     var offset = 0
     do {
-      while let frame = try decoder.next(piece.span, from: &offset) { frames.append(frame) }
+      while let frame = try decoder.next(piece, from: &offset) { frames.append(frame) }
     } catch {
       return (frames, error, decoder.isAtBoundary)
     }

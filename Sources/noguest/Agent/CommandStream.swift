@@ -131,7 +131,7 @@ final class CommandStream {
   /// The next frame, unless the stream is past taking any.
   private func nextFrame(_ bytes: Bytes, _ offset: inout Int) throws(FrameError) -> Frame? {
     switch phase {
-    case .opening, .serving, .ending: try decoder.next(bytes.span, from: &offset)
+    case .opening, .serving, .ending: try decoder.next(bytes, from: &offset)
     case .closing, .lingering: nil
     }
   }

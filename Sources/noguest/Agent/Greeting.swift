@@ -35,13 +35,9 @@ final class Greeting {
     if case .connected = phase { true } else { false }
   }
 
-  /// Whether the frame has been handed over, or never will be.
-  var isSettled: Bool {
-    switch phase {
-    case .waiting, .connecting: false
-    case .connected: buffer.isEmpty
-    case .givenUp: true
-    }
+  /// Whether there is no connection any more, and will be none.
+  var isOver: Bool {
+    if case .givenUp = phase { true } else { false }
   }
 
   var deadline: Int64? {

@@ -53,8 +53,9 @@ enum Startup {
   private static func giveUp(_ failure: Failure) -> Never {
     Log.error(failure.message)
     let farewell = Greeting(.failed(failure)) { () throws(SystemError) in try Socket.connect(hostPort: Agent.port) }
+    // Until the host has closed the connection, which says that it has read it; the connection alone would not.
     let end = Clock.milliseconds + 2000
-    while !farewell.isSettled, Clock.milliseconds < end {
+    while !farewell.isOver, Clock.milliseconds < end {
       var poll = Poll<CommandServer.Source>()
       farewell.register(in: &poll)
       for (_, readiness) in (try? poll.wait(milliseconds: 50)) ?? [] { farewell.ready(readiness) }
