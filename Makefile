@@ -10,6 +10,7 @@ help:
 	@echo 'make install   the same into PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make deb       the same as a Debian package, in .build'
 	@echo 'make test      unit tests, embedded build, fuzzing for a bounded time, guest tests; ONLY=name for one guest test'
+	@echo 'make fuzz      each fuzz target, for SECONDS_EACH (60)'
 	@echo 'make check     formatting, shell scripts, embedded build'
 	@echo 'make fmt       format all sources in place'
 	@echo 'make embedded  the core as Embedded Swift without an operating system'
@@ -17,11 +18,14 @@ help:
 	@echo 'make clean     remove what these made'
 
 .PHONY: setup build test check fmt embedded bench fuzz deb
-setup build check fmt embedded deb fuzz:
+setup build check fmt embedded deb:
 	@scripts/$@
 
 test:
 	@scripts/test $(ONLY)
+
+fuzz:
+	@scripts/fuzz all $(or $(SECONDS_EACH),60)
 
 bench: build
 	@scripts/bench $(ONLY)

@@ -145,7 +145,7 @@ instance_await_end() { flock --wait "$1" --shared "$instance/alive" true; }
 
 instance_status() {
   instance_alive || { echo "$instance_name: down" && return 1; }
-  echo "$instance_name: up, process $(<"$instance/pid"), $(ssh_client 'uptime')"
+  echo "$instance_name: up, process $(<"$instance/pid"), $(ssh_session -T uptime </dev/null)"
 }
 
 instance_log() { cat "$instance/qemu" "$instance/console" 2>/dev/null || die "$instance_name has never run"; }
