@@ -19,11 +19,13 @@ struct GuestMemoryTests {
     #expect(memory.size == 0x3000)
   }
 
-  @Test(arguments: [
-    (0x1000, 1), (0xfff, 2), (0x8000_0000, 1), (0xffff_ffff, 1), (0xffff_ffff, 2), (0x1_0000_1fff, 2),
-    (0x1_0000_2000, 1), (UInt64.max, 1), (UInt64.max, 2), (0, 0x1001), (0, Int.max), (0, -1), (0x1_0000_0000, Int.min),
-    (UInt64.max - 4, Int.max),
-  ] as [(UInt64, Int)])
+  @Test(
+    arguments: [
+      (0x1000, 1), (0xfff, 2), (0x8000_0000, 1), (0xffff_ffff, 1), (0xffff_ffff, 2), (0x1_0000_1fff, 2),
+      (0x1_0000_2000, 1), (UInt64.max, 1), (UInt64.max, 2), (0, 0x1001), (0, Int.max), (0, -1),
+      (0x1_0000_0000, Int.min),
+      (UInt64.max - 4, Int.max),
+    ] as [(UInt64, Int)])
   func outside(address: UInt64, count: Int) {
     #expect(throws: GuestMemoryError.outside(address: address, count: count)) {
       try Self.split().slice(at: address, count: count)

@@ -8,7 +8,10 @@ struct DescriptorChainTests {
   private let memory = FakeGuestMemory(size: 4096)
 
   private var slices: [GuestSlice] {
-    [try! memory.slice(at: 0, count: 3), .empty, try! memory.slice(at: 100, count: 4), try! memory.slice(at: 200, count: 1)]
+    [
+      try! memory.slice(at: 0, count: 3), .empty, try! memory.slice(at: 100, count: 4),
+      try! memory.slice(at: 200, count: 1),
+    ]
   }
 
   @Test func copyAcrossSlices() {

@@ -70,9 +70,10 @@ struct MMIOTransportTests {
     #expect(owner.notifications == [1])
   }
 
-  @Test(arguments: [
-    [.eventIndex], [.version1, Features(rawValue: 1 << 6)], [.version1, Features(rawValue: 1 << 63)], [],
-  ] as [Features])
+  @Test(
+    arguments: [
+      [.eventIndex], [.version1, Features(rawValue: 1 << 6)], [.version1, Features(rawValue: 1 << 63)], [],
+    ] as [Features])
   func refusedFeatures(features: Features) {
     negotiate(features)
     #expect(read(0x70) == 3)
@@ -121,7 +122,9 @@ struct MMIOTransportTests {
     #expect(read(0x44) == 1 && transport.queues[0].size == 8)
   }
 
-  @Test(arguments: [(16, 0x1000), (0, 0x1000), (3, 0x1000), (0xffff_ffff, 0x1000), (8, 0x1001), (8, 1 << 40)] as [(UInt32, UInt64)])
+  @Test(
+    arguments: [(16, 0x1000), (0, 0x1000), (3, 0x1000), (0xffff_ffff, 0x1000), (8, 0x1001), (8, 1 << 40)]
+      as [(UInt32, UInt64)])
   func badQueueNeedsAReset(size: UInt32, base: UInt64) {
     negotiate()
     setUp(queue: 0, size: size, at: base)

@@ -109,9 +109,10 @@ struct SplitQueueTests {
     #expect(try pop(driver)?.readable.count == 8)
   }
 
-  @Test(arguments: [
-    (0x10_0000, 1), (0xf_ffff, 2), (0x8000, UInt32.max), (UInt64.max, 1), (UInt64.max - 3, 8), (1 << 63, 4096),
-  ] as [(UInt64, UInt32)])
+  @Test(
+    arguments: [
+      (0x10_0000, 1), (0xf_ffff, 2), (0x8000, UInt32.max), (UInt64.max, 1), (UInt64.max - 3, 8), (1 << 63, 4096),
+    ] as [(UInt64, UInt32)])
   func buffersOutsideRAM(address: UInt64, length: UInt32) {
     for indirect in [false, true] {
       let driver = DriverQueue(memory, size: 8)
@@ -158,9 +159,10 @@ struct SplitQueueTests {
     }
   }
 
-  @Test(arguments: [
-    (16, 4 | 1), (0, 4), (15, 4), (17, 4), (16 * 32769, 4),
-  ] as [(UInt32, UInt16)])
+  @Test(
+    arguments: [
+      (16, 4 | 1), (0, 4), (15, 4), (17, 4), (16 * 32769, 4),
+    ] as [(UInt32, UInt16)])
   func badIndirectTables(length: UInt32, flags: UInt16) {
     let driver = DriverQueue(FakeGuestMemory(size: 2 << 20), size: 8)
     driver.writeDescriptor(0, address: 0x8000, length: length, flags: flags, next: 0)
@@ -228,11 +230,12 @@ struct SplitQueueTests {
     }
   }
 
-  @Test(arguments: [
-    (0x1008, 0x2000, 0x3000), (0x1000, 0x2001, 0x3000), (0x1000, 0x2000, 0x3002), (0x10_0000, 0x2000, 0x3000),
-    (0x1000, 0xf_fffe, 0x3000), (0x1000, 0x2000, 0xf_fffc), (.max & ~15, 0x2000, 0x3000),
-    (0x1000, .max & ~1, 0x3000), (0x1000, 0x2000, .max & ~3),
-  ] as [(UInt64, UInt64, UInt64)])
+  @Test(
+    arguments: [
+      (0x1008, 0x2000, 0x3000), (0x1000, 0x2001, 0x3000), (0x1000, 0x2000, 0x3002), (0x10_0000, 0x2000, 0x3000),
+      (0x1000, 0xf_fffe, 0x3000), (0x1000, 0x2000, 0xf_fffc), (.max & ~15, 0x2000, 0x3000),
+      (0x1000, .max & ~1, 0x3000), (0x1000, 0x2000, .max & ~3),
+    ] as [(UInt64, UInt64, UInt64)])
   func badAreas(descriptors: UInt64, available: UInt64, used: UInt64) {
     var layout = SplitQueue.Layout()
     layout.descriptorTable = descriptors
@@ -288,7 +291,8 @@ struct SplitQueueTests {
     #expect(driver.interrupts.count - before == 2)
   }
 
-  @Test(arguments: [SplitQueueTests.plain, .common]) func notificationsAreArmedAndNoneIsLost(features: Features) throws {
+  @Test(arguments: [SplitQueueTests.plain, .common]) func notificationsAreArmedAndNoneIsLost(features: Features) throws
+  {
     let driver = DriverQueue(memory, size: 8, features: features)
     driver.offer([.writable(0x8000, 1)])
     #expect(driver.wantsNotification)
