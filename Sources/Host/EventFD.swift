@@ -26,10 +26,15 @@ public final class EventFD: @unchecked Sendable {
   }
 
   /// Blocks until the counter is not zero, then sets it to zero.
-  public func wait() {
+  ///
+  /// - Parameter milliseconds: how long at most; -1 for ever.
+  /// - Returns: false when the time ran out.
+  @discardableResult
+  public func wait(milliseconds: Int32 = -1) -> Bool {
     while !drain() {
       var poll = pollfd(fd: descriptor.raw, events: Int16(POLLIN), revents: 0)
-      _ = unsafe Glibc.poll(&poll, 1, -1)
+      if unsafe Glibc.poll(&poll, 1, milliseconds) == 0 { return drain() }
     }
+    return true
   }
 }

@@ -10,6 +10,9 @@ package final class MMIOTransport {
   package static let windowSize: UInt64 = 0x1000
   /// Where the queue index is written, for an ioeventfd.
   package static let queueNotifyOffset: UInt64 = 0x50
+  /// Where the driver reads why it was interrupted, and acknowledges it: safe at any time, on any thread.
+  package static let interruptStatusOffset: UInt64 = 0x60
+  package static let interruptAcknowledgeOffset: UInt64 = 0x64
 
   package let device: any VirtioDevice
   package let queues: [VirtQueue]
@@ -217,8 +220,8 @@ private enum Register {
   static let queueSize: UInt64 = 0x038
   static let queueReady: UInt64 = 0x044
   static let queueNotify: UInt64 = MMIOTransport.queueNotifyOffset
-  static let interruptStatus: UInt64 = 0x060
-  static let interruptAcknowledge: UInt64 = 0x064
+  static let interruptStatus: UInt64 = MMIOTransport.interruptStatusOffset
+  static let interruptAcknowledge: UInt64 = MMIOTransport.interruptAcknowledgeOffset
   static let status: UInt64 = 0x070
   static let descriptorTable: UInt64 = 0x080
   static let availableRing: UInt64 = 0x090

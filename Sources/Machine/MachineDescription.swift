@@ -1,0 +1,44 @@
+package import FileSystem
+
+/// A whole machine, as `novmm` is told it.
+package struct MachineDescription {
+  /// The kernel: an ELF file or a bzImage.
+  package var kernel = ""
+  /// The bzImage setup header that belongs to the ELF file.
+  package var setup: String?
+  package var initramfs: String?
+  package var commandLine = ""
+  /// Bytes of RAM, a whole number of MiB.
+  package var memory: UInt64 = 512 << 20
+  package var cpus = 1
+  /// The tree's layers, later ones above earlier ones.
+  package var reads: [(guest: String, host: String)] = []
+  /// Where the guest's writes go.
+  package var writes: [(guest: String, host: String)] = []
+  /// The name by which the guest mounts the tree.
+  package var tag = "root"
+  /// The Unix socket that bridges to the guest's vsock.
+  package var vsock: String?
+  package var guestCID: UInt64 = 3
+  /// Where COM1 and the virtio console go.
+  package var com1: Output?
+  package var console: Output?
+  /// The machine ends when this descriptor reads end of file.
+  package var lifeline: Int32?
+  package var timings: Int32?
+  package var kvm: KVMSource = .path("/dev/kvm")
+
+  package init() {}
+
+  package enum Output {
+    /// Standard output, and standard input for what the guest reads.
+    case standard
+    case file(String)
+    case descriptor(Int32)
+  }
+
+  package enum KVMSource {
+    case path(String)
+    case descriptor(Int32)
+  }
+}

@@ -1,0 +1,17 @@
+package import Boot
+package import FileSystem
+package import Host
+package import KVM
+
+/// What keeps a machine from starting.
+package enum MachineError: Error {
+  case kvm(KVMError)
+  case boot(BootError)
+  case tree(TreeError)
+  /// A file that was named could not be used.
+  case file(path: String, Errno)
+  /// A request to the host failed; `what` names it.
+  case host(_ what: String, Errno)
+  /// The host cannot give this much memory.
+  case memory(bytes: UInt64, Errno)
+}

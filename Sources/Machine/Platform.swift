@@ -1,0 +1,27 @@
+import Boot
+import Virtio
+
+/// Where things are in every machine. The guest learns it from ACPI; nothing outside this file repeats it.
+enum Platform {
+  /// Windows of virtio devices, one after the other, in the hole below 4 GiB.
+  static let virtioBase: UInt64 = 0xd000_0000
+
+  /// The byte to which a panicking guest writes.
+  static let panicRegister: UInt64 = 0xd010_0000
+
+  /// Power off, status and reset: one byte each.
+  static let powerPorts: UInt16 = 0x600
+
+  static let com1Port: UInt16 = 0x3f8
+  static let com1Interrupt: UInt32 = 4
+  static let powerButtonInterrupt: UInt32 = 5
+
+  /// Inputs of the I/O APIC from here to 23 are for virtio devices, one each.
+  static let firstVirtioInterrupt: UInt32 = 6
+  static let lastInterrupt: UInt32 = 23
+
+  static func virtioWindow(_ index: Int) -> UInt64 { virtioBase + UInt64(index) * MMIOTransport.windowSize }
+
+  static let power = PowerRegisters(
+    sleepControl: .port(powerPorts), sleepStatus: .port(powerPorts + 1), reset: .port(powerPorts + 2))
+}

@@ -1,0 +1,59 @@
+import Host
+import Virtio
+
+/// Serves one queue when it is notified, on the event loop or on a thread of its own.
+final class QueueWorker: EventHandler {
+  private let queue: VirtQueue
+  private let transport: MMIOTransport
+  private let event: EventFD
+  /// Held while the queue is worked on.
+  private let lock = Lock()
+  private var isLive = false
+
+  init(_ queue: VirtQueue, of transport: MMIOTransport, event: EventFD) {
+    self.queue = queue
+    self.transport = transport
+    self.event = event
+  }
+
+  /// Gives the queue a thread of its own, for the life of the process.
+  func startThread(_ name: String) throws(Errno) {
+    _ = try Thread(name) { [self] in
+      while true {
+        event.wait()
+        serve()
+      }
+    }
+  }
+
+  func ready(_ events: EventLoop.Events) {
+    event.drain()
+    serve()
+  }
+
+  func wake() { event.signal() }
+
+  /// Begins to serve; what was notified before is served now.
+  func resume() {
+    lock.withLock { isLive = true }
+    wake()
+  }
+
+  /// Returns once nobody works on the queue, nor will until `resume`.
+  func pause() {
+    lock.withLock { isLive = false }
+  }
+
+  private func serve() {
+    lock.withLock {
+      guard isLive else { return }
+      do throws(QueueFault) {
+        try transport.device.process(queue)
+      } catch {
+        // The driver broke the rules: its device stops until it resets it.
+        isLive = false
+        transport.needsReset()
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import Devices
+import Host
+import KVM
+import Synchronization
+import Virtio
+
+/// A virtio device's place in the machine: its window, its interrupt, and the thread that works for it.
+///
+/// Register accesses come on vCPU threads and take the slot's lock. Queues are served on the event loop, or each on a
+/// thread of its own where the device says that it may block.
+final class VirtioSlot: BusDevice, TransportOwner {
+  /// Where a device's queues are served.
+  enum Service {
+    /// On the machine's event loop: for devices that never block.
+    case loop
+    /// Each queue on a thread of its own: for devices that wait for the host.
+    case threads
+  }
+
+  private let lock = Lock()
+  private let loop: EventLoop
+  private let service: Service
+  private var transport: MMIOTransport!
+  private var workers: [QueueWorker] = []
+
+  /// - Parameters:
+  ///   - base: guest-physical address of the register window.
+  init(
+    _ device: any VirtioDevice, machine: Machine, base: UInt64, line: any InterruptLine, service: Service
+  ) throws(MachineError) {
+    loop = machine.loop
+    self.service = service
+    transport = MMIOTransport(device, memory: machine.memory, line: line, owner: self)
+    for queue in transport.queues {
+      let event: EventFD
+      do throws(Errno) {
+        event = try EventFD()
+      } catch {
+        throw .host("eventfd", error)
+      }
+      do {
+        try machine.vm.connect(
+          writeOf: UInt32(queue.index), at: base + MMIOTransport.queueNotifyOffset, to: event)
+      } catch {
+        throw .kvm(error)
+      }
+      let worker = QueueWorker(queue, of: transport, event: event)
+      workers.append(worker)
+      do throws(Errno) {
+        switch service {
+        case .loop: try loop.add(event.raw, .readable, worker)
+        case .threads: try worker.startThread("queue \(queue.index)")
+        }
+      } catch {
+        throw .host("worker of a queue", error)
+      }
+    }
+  }
+
+  func read(offset: UInt64, width: Int) -> UInt64 {
+    if offset == MMIOTransport.interruptStatusOffset { return UInt64(transport.read(offset: offset, width: width)) }
+    return UInt64(lock.withLock { transport.read(offset: offset, width: width) })
+  }
+
+  func write(_ value: UInt64, offset: UInt64, width: Int) {
+    let value = UInt32(truncatingIfNeeded: value)
+    if offset == MMIOTransport.interruptAcknowledgeOffset {
+      return transport.write(value, offset: offset, width: width)
+    }
+    lock.withLock { transport.write(value, offset: offset, width: width) }
+  }
+
+  func withDevice(_ body: () -> Void) {
+    switch service {
+    case .loop: loop.perform(body)
+    case .threads: body()
+    }
+  }
+
+  func started() {
+    for worker in workers { worker.resume() }
+  }
+
+  func stopped() {
+    for worker in workers { worker.pause() }
+  }
+
+  func notified(queue: UInt32) {
+    if let index = Int(exactly: queue), index < workers.count { workers[index].wake() }
+  }
+}
