@@ -55,6 +55,19 @@ public struct FileDescriptor: ~Copyable, Sendable {
     }
   }
 
+  /// The size of a regular file, in bytes.
+  ///
+  /// - Throws: `EISDIR` for a directory, `EINVAL` for what is neither that nor a regular file with content.
+  public func regularFileSize() throws(Errno) -> Int {
+    var status = stat()
+    try checked(unsafe fstat(raw, &status))
+    switch status.st_mode & S_IFMT {
+    case S_IFREG where status.st_size > 0: return status.st_size
+    case S_IFDIR: throw Errno(EISDIR)
+    default: throw Errno(EINVAL)
+    }
+  }
+
   /// Sets or clears `O_NONBLOCK`.
   public func setNonblocking(_ on: Bool = true) throws(Errno) {
     let flags = try checked(fcntl(raw, F_GETFL))

@@ -31,6 +31,14 @@ public final class MemoryMapping: @unchecked Sendable {
     unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
   }
 
+  /// Lends all bytes for reading. Another process may change the file meanwhile: trust nothing that was checked before.
+  public func withSpan<Result, Failure: Error>(
+    _ body: (Span<UInt8>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let buffer = unsafe UnsafeBufferPointer(start: base.assumingMemoryBound(to: UInt8.self), count: count)
+    return try body(unsafe buffer.span)
+  }
+
   /// Puts a private copy-on-write view of a file over part of the mapping.
   ///
   /// - Parameters:

@@ -1,4 +1,4 @@
-public import Host
+import Host
 
 /// What the host can refuse.
 public enum KVMError: Error, Equatable, Sendable {

@@ -1,6 +1,6 @@
 import CKVM
 import CLinux
-public import Host
+import Host
 
 /// The host's KVM: /dev/kvm (kernel Documentation/virt/kvm/api.rst).
 public final class KVMSystem: Sendable {

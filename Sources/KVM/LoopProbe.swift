@@ -1,4 +1,4 @@
-private import Boot
+import Boot
 import CLinux
 import GuestMemory
 import Host

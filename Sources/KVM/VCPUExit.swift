@@ -1,5 +1,5 @@
 import CKVM
-public import Host
+import Host
 
 /// Why a vCPU stopped running (kernel Documentation/virt/kvm/api.rst, section 5).
 public enum VCPUExit: Equatable, Sendable {

@@ -1,4 +1,4 @@
-package import Boot
+import Boot
 import CKVM
 
 extension VCPU {

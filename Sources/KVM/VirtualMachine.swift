@@ -1,7 +1,7 @@
 import CKVM
 import CLinux
-public import GuestMemory
-public import Host
+import GuestMemory
+import Host
 
 /// A machine as KVM sees it: memory slots, interrupt controller, event descriptors.
 public final class VirtualMachine: Sendable {

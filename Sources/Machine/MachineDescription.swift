@@ -1,4 +1,4 @@
-package import FileSystem
+import FileSystem
 
 /// A whole machine, as `novmm` is told it.
 package struct MachineDescription {

@@ -1,13 +1,13 @@
-package import Boot
-package import FileSystem
-package import Host
-package import KVM
+import Boot
+import FileSystem
+import Host
+import KVM
 
 /// What keeps a machine from starting.
 package enum MachineError: Error {
   case kvm(KVMError)
   case boot(BootError)
-  case tree(TreeError)
+  // case tree(TreeError)
   /// A file that was named could not be used.
   case file(path: String, Errno)
   /// A request to the host failed; `what` names it.

@@ -1,4 +1,4 @@
-package import GuestMemory
+import GuestMemory
 
 /// One request of the driver: the buffers that the device may read, then those that it may write (Virtio 1.2, 2.7.4).
 ///

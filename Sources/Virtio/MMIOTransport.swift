@@ -1,4 +1,4 @@
-package import GuestMemory
+import GuestMemory
 import Synchronization
 
 /// A device behind a page of registers, version 2 (Virtio 1.2, 4.2.2).

@@ -1,4 +1,4 @@
-package import GuestMemory
+import GuestMemory
 
 /// What a driver can get wrong about a queue. The device then needs a reset (Virtio 1.2, 2.1.2); nothing else is touched.
 package enum QueueFault: Error, Equatable, Sendable {

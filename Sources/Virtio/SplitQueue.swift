@@ -1,4 +1,4 @@
-package import GuestMemory
+import GuestMemory
 
 /// The device side of a split virtqueue (Virtio 1.2, 2.7).
 ///

@@ -1,4 +1,4 @@
-package import GuestMemory
+import GuestMemory
 
 /// A queue of a device: its registers, and the ring once the driver has set it up.
 ///

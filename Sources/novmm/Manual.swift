@@ -1,0 +1,47 @@
+/// The whole manual.
+let manual = """
+  novmm: a virtual machine monitor for Linux KVM whose primary device is a file system
+
+  Usage: novmm --kernel FILE [OPTION]...
+
+  One process is one machine. It ends when the guest does, with a status that says how.
+
+  Kernel
+    --kernel FILE           a vmlinux (ELF, mapped rather than copied) or a bzImage
+    --setup FILE            the bzImage's setup header, from its offset 0x1f1, for an extracted vmlinux
+    --initramfs FILE        the initial file system, a newc archive
+    --cmdline TEXT          the kernel's command line
+  Machine
+    --memory MIB            RAM in MiB, up to 262144 (default 512)
+    --cpus N                vCPUs (default 1)
+    --kvm PATH|fd:N         the KVM device (default /dev/kvm)
+  Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
+    --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
+    --write [GUEST=>]HOST   where writes below GUEST go, in overlayfs's format; without one the tree is read-only
+    --tag TAG               its name (default root)
+  Talking to the guest
+    --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;
+                            a guest's connection to port P of CID 2 comes to the Unix socket PATH_P (default cid 3)
+    --console -|FILE|fd:N   the virtio console (hvc0); - is standard input and output
+    --com1 -|FILE|fd:N      a 16550 serial port (ttyS0), which also shows the earliest kernel messages
+  Process
+    --lifeline fd:N         the machine ends when this descriptor reads end of file
+    --timings fd:N          writes a line `MOMENT NANOSECONDS` (CLOCK_MONOTONIC) for each step of the start
+    --verbose               says what it does
+    --check                 tells whether this host's KVM can run machines, and runs none
+    --version, --help
+
+  Signals
+    SIGTERM, SIGINT         asks the guest to power off: through its agent (vsock port 1024) and its power button;
+                            the second one ends the machine at once
+
+  Exit status
+    0  the guest powered off          3  the guest rebooted        6  KVM failed, or the guest did what
+    1  the host refused something     4  the guest panicked           this machine has no part for
+    2  this command line is wrong     5  a triple fault            128+N  ended by signal N
+
+  Example
+    novmm --kernel vmlinux --initramfs initramfs --cmdline 'root=root rootfstype=virtiofs console=ttyS0' \\
+      --read / --write /tmp/writes --com1 -
+
+  """

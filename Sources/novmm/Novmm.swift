@@ -1,0 +1,69 @@
+import Glibc
+import Host
+import KVM
+import Machine
+
+@main
+struct Novmm {
+  /// Statuses of a machine that never started; the others are `Outcome`'s.
+  private static let hostFailure: Int32 = 1
+  private static let usageFailure: Int32 = 2
+
+  static func main() {
+    var arguments = Arguments(CommandLine.arguments.dropFirst())
+    do throws(UsageError) {
+      switch try arguments.parse() {
+      case .help: print(manual, terminator: "")
+      case .version: print("novmm \(version)")
+      case .check(let source): exit(check(source))
+      case .run(let description, let isVerbose): exit(run(description, isVerbose))
+      }
+    } catch {
+      complain(error.message)
+      exit(usageFailure)
+    }
+  }
+
+  private static func run(_ description: MachineDescription, _ isVerbose: Bool) -> Int32 {
+    do throws(MachineError) {
+      let machine = try Machine(description)
+      let outcome = try machine.run()
+      if case .failed(let report) = outcome { complain(report) }
+      if isVerbose { complain("ended: \(outcome)") }
+      return outcome.status
+    } catch {
+      complain(words(error))
+      return hostFailure
+    }
+  }
+
+  /// Prints what this host's KVM can do, as `key=value` lines.
+  private static func check(_ source: MachineDescription.KVMSource) -> Int32 {
+    do throws(KVMError) {
+      let system =
+        switch source {
+        case .path(let path): try KVMSystem(path: path)
+        case .descriptor(let number): try KVMSystem(FileDescriptor(owning: number))
+        }
+      print("api=12")
+      let missing = system.missingCapabilities()
+      print("missing=\(missing.joined(separator: ","))")
+      print("vcpus=\(system.maximumVCPUs)")
+      let (verdict, nanoseconds) = try LoopProbe.run(system)
+      print("loop_us=\(nanoseconds / 1000)")
+      print("verdict=\(verdict)")
+      return verdict == .ok && missing.isEmpty ? 0 : hostFailure
+    } catch {
+      print("verdict=no-kvm")
+      complain(words(.kvm(error)))
+      return hostFailure
+    }
+  }
+
+  private static func complain(_ message: String) {
+    let line = Array("novmm: \(message)\n".utf8)
+    _ = unsafe line.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
+  }
+}
+
+let version = "0.1.0"
