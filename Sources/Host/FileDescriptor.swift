@@ -25,9 +25,14 @@ public struct FileDescriptor: ~Copyable, Sendable {
     FileDescriptor(owning: try checked(unsafe path.withCString { unsafe clinux_open($0, flags | O_CLOEXEC, mode) }))
   }
 
-  /// dup(2), with `O_CLOEXEC` set.
-  public func duplicate() throws(Errno) -> FileDescriptor {
-    FileDescriptor(owning: try checked(fcntl(raw, F_DUPFD_CLOEXEC, 0)))
+  /// Makes or empties a file for writing.
+  public static func create(_ path: String) throws(Errno) -> FileDescriptor {
+    try open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+  }
+
+  /// A descriptor of its own for what another number stands for, with `O_CLOEXEC` set.
+  public static func duplicate(of number: Int32) throws(Errno) -> FileDescriptor {
+    FileDescriptor(owning: try checked(fcntl(number, F_DUPFD_CLOEXEC, 0)))
   }
 
   /// read(2) into `buffer`; 0 at the end of file.

@@ -21,6 +21,8 @@ public final class VCPU: @unchecked Sendable {
   private let machine: VirtualMachine
   let descriptor: FileDescriptor
   private let page: MemoryMapping
+  private let lock = Lock()
+  private var requests: [() -> Void] = []
   private var state: UnsafeMutablePointer<kvm_run> { unsafe page.bytes.baseAddress!.assumingMemoryBound(to: kvm_run.self) }
 
   /// - Parameters:
@@ -97,6 +99,21 @@ public final class VCPU: @unchecked Sendable {
   /// Makes `run` return soon with `interrupted`: now if it is not running, when the next signal reaches it otherwise.
   public func requestExit() {
     unsafe state.pointee.immediate_exit = 1
+  }
+
+  /// Has `body` run on the vCPU's thread when `run` next returns `interrupted` and `resumeRequests` is called.
+  public func whenStopped(_ body: @escaping () -> Void) {
+    lock.withLock { requests.append(body) }
+  }
+
+  /// Serves what `whenStopped` was given, and lets `run` go on. On the vCPU's thread.
+  public func resumeRequests() {
+    unsafe state.pointee.immediate_exit = 0
+    let bodies = lock.withLock {
+      defer { requests = [] }
+      return requests
+    }
+    for body in bodies { body() }
   }
 
   /// Runs the guest, serving its port and memory accesses, until something else happens.

@@ -1,3 +1,4 @@
+import AgentProtocol
 import Boot
 import Devices
 import FileSystem
@@ -18,15 +19,27 @@ package final class Machine: @unchecked Sendable {
   private let map: MemoryMap
   private let addresses = AddressMap()
   private let timeline: Timeline
+  /// Where `noguest` listens (docs/architecture.md).
+  private static let agentPort: UInt32 = 1024
+
+  private var watches: [any EventHandler] = []
   private var vcpus: [VCPU] = []
+  private var threads: [Thread] = []
   private var acpiDevices: [ACPIDevice] = []
   private var virtioCount = 0
   private let powerButton: InterruptEvent
+  private var vsock: UnixVsockBackend?
+  /// Kept open while the agent works on the last wish.
+  private var agentConnection: Int32?
   private var outcome: Outcome?
   private let outcomeLock = Lock()
 
-  /// Builds the machine; nothing of it runs yet.
-  package init(_ description: MachineDescription) throws(MachineError) {
+  /// Builds the machine; nothing of it runs yet. To be called before any thread is started: it takes the process's signals.
+  ///
+  /// - Parameter report: takes lines for the machine's operator, on the event loop's or a vCPU's thread.
+  package init(
+    _ description: MachineDescription, report: @escaping (String) -> Void = { _ in }
+  ) throws(MachineError) {
     timeline = Timeline(description.timings)
     timeline.mark("start")
     let loader = try KernelLoader(description)
@@ -59,6 +72,12 @@ package final class Machine: @unchecked Sendable {
     powerButton = try InterruptEvent(vm, line: Platform.powerButtonInterrupt)
     acpiDevices.append(.powerButton(interrupt: Platform.powerButtonInterrupt))
     timeline.mark("kvm")
+    do {
+      watches.append(try SignalWatch(Signals.capture(SignalWatch.signals), self, report: report))
+      if let descriptor = description.lifeline { watches.append(try Lifeline(descriptor, self)) }
+    } catch {
+      throw .host("lifeline", error)
+    }
     try addDevices(description)
     timeline.mark("devices")
     let entry = try loader.load(into: ram, map, try bootOptions(description))
@@ -81,13 +100,14 @@ package final class Machine: @unchecked Sendable {
     timeline.mark("first-entry")
     do {
       for vcpu in vcpus {
-        _ = try Thread("vcpu \(vcpu.index)") { [self] in finish(after: vcpu.run(addresses), of: vcpu) }
+        threads.append(try Thread("vcpu \(vcpu.index)") { [self] in run(vcpu) })
       }
       try loop.run()
     } catch {
       throw .host("thread", error)
     }
     timeline.mark("end")
+    vsock?.close()
     return outcomeLock.withLock { outcome } ?? .poweredOff
   }
 
@@ -99,8 +119,31 @@ package final class Machine: @unchecked Sendable {
     loop.stop()
   }
 
-  /// Presses the power button.
-  package func pressPowerButton() { powerButton.raise() }
+  /// Asks the guest to switch itself off: its agent where it has one, and whoever heeds the power button.
+  package func askToPowerOff() {
+    powerButton.raise()
+    guard let vsock, let connection = try? vsock.connect(port: Self.agentPort) else { return }
+    // Blocking, but a frame of a few bytes fits into the socket's buffer.
+    if let frame = try? Frame.shutdown(.powerOff).encoded() { try? connection.writeAll(frame) }
+    agentConnection = connection.release()
+  }
+
+  /// Hands the registers of every vCPU to `report`, one after the other, while the guest goes on.
+  package func reportVCPUs(_ report: @escaping (String) -> Void) {
+    for (vcpu, thread) in zip(vcpus, threads) {
+      vcpu.whenStopped { report("vCPU \(vcpu.index)\n\(vcpu.registerDump())") }
+      vcpu.requestExit()
+      thread.kick()
+    }
+  }
+
+  private func run(_ vcpu: VCPU) {
+    while true {
+      let exit = vcpu.run(addresses)
+      guard exit == .interrupted else { return finish(after: exit, of: vcpu) }
+      vcpu.resumeRequests()
+    }
+  }
 
   private func finish(after exit: VCPUExit, of vcpu: VCPU) {
     switch exit {
@@ -114,17 +157,62 @@ package final class Machine: @unchecked Sendable {
   // MARK: Assembly
 
   private func addDevices(_ description: MachineDescription) throws(MachineError) {
-    let power = PowerDevice { [self] in end($0) }
-    addresses.add(power, atPort: Platform.powerPorts, count: 3)
+    addresses.add(
+      PowerDevice(
+        handler: self, sleepValue: PowerRegisters.sleepValue, resetValue: PowerRegisters.resetValue),
+      atPort: Platform.powerPorts, count: UInt16(PowerDevice.windowSize))
+    addresses.add(PanicDevice(handler: self), atMemory: Platform.panicRegister, size: 1)
+    acpiDevices.append(.panicRegister(.memory(base: UInt32(Platform.panicRegister), size: 1)))
+    if let output = description.com1 {
+      let line = try InterruptEvent(vm, line: Platform.com1Interrupt)
+      addresses.add(
+        SerialLine(try output.open(), interrupt: line, loop: loop), atPort: Platform.com1Port, count: 8)
+      acpiDevices.append(.com1)
+    }
+    try add(EntropyDevice(source: HostEntropy()))
+    if !description.reads.isEmpty || !description.writes.isEmpty { try addTree(description) }
+    if let path = description.vsock { try addVsock(path, description.guestCID) }
+    if let output = description.console { try addConsole(output) }
+  }
+
+  private func addTree(_ description: MachineDescription) throws(MachineError) {
+    let tree: LayeredTree
+    do {
+      tree = try LayeredTree(reads: description.reads, writes: description.writes)
+    } catch {
+      throw .tree(error)
+    }
+    // More queues than vCPUs have nobody to fill them.
+    try add(
+      FileSystemDevice(
+        tag: Array(description.tag.utf8), requestQueues: min(description.cpus, 4),
+        backend: FileSystemServer(tree)))
+  }
+
+  private func addVsock(_ path: String, _ cid: UInt64) throws(MachineError) {
+    let device = VsockDevice(guestCID: cid)
+    try add(device)
+    do {
+      vsock = try UnixVsockBackend(device, path: path, loop: loop)
+    } catch {
+      throw .file(path: path, error)
+    }
+  }
+
+  private func addConsole(_ output: MachineDescription.Output) throws(MachineError) {
+    let line = ConsoleLine(try output.open(), loop: loop)
+    let device = ConsoleDevice(backend: line)
+    line.device = device
+    try add(device)
   }
 
   /// Gives a virtio device its window, its interrupt and its node in the ACPI tables.
-  private func add(_ device: any VirtioDevice, _ service: VirtioSlot.Service) throws(MachineError) {
+  private func add(_ device: any VirtioDevice) throws(MachineError) {
     let line = Platform.firstVirtioInterrupt + UInt32(virtioCount)
     precondition(line <= Platform.lastInterrupt, "more devices than interrupts")
     let base = Platform.virtioWindow(virtioCount)
     let slot = try VirtioSlot(
-      device, machine: self, base: base, line: InterruptEvent(vm, line: line), service: service)
+      device, machine: self, base: base, line: InterruptEvent(vm, line: line))
     addresses.add(slot, atMemory: base, size: MMIOTransport.windowSize)
     acpiDevices.append(
       .virtioMMIO(
@@ -137,18 +225,20 @@ package final class Machine: @unchecked Sendable {
     options.commandLine = CommandLine(description.commandLine)
     options.acpi = ACPIPlatform(
       apicIDs: (0..<UInt32(description.cpus)).map { $0 }, power: Platform.power, devices: acpiDevices)
-    options.seed = try randomBytes(64)
+    options.seed = RandomBytes.make(64)
     return options
   }
+}
 
-  private func randomBytes(_ count: Int) throws(MachineError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    do {
-      let source = try FileDescriptor.open("/dev/urandom", 0)
-      _ = try source.read(into: &bytes)
-    } catch {
-      throw .file(path: "/dev/urandom", error)
-    }
-    return bytes
+extension Machine: PowerHandler, PanicHandler {
+  package func guestPoweredOff() { end(.poweredOff) }
+
+  package func guestReset() { end(.reset) }
+
+  package func guestPanicked(_ panic: GuestPanic) {
+    // A crash kernel goes on by itself.
+    if panic == .panicked { end(.panicked) }
   }
 }
+
+extension FileSystemServer: FileSystemBackend {}

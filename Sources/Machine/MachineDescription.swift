@@ -12,9 +12,9 @@ package struct MachineDescription {
   package var memory: UInt64 = 512 << 20
   package var cpus = 1
   /// The tree's layers, later ones above earlier ones.
-  package var reads: [(guest: String, host: String)] = []
+  package var reads: [LayerMap] = []
   /// Where the guest's writes go.
-  package var writes: [(guest: String, host: String)] = []
+  package var writes: [LayerMap] = []
   /// The name by which the guest mounts the tree.
   package var tag = "root"
   /// The Unix socket that bridges to the guest's vsock.
@@ -30,10 +30,13 @@ package struct MachineDescription {
 
   package init() {}
 
+  /// Where a console's output goes, and its input comes from.
   package enum Output {
-    /// Standard output, and standard input for what the guest reads.
+    /// Standard input and output.
     case standard
+    /// A file, made if need be; no input.
     case file(String)
+    /// An inherited descriptor, for both.
     case descriptor(Int32)
   }
 

@@ -7,7 +7,7 @@ import KVM
 package enum MachineError: Error {
   case kvm(KVMError)
   case boot(BootError)
-  // case tree(TreeError)
+  case tree(TreeError)
   /// A file that was named could not be used.
   case file(path: String, Errno)
   /// A request to the host failed; `what` names it.

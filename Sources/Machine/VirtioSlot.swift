@@ -9,27 +9,17 @@ import Virtio
 /// Register accesses come on vCPU threads and take the slot's lock. Queues are served on the event loop, or each on a
 /// thread of its own where the device says that it may block.
 final class VirtioSlot: BusDevice, TransportOwner {
-  /// Where a device's queues are served.
-  enum Service {
-    /// On the machine's event loop: for devices that never block.
-    case loop
-    /// Each queue on a thread of its own: for devices that wait for the host.
-    case threads
-  }
-
   private let lock = Lock()
   private let loop: EventLoop
-  private let service: Service
   private var transport: MMIOTransport!
   private var workers: [QueueWorker] = []
 
   /// - Parameters:
   ///   - base: guest-physical address of the register window.
   init(
-    _ device: any VirtioDevice, machine: Machine, base: UInt64, line: any InterruptLine, service: Service
+    _ device: any VirtioDevice, machine: Machine, base: UInt64, line: any InterruptLine
   ) throws(MachineError) {
     loop = machine.loop
-    self.service = service
     transport = MMIOTransport(device, memory: machine.memory, line: line, owner: self)
     for queue in transport.queues {
       let event: EventFD
@@ -47,9 +37,10 @@ final class VirtioSlot: BusDevice, TransportOwner {
       let worker = QueueWorker(queue, of: transport, event: event)
       workers.append(worker)
       do throws(Errno) {
-        switch service {
-        case .loop: try loop.add(event.raw, .readable, worker)
-        case .threads: try worker.startThread("queue \(queue.index)")
+        if device.isParallel {
+          try worker.startThread("queue \(queue.index)")
+        } else {
+          try loop.add(event.raw, .readable, worker)
         }
       } catch {
         throw .host("worker of a queue", error)
@@ -71,10 +62,7 @@ final class VirtioSlot: BusDevice, TransportOwner {
   }
 
   func withDevice(_ body: () -> Void) {
-    switch service {
-    case .loop: loop.perform(body)
-    case .threads: body()
-    }
+    if transport.device.isParallel { body() } else { loop.perform(body) }
   }
 
   func started() {

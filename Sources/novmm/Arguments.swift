@@ -1,3 +1,4 @@
+import FileSystem
 import Machine
 
 /// What the command line asks for.
@@ -76,7 +77,7 @@ struct Arguments {
   }
 
   /// `GUEST=>HOST`, or `HOST` alone, which means the guest's `/`.
-  private mutating func map(_ name: String, _ inline: String?) throws(UsageError) -> (guest: String, host: String) {
+  private mutating func map(_ name: String, _ inline: String?) throws(UsageError) -> LayerMap {
     let text = try value(name, inline)
     var guest = "/"
     var host = text
@@ -87,7 +88,7 @@ struct Arguments {
     guard guest.utf8.first == UInt8(ascii: "/"), !host.isEmpty else {
       throw UsageError(message: "\(name) \(text): give GUEST=>HOST, GUEST an absolute path")
     }
-    return (guest, host)
+    return LayerMap(guestPath: guest, hostPath: host)
   }
 
   private func arrow(in text: String) -> String.UTF8View.Index? {

@@ -26,7 +26,7 @@ struct Novmm {
 
   private static func run(_ description: MachineDescription, _ isVerbose: Bool) -> Int32 {
     do throws(MachineError) {
-      let machine = try Machine(description)
+      let machine = try Machine(description, report: complain)
       let outcome = try machine.run()
       if case .failed(let report) = outcome { complain(report) }
       if isVerbose { complain("ended: \(outcome)") }

@@ -9,6 +9,7 @@ func words(_ error: MachineError) -> String {
   switch error {
   case .kvm(let error): words(error)
   case .boot(let error): "kernel: \(words(error))"
+  case .tree(let error): error.description
   case .file(let path, let errno): "\(path): \(errno.description)"
   case .host(let what, let errno): "\(what): \(errno.description)"
   case .memory(let bytes, let errno):

@@ -1,0 +1,26 @@
+import Host
+
+extension MachineDescription.Output {
+  /// Opens the channel; descriptors are duplicated, since a console owns its own.
+  func open() throws(MachineError) -> TextChannel {
+    switch self {
+    case .standard: return try Self.channel(output: 1, input: 0, path: "standard output")
+    case .descriptor(let number): return try Self.channel(output: number, input: number, path: "fd:\(number)")
+    case .file(let path):
+      do throws(Errno) {
+        return TextChannel(output: try FileDescriptor.create(path), input: nil)
+      } catch {
+        throw .file(path: path, error)
+      }
+    }
+  }
+
+  private static func channel(output: Int32, input: Int32, path: String) throws(MachineError) -> TextChannel {
+    do throws(Errno) {
+      return TextChannel(
+        output: try FileDescriptor.duplicate(of: output), input: try FileDescriptor.duplicate(of: input))
+    } catch {
+      throw .file(path: path, error)
+    }
+  }
+}
