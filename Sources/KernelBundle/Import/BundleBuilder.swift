@@ -85,5 +85,9 @@ struct BundleBuilder {
         if files % 64 == 0 { progress(.copyingModules(files: files)) }
       }
     }
+    if ModuleIndexes.isIndexed(target) { return }
+    let installed = try ModuleTree(target)
+    let total = installed.modules.count
+    try ModuleIndexes(installed) { progress(.indexingModules(done: $0, total: total)) }.write(to: target)
   }
 }

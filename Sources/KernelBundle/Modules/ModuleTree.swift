@@ -2,8 +2,8 @@ import Host
 import Glibc
 
 /// A directory such as `/lib/modules/RELEASE`, read without the help of `modules.dep`.
-package struct ModuleTree {
-  package struct Module {
+package struct ModuleTree: Sendable {
+  package struct Module: Sendable {
     /// With `_` for `-`.
     package var name: String
     /// Beneath the tree's root.
@@ -54,7 +54,7 @@ package struct ModuleTree {
     }
   }
 
-  private static func moduleName(ofFile path: String) -> String? {
+  static func moduleName(ofFile path: String) -> String? {
     let file = path.split(separator: "/").last.map(String.init) ?? path
     guard let suffix = suffixes.first(where: { file.hasSuffix($0) }), file.count > suffix.count else { return nil }
     return ModuleInfo.normalised(String(file.dropLast(suffix.count)))
