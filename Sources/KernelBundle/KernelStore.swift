@@ -10,7 +10,13 @@ package struct KernelStore: Sendable {
 
   private static let temporaryPrefix = ".import-"
 
-  package init(directory: String) { self.directory = directory }
+  /// What downloads packages.
+  private let packageTool: String
+
+  package init(directory: String, packageTool: String = "apt-get") {
+    self.directory = directory
+    self.packageTool = packageTool
+  }
 
   /// Bundles, oldest release first, and directories that should be bundles but cannot be read.
   package struct Listing {
@@ -72,7 +78,7 @@ package struct KernelStore: Sendable {
       let work = "\(directory)/\(Self.temporaryPrefix)\(getpid())"
       do throws(KernelBundleError) {
         try Files.makeDirectories(work)
-        let files = try KernelFiles(source, work: work, progress: progress)
+        let files = try KernelFiles(source, work: work, packageTool: packageTool, progress: progress)
         let builder = BundleBuilder(directory: "\(work)/bundle", noguest: noguest, progress: progress)
         let description = try builder.build(files)
         let name = name ?? description.release

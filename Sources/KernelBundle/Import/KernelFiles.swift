@@ -12,9 +12,11 @@ struct KernelFiles {
 }
 
 extension KernelFiles {
-  /// - Parameter work: a directory of this import, for downloads and unpacked packages.
+  /// - Parameters:
+  ///   - work: a directory of this import, for downloads and unpacked packages.
+  ///   - packageTool: `apt-get`, or a stand-in.
   init(
-    _ source: KernelSource, work: String, progress: (ImportProgress) -> Void
+    _ source: KernelSource, work: String, packageTool: String, progress: (ImportProgress) -> Void
   ) throws(KernelBundleError) {
     switch source {
     case .runningSystem: self = try Self.runningSystem()
@@ -25,7 +27,7 @@ extension KernelFiles {
     case .packageFiles(let paths):
       self = try Self.packages(paths, work: work, progress: progress)
     case .package(let name):
-      let paths = try Self.download(name, work: work, progress: progress)
+      let paths = try Self.download(name, work: work, tool: packageTool, progress: progress)
       self = try Self.packages(paths, work: work, progress: progress)
     }
   }
@@ -84,11 +86,11 @@ extension KernelFiles {
   /// Follows dependencies from a package such as `linux-image-amd64` to the one with the kernel, and from there to the one
   /// with the modules where that is another (Ubuntu).
   private static func download(
-    _ name: String, work: String, progress: (ImportProgress) -> Void
+    _ name: String, work: String, tool: String, progress: (ImportProgress) -> Void
   ) throws(KernelBundleError) -> [String] {
     let directory = "\(work)/download"
     try Files.makeDirectories(directory)
-    let download = PackageDownload(directory: directory)
+    let download = PackageDownload(directory: directory, tool: tool)
     var wanted = [name]
     var seen: Set<String> = []
     var paths: [String] = []

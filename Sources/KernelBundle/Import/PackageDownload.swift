@@ -5,6 +5,8 @@ import Host
 struct PackageDownload {
   /// An existing, empty directory.
   let directory: String
+  /// `apt-get`, or a stand-in with its command line.
+  let tool: String
 
   /// `apt-get download`, which needs no privileges; the path of the package file.
   func fetch(_ package: String) throws(KernelBundleError) -> String {
@@ -14,12 +16,12 @@ struct PackageDownload {
     var arguments = ["download", "-q", package]
     // apt's own user could not write here, and says so.
     if getuid() == 0 { arguments += ["-o", "APT::Sandbox::User=root"] }
-    let (status, message) = try run("apt-get", arguments)
+    let (status, message) = try run(tool, arguments)
     if status != 0 {
       if message.contains("Unable to locate") || message.contains("no candidate") || message.contains("was not found") {
         throw .noSuchPackage(package)
       }
-      throw .toolFailed("apt-get download", status: status, message: message)
+      throw .toolFailed("\(tool) download", status: status, message: message)
     }
     guard let name = try Files.names(in: directory).first(where: { $0.hasSuffix(".deb") && !before.contains($0) })
     else { throw .noSuchPackage(package) }
