@@ -14,7 +14,9 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
       if let kernel = try? image.kernel() { precondition(kernel.bytes.count == image.promisedSize) }
     }
   case 1:
-    if let kernel = try? KernelImage(file) { precondition(kernel.buildID.map { $0.utf8.count <= 2 * file.count } ?? true) }
+    if let kernel = try? KernelImage(file) {
+      precondition(kernel.buildID.map { $0.utf8.count <= 2 * file.count } ?? true)
+    }
   case 2:
     if let elf = try? ELFImage(file) {
       for section in elf.sections() { precondition(section.fileRange.upperBound <= file.count) }

@@ -70,7 +70,8 @@ package struct KernelStore: Sendable {
   ///   - name: the kernel's release if nil.
   ///   - noguest: path of the executable that becomes `/init` of the initramfs.
   package func `import`(
-    _ source: KernelSource, name: String? = nil, noguest: String, progress: @escaping (ImportProgress) -> Void = { _ in }
+    _ source: KernelSource, name: String? = nil, noguest: String,
+    progress: @escaping (ImportProgress) -> Void = { _ in }
   ) throws(KernelBundleError) -> KernelBundle {
     if let name { _ = try path(of: name) }
     try Files.makeDirectories(directory)

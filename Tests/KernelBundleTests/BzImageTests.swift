@@ -71,7 +71,9 @@ struct BzImageTests {
 
   @Test func payloadFieldsOutsideTheFile() throws {
     let bytes = try image()
-    for (offset, value) in [(0x248, UInt32.max), (0x24C, UInt32.max), (0x248, 0x7FFF_FFFF), (0x24C, 0), (0x1F4, UInt32.max)] {
+    for (offset, value) in [
+      (0x248, UInt32.max), (0x24C, UInt32.max), (0x248, 0x7FFF_FFFF), (0x24C, 0), (0x1F4, UInt32.max),
+    ] {
       var damaged = bytes
       damaged.put(value, at: offset)
       #expect(throws: ImageFault.self) { _ = try BzImage(damaged).kernel() }

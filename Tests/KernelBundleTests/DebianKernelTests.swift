@@ -21,8 +21,10 @@ enum DebianKernels {
     let words = String(decoding: depends, as: UTF8.self).split(whereSeparator: \.isWhitespace)
     guard let name = words.first(where: { $0.hasPrefix("linux-image-") && $0 != meta }) else { throw Unavailable() }
     func found() -> String? {
-      (try? FileManager.default.contentsOfDirectory(atPath: directory))?.first { $0.hasPrefix("\(name)_") && $0.hasSuffix(".deb") }
-        .map { "\(directory)/\($0)" }
+      (try? FileManager.default.contentsOfDirectory(atPath: directory))?.first {
+        $0.hasPrefix("\(name)_") && $0.hasSuffix(".deb")
+      }
+      .map { "\(directory)/\($0)" }
     }
     if let path = found() { return path }
     // Downloaded apart, so that what lies there is whole.
@@ -87,14 +89,17 @@ struct DebianKernelTests {
     let whole = try BzImage(image)
     // Before the header, within it, after it, at the payload's start, middle and end, and after the payload.
     let stages = [
-      0, 1, 0x1F1, 0x202, 0x206, 0x236, 0x24F, 0x260, 512 * 8, whole.payload.lowerBound - 1, whole.payload.lowerBound + 4,
-      (whole.payload.lowerBound + whole.payload.upperBound) / 2, whole.payload.upperBound - 1, whole.payload.upperBound + 3,
+      0, 1, 0x1F1, 0x202, 0x206, 0x236, 0x24F, 0x260, 512 * 8, whole.payload.lowerBound - 1,
+      whole.payload.lowerBound + 4,
+      (whole.payload.lowerBound + whole.payload.upperBound) / 2, whole.payload.upperBound - 1,
+      whole.payload.upperBound + 3,
     ]
     for cut in stages {
       #expect(throws: ImageFault.self, "cut at \(cut)") { _ = try BzImage(Array(image[..<cut])).kernel() }
     }
     // Flips in the fields that matter.
-    for at in [0x202, 0x205, 0x236, 0x249, 0x24B, 0x24E, 0x24F, whole.payload.lowerBound, whole.payload.upperBound + 1] {
+    for at in [0x202, 0x205, 0x236, 0x249, 0x24B, 0x24E, 0x24F, whole.payload.lowerBound, whole.payload.upperBound + 1]
+    {
       var flipped = image
       flipped[at] ^= at == 0x236 ? 0x01 : 0xFF
       #expect(throws: ImageFault.self, "flip at \(at)") { _ = try BzImage(flipped).kernel() }
@@ -111,7 +116,9 @@ struct DebianKernelTests {
     #expect(depmod.status == 0)
     try ModuleIndexes(try ModuleTree(modules)) { _ in }.write(to: modules)
     for name in ["alias", "alias.bin", "softdep", "devname", "builtin.bin", "builtin.alias.bin"] {
-      #expect(try Files.read("\(modules)/modules.\(name)") == Files.read("\(theirs)/\(release)/modules.\(name)"), "modules.\(name)")
+      #expect(
+        try Files.read("\(modules)/modules.\(name)") == Files.read("\(theirs)/\(release)/modules.\(name)"),
+        "modules.\(name)")
     }
     // Independent modules may come in another order.
     func dependencies(_ path: String) throws -> [String: Set<Substring>] {

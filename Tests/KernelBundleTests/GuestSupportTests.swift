@@ -24,7 +24,8 @@ struct GuestSupportTests {
 
   @Test func byTheModulesDirectory() throws {
     let directory = try TemporaryDirectory()
-    let support = try support(beside: configuration, tree: try Synthetic.moduleTree(in: directory, without: ["virtiofs"]))
+    let support = try support(
+      beside: configuration, tree: try Synthetic.moduleTree(in: directory, without: ["virtiofs"]))
     #expect(support.evidence == .modules)
     #expect(support.mmio == .module)
     #expect(support.vsock == .module)

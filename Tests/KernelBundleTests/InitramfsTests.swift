@@ -31,7 +31,9 @@ struct InitramfsTests {
   @Test(.enabled(if: Tool.exists("cpio"), "no cpio here")) func consoleIsADeviceNode() throws {
     let archive = Initramfs.archive(noguest: noguest, modules: [])
     let listing = try Tool.run("cpio", ["-itv", "--quiet"], input: archive)
-    let line = String(decoding: listing.output, as: UTF8.self).split(separator: "\n").first { $0.hasSuffix("dev/console") }
+    let line = String(decoding: listing.output, as: UTF8.self).split(separator: "\n").first {
+      $0.hasSuffix("dev/console")
+    }
     #expect(line?.hasPrefix("crw-------") == true)
     #expect(line?.contains("5,   1") == true)
   }
@@ -54,7 +56,9 @@ struct InitramfsTests {
   @Test func otherFilesAreNotTouched() {
     let archive = Initramfs.archive(noguest: noguest, modules: modules)
     #expect(Initramfs.replacing(noguest: noguest, in: []) == nil)
-    for cut in 0..<(110 + 5 + noguest.count) { #expect(Initramfs.replacing(noguest: [], in: Array(archive[..<cut])) == nil) }
+    for cut in 0..<(110 + 5 + noguest.count) {
+      #expect(Initramfs.replacing(noguest: [], in: Array(archive[..<cut])) == nil)
+    }
     var huge = archive
     huge.replaceSubrange((6 + 6 * 8)..<(6 + 7 * 8), with: Array("FFFFFFFF".utf8))
     #expect(Initramfs.replacing(noguest: [], in: huge) == nil)

@@ -65,7 +65,9 @@ struct KernelStoreTests {
     let bundle = try imported()
     let archive = try directory.read("kernels/\(bundle.name)/initramfs")
     let images = try bundle.description.modules.map { name in
-      let path = try #require(Synthetic.guestModules.first { ModuleInfo.normalised($0.path).hasSuffix("/" + name.dropLast(3)) }).path
+      let path = try #require(
+        Synthetic.guestModules.first { ModuleInfo.normalised($0.path).hasSuffix("/" + name.dropLast(3)) }
+      ).path
       return (fileName: name, image: try directory.read("modules/\(path).ko"))
     }
     #expect(archive == Initramfs.archive(noguest: Array("first noguest".utf8), modules: images))
@@ -85,7 +87,8 @@ struct KernelStoreTests {
 
   @Test func configurationBesideTheImageIsRead() throws {
     let image = try directory.write("vmlinuz-x", try bzImage())
-    try directory.write("config-x", "CONFIG_X86_64=y\nCONFIG_VIRTIO_MMIO=y\nCONFIG_VIRTIO_FS=m\nCONFIG_VIRTIO_VSOCKETS=y\n")
+    try directory.write(
+      "config-x", "CONFIG_X86_64=y\nCONFIG_VIRTIO_MMIO=y\nCONFIG_VIRTIO_FS=m\nCONFIG_VIRTIO_VSOCKETS=y\n")
     #expect(failure(.image(path: image, modules: nil)) == .modulesNeeded(release: Synthetic.release, .fileSystem))
     try directory.write("config-x", "CONFIG_X86_64=y\nCONFIG_VIRTIO_MMIO=y\nCONFIG_VIRTIO_VSOCKETS=y\n")
     #expect(failure(.image(path: image, modules: nil)) == .missingSupport(release: Synthetic.release, .fileSystem))

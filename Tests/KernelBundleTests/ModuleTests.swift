@@ -54,7 +54,9 @@ struct ModuleResolverTests {
     let directory = try TemporaryDirectory()
     let tree = try Synthetic.moduleTree(in: directory)
     let order = try order(tree, GuestPart.allCases.filter { $0 != .panic }.map(\.module))
-    #expect(Set(order) == Set(Synthetic.guestModules.map { ModuleInfo.normalised(String($0.path.split(separator: "/").last!)) }))
+    #expect(
+      Set(order)
+        == Set(Synthetic.guestModules.map { ModuleInfo.normalised(String($0.path.split(separator: "/").last!)) }))
     #expect(order.count == Synthetic.guestModules.count)
     for (path, depends) in Synthetic.guestModules {
       let place = order.firstIndex(of: ModuleInfo.normalised(String(path.split(separator: "/").last!)))!
@@ -86,7 +88,8 @@ struct ModuleResolverTests {
 
   @Test func softDependenciesAndLoops() throws {
     let directory = try TemporaryDirectory()
-    try directory.write("m/a.ko", Synthetic.module(named: "a", depends: ["b"], ["softdep=pre: soft absent post: after"]))
+    try directory.write(
+      "m/a.ko", Synthetic.module(named: "a", depends: ["b"], ["softdep=pre: soft absent post: after"]))
     try directory.write("m/b.ko", Synthetic.module(named: "b", depends: ["a"]))
     try directory.write("m/soft.ko", Synthetic.module(named: "soft"))
     try directory.write("m/after.ko", Synthetic.module(named: "after"))
@@ -178,7 +181,8 @@ struct ModuleIndexTests {
     let directory = try TemporaryDirectory()
     let root = try Synthetic.moduleTree(in: directory)
     try directory.write("modules/modules.order", "kernel/fs/fuse/virtiofs.ko\n")
-    try directory.write("modules/kernel/x.ko", Synthetic.module(named: "x", ["alias=fs-x", "softdep=pre: fuse"], exports: ["x_do"]))
+    try directory.write(
+      "modules/kernel/x.ko", Synthetic.module(named: "x", ["alias=fs-x", "softdep=pre: fuse"], exports: ["x_do"]))
     try directory.write("modules/modules.builtin.modinfo", Array("ext4.alias=fs-ext4\0ext4.license=GPL\0".utf8))
     #expect(!ModuleIndexes.isIndexed(root))
     try ModuleIndexes(try ModuleTree(root)) { _ in }.write(to: root)
@@ -195,6 +199,7 @@ struct ModuleIndexTests {
     #expect(values(try directory.read("modules/modules.symbols.bin"), "symbol:x_do") == ["x"])
     #expect(values(try directory.read("modules/modules.builtin.bin"), "ext4") == [""])
     #expect(values(try directory.read("modules/modules.builtin.alias.bin"), "fs_ext4") == ["ext4"])
-    #expect(String(decoding: try directory.read("modules/modules.softdep"), as: UTF8.self).contains("softdep x pre: fuse"))
+    #expect(
+      String(decoding: try directory.read("modules/modules.softdep"), as: UTF8.self).contains("softdep x pre: fuse"))
   }
 }

@@ -103,7 +103,8 @@ enum Synthetic {
   static func module(
     named name: String, depends: [String] = [], _ more: [String] = [], exports: [String] = []
   ) -> [UInt8] {
-    module(["name=\(name)", "depends=\(depends.joined(separator: ","))", "vermagic=\(release) SMP mod_unload "] + more,
+    module(
+      ["name=\(name)", "depends=\(depends.joined(separator: ","))", "vermagic=\(release) SMP mod_unload "] + more,
       exports: exports)
   }
 
@@ -119,7 +120,9 @@ enum Synthetic {
   ]
 
   /// A modules directory for `guestModules`.
-  static func moduleTree(in directory: TemporaryDirectory, _ name: String = "modules", without: Set<String> = []) throws -> String {
+  static func moduleTree(in directory: TemporaryDirectory, _ name: String = "modules", without: Set<String> = []) throws
+    -> String
+  {
     for (path, depends) in guestModules {
       let module = ModuleInfo.normalised(String(path.split(separator: "/").last!))
       if without.contains(module) { continue }

@@ -23,7 +23,7 @@ package struct ELFImage {
   }
 
   static let magic: [UInt8] = [0x7F, 0x45, 0x4C, 0x46]
-  static let machineX86_64: UInt16 = 62  // EM_X86_64
+  static let machineX8664: UInt16 = 62  // EM_X86_64
   static let machine386: UInt16 = 3  // EM_386
   static let typeRelocatable: UInt16 = 1  // ET_REL
   static let typeExecutable: UInt16 = 2  // ET_EXEC
@@ -47,7 +47,7 @@ package struct ELFImage {
     guard bytes.count >= 20 else { throw .truncated(needed: Self.headerSize, present: bytes.count) }
     let machine = bytes.u16(at: 18) ?? 0
     if machine == Self.machine386 { throw .thirtyTwoBit }
-    guard machine == Self.machineX86_64 else { throw .otherMachine(machine) }
+    guard machine == Self.machineX8664 else { throw .otherMachine(machine) }
     // EI_CLASS 2, EI_DATA 1: the x32 ABI has EM_X86_64 with 32-bit headers, and no kernel uses it.
     guard bytes[4] == 2 else { throw .thirtyTwoBit }
     guard bytes[5] == 1 else { throw .badELF(.header) }

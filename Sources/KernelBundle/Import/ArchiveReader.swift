@@ -9,7 +9,11 @@ import Host
 /// Safe: the archive handle and the buffer that it reads are this value's alone, from `init` to `deinit`, and every call bounds what it writes.
 @safe final class ArchiveReader {
   struct Entry {
-    enum Kind { case file, directory, link(target: String), other }
+    enum Kind {
+      case file, directory
+      case link(target: String)
+      case other
+    }
     /// Without a leading `./` or `/`.
     var path: String
     var kind: Kind

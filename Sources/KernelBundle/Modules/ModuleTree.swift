@@ -1,5 +1,5 @@
-import Host
 import Glibc
+import Host
 
 /// A directory such as `/lib/modules/RELEASE`, read without the help of `modules.dep`.
 package struct ModuleTree: Sendable {
