@@ -87,6 +87,11 @@ static inline int cguest_vsock_connect(int fd, unsigned cid, unsigned port) {
   return connect(fd, (const struct sockaddr *)&address, sizeof address);
 }
 
+static inline int cguest_accept(int fd, int flags, struct cguest_sockaddr_vm *peer) {
+  socklen_t size = sizeof *peer;
+  return accept4(fd, (struct sockaddr *)peer, &size, flags);
+}
+
 static inline int cguest_unix_bind(int fd, const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strncpy(address.sun_path, path, sizeof address.sun_path - 1);

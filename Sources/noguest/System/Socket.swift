@@ -39,10 +39,17 @@ enum Socket {
   }
 
   /// accept4(2); nil when nobody waits.
+  ///
+  /// On vsock only the host is let in: with `vsock_loopback` any process of the guest could connect too, and would be
+  /// root.
   static func accept(_ listener: borrowing Descriptor) throws(SystemError) -> Descriptor? {
     do throws(SystemError) {
-      let number = accept4(listener.number, nil, nil, SOCK_CLOEXEC | SOCK_NONBLOCK)
-      return Descriptor(owning: try check(number))
+      while true {
+        var peer = cguest_sockaddr_vm()
+        let number = unsafe cguest_accept(listener.number, SOCK_CLOEXEC | SOCK_NONBLOCK, &peer)
+        let connection = Descriptor(owning: try check(number))
+        if Int32(peer.svm_family) != AF_VSOCK || peer.svm_cid == CGUEST_VMADDR_CID_HOST { return connection }
+      }
     } catch {
       // A connection that ended while it waited is no error of the listener's (accept(2), "Error handling").
       if error == .again || error == .interrupted || error == SystemError(ECONNABORTED) { return nil }
