@@ -7,7 +7,7 @@ enum Files {
     let file = try Descriptor.open(path, O_RDONLY)
     var contents: Bytes = []
     while contents.count < limit {
-      guard try file.read(into: &contents, limit: min(64 << 10, limit - contents.count)) > 0 else { break }
+      guard try file.read(into: &contents, limit: limit - contents.count) > 0 else { break }
     }
     return contents
   }
