@@ -30,13 +30,6 @@ package struct FrameDecoder: Sendable {
     }
   }
 
-  /// The same for bytes that are not in an array.
-  package mutating func next(_ bytes: Span<UInt8>, from offset: inout Int) throws(FrameError) -> Frame? {
-    var array: [UInt8] = []
-    for index in bytes.indices { array.append(bytes[index]) }
-    return try next(array, from: &offset)
-  }
-
   private mutating func advance(_ bytes: [UInt8], _ offset: inout Int) throws(FrameError) -> Frame? {
     if header == nil {
       Self.move(bytes, &offset, to: &head, upTo: FrameHeader.size)

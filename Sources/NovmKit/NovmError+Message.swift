@@ -28,6 +28,8 @@ extension NovmError {
     case .agentLost: "the guest closed the connection before the command ended; --com1 shows its kernel's log"
     case .agentVersion(let version):
       "the guest's agent speaks version \(version) of the protocol, this novm \(Agent.version); import the kernel again"
+    case .guestFailed(let failure):
+      "the guest does not come up: \(Self.text(failure.message)); --com1 shows its kernel's log"
     case .protocolViolation(let error): "the guest sent what is no answer (\(error)); import the kernel again"
     case .agentRefused: "the guest takes no commands; --com1 shows its kernel's log"
     case .commandFailed(let command, let failure): Self.message(command, failure)

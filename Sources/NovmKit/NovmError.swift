@@ -32,6 +32,8 @@ package enum NovmError: Error, Equatable {
   /// The guest closed the connection of a command that had not ended.
   case agentLost
   case agentVersion(UInt16)
+  /// The guest could not make a machine of itself, and says why.
+  case guestFailed(Failure)
   case protocolViolation(FrameError)
   /// The guest refused the connection for commands.
   case agentRefused

@@ -106,7 +106,7 @@ package final class AgentConnection: PollSource {
   }
 
   private func next(_ bytes: [UInt8], _ offset: inout Int) throws(NovmError) -> Frame? {
-    do { return try decoder.next(bytes.span, from: &offset) } catch { throw .protocolViolation(error) }
+    do { return try decoder.next(bytes, from: &offset) } catch { throw .protocolViolation(error) }
   }
 
   private func close() throws(NovmError) {

@@ -32,8 +32,14 @@ package final class HelloListener: PollSource {
   }
 
   private func take(_ frame: Frame) throws(NovmError) {
-    guard case .hello(let hello) = frame, self.hello == nil else { throw .protocolViolation(.malformed(frame.type)) }
-    guard hello.version == Agent.version else { throw .agentVersion(hello.version) }
-    self.hello = hello
+    switch frame {
+    case .hello(let hello) where self.hello == nil:
+      guard hello.version == Agent.version else { throw .agentVersion(hello.version) }
+      self.hello = hello
+    case .failed(let failure) where hello == nil:
+      throw .guestFailed(failure)
+    default:
+      throw .protocolViolation(.malformed(frame.type))
+    }
   }
 }

@@ -35,9 +35,21 @@ package struct MachineDescription: Sendable {
   /// What the kernel and `noguest` read (docs/architecture.md, "The kernel command line").
   package var kernelCommandLine: [UInt8] {
     var words = ["root=\(Self.tag)", "rootfstype=virtiofs", "rw", "hostname=\(hostname)", "panic=-1"]
+    let kept = Self.freshDirectories.filter(isMapped)
+    if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
     words.append(serialLog ? "console=ttyS0" : "quiet")
     let ours = Array(words.joined(separator: " ").utf8)
     return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
+  }
+
+  /// Where `noguest` mounts file systems of the guest's own over the tree, unless told to keep what is there.
+  private static let freshDirectories = ["/tmp", "/run"]
+
+  /// Whether a layer is mapped to the guest's `path` or below it.
+  private func isMapped(_ path: String) -> Bool {
+    (reads + writes).contains { map in
+      map.guest == Array(path.utf8) || map.guest.starts(with: Array((path + "/").utf8))
+    }
   }
 
   /// The command line of `novmm`, without what only the launcher knows: sockets and descriptors.

@@ -87,7 +87,8 @@ struct Launch {
   private func failure(_ path: Bytes, _ error: SystemError) -> Failure {
     switch error {
     case .noEntry where Files.exists(path):
-      Failure(kind: .notFound, errno: UInt32(ENOENT), message: path + ": its interpreter or loader is missing")
+      // It is there, so what is not is what it names in its first line or its program headers.
+      Failure(kind: .notExecutable, errno: UInt32(ENOENT), message: path + ": its interpreter or loader is missing")
     case .noEntry, .notDirectory, .nameTooLong: Failure(.notFound, error, path)
     case .noAccess where Files.isDirectory(path):
       Failure(kind: .notExecutable, errno: UInt32(EACCES), message: path + ": is a directory")
