@@ -88,7 +88,8 @@ let package = Package(
     tests("GuestAgentTests", ["AgentProtocol"]),
     tests("KernelBundleTests", ["KernelBundle"]),
     tests("StoreTests", ["Store"]),
-    tests("NovmKitTests", ["NovmKit"]),
+    tests("NovmKitTests", ["NovmKit", "KernelBundle", "Host"]),
+    tests("NovmTests", ["novm"]),
   ],
   cLanguageStandard: .gnu17
 )

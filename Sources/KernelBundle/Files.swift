@@ -96,6 +96,13 @@ enum Files {
     return unsafe stat(path, &status) == 0 ? Int(status.st_size) : nil
   }
 
+  /// Tells a file from what was or will be at its path: size, time of change, and number.
+  static func stamp(_ path: String) throws(KernelBundleError) -> String {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { throw .system(operation: .open, path: path, .current) }
+    return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) \(status.st_dev):\(status.st_ino)\n"
+  }
+
   /// Bytes of all regular files beneath a directory.
   static func treeSize(_ path: String) throws(KernelBundleError) -> Int {
     var total = 0

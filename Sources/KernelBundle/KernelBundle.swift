@@ -1,3 +1,4 @@
+import Glibc
 import Host
 
 /// A kernel ready to boot: a directory of the store (docs/architecture.md, "A kernel bundle").
@@ -29,15 +30,27 @@ package struct KernelBundle: Equatable, Sendable {
 
   /// Makes the initramfs hold the noguest at this path, which changes when novm is upgraded.
   ///
-  /// - Returns: whether it had to be written.
+  /// Cheap enough for each start of a machine: the archive is only read when the file is not the one seen last.
+  ///
+  /// - Returns: whether the initramfs had to be written.
   @discardableResult
   package func refreshInitramfs(noguest: String) throws(KernelBundleError) -> Bool {
+    let stamp = try Files.stamp(noguest)
+    if Files.readText(stampPath) == stamp { return false }
     let archive = try Files.read(initramfs)
     guard let fresh = Initramfs.replacing(noguest: try Files.read(noguest), in: archive) else {
       throw .damagedBundle(path: initramfs)
     }
-    if fresh == archive { return false }
-    try Files.replace(initramfs, with: fresh)
-    return true
+    do throws(KernelBundleError) {
+      if fresh != archive { try Files.replace(initramfs, with: fresh) }
+      try Files.replace(stampPath, with: Array(stamp.utf8))
+    } catch {
+      // In a store that others keep, with the right noguest, the next start looks again: slower, and right.
+      if fresh == archive { return false }
+      throw .cannotRefresh(path: directory, error.errno ?? Errno(EIO))
+    }
+    return fresh != archive
   }
+
+  private var stampPath: String { "\(directory)/noguest.stamp" }
 }

@@ -38,9 +38,17 @@ package enum KernelBundleError: Error, Equatable {
   case badDescription(path: String)
   /// The bundle lacks one of its files, or it is damaged.
   case damagedBundle(path: String)
+  /// The bundle holds the noguest of another novm, and this user may not change it.
+  case cannotRefresh(path: String, Errno)
 
   package enum Operation: String, Sendable {
-    case open, read, write, create, remove, rename, list, lock, copy, run
+    case open, read, write, create, remove, rename, list, lock, copy
+  }
+
+  /// The error of the system call that failed, if it was one.
+  package var errno: Errno? {
+    if case .system(_, _, let errno) = self { return errno }
+    return nil
   }
 }
 

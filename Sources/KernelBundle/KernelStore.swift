@@ -27,7 +27,9 @@ package struct KernelStore: Sendable {
   package func list() throws(KernelBundleError) -> Listing {
     var listing = Listing()
     guard Files.exists(directory) else { return listing }
-    for name in try Files.names(in: directory) where !name.hasPrefix(".") {
+    let names = try Files.names(in: directory)
+    if names.contains(where: { $0.hasPrefix(Self.temporaryPrefix) }) { removeLeftovers() }
+    for name in names where !name.hasPrefix(".") {
       guard Files.kind("\(directory)/\(name)") == .directory else { continue }
       do throws(KernelBundleError) {
         listing.bundles.append(try KernelBundle(name: name, directory: "\(directory)/\(name)"))
@@ -117,10 +119,23 @@ package struct KernelStore: Sendable {
       try Files.attempt(.lock, path) { () throws(Errno) in try retryingInterrupts { flock(raw, LOCK_EX) } }
     }
     return try withExtendedLifetime(lock) { (_) throws(KernelBundleError) in
-      for name in try Files.names(in: directory) where name.hasPrefix(Self.temporaryPrefix) {
-        try Files.removeTree("\(directory)/\(name)")
-      }
+      try sweep()
       return try body()
+    }
+  }
+
+  /// Removes what dead imports left, unless one is alive, or this user may not.
+  private func removeLeftovers() {
+    guard let lock = try? Files.open("\(directory)/.lock", O_RDWR), flock(lock.raw, LOCK_EX | LOCK_NB) == 0 else {
+      return
+    }
+    withExtendedLifetime(lock) { _ in try? sweep() }
+  }
+
+  /// With the lock held.
+  private func sweep() throws(KernelBundleError) {
+    for name in try Files.names(in: directory) where name.hasPrefix(Self.temporaryPrefix) {
+      try Files.removeTree("\(directory)/\(name)")
     }
   }
 }

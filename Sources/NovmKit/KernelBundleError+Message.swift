@@ -1,9 +1,14 @@
+import Glibc
+import Host
 import KernelBundle
 
 extension KernelBundleError {
   /// One line: the thing that is wrong, and the mend.
   package var message: String {
     switch self {
+    case .system(.read, let path, Errno(EACCES)):
+      return "\(path): permission denied; run this as a user who may read it, "
+        + "or take a packaged kernel: `novm kernel import --deb linux-image-amd64`"
     case .system(let operation, let path, let error):
       return "\(path): cannot \(operation.rawValue): \(error.description)"
     case .image(let path, let fault):
@@ -43,6 +48,9 @@ extension KernelBundleError {
       return "\(path): damaged, or written by a newer novm; import the kernel again"
     case .damagedBundle(let path):
       return "\(path): missing or damaged; import the kernel again"
+    case .cannotRefresh(let path, let error):
+      return "\(path): made by another version of novm, and cannot be brought up to date (\(error.description)); "
+        + "have its owner run `novm run -- true`, or import the kernel into a store of your own"
     }
   }
 }
@@ -82,7 +90,7 @@ extension ImageFault {
     case .badELF(.noLoadableSegment):
       return "has nothing to load; give the kernel's vmlinux, not its debug symbols"
     case .badELF(.entryOutsideSegments):
-      return "an ELF file, but no kernel: it is not entered at a physical address that it loads"
+      return "an ELF file that is not entered where it is loaded, so no kernel; give the kernel's vmlinux"
     case .notAModule:
       return "not a kernel module; the modules' directory is damaged"
     }
@@ -92,7 +100,7 @@ extension ImageFault {
 extension PackageFault {
   var message: String {
     switch self {
-    case .notAPackage: "not a Debian package"
+    case .notAPackage: "not a Debian package; give a .deb file"
     case .damaged(let reason): "the package is damaged (\(reason)); download it again"
     case .noKernel: "holds no kernel (/boot/vmlinuz-*); give the package that linux-image-amd64 depends on"
     }

@@ -68,6 +68,9 @@ extension KernelCommand {
 
     func run() throws {
       let noguest = Surroundings.programs.noguest
+      guard FileManager.default.fileExists(atPath: noguest) else {
+        throw NovmError.programMissing("noguest", lookedIn: noguest)
+      }
       let line = ProgressLine()
       defer { line.clear() }
       let bundle = try KernelCommand.store.import(source, name: name, noguest: noguest) { line.show($0.text) }

@@ -38,7 +38,7 @@ struct KernelStoreTests {
     #expect(bundle.name == Synthetic.release)
     #expect(try directory.names("kernels") == [".lock", Synthetic.release])
     let below = "kernels/\(Synthetic.release)"
-    #expect(try directory.names(below) == ["bundle.json", "initramfs", "modules", "setup", "vmlinux"])
+    #expect(try directory.names(below) == ["bundle.json", "initramfs", "modules", "noguest.stamp", "setup", "vmlinux"])
     #expect(try directory.read("\(below)/vmlinux") == Synthetic.kernel())
     #expect(try directory.read("\(below)/setup") == BzImage(try bzImage()).setupHeader)
     #expect(try directory.names("\(below)/modules").contains("modules.dep.bin"))
@@ -82,7 +82,7 @@ struct KernelStoreTests {
     #expect(bundle.description.payload == nil)
     #expect(bundle.description.modules == [])
     #expect(bundle.description.support.evidence == .strings)
-    #expect(try directory.names("kernels/\(bundle.name)") == ["bundle.json", "initramfs", "vmlinux"])
+    #expect(try directory.names("kernels/\(bundle.name)") == ["bundle.json", "initramfs", "noguest.stamp", "vmlinux"])
   }
 
   @Test func configurationBesideTheImageIsRead() throws {
@@ -128,7 +128,7 @@ struct KernelStoreTests {
     #expect(failure(.image(path: image, modules: nowhere)) == .system(operation: .open, path: nowhere, Errno(ENOENT)))
     let text = try directory.write("text", "hello\n")
     #expect(failure(.image(path: text, modules: nil)) == .image(path: text, .notAKernel))
-    #expect(throws: KernelBundleError.system(operation: .read, path: nowhere, Errno(ENOENT))) {
+    #expect(throws: KernelBundleError.system(operation: .open, path: nowhere, Errno(ENOENT))) {
       try store.import(.image(path: image, modules: try Synthetic.moduleTree(in: directory)), noguest: nowhere)
     }
     #expect(try directory.names("kernels") == [".lock"])
@@ -151,11 +151,15 @@ struct KernelStoreTests {
     try directory.write("noguest", "another noguest, and longer")
     #expect(try bundle.refreshInitramfs(noguest: noguest))
     #expect(try !bundle.refreshInitramfs(noguest: noguest))
+    // The same contents in another file: looked at once more, and found right.
+    let copy = try directory.write("copy", "another noguest, and longer")
+    #expect(try !bundle.refreshInitramfs(noguest: copy))
     try directory.write("noguest", "first noguest")
     #expect(try bundle.refreshInitramfs(noguest: noguest))
     #expect(try directory.read("kernels/\(bundle.name)/initramfs") == before)
-    #expect(try directory.names("kernels/\(bundle.name)").count == 5)
+    #expect(try directory.names("kernels/\(bundle.name)").count == 6)
     try directory.write("kernels/\(bundle.name)/initramfs", "nonsense")
+    try directory.write("noguest", "third noguest")
     #expect(throws: KernelBundleError.damagedBundle(path: bundle.initramfs)) {
       try bundle.refreshInitramfs(noguest: noguest)
     }
@@ -200,6 +204,18 @@ struct KernelStoreTests {
     try directory.write("kernels/.import-1/bundle/vmlinux", "half")
     _ = try imported()
     #expect(try directory.names("kernels") == [".lock", Synthetic.release])
+    try directory.write("kernels/.import-2/bundle/vmlinux", "half")
+    #expect(try store.list().bundles.count == 1)
+    #expect(try directory.names("kernels") == [".lock", Synthetic.release])
+  }
+
+  @Test func aLiveImportIsLeftAlone() throws {
+    try directory.write("kernels/.import-1/bundle/vmlinux", "half")
+    let lock = open("\(store.directory)/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    defer { close(lock) }
+    #expect(flock(lock, LOCK_EX) == 0)
+    #expect(try store.list().bundles.isEmpty)
+    #expect(try directory.names("kernels") == [".import-1", ".lock"])
   }
 
   @Test func importsWaitForEachOther() throws {

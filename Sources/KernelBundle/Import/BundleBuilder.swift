@@ -10,6 +10,7 @@ struct BundleBuilder {
   let progress: (ImportProgress) -> Void
 
   func build(_ files: KernelFiles) throws(KernelBundleError) -> BundleDescription {
+    let stamp = try Files.stamp(noguest)
     let noguest = try Files.read(noguest)
     progress(.decompressing(path: files.image))
     let (kernel, bzImage) = try kernel(files.image)
@@ -27,6 +28,7 @@ struct BundleBuilder {
     if let bzImage { try Files.write(bzImage.setupHeader, to: "\(directory)/setup") }
     let initramfs = Initramfs.archive(noguest: noguest, modules: modules.map { ($0.fileName, $0.image) })
     try Files.write(initramfs, to: "\(directory)/initramfs")
+    try Files.write(Array(stamp.utf8), to: "\(directory)/noguest.stamp")
     if let tree { try installModules(tree, moving: files.ownsModules) }
 
     let description = BundleDescription(

@@ -38,9 +38,14 @@ extension KernelFiles {
     let release = unsafe withUnsafePointer(to: &system.release) {
       unsafe $0.withMemoryRebound(to: CChar.self, capacity: 65) { unsafe String(cString: $0) }
     }
-    let modules = "/lib/modules/\(release)"
+    return try installed(release, root: "")
+  }
+
+  /// A kernel as distributions install it beneath a root.
+  static func installed(_ release: String, root: String) throws(KernelBundleError) -> KernelFiles {
+    let modules = "\(root)/lib/modules/\(release)"
     // Debian and Ubuntu; Fedora and Arch.
-    let images = ["/boot/vmlinuz-\(release)", "\(modules)/vmlinuz"]
+    let images = ["\(root)/boot/vmlinuz-\(release)", "\(modules)/vmlinuz"]
     guard let image = images.first(where: Files.exists) else { throw .noRunningKernel(path: images[0]) }
     return KernelFiles(
       image: image, configuration: configuration(beside: image) ?? configuration(at: "\(modules)/config"),

@@ -17,20 +17,13 @@ extension MachineRequest.Kernel {
       case .directory(let path):
         bundle = try KernelBundle(name: String(path.split(separator: "/").last ?? "kernel"), directory: path)
       }
-      // Reading the archive each time would cost more than the rest of the look-up.
-      if Self.isNewer(noguest, than: bundle.initramfs) { try bundle.refreshInitramfs(noguest: noguest) }
+      try bundle.refreshInitramfs(noguest: noguest)
     } catch {
       throw .bundle(error)
     }
     return KernelFiles(
       name: bundle.name, release: bundle.release, image: bundle.vmlinux, setup: bundle.setup,
       initramfs: bundle.initramfs, modules: bundle.modules)
-  }
-
-  private static func isNewer(_ path: String, than other: String) -> Bool {
-    var (one, two) = (stat(), stat())
-    guard unsafe stat(path, &one) == 0, unsafe stat(other, &two) == 0 else { return false }
-    return (one.st_mtim.tv_sec, one.st_mtim.tv_nsec) > (two.st_mtim.tv_sec, two.st_mtim.tv_nsec)
   }
 
   private static func mode(_ path: String) -> mode_t? {

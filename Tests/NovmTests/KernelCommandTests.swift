@@ -1,0 +1,69 @@
+import Foundation
+import Testing
+
+struct KernelCommandTests {
+  private let novm: NovmProgram
+
+  init() throws { novm = try NovmProgram() }
+
+  /// Status 125, nothing on stdout, one line on stderr that holds each of the words.
+  private func expectFailure(_ result: NovmProgram.Result, naming words: String...) {
+    #expect(result.status == 125)
+    #expect(result.output == "")
+    #expect(result.errors.hasPrefix("novm: ") && result.errors.hasSuffix("\n"))
+    #expect(result.errors.dropLast().contains("\n") == false, "\(result.errors)")
+    for word in words { #expect(result.errors.contains(word), "\(result.errors)") }
+  }
+
+  @Test func whatIsNoKernel() throws {
+    let text = try novm.write("text", "hello\n")
+    expectFailure(try novm.run("kernel", "import", text), naming: text, "not a Linux kernel")
+    expectFailure(try novm.run("kernel", "import", "/nowhere/vmlinuz"), naming: "/nowhere/vmlinuz", "No such file")
+    expectFailure(try novm.run("kernel", "import", "--deb", text + ".deb"), naming: text + ".deb", "No such file")
+    expectFailure(try novm.run("kernel", "import", novm.directory), naming: novm.directory, "Is a directory")
+  }
+
+  @Test func usage() throws {
+    expectFailure(try novm.run("kernel", "import", "image", "--deb", "name"), naming: "--deb")
+    expectFailure(try novm.run("kernel", "import", "--modules", "/lib/modules/x"), naming: "--modules")
+    expectFailure(try novm.run("kernel", "import", "--deb", "one", "--deb", "two"), naming: "--deb")
+    expectFailure(try novm.run("kernel", "import", "--frob"), naming: "--frob")
+    expectFailure(try novm.run("kernel", "frob"), naming: "frob")
+    expectFailure(try novm.run("kernel", "rm"), naming: "name")
+    expectFailure(try novm.run("kernel", "import", "x", "--name", "../x"), naming: "../x")
+  }
+
+  @Test func withoutNoguest() throws {
+    try FileManager.default.removeItem(atPath: "\(novm.directory)/libexec/noguest")
+    expectFailure(try novm.run("kernel", "import"), naming: "noguest", "NOVM_LIBEXEC")
+  }
+
+  @Test func emptyStore() throws {
+    let list = try novm.run("kernel", "list")
+    #expect(list.status == 0)
+    #expect(list.output == "NAME  RELEASE  IMPORTED  SIZE  FROM\n")
+    let json = try novm.run("kernel", "ls", "--json")
+    #expect(json.status == 0)
+    #expect(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String] == [])
+    expectFailure(try novm.run("kernel", "inspect"), naming: "novm kernel import", "\(novm.directory)/store/kernels")
+    expectFailure(try novm.run("kernel", "inspect", "x"), naming: "x", "novm kernel list")
+    expectFailure(try novm.run("kernel", "rm", "x"), naming: "x", "novm kernel list")
+    #expect(!FileManager.default.fileExists(atPath: "\(novm.directory)/store"))
+  }
+
+  @Test func damagedBundleIsToldAndCanBeRemoved() throws {
+    try novm.write("store/kernels/broken/bundle.json", "{}")
+    let list = try novm.run("kernel", "list")
+    #expect(list.status == 0)
+    #expect(list.errors.contains("broken/bundle.json"))
+    #expect(try novm.run("kernel", "rm", "broken").status == 0)
+    #expect(!FileManager.default.fileExists(atPath: "\(novm.directory)/store/kernels/broken"))
+  }
+
+  @Test(arguments: ["import", "list", "inspect", "rm"]) func helpHasAnExample(_ command: String) throws {
+    let help = try novm.run("kernel", command, "--help")
+    #expect(help.status == 0)
+    #expect(help.output.contains("Example"))
+    #expect(help.output.contains("novm kernel \(command)"))
+  }
+}

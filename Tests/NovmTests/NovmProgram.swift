@@ -1,0 +1,65 @@
+import Foundation
+
+/// The built `novm`, with a store and programs of its own.
+final class NovmProgram {
+  struct Result {
+    var status: Int32
+    var output: String
+    var errors: String
+  }
+
+  let directory: String
+
+  init() throws {
+    directory = FileManager.default.temporaryDirectory.appendingPathComponent("novm-test-\(UUID())").path
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    try write("libexec/noguest", "noguest")
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+  @discardableResult
+  func write(_ name: String, _ text: String) throws -> String {
+    let url = URL(fileURLWithPath: "\(directory)/\(name)")
+    try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: url)
+    return url.path
+  }
+
+  func run(_ arguments: String...) throws -> Result {
+    let process = Process()
+    process.executableURL = try Self.executable()
+    process.arguments = arguments
+    process.environment = [
+      "PATH": "/usr/bin:/bin", "NOVM_ROOT": "\(directory)/store", "NOVM_LIBEXEC": "\(directory)/libexec",
+    ]
+    process.standardInput = FileHandle.nullDevice
+    // Files, not pipes: nobody has to read two at once.
+    let files = ["output", "errors"].map { "\(directory)/\($0)" }
+    let handles = try files.map { path in
+      FileManager.default.createFile(atPath: path, contents: nil)
+      return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    }
+    process.standardOutput = handles[0]
+    process.standardError = handles[1]
+    try process.run()
+    process.waitUntilExit()
+    let texts = try files.map { try String(contentsOfFile: $0, encoding: .utf8) }
+    return Result(status: process.terminationStatus, output: texts[0], errors: texts[1])
+  }
+
+  private struct NotBuilt: Error {}
+
+  /// Beside the test bundle.
+  private static func executable() throws -> URL {
+    let paths =
+      CommandLine.arguments + [(try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""]
+    for path in paths where path.contains(".xctest") {
+      let directory = URL(fileURLWithPath: String(path[..<path.range(of: ".xctest")!.lowerBound]))
+        .deletingLastPathComponent()
+      let executable = directory.appendingPathComponent("novm")
+      if FileManager.default.isExecutableFile(atPath: executable.path) { return executable }
+    }
+    throw NotBuilt()
+  }
+}
