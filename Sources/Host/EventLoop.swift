@@ -72,11 +72,24 @@ public final class EventLoop: @unchecked Sendable {
     guard let thread, pthread_equal(thread, pthread_self()) == 0 else { return body() }
     withoutActuallyEscaping(body) { body in
       guard let done = try? EventFD() else { return body() }
+      let call = Call(body)
       post {
-        body()
+        call.run()
         done.signal()
       }
       done.wait()
+    }
+  }
+
+  /// A closure that is let go of before its caller goes on, though the work that ran it may live a moment longer.
+  private final class Call {
+    private var body: (() -> Void)?
+
+    init(_ body: @escaping () -> Void) { self.body = body }
+
+    func run() {
+      body?()
+      body = nil
     }
   }
 
