@@ -40,7 +40,7 @@ package struct BootPlan {
     package init() {}
   }
 
-  /// RAM beyond kernel and initramfs without which Linux does not come up.
+  /// RAM beyond kernel and initramfs without which Linux does not come up: Debian's cloud kernel 6.1 wants 20 MiB.
   private static let headroom: UInt64 = 24 << 20
   private static let maximumSeed = 4096
 
@@ -53,6 +53,7 @@ package struct BootPlan {
 
     var pieces = [Piece(address: LowMemory.commandLine, bytes: options.commandLine.bytes + [0])]
     if let tables { pieces.append(Piece(address: tables.rsdp, bytes: tables.bytes)) }
+    pieces.append(Piece(address: LowMemory.resetVector, bytes: ResetVector.bytes(options.acpi?.power)))
     let (bootProtocol, entry) = try Self.chooseEntry(kernel, options.bootProtocol)
     pieces.append(Piece(address: entry.gdtBase, bytes: GlobalDescriptorTable.bytes(code: entry.code)))
 

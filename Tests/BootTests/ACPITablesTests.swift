@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite struct ACPITablesTests {
-  private static let area: Range<UInt64> = 0xe_0000..<0x10_0000
+  private static let area: Range<UInt64> = 0xe_0000..<0xf_f000
 
   private func platform(processors: Int = 4) -> ACPIPlatform {
     var devices = (0..<6).map {

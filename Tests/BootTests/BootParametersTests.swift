@@ -19,7 +19,7 @@ import Testing
     #expect(bytes[0x1ef] == 0)
     #expect(bytes.little(UInt32.self, at: 0x202) == 0x5372_6448)
     #expect(bytes[0x210] == 0xff)
-    #expect(bytes[0x1e8] == 4)
+    #expect(bytes[0x1e8] == 5)
   }
 
   @Test func refusesMoreRangesThanItHolds() throws {
@@ -67,6 +67,6 @@ import Testing
     #expect(read.status == 0)
     #expect(
       read.output == "20000 1 34567000 2 11111001 1 e0000 10000 ff 1 aa55 20f 7fffffff 7ff 200000 3;"
-        + " 0+a0000=1 e0000+20000=3 100000+bff00000=1 100000000+80000000=1")
+        + " 0+a0000=1 e0000+1f000=3 ff000+1000=2 100000+bff00000=1 100000000+80000000=1")
   }
 }

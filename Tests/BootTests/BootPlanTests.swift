@@ -101,10 +101,26 @@ import Testing
     #expect(try ram.memory.read(count: 6, at: commandLine) == Array("quiet".utf8) + [0])
     #expect(try ram.memory.load(UInt64.self, at: info + 32) == 0xe_0000)
     let memoryMap = try ram.memory.load(UInt64.self, at: info + 40)
-    #expect(try ram.memory.load(UInt32.self, at: info + 48) == 3)
-    #expect(try ram.memory.load(UInt64.self, at: memoryMap + 48) == 0x10_0000)
-    #expect(try ram.memory.load(UInt64.self, at: memoryMap + 56) == 63 << 20)
-    #expect(try ram.memory.load(UInt32.self, at: memoryMap + 64) == 1)
+    #expect(try ram.memory.load(UInt32.self, at: info + 48) == 4)
+    #expect(try ram.memory.load(UInt64.self, at: memoryMap + 72) == 0x10_0000)
+    #expect(try ram.memory.load(UInt64.self, at: memoryMap + 80) == 63 << 20)
+    #expect(try ram.memory.load(UInt32.self, at: memoryMap + 88) == 1)
+  }
+
+  /// Linux's way to restart a hardware-reduced machine without EFI leads to F000:FFF0.
+  @Test func resetVectorResets() throws {
+    let map = try MemoryMap(size: 64 << 20)
+    let ram = GuestRAM(map)
+    try BootPlan(try kernel(), map, options()).loadBootData(into: ram.memory)
+    // mov al, 1; mov dx, 0x600; out dx, al; hlt; jmp to the hlt
+    #expect(try ram.memory.read(count: 9, at: 0xf_fff0) == [0xb0, 1, 0xba, 0, 6, 0xee, 0xf4, 0xeb, 0xfd])
+
+    var other = options()
+    other.acpi = nil
+    try BootPlan(try kernel(), map, other).loadBootData(into: ram.memory)
+    let code = try ram.memory.read(count: 16, at: 0xf_fff0)
+    #expect(Array(code[..<7]) == [0x2e, 0x0f, 0x01, 0x1e, 0xf7, 0xff, 0xcc])
+    #expect(Array(code[7..<13]) == [0, 0, 0, 0, 0, 0])
   }
 
   @Test func entryKindCanBeChosen() throws {
