@@ -21,8 +21,8 @@ extension NovmError {
     case .kernelIsFile(let path):
       "--kernel: \(path) is a file; make a bundle of it with: novm kernel import \(path)"
     case .notABundle(let path): "--kernel: \(path) is no kernel bundle; see: novm kernel list"
-    case .programMissing(let name, let path):
-      "\(name) is not at \(path); install novm completely, or set NOVM_LIBEXEC to where \(name) is"
+    case .programMissing(let path):
+      "\(path) is missing; install novm completely, or set NOVM_LIBEXEC to the directory that has it"
     case .damagedProgram(let path, let errno): "\(path): cannot be run: \(errno.description)"
     case .machineEnded(let end): end.message
     case .agentLost: "the guest closed the connection before the command ended; --com1 shows its kernel's log"

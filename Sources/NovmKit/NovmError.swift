@@ -24,7 +24,7 @@ package enum NovmError: Error, Equatable {
   case notABundle(String)
 
   // novm's own parts.
-  case programMissing(String, lookedIn: String)
+  case programMissing(String)
   case damagedProgram(String, Errno)
 
   // The machine.

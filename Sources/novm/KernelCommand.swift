@@ -104,7 +104,7 @@ extension KernelCommand {
       let listing = try KernelCommand.store.list()
       for damaged in listing.damaged { StandardError.write("novm: warning: \(damaged.error.message)\n") }
       let bundles = listing.bundles.reversed()
-      if json { return try printJSON(bundles.map(BundleReport.init)) }
+      if json { return try JSONOutput.print(bundles.map(BundleReport.init)) }
       var table = Table("NAME", "RELEASE", "IMPORTED", "SIZE", "FROM")
       for bundle in bundles {
         let description = bundle.description
@@ -133,7 +133,7 @@ extension KernelCommand {
     func run() throws {
       let store = KernelCommand.store
       let bundle = if let name { try store.bundle(named: name) } else { try store.newest() }
-      if json { return try printJSON(BundleReport(bundle)) }
+      if json { return try JSONOutput.print(BundleReport(bundle)) }
       print(BundleReport(bundle).text)
     }
   }
@@ -204,11 +204,4 @@ extension GuestSupport {
 private func size(_ bytes: Int) -> String {
   let tenths = (bytes * 10 + (1 << 19)) >> 20
   return "\(tenths / 10).\(tenths % 10) MiB"
-}
-
-private func printJSON(_ value: some Encodable) throws {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  encoder.dateEncodingStrategy = .iso8601
-  print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

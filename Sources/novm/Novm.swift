@@ -19,7 +19,7 @@ struct Novm: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Machines:", subcommands: [RunCommand.self]),
       CommandGroup(name: "Kernels:", subcommands: [KernelCommand.self]),
-      CommandGroup(name: "This host:", subcommands: [VersionCommand.self]),
+      CommandGroup(name: "This host:", subcommands: [DoctorCommand.self, VersionCommand.self]),
     ])
 
   /// `novm` alone greets with what to do first.
@@ -28,8 +28,9 @@ struct Novm: ParsableCommand {
       """
       novm turns directory trees into machines.
 
-        1. novm kernel import              make a kernel ready to boot
-        2. novm run -- /bin/ls -la /       run a command in a machine of its own
+        1. novm doctor                     can this host run machines?
+        2. novm kernel import              make a kernel ready to boot
+        3. novm run -- /bin/ls -la /       run a command in a machine of its own
 
       More: novm --help
       """)

@@ -105,14 +105,17 @@ package final class AttachedMachine {
     arguments.append("--vsock", directory.vsock)
     arguments.append("--timings", "fd:\(marks.writer)")
     var inherited = [marks.writer, directory.lockDescriptor]
+    // Under a number of its own: novmm's standard error is a pipe to us.
+    let log = FileDescriptor(owning: fcntl(attachment.error, F_DUPFD_CLOEXEC, 3))
     if description.serialLog {
-      arguments.append("--com1", "fd:\(attachment.error)")
-      inherited.append(attachment.error)
+      arguments.append("--com1", "fd:\(log.raw)")
+      inherited.append(log.raw)
     }
     timings.mark("spawn")
     logger.debug("starting \(novmm)")
     let process = try MachineProcess(
       program: novmm, arguments: description.arguments + arguments.values, inherited: inherited)
+    _ = log.raw
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
     loop.add(process)
     return process
