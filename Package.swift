@@ -88,7 +88,7 @@ let package = Package(
     tests("GuestAgentTests", ["AgentProtocol"]),
     tests("KernelBundleTests", ["KernelBundle"]),
     tests("StoreTests", ["Store"]),
-    tests("NovmKitTests", ["NovmKit", "KernelBundle", "Host"]),
+    tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host"]),
     tests("NovmTests", ["novm"]),
   ],
   cLanguageStandard: .gnu17

@@ -102,7 +102,8 @@ extension StoreError {
     case .system(let operation, let path, let errno): "\(path): cannot \(operation.rawValue): \(errno.description)"
     case .untrustedRuntime(let path):
       "\(path): belongs to someone else, or others may write to it; remove it, or set XDG_RUNTIME_DIR"
-    case .socketPathTooLong(let path): "\(path): too long for a socket's name; set XDG_RUNTIME_DIR to a shorter directory"
+    case .socketPathTooLong(let path):
+      "\(path): too long for a socket's name; set XDG_RUNTIME_DIR to a shorter directory"
     }
   }
 }

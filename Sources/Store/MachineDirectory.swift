@@ -46,7 +46,10 @@ package final class MachineDirectory {
   package func remove() throws(StoreError) {
     guard !isRemoved else { return }
     isRemoved = true
-    try Self.removeTree(path, identifier: identifier)
+    // Out of sight at once: a directory half removed looks like one that was left behind.
+    let gone = "\(path.dropLast(identifier.count))\(MachineStore.gonePrefix)\(identifier)"
+    guard unsafe rename(path, gone) == 0 else { throw .system(operation: .rename, path: path, .current) }
+    try Self.removeTree(gone, identifier: identifier)
   }
 
   /// Whether some process holds the lock of the machine in this directory.

@@ -55,6 +55,8 @@ package struct MachineStore: Sendable {
         let path = "\(directory)/\(name)"
         if unsafe access("\(path)/keep", F_OK) == 0 || MachineDirectory.isAlive(path) { continue }
         guard unsafe rename(path, "\(directory)/\(Self.gonePrefix)\(name)") == 0 else {
+          // Its own machine may have removed it since it was listed.
+          if Errno.current == Errno(ENOENT) { continue }
           throw .system(operation: .rename, path: path, .current)
         }
         stale.append(name)

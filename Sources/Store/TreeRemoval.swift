@@ -60,7 +60,8 @@ package enum TreeRemoval {
     while let entry = unsafe readdir(stream) {
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
         unsafe pointer.withMemoryRebound(to: UInt8.self, capacity: 256) { bytes in
-          unsafe [UInt8](UnsafeBufferPointer(start: bytes, count: strlen(UnsafePointer<CChar>(OpaquePointer(bytes))) + 1))
+          unsafe [UInt8](
+            UnsafeBufferPointer(start: bytes, count: strlen(UnsafePointer<CChar>(OpaquePointer(bytes))) + 1))
         }
       }
       if name == [0x2e, 0] || name == [0x2e, 0x2e, 0] { continue }

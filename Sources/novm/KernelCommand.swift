@@ -69,7 +69,7 @@ extension KernelCommand {
     func run() throws {
       let noguest = Surroundings.programs.noguest
       guard FileManager.default.fileExists(atPath: noguest) else {
-        throw NovmError.programMissing("noguest", lookedIn: noguest)
+        throw NovmError.programMissing(noguest)
       }
       let line = ProgressLine()
       defer { line.clear() }

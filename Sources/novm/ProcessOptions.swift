@@ -37,7 +37,9 @@ struct ProcessOptions: ParsableArguments {
   /// What the guest is told; `PATH` and `HOME` it knows itself.
   private func environment() throws -> [[UInt8]] {
     var variables: [[UInt8]] = []
-    if terminal, let term = ByteString.environment("TERM"), !term.isEmpty { variables.append(Array("TERM=".utf8) + term) }
+    if terminal, let term = ByteString.environment("TERM"), !term.isEmpty {
+      variables.append(Array("TERM=".utf8) + term)
+    }
     for argument in env {
       let bytes = ByteString.bytes(argument)
       guard let first = bytes.first, first != UInt8(ascii: "=") else { throw NovmError.environment(argument) }

@@ -10,7 +10,9 @@ enum Surroundings {
     var next = environ
     while let entry = next.pointee {
       let text = String(cString: entry)
-      if let equals = text.firstIndex(of: "=") { variables[String(text[..<equals])] = String(text[equals...].dropFirst()) }
+      if let equals = text.firstIndex(of: "=") {
+        variables[String(text[..<equals])] = String(text[equals...].dropFirst())
+      }
       next += 1
     }
     return variables

@@ -40,7 +40,7 @@ enum Spawn {
 
     var identifier: pid_t = 0
     var argv = unsafe ([Array(program.utf8)] + arguments).map { unsafe duplicate($0) } + [nil]
-    defer { for unsafe argument in unsafe argv { unsafe free(argument) } }
+    defer { for index in unsafe argv.indices { unsafe free(argv[index]) } }
     let status = unsafe posix_spawn(&identifier, program, &actions, &attributes, &argv, environ)
     guard status == 0 else {
       if status == ENOENT { throw .programMissing(program) }

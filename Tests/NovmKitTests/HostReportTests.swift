@@ -1,0 +1,46 @@
+import Glibc
+import Host
+import Testing
+
+@testable import NovmKit
+
+struct HostReportTests {
+  @Test func readsNovmmsAnswer() {
+    let check = MonitorCheck(output: "api=12\nmissing=\nvcpus=255\nloop_us=1234\nverdict=ok\n", errors: "")
+    #expect(check == MonitorCheck(verdict: .fast, milliseconds: 1.234))
+    #expect(HostReport.points(of: check).allSatisfy { $0.state == .good })
+  }
+
+  @Test func aSlowHostIsNoHost() {
+    let check = MonitorCheck(output: "missing=\nloop_us=1700000\nverdict=slow\n", errors: "")
+    let points = HostReport.points(of: check)
+    #expect(points.map(\.state) == [.good, .bad])
+    #expect(points.last?.mend != nil)
+  }
+
+  @Test func namesWhatIsMissing() {
+    let check = MonitorCheck(output: "missing=IRQFD,IOEVENTFD\nverdict=ok\n", errors: "")
+    #expect(HostReport.points(of: check).first?.detail == "lacks IRQFD, IOEVENTFD")
+  }
+
+  @Test(arguments: ["", "verdict=no-kvm\n", "verdict=failed(unknown)\n"])
+  func passesNovmmsWordsOn(output: String) {
+    let check = MonitorCheck(output: output, errors: "novmm: /dev/kvm: out of order\n")
+    #expect(check.verdict == .unusable("/dev/kvm: out of order"))
+    #expect(HostReport.points(of: check).map(\.state) == [.bad])
+  }
+
+  @Test func eachErrorOfTheDeviceHasItsMend() {
+    #expect(KVMDevice.point(Errno(EACCES), processor: .intel).mend?.contains("usermod -aG kvm") == true)
+    #expect(KVMDevice.point(Errno(ENOENT), processor: .intel).mend == "sudo modprobe kvm_intel")
+    #expect(KVMDevice.point(Errno(ENOENT), processor: .amd).mend == "sudo modprobe kvm_amd")
+    #expect(KVMDevice.point(Errno(ENOENT), processor: .none).mend?.contains("firmware") == true)
+  }
+
+  @Test func readsTheProcessor() {
+    #expect(KVMDevice.Processor(cpuinfo: "processor\t: 0\nflags\t\t: fpu vmx sse\n") == .intel)
+    #expect(KVMDevice.Processor(cpuinfo: "flags : fpu svm\n") == .amd)
+    #expect(KVMDevice.Processor(cpuinfo: "flags : fpu\n") == .none)
+    #expect(KVMDevice.Processor(cpuinfo: "") == .none)
+  }
+}

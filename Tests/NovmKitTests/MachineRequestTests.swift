@@ -1,0 +1,121 @@
+import Foundation
+import Testing
+
+@testable import NovmKit
+
+struct MachineRequestTests {
+  let scratch: TemporaryDirectory
+  let kernel = KernelFiles(
+    name: "k", release: "6.1.0", image: "/k/vmlinux", setup: "/k/setup", initramfs: "/k/initramfs")
+
+  init() throws { scratch = try TemporaryDirectory() }
+
+  private var plenty: HostLimits { HostLimits(memory: MemorySize(mebibytes: 1 << 20)) }
+
+  @Test func composesTheHostWithAScratchDirectory() {
+    let machine = MachineRequest().compose(kernel: kernel, scratch: "/scratch")
+    #expect(machine.reads == [TreeMap(guest: "/", host: "/")])
+    #expect(machine.writes == [TreeMap(guest: "/", host: "/scratch")])
+  }
+
+  @Test func aMapForTheRootReplacesTheDefault() {
+    var request = MachineRequest()
+    request.reads = [TreeMap(guest: "/", host: "/srv")]
+    request.writes = [TreeMap(guest: "/", host: "/changes")]
+    let machine = request.compose(kernel: kernel, scratch: "/scratch")
+    #expect(machine.reads == request.reads)
+    #expect(machine.writes == request.writes)
+  }
+
+  @Test func othersComeOnTopOfTheDefault() {
+    var request = MachineRequest()
+    request.reads = [TreeMap(guest: "/data", host: "/srv")]
+    request.writes = [TreeMap(guest: "/out", host: "/changes")]
+    let machine = request.compose(kernel: kernel, scratch: "/scratch")
+    #expect(machine.reads == [TreeMap(guest: "/", host: "/"), TreeMap(guest: "/data", host: "/srv")])
+    #expect(machine.writes == [TreeMap(guest: "/", host: "/scratch"), TreeMap(guest: "/out", host: "/changes")])
+  }
+
+  @Test func modulesGoWhereTheTreeHasItsLibraries() throws {
+    try FileManager.default.createDirectory(atPath: scratch.path + "/usr/lib", withIntermediateDirectories: true)
+    #expect(symlink("usr/lib", scratch.path + "/lib") == 0)
+    var request = MachineRequest()
+    request.reads = [TreeMap(guest: "/", host: scratch.path)]
+    var kernel = kernel
+    kernel.modules = "/k/modules"
+    let machine = request.compose(kernel: kernel, scratch: "/scratch")
+    #expect(machine.reads.last == TreeMap(guest: "/usr/lib/modules/6.1.0", host: "/k/modules"))
+  }
+
+  @Test func tellsNovmmEverything() {
+    var request = MachineRequest()
+    request.memory = MemorySize(mebibytes: 300)
+    request.processors = 2
+    request.hostname = "box"
+    request.commandLine = Array("nokaslr".utf8)
+    let machine = request.compose(kernel: kernel, scratch: "/scratch")
+    let arguments = machine.arguments.map { String(decoding: $0, as: UTF8.self) }
+    #expect(
+      arguments == [
+        "--kernel", "/k/vmlinux", "--setup", "/k/setup", "--initramfs", "/k/initramfs", "--cmdline",
+        "root=root rootfstype=virtiofs rw hostname=box panic=-1 quiet nokaslr", "--memory", "300", "--cpus", "2",
+        "--tag", "root", "--read", "/=>/", "--write", "/=>/scratch",
+      ])
+  }
+
+  @Test func theLogIsNotQuiet() {
+    var request = MachineRequest()
+    request.serialLog = true
+    let line = String(
+      decoding: request.compose(kernel: kernel, scratch: "/s").kernelCommandLine, as: UTF8.self)
+    #expect(line.contains("console=ttyS0"))
+    #expect(!line.contains("quiet"))
+  }
+
+  @Test func refusesWhatNoMachineCanBe() {
+    var request = MachineRequest()
+    request.memory = MemorySize(mebibytes: 1)
+    #expect(throws: NovmError.memoryTooSmall(request.memory, least: MachineRequest.leastMemory)) {
+      try request.validate(host: plenty)
+    }
+    request.memory = MemorySize(mebibytes: 2048)
+    let small = HostLimits(memory: MemorySize(mebibytes: 1024))
+    #expect(throws: NovmError.memoryTooLarge(request.memory, most: small.memory)) { try request.validate(host: small) }
+    request.processors = 0
+    #expect(throws: NovmError.processors(0, most: MachineRequest.mostProcessors)) {
+      try request.validate(host: plenty)
+    }
+  }
+
+  @Test(arguments: ["", "a b", "x=y", "na\u{EF}ve", String(repeating: "a", count: 65)])
+  func refusesHostNames(_ name: String) {
+    var request = MachineRequest()
+    request.hostname = name
+    #expect(throws: NovmError.hostname(name)) { try request.validate(host: plenty) }
+  }
+
+  @Test func refusesPathsThatAreNoDirectory() throws {
+    let file = scratch.path + "/file"
+    #expect(FileManager.default.createFile(atPath: file, contents: nil))
+    for (path, fault) in [
+      (scratch.path + "/none", HostPathFault.missing), (file, .notADirectory), (file + "/below", .notADirectory),
+    ] {
+      var request = MachineRequest()
+      request.reads = [TreeMap(guest: "/", host: path)]
+      #expect(throws: NovmError.hostPath(Array(path.utf8), fault)) { try request.validate(host: plenty) }
+      request = MachineRequest()
+      request.writes = [TreeMap(guest: "/", host: path)]
+      #expect(throws: NovmError.hostPath(Array(path.utf8), fault)) { try request.validate(host: plenty) }
+    }
+  }
+
+  @Test func thisHostHasMemory() {
+    #expect(HostLimits.current.memory.mebibytes > 64)
+  }
+
+  @Test func aKernelWithASlashIsADirectory() {
+    #expect(MachineRequest.Kernel(nil) == .newest)
+    #expect(MachineRequest.Kernel("6.1.0") == .named("6.1.0"))
+    #expect(MachineRequest.Kernel("./k") == .directory("./k"))
+  }
+}
