@@ -10,7 +10,7 @@ extension KernelBundleError {
       return "\(path): permission denied; run this as a user who may read it, "
         + "or take a packaged kernel: `novm kernel import --deb linux-image-amd64`"
     case .system(let operation, let path, let error):
-      return "\(path): cannot \(operation.rawValue): \(error.description)"
+      return "\(path): cannot \(operation.rawValue): \(error.description)" + Self.mend(operation, error)
     case .image(let path, let fault):
       return "\(path): \(fault.message)"
     case .notAModuleTree(let path):
@@ -51,6 +51,19 @@ extension KernelBundleError {
     case .cannotRefresh(let path, let error):
       return "\(path): made by another version of novm, and cannot be brought up to date (\(error.description)); "
         + "have its owner run `novm run -- true`, or import the kernel into a store of your own"
+    }
+  }
+
+  /// What to do when the store, the only thing that novm changes here, cannot be changed.
+  private static func mend(_ operation: Operation, _ error: Errno) -> String {
+    switch (operation, error) {
+    case (.create, _), (.write, _), (.rename, _), (.remove, _), (.lock, _):
+      switch error {
+      case Errno(EACCES), Errno(EPERM), Errno(EROFS): "; set NOVM_KERNELS to a directory that you may write to"
+      case Errno(ENOSPC), Errno(EDQUOT): "; make room, or set NOVM_KERNELS to a directory on another disk"
+      default: ""
+      }
+    default: ""
     }
   }
 }

@@ -22,6 +22,8 @@ struct KernelBundleErrorMessageTests {
     images.map { (.image(path: path, $0), [path]) } + [
       (.system(operation: .read, path: path, Errno(ENOENT)), [path, "No such file"]),
       (.system(operation: .read, path: path, Errno(EACCES)), [path, "permission denied", "novm kernel import"]),
+      (.system(operation: .create, path: path, Errno(EACCES)), [path, "Permission denied", "NOVM_KERNELS"]),
+      (.system(operation: .write, path: path, Errno(ENOSPC)), [path, "No space left", "NOVM_KERNELS"]),
       (.notAModuleTree(path: path), [path, "/lib/modules/"]),
       (.releaseMismatch(kernel: "6.1", modules: "6.2", path: path), [path, "6.1", "6.2"]),
       (.unknownRelease(path: path), [path]),
