@@ -52,7 +52,8 @@ package struct KernelImage {
     else { throw .badSetupHeader }
     segments = [
       LoadSegment(
-        fileOffset: UInt64(offset), fileSize: size, address: address, memorySize: size, isWritable: true, isExecutable: true)
+        fileOffset: UInt64(offset), fileSize: size, address: address, memorySize: size, isWritable: true,
+        isExecutable: true)
     ]
     footprint = address..<UInt64(end)
     self.setup = setup

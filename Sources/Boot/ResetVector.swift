@@ -1,7 +1,7 @@
 /// What a guest finds that restarts "through the BIOS": code at the reset vector that resets the machine.
 ///
-/// Linux takes every hardware-reduced machine for one with EFI and asks EFI to reset it, never the ACPI register; without
-/// EFI it goes on to real mode and jumps to F000:FFF0 (arch/x86/kernel/reboot.c, `reboot_init` and
+/// Linux (built with EFI support, as distributions' kernels are) takes every hardware-reduced machine for one with EFI and
+/// asks EFI to reset it, never the ACPI register; without EFI it goes on to real mode and jumps to F000:FFF0 (arch/x86/kernel/reboot.c, `reboot_init` and
 /// `native_machine_emergency_restart`). With nothing there, a panicked guest would run on through zeroes for ever.
 enum ResetVector {
   /// Sixteen bytes at most: the first MiB ends behind them. For real mode, with CS = 0xf000.

@@ -7,7 +7,8 @@ import Testing
 
   private func platform(processors: Int = 4) -> ACPIPlatform {
     var devices = (0..<6).map {
-      ACPIDevice.virtioMMIO(index: UInt8($0), base: 0xd000_0000 + UInt32($0) * 0x1000, size: 0x1000, interrupt: UInt32($0) + 5)
+      ACPIDevice.virtioMMIO(
+        index: UInt8($0), base: 0xd000_0000 + UInt32($0) * 0x1000, size: 0x1000, interrupt: UInt32($0) + 5)
     }
     devices.append(.com1)
     devices.append(.panicRegister(.memory(base: 0xd010_0000, size: 1)))

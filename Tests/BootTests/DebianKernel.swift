@@ -37,7 +37,10 @@ struct DebianKernel {
       guard try Tool.run("dpkg-deb", ["-x", package, "root"], in: work).status == 0 else { throw Unavailable() }
     }
     let boot = work.appendingPathComponent("root/boot")
-    guard let kernel = try FileManager.default.contentsOfDirectory(atPath: boot.path).first(where: { $0.hasPrefix("vmlinuz") })
+    guard
+      let kernel = try FileManager.default.contentsOfDirectory(atPath: boot.path).first(where: {
+        $0.hasPrefix("vmlinuz")
+      })
     else { throw Unavailable() }
     let bytes = [UInt8](try Data(contentsOf: boot.appendingPathComponent(kernel)))
 

@@ -21,7 +21,8 @@ struct ELFFile {
   var programCount: UInt16?
   var programs: [Program] = [
     Program(
-      offset: 0x1000, virtualAddress: 0xffff_ffff_8100_0000, physicalAddress: 0x100_0000, fileSize: 0x800, memorySize: 0x2000)
+      offset: 0x1000, virtualAddress: 0xffff_ffff_8100_0000, physicalAddress: 0x100_0000, fileSize: 0x800,
+      memorySize: 0x2000)
   ]
   var size = 0x2000
   /// Laid at `notesOffset`, with a program header of their own.
@@ -44,7 +45,8 @@ struct ELFFile {
     var programs = programs
     if !notes.isEmpty {
       let size = UInt64(notes.count)
-      programs.append(Program(type: 4, offset: UInt64(Self.notesOffset), fileSize: size, memorySize: size, alignment: 4))
+      programs.append(
+        Program(type: 4, offset: UInt64(Self.notesOffset), fileSize: size, memorySize: size, alignment: 4))
     }
     var bytes: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, elfClass, data, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     bytes.append(little: type)

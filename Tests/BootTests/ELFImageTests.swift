@@ -80,7 +80,10 @@ import Testing
   }
 
   @Test func refusesSegmentsOutsideTheFile() {
-    expect(.badSegment(index: 0)) { $0.programs[0].fileSize = 0x1001; $0.programs[0].memorySize = 0x1001 }
+    expect(.badSegment(index: 0)) {
+      $0.programs[0].fileSize = 0x1001
+      $0.programs[0].memorySize = 0x1001
+    }
     expect(.badSegment(index: 0)) { $0.programs[0].offset = .max }
     expect(.badSegment(index: 0)) { $0.programs[0].fileSize = .max }
     expect(.badSegment(index: 0)) { $0.programs[0].offset = 1 << 63 }

@@ -31,7 +31,8 @@ import Testing
     #expect(
       image.segments == [
         LoadSegment(
-          fileOffset: 2560, fileSize: 0x3000, address: 0x100_0000, memorySize: 0x3000, isWritable: true, isExecutable: true)
+          fileOffset: 2560, fileSize: 0x3000, address: 0x100_0000, memorySize: 0x3000, isWritable: true,
+          isExecutable: true)
       ])
     #expect(image.footprint == 0x100_0000..<0x300_0000)
     #expect(image.entries.linux64 == 0x100_0200)
@@ -110,7 +111,9 @@ import Testing
     try plan.loadKernel(kernel.vmlinux.span, into: ram.memory)
     for segment in image.segments {
       let loaded = try ram.memory.read(count: Int(segment.fileSize), at: segment.address)
-      let differs = kernel.vmlinux.withUnsafeBytes { memcmp($0.baseAddress! + Int(segment.fileOffset), loaded, loaded.count) }
+      let differs = kernel.vmlinux.withUnsafeBytes {
+        memcmp($0.baseAddress! + Int(segment.fileOffset), loaded, loaded.count)
+      }
       #expect(differs == 0)
     }
   }

@@ -51,7 +51,7 @@ import Testing
         .init(0xe000_0000..<0xf000_0000, .reserved), .init(0xfffb_c000..<0xfffc_0000, .reserved),
         .init(0x1_0000_0000..<0x1_8000_0000, .ram),
       ])
-    #expect(throws: BootError.self) { try map.reserve(0xeffff000..<0xf000_1000) }
+    #expect(throws: BootError.self) { try map.reserve(0xefff_f000..<0xf000_1000) }
     #expect(throws: BootError.self) { try map.reserve(0x20_0000..<0x20_1000) }
   }
 }

@@ -18,7 +18,6 @@ package struct ACPIDevice {
     return Self(name) {
       $0.name("_HID", string: "LNRO0005")
       $0.name("_UID", UInt64(index))
-      $0.name("_CCA", 1)
       $0.resources([.memory(base: base, size: size), .interrupt(interrupt)])
     }
   }

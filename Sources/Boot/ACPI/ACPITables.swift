@@ -41,7 +41,9 @@ package struct ACPITables {
   }
 
   /// Tables start at multiples of 16, which nobody demands, and is easier to read in a dump.
-  private static func after(_ address: UInt64, _ table: [UInt8]) -> UInt64 { (address + UInt64(table.count) + 15) & ~15 }
+  private static func after(_ address: UInt64, _ table: [UInt8]) -> UInt64 {
+    (address + UInt64(table.count) + 15) & ~15
+  }
 
   /// Root System Description Pointer (5.2.5.3): revision 2, without an RSDT.
   private static func rootPointer(xsdt: UInt64) -> [UInt8] {

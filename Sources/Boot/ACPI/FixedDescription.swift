@@ -3,7 +3,9 @@ enum FixedDescription {
   static func table(dsdt: UInt64, power: PowerRegisters) -> [UInt8] {
     var table = ACPITable("FACP", revision: 6)
     table.body = [UInt8](repeating: 0, count: 276 - 36)
-    func put<T: FixedWidthInteger & UnsignedInteger>(_ value: T, _ offset: Int) { table.body.put(value, at: offset - 36) }
+    func put<T: FixedWidthInteger & UnsignedInteger>(_ value: T, _ offset: Int) {
+      table.body.put(value, at: offset - 36)
+    }
     put(UInt32(truncatingIfNeeded: dsdt), 40)
     put(UInt16(101), 96)  // P_LVL2_LAT: over 100 µs says that there is no C2
     put(UInt16(1001), 98)  // P_LVL3_LAT: likewise C3
