@@ -118,7 +118,7 @@ ssh_client() {
 instance_connect() {
   local lock=$1
   rm -f "$instance/ssh"
-  (exec {lock}>&- && ssh_client -f -N -M -o ServerAliveInterval=0 </dev/null >>"$instance/qemu" 2>&1) ||
+  (exec {lock}>&- && ssh_client -f -N -M -o ServerAliveInterval=60 -o ServerAliveCountMax=5 </dev/null >>"$instance/qemu" 2>&1) ||
     die "the emulated host does not answer; try: Testbed/host down; see $instance/console"
 }
 

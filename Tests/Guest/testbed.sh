@@ -13,6 +13,7 @@ expect_output out "$host" run sh -c 'echo out; echo errors >&2' 2>"$TEST/errors"
 expect_output errors cat "$TEST/errors"
 expect_output $'<a\'b><"$x" `y` \\ *><new\nline><><-n>' "$host" run printf '<%s>' "a'b" '"$x" `y` \ *' $'new\nline' '' -n
 head -c 5000000 /dev/urandom >"$TEST/bytes"
+# shellcheck disable=SC2094 # both only read
 "$host" run cat <"$TEST/bytes" | cmp - "$TEST/bytes"
 expect_output "$(sha256sum <"$TEST/bytes")" "$host" run sha256sum <"$TEST/bytes"
 
