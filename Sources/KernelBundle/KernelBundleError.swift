@@ -14,7 +14,7 @@ package enum KernelBundleError: Error, Equatable {
   case unknownRelease(path: String)
   /// The kernel has a required part neither built in nor as a module.
   case missingSupport(release: String, GuestPart)
-  /// The part is a module of this kernel, and no module directory was given.
+  /// The part is not built into this kernel, so can only be a module, and no modules' directory was given.
   case modulesNeeded(release: String, GuestPart)
   /// A module names a dependency that is nowhere.
   case missingModule(release: String, name: String, neededBy: String)

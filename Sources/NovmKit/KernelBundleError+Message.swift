@@ -23,7 +23,7 @@ extension KernelBundleError {
       return "kernel \(release) has no \(part.rawValue), without which no command can run in a machine; "
         + "use a kernel with \(part.option)=y or =m, such as `novm kernel import --deb linux-image-amd64`"
     case .modulesNeeded(let release, let part):
-      return "kernel \(release) has \(part.rawValue) as a module; give the modules' directory with --modules DIR"
+      return "kernel \(release) does not have \(part.rawValue) built in; give its modules' directory with --modules DIR"
     case .missingModule(let release, let name, let neededBy):
       return "the modules of kernel \(release) lack \(name), which \(neededBy) needs; give the whole modules' directory"
     case .noRunningKernel(let path):

@@ -94,6 +94,11 @@ struct KernelStoreTests {
     #expect(failure(.image(path: image, modules: nil)) == .missingSupport(release: Synthetic.release, .fileSystem))
   }
 
+  @Test func bareVmlinuxMayHaveModules() throws {
+    let image = try directory.write("vmlinux", Synthetic.kernel(strings: ["virtio-mmio", "vmw_vsock_virtio_transport"]))
+    #expect(failure(.image(path: image, modules: nil)) == .modulesNeeded(release: Synthetic.release, .fileSystem))
+  }
+
   @Test(arguments: [GuestPart.mmio, .fileSystem, .vsock]) func kernelWithoutARequiredPart(_ part: GuestPart) throws {
     let image = try directory.write("vmlinuz", try bzImage())
     let tree = try Synthetic.moduleTree(in: directory, without: [part.module])

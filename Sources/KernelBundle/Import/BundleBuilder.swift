@@ -56,15 +56,14 @@ struct BundleBuilder {
   private func modules(
     for support: GuestSupport, of release: String, from tree: ModuleTree?
   ) throws(KernelBundleError) -> [(fileName: String, image: [UInt8])] {
-    for part in GuestPart.allCases where part.isRequired && support[part] == .absent {
-      throw .missingSupport(release: release, part)
-    }
-    guard let tree else {
-      for part in GuestPart.allCases where part.isRequired && support[part] == .module {
+    for part in GuestPart.allCases where part.isRequired && support[part] != .builtIn {
+      // Without modules and configuration, what is not in the image may still be a module.
+      if tree == nil && (support[part] == .module || support.evidence == .strings) {
         throw .modulesNeeded(release: release, part)
       }
-      return []
+      if support[part] == .absent { throw .missingSupport(release: release, part) }
     }
+    guard let tree else { return [] }
     var resolver = ModuleResolver(tree, release: release)
     for part in GuestPart.allCases where support[part] == .module {
       try resolver.add(part.module, neededBy: part.rawValue)
