@@ -95,7 +95,8 @@ struct KernelStoreTests {
   }
 
   @Test func bareVmlinuxMayHaveModules() throws {
-    let image = try directory.write("vmlinux", Synthetic.kernel(strings: ["virtio-mmio", "vmw_vsock_virtio_transport"]))
+    let image = try directory.write(
+      "vmlinux", Synthetic.kernel(strings: ["virtio-mmio", "vmw_vsock_virtio_transport"]))
     #expect(failure(.image(path: image, modules: nil)) == .modulesNeeded(release: Synthetic.release, .fileSystem))
   }
 
