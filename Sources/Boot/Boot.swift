@@ -130,7 +130,8 @@ package struct BootPlan {
     throw .initramfsDoesNotFit(size: size, limit: limit)
   }
 
-  /// Copies the kernel's segments from the bytes of its file; with `mapped`, only the ends that `LoadSegment.mappable` leaves.
+  /// Copies the kernel's segments from the bytes of its file; with `mapped`, only the ends that `LoadSegment.mappable`
+  /// leaves.
   package func loadKernel(
     _ file: Span<UInt8>, into memory: GuestMemory, mapped: Bool = false
   ) throws(BootError) {

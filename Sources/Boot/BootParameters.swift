@@ -1,5 +1,5 @@
-/// `struct boot_params`, the "zero page" in which Linux finds what its loader tells it (Documentation/arch/x86/zero-page.rst;
-/// offsets as in the kernel's asm/bootparam.h).
+/// `struct boot_params`, the "zero page" in which Linux finds what its loader tells it
+/// (Documentation/arch/x86/zero-page.rst; offsets as in the kernel's asm/bootparam.h).
 package struct BootParameters {
   package static let size = 4096
   /// E820_MAX_ENTRIES_ZEROPAGE.
@@ -59,7 +59,8 @@ package struct BootParameters {
     bytes.put(value, at: field.rawValue)
   }
 
-  /// A `struct setup_data` node with a seed for the kernel's random numbers (SETUP_RNG_SEED; kernels before 6.0 skip it).
+  /// A `struct setup_data` node with a seed for the kernel's random numbers (SETUP_RNG_SEED; kernels before 6.0 skip
+  /// it).
   package static func seedNode(_ seed: [UInt8]) -> [UInt8] {
     var node: [UInt8] = []
     node.append(field: UInt64(0))  // the list ends here

@@ -69,7 +69,8 @@ package struct ELFImage {
     }
   }
 
-  /// Linux states its entry as a physical address; other images as a virtual one, which the segment it lies in translates.
+  /// Linux states its entry as a physical address; other images as a virtual one, which the segment it lies in
+  /// translates.
   private static func physicalEntry(
     _ entry: UInt64, _ segments: [LoadSegment], _ virtual: [(start: UInt64, size: UInt64, address: UInt64)]
   ) throws(BootError) -> UInt64 {

@@ -29,8 +29,8 @@ package struct EntryState: Equatable {
       cr4: physicalAddressExtension, efer: longMode, code: .code64)
   }
 
-  /// Linux's 32-bit boot protocol (boot.rst, "32-bit Boot Protocol"): ESI points to the boot parameters; EBP, EDI and EBX
-  /// are zero.
+  /// Linux's 32-bit boot protocol (boot.rst, "32-bit Boot Protocol"): ESI points to the boot parameters; EBP, EDI and
+  /// EBX are zero.
   package static func linux32(entry: UInt32) -> Self {
     Self(instructionPointer: UInt64(entry), rsi: LowMemory.bootParameters, cr0: protectedMode, code: .code32)
   }

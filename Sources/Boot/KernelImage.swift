@@ -15,7 +15,8 @@ package struct KernelImage {
     package var linux32: UInt32?
   }
 
-  /// From the bytes of a vmlinux, with the setup header of the bzImage it came from where that is known, or of a bzImage.
+  /// From the bytes of a vmlinux, with the setup header of the bzImage it came from where that is known, or of a
+  /// bzImage.
   package init(_ file: Span<UInt8>, setup: SetupHeader? = nil) throws(BootError) {
     if file.field(UInt32.self, at: 0) == 0x464c_457f {
       self.init(try ELFImage(file), setup: setup)
@@ -38,8 +39,8 @@ package struct KernelImage {
     entries = Entries(linux64: isLinux ? image.entry : nil, pvh: image.pvhEntry)
   }
 
-  /// A bzImage decompresses itself: slower than an extracted vmlinux, but it needs no preparation (boot.rst, "Loading The
-  /// Rest of The Kernel").
+  /// A bzImage decompresses itself: slower than an extracted vmlinux, but it needs no preparation (boot.rst, "Loading
+  /// The Rest of The Kernel").
   private init(bzImage file: Span<UInt8>) throws(BootError) {
     let setup = try SetupHeader(file)
     let offset = (setup.setupSectors + 1) * 512

@@ -1,7 +1,7 @@
 /// A run of the kernel file and the guest-physical range it belongs in. Memory past the file's bytes is zero.
 ///
-/// The file's bytes can be copied, or, where `isPageCongruent`, mapped privately over guest RAM: then machines of one kernel
-/// share all pages that they do not write.
+/// The file's bytes can be copied, or, where `isPageCongruent`, mapped privately over guest RAM: then machines of one
+/// kernel share all pages that they do not write.
 package struct LoadSegment: Equatable {
   package static let pageSize: UInt64 = 4096
 

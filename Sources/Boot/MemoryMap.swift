@@ -1,6 +1,6 @@
 /// Guest RAM and what the guest is told of it.
 ///
-///     0 ..< 640 KiB             RAM: boot data first (`LowMemory`), later the kernel's start-up code of further processors
+///     0 ..< 640 KiB             RAM: boot data first (`LowMemory`), later the start-up code of further processors
 ///     640 KiB ..< 896 KiB       not RAM to the guest, as on every PC
 ///     896 KiB ..< 1020 KiB      ACPI tables, where kernels too old to be told also look for them (ACPI 6.5, 5.2.5.1)
 ///     1020 KiB ..< 1 MiB        the reset vector (`ResetVector`)

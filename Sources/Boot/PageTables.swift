@@ -7,8 +7,8 @@ enum PageTables {
   private static let gigabyte: UInt64 = 1 << 30
   private static let pageSize = 4096
 
-  /// The tables for at least `end` bytes, at most 4 GiB, as they lie from `base` on: the top one, one below, and one for each
-  /// GiB.
+  /// The tables for at least `end` bytes, at most 4 GiB, as they lie from `base` on: the top one, one below, and one
+  /// for each GiB.
   static func bytes(mapping end: UInt64, at base: UInt64) -> [UInt8] {
     let directories = max(1, min(4, Int(truncatingIfNeeded: (end + gigabyte - 1) / gigabyte)))
     var bytes: [UInt8] = []

@@ -1,5 +1,5 @@
-/// The setup header of a bzImage (Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"): what the kernel tells its
-/// loader, and, copied into the boot parameters, what the loader answers.
+/// The setup header of a bzImage (Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"): what the kernel
+/// tells its loader, and, copied into the boot parameters, what the loader answers.
 package struct SetupHeader {
   /// Where the header lies, in a bzImage as in the boot parameters.
   package static let offset = 0x1f1

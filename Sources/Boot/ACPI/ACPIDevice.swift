@@ -1,5 +1,5 @@
-/// A node of the guest's device tree: its AML, ready to stand in the scope of the system bus. Each kind of device is one of
-/// the functions below.
+/// A node of the guest's device tree: its AML, ready to stand in the scope of the system bus. Each kind of device is
+/// one of the functions below.
 package struct ACPIDevice {
   package let aml: [UInt8]
 
@@ -11,7 +11,8 @@ package struct ACPIDevice {
 
   private init(aml: [UInt8]) { self.aml = aml }
 
-  /// A virtio device on the MMIO transport, number `index` of at most 256 (Linux's virtio_mmio driver matches `LNRO0005`).
+  /// A virtio device on the MMIO transport, number `index` of at most 256 (Linux's virtio_mmio driver matches
+  /// `LNRO0005`).
   package static func virtioMMIO(index: UInt8, base: UInt32, size: UInt32, interrupt: UInt32) -> Self {
     let digits = Array("0123456789ABCDEF".utf8)
     let name = "VR" + String(decoding: [digits[Int(index >> 4)], digits[Int(index & 15)]], as: UTF8.self)

@@ -1,4 +1,5 @@
-/// The tables of a hardware-reduced machine (ACPI 6.5, 4.1 and 5.2), laid out one after another: RSDP, XSDT, FADT, MADT, DSDT.
+/// The tables of a hardware-reduced machine (ACPI 6.5, 4.1 and 5.2), laid out one after another: RSDP, XSDT, FADT,
+/// MADT, DSDT.
 package struct ACPITables {
   /// The bytes as they lie from the base address on; the RSDP comes first.
   package let bytes: [UInt8]

@@ -39,7 +39,8 @@ package struct AMLWriter {
     bytes.append(0)
   }
 
-  /// `Name (name, EisaId ("PNP0501"))`: three letters of five bits and four hexadecimal digits, high byte first (19.3.4).
+  /// `Name (name, EisaId ("PNP0501"))`: three letters of five bits and four hexadecimal digits, high byte first
+  /// (19.3.4).
   package mutating func name(_ name: String, eisaID: String) {
     var letters: UInt32 = 0
     var digits: UInt32 = 0
@@ -100,7 +101,8 @@ package struct AMLWriter {
     append(opcode: opcode, counted: inner.bytes)
   }
 
-  /// One segment of four characters, padded with underscores (20.2.2). Names found by walking up the scopes need no more.
+  /// One segment of four characters, padded with underscores (20.2.2). Names found by walking up the scopes need no
+  /// more.
   private mutating func append(name: String) {
     bytes.append(ascii: name)
     bytes.append(contentsOf: repeatElement(0x5f, count: max(0, 4 - name.utf8.count)))

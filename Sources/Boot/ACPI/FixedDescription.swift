@@ -21,7 +21,8 @@ enum FixedDescription {
     return table.bytes
   }
 
-  /// IAPC_BOOT_ARCH (table 5.11): no legacy devices, no 8042, no VGA, no CMOS clock. Linux then probes for none of them.
+  /// IAPC_BOOT_ARCH (table 5.11): no legacy devices, no 8042, no VGA, no CMOS clock. Linux then probes for none of
+  /// them.
   private enum BootFlags {
     static let noVGA: UInt16 = 1 << 2
     static let noRTC: UInt16 = 1 << 5
