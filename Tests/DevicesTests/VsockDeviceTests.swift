@@ -21,7 +21,7 @@ struct VsockDeviceTests {
     #expect(answer.sourceCID == 2 && answer.destinationCID == 3)
     #expect(answer.sourcePort == 5000 && answer.destinationPort == 900)
     #expect(answer.type == 1 && answer.length == 0 && answer.forwardCount == 0)
-    #expect(answer.bufferAllocation == VsockDevice.largeAllocation)
+    #expect(answer.bufferAllocation == VsockStreamTable.largeAllocation)
   }
 
   @Test func refusedConnectionIsReset() throws {
@@ -99,8 +99,8 @@ struct VsockDeviceTests {
     #expect(try driver.packets().map(\.operation) == [Operation.reset])
     #expect(driver.device.connect(toGuestPort: 1, FakeEndpoint()) == nil)
     // The first ones may have much under way, the rest less.
-    #expect(driver.backend.endpoints[0].stream?.credit.allocation == VsockDevice.largeAllocation)
-    #expect(driver.backend.endpoints[100].stream?.credit.allocation == VsockDevice.smallAllocation)
+    #expect(driver.backend.endpoints[0].stream?.credit.allocation == VsockStreamTable.largeAllocation)
+    #expect(driver.backend.endpoints[100].stream?.credit.allocation == VsockStreamTable.smallAllocation)
   }
 
   // MARK: Data

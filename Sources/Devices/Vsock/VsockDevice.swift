@@ -10,24 +10,17 @@ package final class VsockDevice: VirtioDevice {
   package static let hostCID: UInt64 = 2
   package static let maximumStreams = 1024
 
-  /// Credit that each of the first streams gives the guest; enough that a bulk sender never waits.
-  static let largeAllocation: UInt32 = 256 << 10
-  static let largeAllocationStreams = 64
-  /// Credit of further ones: one packet of Linux's largest size.
-  static let smallAllocation: UInt32 = 64 << 10
-
   /// The most payload in one packet, as in Linux.
   private static let packetLimit = 64 << 10
   /// Packets before others on the thread get their turn.
-  private static let batch = 256
+  static let batch = 256
   /// Packets to the guest before it is told, so that it works while we do.
   private static let interruptBatch = 32
   /// Unsent resets beyond which the guest's packets wait.
-  private static let resetLimit = 128
-  private static let firstEphemeralPort: UInt32 = 1 << 30
+  static let resetLimit = 128
 
   private static let receive = 0
-  private static let transmit = 1
+  static let transmit = 1
 
   package let id: UInt32 = 19
   /// VIRTIO_VSOCK_F_STREAM
@@ -38,28 +31,25 @@ package final class VsockDevice: VirtioDevice {
   /// Who takes the guest's connections. Set before the driver starts.
   package var backend: (any VsockBackend)?
 
-  private var queues: [VirtQueue] = []
+  var queues: [VirtQueue] = []
   /// What the driver did wrong, perhaps while an endpoint was being served; thrown by the next `process`.
   private var fault: QueueFault?
 
-  private var streams: [UInt64: VsockStream] = [:]
-  /// Streams that the guest has forgotten, with a backlog still to go out.
-  private var lingering = 0
-  private var nextPort = VsockDevice.firstEphemeralPort
+  var streams = VsockStreamTable()
 
   /// Streams with something to send, each once, served in turn.
   private var round = Round<VsockStream>()
   /// Resets for ports without a stream.
-  private var resets = Round<ResetNotice>()
+  var resets = Round<ResetNotice>()
   /// Packets of the guest wait until some resets are gone.
-  private var isTransmitStalled = false
+  var isTransmitStalled = false
 
   private var inbound = DescriptorChain()
-  private var outbound = DescriptorChain()
+  var outbound = DescriptorChain()
   /// `inbound` has been taken from the queue and not been used yet.
   private var holdsInbound = false
   /// Payload buffers of the packet at hand; a member so that no packet allocates.
-  private var pieces: [GuestSlice] = []
+  var pieces: [GuestSlice] = []
 
   package init(guestCID: UInt64) {
     self.guestCID = guestCID
@@ -99,8 +89,8 @@ package final class VsockDevice: VirtioDevice {
   ///
   /// - Returns: nil while the guest has no driver, or when there are too many streams.
   package func connect(toGuestPort port: UInt32, _ endpoint: any VsockEndpoint) -> VsockStream? {
-    guard fault == nil, !queues.isEmpty, hasRoom, let hostPort = takePort(for: port) else { return nil }
-    let stream = add(hostPort: hostPort, guestPort: port, phase: .requested)
+    guard fault == nil, !queues.isEmpty, let hostPort = streams.takePort(for: port) else { return nil }
+    let stream = streams.add(hostPort: hostPort, guestPort: port, phase: .requested)
     stream.endpoint = endpoint
     stream.owed = .request
     schedule(stream)
@@ -138,7 +128,7 @@ package final class VsockDevice: VirtioDevice {
   }
 
   /// Streams that there are, for the sake of limits and tests.
-  package var streamCount: Int { streams.count + lingering }
+  package var streamCount: Int { streams.count }
 
   /// Sends what can be sent, outside `process`.
   private func serve() {
@@ -155,7 +145,7 @@ package final class VsockDevice: VirtioDevice {
   // MARK: To the guest
 
   /// Fills the guest's buffers with packets, one for each stream in turn, until one of both runs out.
-  private func flush() throws(QueueFault) {
+  func flush() throws(QueueFault) {
     guard queues.count > Self.receive else { return }
     let queue = queues[Self.receive]
     queue.disableNotifications()
@@ -276,134 +266,16 @@ package final class VsockDevice: VirtioDevice {
   }
 
   /// Puts a stream into the round if it has something to send.
-  private func schedule(_ stream: VsockStream) {
+  func schedule(_ stream: VsockStream) {
     guard !stream.isScheduled, stream.hasWork else { return }
     stream.isScheduled = true
     round.append(stream)
   }
 
-  // MARK: From the guest
-
-  /// Takes the guest's packets, then sends what they gave rise to.
-  private func takePackets() throws(QueueFault) {
-    guard queues.count > Self.transmit else { return }
-    let queue = queues[Self.transmit]
-    var budget = Self.batch
-    isTransmitStalled = false
-    repeat {
-      queue.disableNotifications()
-      while true {
-        if resets.count >= Self.resetLimit {
-          isTransmitStalled = true
-          break
-        }
-        guard try queue.pop(&outbound) else { break }
-        // Without a whole header there is nobody to answer.
-        guard let header = VsockHeader(outbound.readable) else { throw .request }
-        take(header)
-        queue.push(outbound)
-        budget -= 1
-        if budget <= 0, queue.requestService() {
-          queue.notifyDriver()
-          return try flush()
-        }
-      }
-      queue.notifyDriver()
-      try flush()
-      if isTransmitStalled, resets.count >= Self.resetLimit { return }  // The guest's buffers for them will bring us back.
-      isTransmitStalled = false
-    } while !queue.enableNotifications()
-  }
-
-  /// One packet of the guest, in `outbound`.
-  private func take(_ header: VsockHeader) {
-    guard header.sourceCID == guestCID else { return }  // A forged sender: nobody to answer.
-    let key = VsockStream.key(hostPort: header.destinationPort, guestPort: header.sourcePort)
-    guard header.destinationCID == Self.hostCID, header.type == VsockHeader.stream else { return refuse(header) }
-    guard let stream = streams[key] else {
-      return header.operation == VsockHeader.Operation.request ? accept(header) : refuse(header)
-    }
-    if header.operation == VsockHeader.Operation.reset { return forget(stream) }
-    guard stream.credit.hear(allocation: header.bufferAllocation, forwarded: header.forwardCount) else {
-      return abort(stream)
-    }
-    if stream.credit.sendable > 0 { stream.askedForCredit = false }
-    switch (stream.phase, header.operation) {
-    case (.requested, VsockHeader.Operation.response) where !stream.owed.contains(.request):
-      stream.phase = .open
-      stream.isReadable = true
-      stream.endpoint?.opened(hostPort: stream.hostPort)
-    case (.open, VsockHeader.Operation.data): takeData(stream, header)
-    case (.open, VsockHeader.Operation.shutdown): shutDown(stream, header.flags)
-    case (.open, VsockHeader.Operation.creditUpdate): break
-    case (.open, VsockHeader.Operation.creditRequest): stream.owed.insert(.creditUpdate)
-    default: return abort(stream)
-    }
-    schedule(stream)
-  }
-
-  /// The guest connects.
-  private func accept(_ header: VsockHeader) {
-    guard hasRoom, let backend else { return refuse(header) }
-    let stream = add(hostPort: header.destinationPort, guestPort: header.sourcePort, phase: .open)
-    guard stream.credit.hear(allocation: header.bufferAllocation, forwarded: header.forwardCount),
-      let endpoint = backend.connect(stream, port: header.destinationPort)
-    else {
-      forget(stream)
-      return refuse(header)
-    }
-    stream.endpoint = endpoint
-    stream.isReadable = true
-    stream.owed = .response
-    schedule(stream)
-  }
-
-  private func takeData(_ stream: VsockStream, _ header: VsockHeader) {
-    let count = Int(header.length)
-    takePieces(of: outbound.readable, from: VsockHeader.size, count: count)
-    guard stream.guestSends, pieces.byteCount == count, stream.credit.receive(header.length) else {
-      return abort(stream)
-    }
-    if count == 0 { return }
-    if stream.hostDeaf { return forwarded(stream, count) }
-    var outcome = VsockTransfer.blocked
-    if stream.backlog.isEmpty, let endpoint = stream.endpoint { outcome = endpoint.write(pieces) }
-    switch outcome {
-    case .moved(let moved):
-      let moved = min(moved, count)
-      forwarded(stream, moved)
-      if moved == count { return }
-      keep(stream, from: moved)
-      // Room ends with `blocked`, not with a short transfer: only then will the endpoint speak up.
-      drainBacklog(stream)
-    case .blocked:
-      keep(stream, from: 0)
-    case .ended, .failed:
-      forwarded(stream, count)
-      turnDeaf(stream)
-    }
-  }
-
-  /// Puts what the host did not take of the packet at hand behind the rest of its kind.
-  private func keep(_ stream: VsockStream, from offset: Int) {
-    pieces.forEachPiece(from: offset, count: .max) { stream.backlog.append($0) }
-  }
-
-  /// The guest will not send or not receive any more (5.10.6.5).
-  private func shutDown(_ stream: VsockStream, _ flags: UInt32) {
-    let news = flags & VsockHeader.Shutdown.both & ~stream.guestShutdown
-    stream.guestShutdown |= news
-    if stream.guestShutdown == VsockHeader.Shutdown.both {
-      // An orderly end: what the guest has sent still goes out, even if the guest forgets the stream meanwhile.
-      if stream.backlog.isEmpty { abort(stream) }
-      return
-    }
-    if news & VsockHeader.Shutdown.receive != 0 { stream.endpoint?.endInput() }
-    if news & VsockHeader.Shutdown.send != 0, stream.backlog.isEmpty { stream.endpoint?.endOutput() }
-  }
+  // MARK: To the host
 
   /// Gives the host more of what it did not take at once.
-  private func drainBacklog(_ stream: VsockStream) {
+  func drainBacklog(_ stream: VsockStream) {
     guard let endpoint = stream.endpoint else { return }
     var outcome = VsockTransfer.moved(0)
     while !stream.backlog.isEmpty, case .moved = outcome {
@@ -422,7 +294,7 @@ package final class VsockDevice: VirtioDevice {
   private func backlogEmptied(_ stream: VsockStream) {
     if stream.phase == .forgotten {
       close(stream)
-      lingering -= 1
+      streams.lingerEnded()
     } else if stream.guestShutdown == VsockHeader.Shutdown.both {
       abort(stream)
     } else if !stream.guestSends {
@@ -430,7 +302,7 @@ package final class VsockDevice: VirtioDevice {
     }
   }
 
-  private func forwarded(_ stream: VsockStream, _ count: Int) {
+  func forwarded(_ stream: VsockStream, _ count: Int) {
     stream.credit.forward(count)
     if stream.credit.isAnnouncementDue { stream.owed.insert(.creditUpdate) }
   }
@@ -444,7 +316,7 @@ package final class VsockDevice: VirtioDevice {
   }
 
   /// The host takes nothing more: what waits for it is lost, and the guest hears of it.
-  private func turnDeaf(_ stream: VsockStream) {
+  func turnDeaf(_ stream: VsockStream) {
     let isNews = !stream.hostDeaf
     stream.hostDeaf = true
     if !stream.backlog.isEmpty {
@@ -457,18 +329,19 @@ package final class VsockDevice: VirtioDevice {
   }
 
   /// Ends a stream with a reset.
-  private func abort(_ stream: VsockStream) {
+  func abort(_ stream: VsockStream) {
     notifyReset(stream)
     forget(stream)
   }
 
   /// The guest knows a stream no more. It goes at once, or when the host has taken what the guest sent.
-  private func forget(_ stream: VsockStream) {
+  func forget(_ stream: VsockStream) {
     guard stream.phase != .forgotten else { return }
-    streams[stream.key] = nil
+    let lingers = !stream.backlog.isEmpty && stream.endpoint != nil
+    streams.remove(stream, lingers: lingers)
     stream.phase = .forgotten
     stream.owed = []
-    if stream.backlog.isEmpty || stream.endpoint == nil { close(stream) } else { lingering += 1 }
+    if !lingers { close(stream) }
   }
 
   /// Lets go of the host's end.
@@ -481,7 +354,7 @@ package final class VsockDevice: VirtioDevice {
   }
 
   /// Answers a packet that belongs to no stream; a reset is never answered.
-  private func refuse(_ header: VsockHeader) {
+  func refuse(_ header: VsockHeader) {
     guard header.operation != VsockHeader.Operation.reset else { return }
     resets.append(ResetNotice(hostPort: header.destinationPort, guestPort: header.sourcePort, type: header.type))
   }
@@ -499,42 +372,21 @@ package final class VsockDevice: VirtioDevice {
 
   /// Without a driver there are no streams.
   private func disconnect() {
-    for stream in Array(streams.values) { forget(stream) }
+    for stream in streams.all { forget(stream) }
     round.removeAll()
     resets.removeAll()
     isTransmitStalled = false
     holdsInbound = false
   }
 
-  // MARK: Bookkeeping
-
-  private var hasRoom: Bool { streamCount < Self.maximumStreams }
-
-  private func add(hostPort: UInt32, guestPort: UInt32, phase: VsockStream.Phase) -> VsockStream {
-    let allocation = streamCount < Self.largeAllocationStreams ? Self.largeAllocation : Self.smallAllocation
-    let stream = VsockStream(hostPort: hostPort, guestPort: guestPort, phase: phase, allocation: allocation)
-    streams[stream.key] = stream
-    return stream
-  }
-
-  /// An unused port of the host, above those that services listen on.
-  private func takePort(for guestPort: UInt32) -> UInt32? {
-    for _ in 0...Self.maximumStreams {
-      let port = nextPort
-      nextPort = port < .max - 1 ? port + 1 : Self.firstEphemeralPort  // The last one means any port.
-      if streams[VsockStream.key(hostPort: port, guestPort: guestPort)] == nil { return port }
-    }
-    return nil
-  }
-
-  private func takePieces(of slices: [GuestSlice], from offset: Int, count: Int) {
+  func takePieces(of slices: [GuestSlice], from offset: Int, count: Int) {
     pieces.removeAll(keepingCapacity: true)
     slices.forEachPiece(from: offset, count: count) { pieces.append($0) }
   }
 }
 
 /// A reset for ports that have no stream.
-private struct ResetNotice {
+struct ResetNotice {
   let hostPort: UInt32
   let guestPort: UInt32
   let type: UInt16

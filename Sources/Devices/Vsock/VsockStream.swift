@@ -49,10 +49,6 @@ package final class VsockStream {
     credit = VsockCredit(allocation: allocation)
   }
 
-  var key: UInt64 { Self.key(hostPort: hostPort, guestPort: guestPort) }
-
-  static func key(hostPort: UInt32, guestPort: UInt32) -> UInt64 { UInt64(hostPort) << 32 | UInt64(guestPort) }
-
   var guestReceives: Bool { guestShutdown & VsockHeader.Shutdown.receive == 0 }
   var guestSends: Bool { guestShutdown & VsockHeader.Shutdown.send == 0 }
 
