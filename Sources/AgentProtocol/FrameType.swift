@@ -31,6 +31,9 @@ package enum FrameType: UInt8, CaseIterable, Sendable {
   /// Guest to host, last: file systems are written back, the machine ends now.
   case synced = 15
 
+  /// Whether the payload is bytes of a command's standard streams, with no shape of their own.
+  package var carriesData: Bool { self == .stdin || self == .stdout || self == .stderr }
+
   /// The largest payload that a frame of this type may announce.
   package var payloadLimit: Int { self == .exec ? Agent.execPayloadLimit : Agent.payloadLimit }
 }

@@ -32,6 +32,32 @@ import Testing
     }
   }
 
+  @Test func piecesOfDataAreThoseOfTheFrames() throws {
+    // An empty frame between two others, so that its piece is neither lost nor taken for the end of the bytes.
+    let frames: [Frame] = [.stdin([1, 2, 3, 4, 5]), .stdout([]), .exited(code: 3), .stderr([6]), .started(pid: 7)]
+    var bytes: [UInt8] = []
+    for frame in frames { try frame.encode(into: &bytes) }
+    for size in 1...bytes.count {
+      var decoder = FrameDecoder()
+      var whole: [Frame] = []
+      var data: [FrameType: [UInt8]] = [:]
+      for start in stride(from: 0, to: bytes.count, by: size) {
+        let chunk = Array(bytes[start..<min(start + size, bytes.count)])
+        var offset = 0
+        while let piece = try decoder.nextPiece(chunk, from: &offset) {
+          switch piece {
+          case .frame(let frame): whole.append(frame)
+          case .data(let type, let range): data[type, default: []] += chunk[range]
+          }
+        }
+        #expect(offset == chunk.count)
+      }
+      #expect(whole == [.exited(code: 3), .started(pid: 7)], "in pieces of \(size)")
+      #expect(data == [.stdin: [1, 2, 3, 4, 5], .stdout: [], .stderr: [6]], "in pieces of \(size)")
+      #expect(decoder.isAtBoundary)
+    }
+  }
+
   @Test func headerIsAsDocumented() throws {
     #expect(try Frame.stdin([7, 8, 9]).encoded() == [4, 0, 0, 0, 3, 0, 0, 0, 7, 8, 9])
     #expect(try Frame.credit(0x0403_0201).encoded() == [8, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4])

@@ -17,6 +17,8 @@ final class CommandServer {
   private let ending: any Ending
   private var streams: [CommandStream] = []
   private var shutdown: Shutdown?
+  /// Where streams receive, one at a time.
+  var inbox: Bytes = []
 
   /// More connections than this wait to be accepted: each may take a few hundred kilobytes.
   private static let streamLimit = 128

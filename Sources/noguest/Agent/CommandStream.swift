@@ -111,27 +111,33 @@ final class CommandStream {
   // MARK: From the host
 
   private func receive(_ server: CommandServer) {
-    var bytes: Bytes = []
+    server.inbox.removeAll(keepingCapacity: true)
     do throws(SystemError) {
-      guard let count = try connection?.read(into: &bytes, limit: Agent.payloadLimit), count > 0 else { return lose() }
+      guard let count = try connection?.read(into: &server.inbox), count > 0 else { return lose() }
     } catch {
       if error != .again, error != .interrupted { lose() }
       return
     }
+    let bytes = server.inbox
     do throws(FrameError) {
       var offset = 0
-      while let frame = try nextFrame(bytes, &offset) {
-        guard accept(frame, server) else { return refuse("a frame that does not belong here") }
+      while let piece = try nextPiece(bytes, &offset) {
+        let isAccepted =
+          switch piece {
+          case .frame(let frame): accept(frame, server)
+          case .data(let type, let range): accept(type, bytes[range])
+          }
+        guard isAccepted else { return refuse("a frame that does not belong here") }
       }
     } catch {
       refuse("bytes that are no frame")
     }
   }
 
-  /// The next frame, unless the stream is past taking any.
-  private func nextFrame(_ bytes: Bytes, _ offset: inout Int) throws(FrameError) -> Frame? {
+  /// The next piece, unless the stream is past taking any.
+  private func nextPiece(_ bytes: Bytes, _ offset: inout Int) throws(FrameError) -> FramePiece? {
     switch phase {
-    case .opening, .serving, .ending: try decoder.next(bytes, from: &offset)
+    case .opening, .serving, .ending: try decoder.nextPiece(bytes, from: &offset)
     case .closing, .lingering: nil
     }
   }
@@ -145,9 +151,6 @@ final class CommandStream {
       phase = .ending
       awaitsEnd = true
       server.beginShutdown(mode)
-    case (.serving, .stdin(let bytes)):
-      guard window.spend(bytes.count) else { return false }
-      command?.enqueue(bytes)
     case (.serving, .endOfInput):
       command?.endInput()
     case (.serving, .signal(let number)):
@@ -161,6 +164,12 @@ final class CommandStream {
     default:
       return false
     }
+    return true
+  }
+
+  private func accept(_ type: FrameType, _ data: ArraySlice<UInt8>) -> Bool {
+    guard case .serving = phase, type == .stdin, window.spend(data.count) else { return false }
+    command?.enqueue(data)
     return true
   }
 

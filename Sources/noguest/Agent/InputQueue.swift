@@ -1,40 +1,46 @@
 /// Standard input that the command has not taken yet. The window bounds it.
 struct InputQueue {
-  private var chunks: [Bytes] = []
+  private var bytes: Bytes = []
   private var offset = 0
+  /// The last byte that was ever in it.
   private(set) var lastByte: UInt8?
 
-  var isEmpty: Bool { chunks.isEmpty }
+  /// So much that has been written may be ahead of what has not, before that moves to the front.
+  private static let slack = 128 << 10
 
-  mutating func append(_ chunk: Bytes) {
-    guard let last = chunk.last else { return }
+  var isEmpty: Bool { offset == bytes.count }
+
+  mutating func append(_ more: ArraySlice<UInt8>) {
+    guard let last = more.last else { return }
     lastByte = last
-    chunks.append(chunk)
+    bytes.append(contentsOf: more)
   }
 
   /// Writes what the descriptor takes. Answers how many bytes are off the queue.
   mutating func drain(into descriptor: borrowing Descriptor) throws(SystemError) -> Int {
-    var total = 0
-    while let chunk = chunks.first {
-      let count: Int
-      do throws(SystemError) { count = try descriptor.write(chunk, from: offset) } catch {
+    let start = offset
+    while !isEmpty {
+      do throws(SystemError) { offset += try descriptor.write(bytes, from: offset) } catch {
         if error == .again || error == .interrupted { break }
         throw error
       }
-      total += count
-      offset += count
-      if offset == chunk.count {
-        chunks.removeFirst()
-        offset = 0
-      }
+    }
+    let total = offset - start
+    if isEmpty {
+      // Kept, since more is likely to come; memory that is given back and taken again costs a fault for every page.
+      bytes.removeAll(keepingCapacity: true)
+      offset = 0
+    } else if offset >= Self.slack {
+      bytes.removeFirst(offset)
+      offset = 0
     }
     return total
   }
 
   /// Forgets everything. Answers how many bytes that were.
   mutating func discard() -> Int {
-    let total = chunks.reduce(0) { $0 + $1.count } - offset
-    chunks = []
+    let total = bytes.count - offset
+    bytes = []
     offset = 0
     return total
   }

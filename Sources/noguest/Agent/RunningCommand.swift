@@ -120,7 +120,7 @@ final class RunningCommand {
 
   // MARK: Input
 
-  func enqueue(_ bytes: Bytes) {
+  func enqueue(_ bytes: ArraySlice<UInt8>) {
     if !inputEnds { queue.append(bytes) }
   }
 
@@ -130,7 +130,7 @@ final class RunningCommand {
     // unfinished line the first one merely hands the line over (termios(3), VEOF).
     if isTerminal, let character = output?.endOfFileCharacter {
       let unfinished = queue.lastByte.map { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") } ?? false
-      queue.append(unfinished ? [character, character] : [character])
+      queue.append([character, character].prefix(unfinished ? 2 : 1))
     }
     inputEnds = true
   }

@@ -17,20 +17,17 @@ struct Descriptor: ~Copyable {
   /// read(2) at most `limit` bytes, and no more than ``readLimit``, appended to `bytes`. Answers how many; zero is the end
   /// of the file.
   func read(into bytes: inout Bytes, limit: Int = Self.readLimit) throws(SystemError) -> Int {
-    // The space appended is filled by the kernel, and cut to what it filled.
-    let start = bytes.count
-    let limit = min(limit, Self.readLimit)
-    bytes.append(contentsOf: Self.blank[..<limit])
-    let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
-      unsafe CGuest.read(number, buffer.baseAddress! + start, limit)
-    }
-    bytes.removeLast(limit - max(count, 0))
-    return try check(count)
+    let count = try check(
+      unsafe Self.scratch.withUnsafeMutableBufferPointer { buffer in
+        unsafe CGuest.read(number, buffer.baseAddress, min(limit, buffer.count))
+      })
+    unsafe Self.scratch.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0.extracting(..<count)) }
+    return count
   }
 
   static let readLimit = 64 << 10
-  /// Copied where the kernel is going to write: one copy is several times faster than appending zeros one by one.
-  private static let blank = Bytes(repeating: 0, count: readLimit)
+  /// Where the kernel writes, as an array has no room that is not filled yet. This program has one thread.
+  nonisolated(unsafe) private static var scratch = Bytes(repeating: 0, count: readLimit)
 
   /// write(2) of `bytes` from `offset` on. Answers how many were taken.
   func write(_ bytes: Bytes, from offset: Int = 0) throws(SystemError) -> Int {
