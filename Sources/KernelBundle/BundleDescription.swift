@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Host
 
 /// `bundle.json`: what a bundle holds, so that nobody has to open the kernel again to know.

@@ -42,7 +42,7 @@ package enum KernelBundleError: Error, Equatable {
   case cannotRefresh(path: String, Errno)
 
   package enum Operation: String, Sendable {
-    case open, read, write, create, remove, rename, list, lock, copy
+    case open, read, write, create, remove, rename, list, lock, copy, run
   }
 
   /// The error of the system call that failed, if it was one.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import KernelBundle
 import NovmKit
 
@@ -28,14 +28,14 @@ struct CommandFailure: Error {
 
   /// Says what went wrong and ends the process: the parser's help and version with 0, all else with 125.
   static func exit<Root: ParsableCommand>(_ error: any Error, of root: Root.Type) -> Never {
-    if case NovmError.interrupted(let signal) = error { Foundation.exit(128 + signal) }
+    if case NovmError.interrupted(let signal) = error { Glibc.exit(128 + signal) }
     if let failure = CommandFailure(error) {
       StandardError.write("novm: \(failure.message)\n")
-      Foundation.exit(failure.exitStatus)
+      Glibc.exit(failure.exitStatus)
     }
     if root.exitCode(for: error) == .validationFailure {
       StandardError.write("novm: \(oneLine(root.message(for: error)))\n")
-      Foundation.exit(toolFailed)
+      Glibc.exit(toolFailed)
     }
     root.exit(withError: error)
   }
@@ -48,7 +48,15 @@ struct CommandFailure: Error {
 }
 
 enum StandardError {
-  static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  /// Writes it all, unless nobody can be told.
+  static func write(_ text: String) {
+    var rest = text.utf8[...]
+    while !rest.isEmpty {
+      let count = Array(rest).withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      if count < 0 && errno != EINTR { return }
+      rest = rest.dropFirst(max(0, count))
+    }
+  }
 
   static let isTerminal = isatty(STDERR_FILENO) == 1
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// What commands print under `--json`.
 enum JSONOutput {

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import KernelBundle
 
 /// One line at the bottom of a terminal that says what goes on; nothing where stderr is no terminal.

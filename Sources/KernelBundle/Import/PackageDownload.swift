@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Host
 
 /// Fetches packages as the system's own package manager does, with its mirrors and its signatures.
@@ -30,20 +30,27 @@ struct PackageDownload {
 
   /// The exit status and the last line that the program wrote to stderr.
   private func run(_ tool: String, _ arguments: [String]) throws(KernelBundleError) -> (Int32, String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [tool] + arguments
-    process.currentDirectoryURL = URL(fileURLWithPath: directory)
-    process.environment = ProcessInfo.processInfo.environment.merging(["LC_ALL": "C"]) { _, ours in ours }
-    let errors = Pipe()
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = errors
-    do { try process.run() } catch { throw .toolMissing(tool) }
-    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    if process.terminationStatus == 127 { throw .toolMissing(tool) }
-    let lines = text.split(separator: "\n").filter { !$0.hasPrefix("W:") }
-    return (process.terminationStatus, String(lines.last ?? ""))
+    // Standard error alone: apt-get draws its progress on standard output.
+    let command = ["--chdir=\(directory)", "LC_ALL=C", tool] + arguments
+    var text: [UInt8] = []
+    var status: Int32 = 0
+    do throws(Errno) {
+      let errors = try Pipe()
+      let identifier = try Spawn.start("/usr/bin/env", command.map { Array($0.utf8) }, errors: errors.writer.raw)
+      let reader = errors.takeReader()
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      while true {
+        let count = try reader.read(into: &buffer)
+        if count == 0 { break }
+        text += buffer[..<count]
+      }
+      try retryingInterrupts { unsafe waitpid(identifier, &status, 0) }
+    } catch {
+      throw .system(operation: .run, path: tool, error)
+    }
+    let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+    if code == 127 { throw .toolMissing(tool) }
+    let lines = String(decoding: text, as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("W:") }
+    return (code, String(lines.last ?? ""))
   }
 }

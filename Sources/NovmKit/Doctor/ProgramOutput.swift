@@ -14,7 +14,7 @@ struct ProgramOutput {
   init(of program: String, _ arguments: [String], limit: UInt64) throws(NovmError) {
     let output = try Collector()
     let errors = try Collector()
-    let identifier = try Spawn.start(
+    let identifier = try Program.start(
       program, arguments.map { Array($0.utf8) }, output: output.writer, errors: errors.writer)
     output.closeWriter()
     errors.closeWriter()
@@ -37,7 +37,7 @@ struct ProgramOutput {
     private(set) var isAtEnd = false
 
     init() throws(NovmError) {
-      let pipe = try Pipe()
+      let pipe = try Program.pipe()
       writer = fcntl(pipe.writer.raw, F_DUPFD_CLOEXEC, 3)
       reader = pipe.takeReader()
     }

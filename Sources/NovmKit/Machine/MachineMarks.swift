@@ -9,7 +9,7 @@ package final class MachineMarks: PollSource {
 
   package init(into timings: Timings) throws(NovmError) {
     self.timings = timings
-    pipe = try Pipe()
+    pipe = try Program.pipe()
     do { try pipe.reader.setNonblocking() } catch { throw .call("fcntl", error) }
   }
 

@@ -22,10 +22,10 @@ package final class MachineProcess: PollSource {
   ///   - arguments: without the program's name and without `--lifeline`.
   ///   - inherited: descriptors that novmm gets under the same numbers.
   package init(program: String, arguments: [[UInt8]], inherited: [Int32]) throws(NovmError) {
-    let lifeline = try Pipe()
-    let errors = try Pipe()
+    let lifeline = try Program.pipe()
+    let errors = try Program.pipe()
     let watched = lifeline.reader.raw
-    identifier = try Spawn.start(
+    identifier = try Program.start(
       program, arguments + [Array("--lifeline".utf8), Array("fd:\(watched)".utf8)], errors: errors.writer.raw,
       inherited: inherited + [watched])
     self.lifeline = lifeline.takeWriter()

@@ -1,20 +1,19 @@
 import Glibc
-import Host
 
 /// Both ends of a pipe(2), closed on exec.
-struct Pipe: ~Copyable {
-  let reader: FileDescriptor
-  let writer: FileDescriptor
+package struct Pipe: ~Copyable {
+  package let reader: FileDescriptor
+  package let writer: FileDescriptor
 
-  init() throws(NovmError) {
+  package init() throws(Errno) {
     var ends: [Int32] = [-1, -1]
-    guard unsafe pipe(&ends) == 0 else { throw .call("pipe", .current) }
+    try checked(unsafe pipe(&ends))
     // pipe2(2) would do it in one step, but nothing is started in between.
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     reader = FileDescriptor(owning: ends[0])
     writer = FileDescriptor(owning: ends[1])
   }
 
-  consuming func takeReader() -> FileDescriptor { reader }
-  consuming func takeWriter() -> FileDescriptor { writer }
+  package consuming func takeReader() -> FileDescriptor { reader }
+  package consuming func takeWriter() -> FileDescriptor { writer }
 }

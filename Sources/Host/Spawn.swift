@@ -1,8 +1,7 @@
 import Glibc
-import Host
 
-/// Starts novm's other programs: posix_spawn(3), with what they inherit named one by one.
-enum Spawn {
+/// Starts programs: posix_spawn(3), with what they inherit named one by one.
+package enum Spawn {
   /// Starts a program in a session of its own, with default signals.
   ///
   /// - Parameters:
@@ -10,9 +9,10 @@ enum Spawn {
   ///   - output: becomes standard output; `/dev/null` if nil.
   ///   - errors: becomes standard error.
   ///   - inherited: descriptors that the program gets under the same numbers.
-  static func start(
+  /// - Throws: what kept it from being executed.
+  package static func start(
     _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = []
-  ) throws(NovmError) -> pid_t {
+  ) throws(Errno) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -42,10 +42,7 @@ enum Spawn {
     var argv = unsafe ([Array(program.utf8)] + arguments).map { unsafe duplicate($0) } + [nil]
     defer { for index in unsafe argv.indices { unsafe free(argv[index]) } }
     let status = unsafe posix_spawn(&identifier, program, &actions, &attributes, &argv, environ)
-    guard status == 0 else {
-      if status == ENOENT { throw .programMissing(program) }
-      throw .damagedProgram(program, Errno(status))
-    }
+    guard status == 0 else { throw Errno(status) }
     return identifier
   }
 

@@ -1,0 +1,21 @@
+import Glibc
+import Host
+
+/// Starting novm's other programs, with novm's errors.
+enum Program {
+  static func start(
+    _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = []
+  ) throws(NovmError) -> pid_t {
+    do {
+      return try Spawn.start(program, arguments, output: output, errors: errors, inherited: inherited)
+    } catch Errno(ENOENT) {
+      throw .programMissing(program)
+    } catch {
+      throw .damagedProgram(program, error)
+    }
+  }
+
+  static func pipe() throws(NovmError) -> Pipe {
+    do { return try Pipe() } catch { throw .call("pipe", error) }
+  }
+}
