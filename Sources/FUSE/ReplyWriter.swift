@@ -68,7 +68,12 @@ package struct ReplyWriter {
       let copied = slices[index].dropping(offset).copy(from: unsafe bytes.extracting(droppingFirst: done).bytes)
       done += copied
       count += copied
-      if copied == 0 { index += 1; offset = 0 } else { advance(copied) }
+      if copied == 0 {
+        index += 1
+        offset = 0
+      } else {
+        advance(copied)
+      }
     }
   }
 

@@ -5,7 +5,8 @@ import Host
 /// Moves file data between a host file and guest memory in place, with no buffer between them.
 enum Transfer {
   /// Reads from a file into the reply.
-  static func read(_ file: SharedDescriptor, _ offset: UInt64, _ count: Int, to reply: inout ReplyWriter) throws(Errno) {
+  static func read(_ file: SharedDescriptor, _ offset: UInt64, _ count: Int, to reply: inout ReplyWriter) throws(Errno)
+  {
     var left = count
     var position = offset
     while left > 0 {

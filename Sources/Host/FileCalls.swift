@@ -192,8 +192,8 @@ package enum FileCalls {
     } catch {
       if error == Errno(ERANGE) {
         return try unsafe bytes(capacity: 65536) {
-        unsafe getAttribute(directory, name, attribute, $0)
-      }
+          unsafe getAttribute(directory, name, attribute, $0)
+        }
       }
       if error == Errno(ENODATA) || error == Errno(EOPNOTSUPP) { return nil }
       throw error

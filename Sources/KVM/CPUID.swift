@@ -34,7 +34,11 @@ struct CPUID {
     // MONITOR/MWAIT, and performance counters, which are not virtualized.
     clear(5)
     clear(0xa)
-    edit(6) { $0.eax &= 1 << 2; $0.ebx = 0; $0.ecx = 0 }  // Only ARAT: the timer never stops.
+    edit(6) {
+      $0.eax &= 1 << 2
+      $0.ebx = 0
+      $0.ecx = 0
+    }  // Only ARAT: the timer never stops.
   }
 
   private mutating func setTopology(apicID: UInt32, count: UInt32) {
@@ -67,7 +71,12 @@ struct CPUID {
       let level = leaf.eax >> 5 & 7
       leaf.eax = leaf.eax & 0x3fff | (level >= 3 ? (count - 1) & 0xfff : 0) << 14
     }
-    edit(0x8000_001e) { $0.eax = apicID; $0.ebx = apicID & 0xff; $0.ecx = 0; $0.edx = 0 }
+    edit(0x8000_001e) {
+      $0.eax = apicID
+      $0.ebx = apicID & 0xff
+      $0.ecx = 0
+      $0.edx = 0
+    }
   }
 
   private static func bits(_ range: ClosedRange<UInt32>) -> UInt32 {
@@ -79,7 +88,12 @@ struct CPUID {
   }
 
   private mutating func clear(_ function: UInt32) {
-    edit(function) { $0.eax = 0; $0.ebx = 0; $0.ecx = 0; $0.edx = 0 }
+    edit(function) {
+      $0.eax = 0
+      $0.ebx = 0
+      $0.ecx = 0
+      $0.edx = 0
+    }
   }
 
   private mutating func append(

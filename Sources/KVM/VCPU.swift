@@ -23,7 +23,9 @@ public final class VCPU: @unchecked Sendable {
   private let page: MemoryMapping
   private let lock = Lock()
   private var requests: [() -> Void] = []
-  private var state: UnsafeMutablePointer<kvm_run> { unsafe page.bytes.baseAddress!.assumingMemoryBound(to: kvm_run.self) }
+  private var state: UnsafeMutablePointer<kvm_run> {
+    unsafe page.bytes.baseAddress!.assumingMemoryBound(to: kvm_run.self)
+  }
 
   /// - Parameters:
   ///   - index: below `count`.

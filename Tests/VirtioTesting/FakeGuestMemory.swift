@@ -1,5 +1,6 @@
 package import GuestMemory
 
+// swift-format-ignore: AlwaysUseLowerCamelCase
 /// Guest RAM from the heap, from address 0 on, zeroed. It lives as long as the test process.
 package func FakeGuestMemory(size: Int) -> GuestMemory {
   let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)

@@ -57,7 +57,6 @@ if mount("treemount", mountPoint, "fuse", 0, options) != 0 {
   die("\(mountPoint): \(String(cString: strerror(errno)))")
 }
 
-
 let (fuse, isTraced) = (device, trace)
 for _ in 1..<max(1, threads) { Thread { serve(fuse, server, trace: isTraced) }.start() }
 serve(fuse, server, trace: isTraced)
