@@ -19,6 +19,7 @@ extension LayeredTree {
       try copyUpDirectory(parent)
       let base = try descriptor(of: parent, in: layer)
       keepReachable(node)
+      defer { keepNamed(node) }
       try take(node, parent, name.terminatedArray(), base, layer)
       forgetName(node, parent, name)
     }
@@ -204,6 +205,7 @@ extension LayeredTree {
   ) throws(Errno) {
     let (oldBase, newBase, layer) = (move.oldBase, move.newBase, move.layer)
     try hideBelow(move.source, Place(base: oldBase, name: move.oldName), move.newParent, newName)
+    defer { if let target = move.target { keepNamed(target) } }
     if let target = move.target {
       keepReachable(target)
       if target.isDirectory, let part = target.part(in: layer) {

@@ -259,9 +259,14 @@ package final class LayeredTree: @unchecked Sendable {
     return current
   }
 
+  /// Takes `keepReachable` back for a node that kept its name after all.
+  func keepNamed(_ node: Node) {
+    if !node.isRemoved { node.anonymous = nil }
+  }
+
   /// Keeps a way to a file whose last name is about to go, if the guest still knows the file and descriptors allow.
   func keepReachable(_ node: Node) {
-    guard node.anonymous == nil else { return }
+    guard node.anonymous == nil, node.aliases.isEmpty else { return }
     if let open = node.openHandle {
       node.anonymous = open
       return

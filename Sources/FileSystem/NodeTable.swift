@@ -198,7 +198,8 @@ final class NodeTable {
   /// Lets a node hold a descriptor until it goes, if there are any to spare.
   func takePin(_ node: Node) -> Bool {
     lock.withLock {
-      guard pins < pinLimit, !node.hasPin else { return false }
+      if node.hasPin { return true }
+      guard pins < pinLimit else { return false }
       pins += 1
       node.hasPin = true
       return true
