@@ -196,6 +196,8 @@ extension LayeredTree {
       guard status.device == node.identity.device, status.inode == node.identity.inode else { throw .stale }
     }
     if node.isUpper || (node.isDirectory && node.topPart?.layer.isWritable == true) { decodeOwner(&status, place) }
+    // Inode numbers are used again: a FIFO may have that of a file that was.
+    guard status.mode & FileType.mask == node.type else { throw .stale }
     adjust(&status, node)
     return status
   }

@@ -76,6 +76,7 @@ package final class LayeredTree: @unchecked Sendable {
       composePinned()
     }
     for path in hides { try hide(path) }
+    if !hides.isEmpty { composePinned() }
   }
 
   deinit { close() }
