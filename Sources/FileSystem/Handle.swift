@@ -53,12 +53,14 @@ final class Handle {
 
   /// Works on the listing, which is made anew when `offset` is 0.
   func withListing<Result>(
-    _ tree: LayeredTree, offset: UInt64, _ body: (inout Listing) throws(Errno) -> Result
+    _ tree: LayeredTree, offset: UInt64, _ body: (Listing) throws(Errno) -> Result
   ) throws(Errno) -> Result {
     guard isDirectory else { throw .notDirectory }
     return try lock.withLock { () throws(Errno) -> Result in
-      if listing == nil || offset == 0 { listing = try Listing(tree, node) }
-      return try body(&listing!)
+      if let listing, offset != 0 { return try body(listing) }
+      let fresh = try Listing(tree, node)
+      listing = fresh
+      return try body(fresh)
     }
   }
 }

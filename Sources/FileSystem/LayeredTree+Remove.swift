@@ -84,7 +84,7 @@ extension LayeredTree {
   /// Whether a directory shows nothing. The namespace lock is held.
   func isEmpty(_ node: Node) throws(Errno) -> Bool {
     if node.hasPinnedChildren { return false }
-    return try MergedDirectory(self, node, stopAtFirst: true).entries.isEmpty
+    return try MergedDirectory.entries(of: node, in: self, stopAtFirst: true).isEmpty
   }
 
   // MARK: Renaming

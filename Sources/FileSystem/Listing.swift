@@ -1,7 +1,7 @@
 import Host
 
 /// A directory as an open handle lists it: straight from the host where one layer has it all, else merged.
-struct Listing {
+final class Listing {
   struct Entry {
     /// With its NUL.
     let name: [UInt8]
@@ -13,63 +13,59 @@ struct Listing {
     let next: UInt64
   }
 
-  private enum Source {
-    case plain(SharedDescriptor)
-    case merged([MergedDirectory.Entry])
-  }
-
-  private let source: Source
+  /// The one directory of the host that has it all; nil when the listing is merged.
+  private var directory: SharedDescriptor?
   private var reader: DirectoryReader
+  private var merged: [MergedDirectory.Entry] = []
   /// In a merged listing: how many entries, `.` and `..` counted, come before the next one.
   private var position: UInt64 = 0
-  private let hidesWork: Bool
+  private var hidesWork = false
 
   init(_ tree: LayeredTree, _ node: Node) throws(Errno) {
-    (source, hidesWork) = try tree.namespace.withReadLock { () throws(Errno) -> (Source, Bool) in
-      if node.isRemoved { return (.merged([]), false) }
-      if node.parts.count == 1, !node.hasPinnedChildren, node.hidden.isEmpty {
-        let place = try tree.descriptor(of: node, node.parts[0])
-        let dot: [UInt8] = [UInt8(ascii: "."), 0]
-        let directory = SharedDescriptor(try FileCalls.openBeneath(place.raw, dot.span, OpenFlags.directory))
-        let work = WorkDirectory.name
-        return (.plain(directory), tree.isReserved(node, work.span))
+    reader = DirectoryReader(bufferSize: 0)
+    try tree.namespace.withReadLock { () throws(Errno) in
+      if node.isRemoved { return }
+      guard node.parts.count == 1, !node.hasPinnedChildren, node.hidden.isEmpty else {
+        merged = try MergedDirectory.entries(of: node, in: tree)
+        return
       }
-      return (.merged(try MergedDirectory(tree, node).entries), false)
+      let place = try tree.descriptor(of: node, node.parts[0])
+      let dot: [UInt8] = [UInt8(ascii: "."), 0]
+      directory = SharedDescriptor(try FileCalls.openBeneath(place.raw, dot.span, OpenFlags.directory))
+      let work = WorkDirectory.name
+      hidesWork = tree.isReserved(node, work.span)
+      reader = DirectoryReader()
     }
-    if case .plain = source { reader = DirectoryReader() } else { reader = DirectoryReader(bufferSize: 0) }
   }
 
   /// Goes to where an entry's `next` points, or to 0 for the start.
-  mutating func seek(to offset: UInt64) throws(Errno) {
-    switch source {
-    case .plain(let directory): try reader.seek(directory.raw, to: offset)
-    case .merged: position = offset
-    }
+  func seek(to offset: UInt64) throws(Errno) {
+    if let directory { try reader.seek(directory.raw, to: offset) } else { position = offset }
   }
 
   /// The next entry; nil at the end.
-  mutating func next() throws(Errno) -> Entry? {
-    switch source {
-    case .plain(let directory):
-      while let entry = try reader.peek(directory.raw) {
-        let name = reader.name(entry)
-        let isHidden = isHidden(directory, entry, name)
-        reader.advance(past: entry)
-        if !isHidden { return Entry(name: name, type: entry.type, hostInode: entry.inode, next: entry.next) }
-      }
-      return nil
-    case .merged(let entries):
-      let dot = UInt8(ascii: ".")
-      let index = position
-      guard index < UInt64(entries.count) + 2 else { return nil }
-      position += 1
-      switch index {
-      case 0: return Entry(name: [dot, 0], type: DirectoryReader.typeDirectory, hostInode: 0, next: 1)
-      case 1: return Entry(name: [dot, dot, 0], type: DirectoryReader.typeDirectory, hostInode: 0, next: 2)
-      default:
-        let entry = entries[Int(index) - 2]
-        return Entry(name: entry.name, type: entry.type, hostInode: 0, next: position)
-      }
+  func next() throws(Errno) -> Entry? {
+    guard let directory else { return nextMerged() }
+    while let entry = try reader.peek(directory.raw) {
+      let name = reader.name(entry)
+      let isHidden = isHidden(directory, entry, name)
+      reader.advance(past: entry)
+      if !isHidden { return Entry(name: name, type: entry.type, hostInode: entry.inode, next: entry.next) }
+    }
+    return nil
+  }
+
+  private func nextMerged() -> Entry? {
+    let dot = UInt8(ascii: ".")
+    let index = position
+    guard index < UInt64(merged.count) + 2 else { return nil }
+    position += 1
+    switch index {
+    case 0: return Entry(name: [dot, 0], type: DirectoryReader.typeDirectory, hostInode: 0, next: 1)
+    case 1: return Entry(name: [dot, dot, 0], type: DirectoryReader.typeDirectory, hostInode: 0, next: 2)
+    default:
+      let entry = merged[Int(index) - 2]
+      return Entry(name: entry.name, type: entry.type, hostInode: 0, next: position)
     }
   }
 

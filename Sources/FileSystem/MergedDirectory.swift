@@ -1,7 +1,7 @@
 import Host
 
 /// The listing of a directory that several layers have, made at once: a name shows as the topmost layer has it.
-struct MergedDirectory {
+enum MergedDirectory {
   struct Entry {
     /// With its NUL.
     let name: [UInt8]
@@ -9,10 +9,11 @@ struct MergedDirectory {
     let type: UInt8
   }
 
-  private(set) var entries: [Entry] = []
-
   /// - Parameter stopAtFirst: one entry is enough to know that the directory is not empty.
-  init(_ tree: LayeredTree, _ node: Node, stopAtFirst: Bool = false) throws(Errno) {
+  static func entries(
+    of node: Node, in tree: LayeredTree, stopAtFirst: Bool = false
+  ) throws(Errno) -> [Entry] {
+    var entries: [Entry] = []
     var seen: Set<[UInt8]> = []
     var reader = DirectoryReader()
     for (index, part) in node.parts.enumerated() {
@@ -39,11 +40,12 @@ struct MergedDirectory {
           continue
         }
         entries.append(Entry(name: name, type: entry.type))
-        if stopAtFirst { return }
+        if stopAtFirst { return entries }
       }
     }
     for name in tree.pinnedNames(node) where seen.insert(name).inserted {
       entries.append(Entry(name: name, type: DirectoryReader.typeDirectory))
     }
+    return entries
   }
 }

@@ -135,7 +135,10 @@ enum Operation {
     case 9: return .link(first, second)
     // To nowhere: walking through links is the guest kernel's task.
     case 10: return .symlink(first, "nowhere/" + second)
-    default: return .chmod(first, [0o600, 0o644, 0o755, 0o4711].randomElement(using: &random)!)
+    default:
+      // Who is not root could not look into the plain directory any more.
+      let least: UInt32 = geteuid() == 0 ? 0 : 0o700
+      return .chmod(first, [0o600, 0o644, 0o755, 0o4711].randomElement(using: &random)! | least)
     }
   }
 

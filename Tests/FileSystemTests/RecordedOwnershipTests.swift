@@ -54,8 +54,8 @@ struct RecordedOwnershipTests {
     #expect(throws: Errno.noData) { try client.getxattr("f", "security.capability") }
   }
 
-  @Test func copiesKeepTheirOwner() throws {
-    try #require(geteuid() == 0, "only root can make files of others")
+  @Test(.enabled(if: geteuid() == 0, "only root can make files of others"))
+  func copiesKeepTheirOwner() throws {
     let path = layers.lower("f", "x")
     chown(path, 7, 8)
     chmod(path, 0o4755)
