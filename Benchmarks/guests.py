@@ -1,0 +1,116 @@
+"""Guests for measurements: the same kernel, memory and init under novm and under its peers.
+
+Every guest has one CPU and prints to ttyS0. Times are taken when a line of the guest arrives here, so that what prints it
+costs the same for all.
+"""
+
+import os
+import selectors
+import subprocess
+import tempfile
+import time
+
+MEMORY = 256  # MiB
+
+
+class GuestFailed(Exception):
+    """The guest ended or went silent before it said what was waited for."""
+
+
+def initramfs(path, script, modules=()):
+    """Writes a newc archive whose /init is `script` for busybox's shell, with `modules` loaded in their order."""
+    with tempfile.TemporaryDirectory() as root:
+        for directory in ("bin", "dev", "proc", "mnt", "modules"):
+            os.mkdir(f"{root}/{directory}")
+        subprocess.run(["cp", "/bin/busybox", f"{root}/bin/busybox"], check=True)
+        lines = ["#!/bin/busybox sh"]
+        for module in modules:
+            name = os.path.basename(module)
+            subprocess.run(["cp", module, f"{root}/modules/{name}"], check=True)
+            lines.append(f"/bin/busybox insmod /modules/{name}")
+        with open(f"{root}/init", "w") as init:
+            init.write("\n".join(lines) + f"\n{script}\n/bin/busybox reboot -f\n")
+        os.chmod(f"{root}/init", 0o755)
+        names = subprocess.run(["find", ".", "-mindepth", "1"], cwd=root, check=True, capture_output=True).stdout
+        with open(path, "wb") as archive:
+            subprocess.run(
+                ["cpio", "--create", "--format=newc", "--owner=0:0", "--quiet"],
+                cwd=root, input=names, stdout=archive, check=True)
+    return path
+
+
+class Guest:
+    """A running VMM whose standard output is the guest's serial port."""
+
+    def __init__(self, command, timings=None, **options):
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options)
+        self.command = command
+        self.timings = timings
+        self._pending = b""
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self.process.stdout, selectors.EVENT_READ)
+
+    def wait_for(self, text, timeout=300):
+        """The moment (time.monotonic) at which a line that begins with `text` arrived."""
+        wanted = text.encode()
+        deadline = time.monotonic() + timeout
+        while True:
+            while b"\n" in self._pending:
+                line, self._pending = self._pending.split(b"\n", 1)
+                if line.strip().startswith(wanted):
+                    return self._arrived
+            if not self._selector.select(deadline - time.monotonic()):
+                raise GuestFailed(f"no '{text}' within {timeout} s from: {' '.join(self.command)}")
+            data = os.read(self.process.stdout.fileno(), 65536)
+            self._arrived = time.monotonic()
+            if not data:
+                raise GuestFailed(f"ended before '{text}': {' '.join(self.command)}")
+            self._pending += data
+
+    def moments(self):
+        """What `novmm --timings` wrote, in seconds of time.monotonic."""
+        self.timings.seek(0)
+        return {name: int(nanoseconds) / 1e9 for name, nanoseconds in (line.split() for line in self.timings)}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+class Kernel:
+    """One stock kernel: as novm keeps it, and as its package has it."""
+
+    def __init__(self, bundle, image):
+        self.bundle = bundle
+        self.image = image
+
+    def modules(self, names):
+        """Paths of modules by name, in this order; those that are built in are left out."""
+        found = {}
+        for directory, _, files in os.walk(f"{self.bundle}/modules"):
+            for file in files:
+                if file.endswith(".ko"):
+                    found[file[:-3].replace("-", "_")] = f"{directory}/{file}"
+        return [found[name] for name in names if name in found]
+
+    def novmm(self, archive, *options, cmdline=""):
+        """A guest of ours."""
+        timings = tempfile.TemporaryFile("w+")
+        command = [
+            f"{os.environ['NOVM_LIBEXEC']}/novmm", "--kernel", f"{self.bundle}/vmlinux",
+            "--setup", f"{self.bundle}/setup", "--initramfs", archive, "--memory", str(MEMORY), "--com1", "-",
+            "--timings", f"fd:{timings.fileno()}", "--cmdline", f"console=ttyS0 quiet panic=-1 {cmdline}", *options]
+        return Guest(command, timings, pass_fds=[timings.fileno()])
+
+    def qemu(self, machine, archive, *options, cmdline=""):
+        """A guest of QEMU's."""
+        return Guest([
+            "qemu-system-x86_64", "-machine", machine, "-accel", "kvm", "-cpu", "host", "-m", str(MEMORY), "-smp", "1",
+            "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
+            "-kernel", self.image, "-initrd", archive,
+            "-append", f"console=ttyS0 quiet panic=-1 {cmdline}", *options])
