@@ -15,7 +15,7 @@ struct GuestRAM {
     for range in map.ram {
       let mapping: MemoryMapping
       do {
-        mapping = try MemoryMapping(anonymous: range.count)
+        mapping = try MemoryMapping(anonymous: range.count, prefersHugePages: true)
       } catch {
         throw .memory(bytes: map.size, error)
       }

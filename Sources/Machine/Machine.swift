@@ -29,6 +29,8 @@ package final class Machine: @unchecked Sendable {
   private var virtioCount = 0
   private let powerButton: InterruptEvent
   private var vsock: UnixVsockBackend?
+  private var tree: FileSystemServer?
+  private var slots: [VirtioSlot] = []
   /// Kept open while the agent works on the last wish.
   private var agentConnection: Int32?
   private var outcome: Outcome?
@@ -107,6 +109,9 @@ package final class Machine: @unchecked Sendable {
       throw .host("thread", error)
     }
     timeline.mark("end")
+    // The vCPUs may still run; nobody serves them any more.
+    for slot in slots { slot.retire() }
+    tree?.close()
     vsock?.close()
     return outcomeLock.withLock { outcome } ?? .poweredOff
   }
@@ -182,11 +187,12 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .tree(error)
     }
+    let server = FileSystemServer(tree)
+    self.tree = server
     // More queues than vCPUs have nobody to fill them.
     try add(
       FileSystemDevice(
-        tag: Array(description.tag.utf8), requestQueues: min(description.cpus, 4),
-        backend: FileSystemServer(tree)))
+        tag: Array(description.tag.utf8), requestQueues: min(description.cpus, 4), backend: server))
   }
 
   private func addVsock(_ path: String, _ cid: UInt64) throws(MachineError) {
@@ -213,6 +219,7 @@ package final class Machine: @unchecked Sendable {
     let base = Platform.virtioWindow(virtioCount)
     let slot = try VirtioSlot(
       device, machine: self, base: base, line: InterruptEvent(vm, line: line))
+    slots.append(slot)
     addresses.add(slot, atMemory: base, size: MMIOTransport.windowSize)
     acpiDevices.append(
       .virtioMMIO(

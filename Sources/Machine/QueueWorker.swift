@@ -9,6 +9,7 @@ final class QueueWorker: EventHandler {
   /// Held while the queue is worked on.
   private let lock = Lock()
   private var isLive = false
+  private var isRetired = false
 
   init(_ queue: VirtQueue, of transport: MMIOTransport, event: EventFD) {
     self.queue = queue
@@ -35,8 +36,16 @@ final class QueueWorker: EventHandler {
 
   /// Begins to serve; what was notified before is served now.
   func resume() {
-    lock.withLock { isLive = true }
+    lock.withLock { isLive = !isRetired }
     wake()
+  }
+
+  /// Returns once nobody works on the queue, nor ever will.
+  func retire() {
+    lock.withLock {
+      isLive = false
+      isRetired = true
+    }
   }
 
   /// Returns once nobody works on the queue, nor will until `resume`.

@@ -69,6 +69,11 @@ final class VirtioSlot: BusDevice, TransportOwner {
     for worker in workers { worker.resume() }
   }
 
+  /// Ends the service for good. Returns once nobody works on the queues.
+  func retire() {
+    for worker in workers { worker.retire() }
+  }
+
   func stopped() {
     for worker in workers { worker.pause() }
   }
