@@ -1,3 +1,4 @@
+internal import GuestMemory
 internal import Virtio
 
 /// The guest's packets.
