@@ -166,7 +166,8 @@ private final class Session: VsockBackend, QueueInterrupt {
       for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(index)))) }
     }
     put(3, 8)
-    put(kind & 2 == 2 && next() == 0 ? 9 : 2, 8)
+    let isAstray = kind & 2 == 2 && next() == 0
+    put(isAstray ? 9 : 2, 8)
     put(UInt64(ports.guest), 4)
     put(UInt64(ports.host), 4)
     put(UInt64(kind & 4 == 4 && next() == 0 ? length + 1 : length), 4)
@@ -178,7 +179,7 @@ private final class Session: VsockBackend, QueueInterrupt {
     guard transmit.hasRoom else { return try device.process(transmit.queue) }
     let start = guestSent[ports, default: 0]
     for index in 0..<length { bytes.append(pattern(start + index)) }
-    guestSent[ports] = start + length
+    if !isAstray { guestSent[ports] = start + length }
     let address: UInt64 = 0x4_0000 + 0x4000 * transmit.slot
     try! memory.write(bytes, at: address)
     transmit.offer(address: address, length: UInt32(bytes.count), isWritable: false)

@@ -229,11 +229,14 @@ struct VsockDeviceTests {
       endpoint.input = [UInt8](repeating: 1, count: 100_000)
       driver.device.readable(try #require(endpoint.stream))
     }
-    driver.offerBuffers(12)
+    driver.offerBuffers(60)
     try driver.device.process(driver.receive.deviceSide)
     let ports = try driver.packets(refill: false).map(\.header.destinationPort)
-    // The buffers left over from connecting went to whoever was ready first; from then on it goes round.
-    #expect(ports.suffix(9).sorted() == [900, 900, 900, 901, 901, 901, 902, 902, 902], "\(ports)")
+    // The buffers left over from connecting went to whoever was ready first; from then on it goes round by fives.
+    for port in 900..<903 as Range<UInt32> {
+      #expect((15...25).contains(ports.suffix(60).count { $0 == port }), "\(ports)")
+    }
+    #expect(Set(ports.suffix(15)) == [900, 901, 902])
   }
 
   @Test func manyStreamsCarryTheirOwn() throws {

@@ -44,11 +44,9 @@ package final class VsockDevice: VirtioDevice {
   /// Packets of the guest wait until some resets are gone.
   var isTransmitStalled = false
 
-  private var inbound = DescriptorChain()
+  private var buffers = VsockBuffers()
   var outbound = DescriptorChain()
-  /// `inbound` has been taken from the queue and not been used yet.
-  private var holdsInbound = false
-  /// Payload buffers of the packet at hand; a member so that no packet allocates.
+  /// Payload buffers of what is at hand; a member so that no packet allocates.
   var pieces: [GuestSlice] = []
 
   package init(guestCID: UInt64) {
@@ -144,7 +142,7 @@ package final class VsockDevice: VirtioDevice {
 
   // MARK: To the guest
 
-  /// Fills the guest's buffers with packets, one for each stream in turn, until one of both runs out.
+  /// Fills the guest's buffers with packets, each stream's in turn, until one of both runs out.
   func flush() throws(QueueFault) {
     guard queues.count > Self.receive else { return }
     let queue = queues[Self.receive]
@@ -153,48 +151,44 @@ package final class VsockDevice: VirtioDevice {
     var untold = 0
     defer { queue.notifyDriver() }
     while !resets.isEmpty || !round.isEmpty {
-      if !holdsInbound {
-        guard try queue.pop(&inbound) else {
-          if queue.enableNotifications() { return }
-          queue.disableNotifications()
-          continue
-        }
-        guard inbound.writableCount > VsockHeader.size else { throw .request }
-        holdsInbound = true
+      try buffers.take(1, from: queue)
+      if buffers.count == 0 {
+        if queue.enableNotifications() { return }
+        queue.disableNotifications()
+        continue
       }
-      guard let written = nextPacket() else { continue }
-      queue.push(inbound, written: written)
-      holdsInbound = false
-      untold += 1
-      if untold == Self.interruptBatch {
+      let sent = try sendNext(queue)
+      untold += sent
+      if untold >= Self.interruptBatch {
         queue.notifyDriver()
         untold = 0
       }
-      budget -= 1
+      budget -= sent
       if budget <= 0, queue.requestService() { return }
     }
   }
 
-  /// Puts the next packet into `inbound`.
+  /// Sends what is next: a reset, a control packet or some data of a stream.
   ///
-  /// - Returns: its size, or nil if whoever was next had nothing after all.
-  private func nextPacket() -> Int? {
+  /// - Returns: the number of packets; none if whoever was next had nothing after all.
+  private func sendNext(_ queue: VirtQueue) throws(QueueFault) -> Int {
     if let notice = resets.removeFirst() {
       var header = VsockHeader()
       header.operation = VsockHeader.Operation.reset
       header.type = notice.type
-      return store(&header, hostPort: notice.hostPort, guestPort: notice.guestPort)
+      send(&header, hostPort: notice.hostPort, guestPort: notice.guestPort, queue)
+      return 1
     }
-    guard let stream = round.removeFirst() else { return nil }
+    guard let stream = round.removeFirst() else { return 0 }
     stream.isScheduled = false
-    if stream.phase == .forgotten { return nil }
-    let written = stream.owed.isEmpty ? data(stream) : control(stream)
+    if stream.phase == .forgotten { return 0 }
+    let sent = stream.owed.isEmpty ? try sendData(stream, queue) : sendControl(stream, queue)
     schedule(stream)
-    return written
+    return sent
   }
 
   /// The first control packet that is owed.
-  private func control(_ stream: VsockStream) -> Int {
+  private func sendControl(_ stream: VsockStream, _ queue: VirtQueue) -> Int {
     var header = VsockHeader()
     if stream.owed.contains(.request) {
       stream.owed.remove(.request)
@@ -212,32 +206,33 @@ package final class VsockDevice: VirtioDevice {
     } else {
       header.operation = VsockHeader.Operation.creditUpdate
     }
-    let written = store(&header, stream)
+    send(&header, stream, queue)
     // Both ways are over for the host; the guest still has to say so (5.10.6.5).
     if header.flags == VsockHeader.Shutdown.both { close(stream) }
-    return written
+    return 1
   }
 
-  /// Data of the host, straight into the guest's buffer.
-  private func data(_ stream: VsockStream) -> Int? {
-    guard stream.wantsInput, let endpoint = stream.endpoint else { return nil }
-    let room = Int(stream.credit.sendable)
+  /// Data of the host, straight into the guest's buffers: one read for as many as the stream's share.
+  private func sendData(_ stream: VsockStream, _ queue: VirtQueue) throws(QueueFault) -> Int {
+    guard stream.wantsInput, let endpoint = stream.endpoint else { return 0 }
+    var room = Int(stream.credit.sendable)
     guard room > 0 else {
       if !stream.askedForCredit {
         stream.askedForCredit = true
         stream.owed.insert(.creditRequest)
       }
-      return nil
+      return 0
     }
-    takePieces(of: inbound.writable, from: VsockHeader.size, count: min(room, Self.packetLimit))
+    try buffers.take(max(VsockBuffers.capacity / (1 + round.count), 1), from: queue)
+    pieces.removeAll(keepingCapacity: true)
+    for index in 0..<buffers.count where room > 0 {
+      let count = min(room, payloadRoom(index))
+      buffers[index].writable.forEachPiece(from: VsockHeader.size, count: count) { pieces.append($0) }
+      room -= count
+    }
     switch endpoint.read(into: pieces) {
     case .moved(let count):
-      let count = min(count, pieces.byteCount)
-      stream.credit.send(count)
-      var header = VsockHeader()
-      header.operation = VsockHeader.Operation.data
-      header.length = UInt32(count)
-      return store(&header, stream) + count
+      return sendData(stream, min(count, pieces.byteCount), queue)
     case .blocked:
       stream.isReadable = false
     case .ended:
@@ -246,23 +241,47 @@ package final class VsockDevice: VirtioDevice {
       endInput(of: stream)
       turnDeaf(stream)
     }
-    return nil
+    return 0
   }
 
-  private func store(_ header: inout VsockHeader, _ stream: VsockStream) -> Int {
+  /// Makes packets of `count` bytes that are in the guest's buffers already.
+  private func sendData(_ stream: VsockStream, _ count: Int, _ queue: VirtQueue) -> Int {
+    var left = count
+    var packets = 0
+    stream.credit.send(count)
+    while left > 0 {
+      let length = min(left, payloadRoom(0))
+      var header = VsockHeader()
+      header.operation = VsockHeader.Operation.data
+      header.length = UInt32(length)
+      send(&header, stream, queue)
+      left -= length
+      packets += 1
+    }
+    return packets
+  }
+
+  /// The most payload that a buffer takes.
+  private func payloadRoom(_ index: Int) -> Int {
+    min(buffers[index].writableCount - VsockHeader.size, Self.packetLimit)
+  }
+
+  private func send(_ header: inout VsockHeader, _ stream: VsockStream, _ queue: VirtQueue) {
     header.bufferAllocation = stream.credit.allocation
     header.forwardCount = stream.credit.announce()
     stream.owed.remove(.creditUpdate)  // Any packet is one.
-    return store(&header, hostPort: stream.hostPort, guestPort: stream.guestPort)
+    send(&header, hostPort: stream.hostPort, guestPort: stream.guestPort, queue)
   }
 
-  private func store(_ header: inout VsockHeader, hostPort: UInt32, guestPort: UInt32) -> Int {
+  /// Sends a packet whose payload, if any, is in the first buffer already.
+  private func send(_ header: inout VsockHeader, hostPort: UInt32, guestPort: UInt32, _ queue: VirtQueue) {
     header.sourceCID = Self.hostCID
     header.destinationCID = guestCID
     header.sourcePort = hostPort
     header.destinationPort = guestPort
-    header.store(into: inbound.writable)
-    return VsockHeader.size
+    header.store(into: buffers[0].writable)
+    queue.push(buffers[0], written: VsockHeader.size + Int(header.length))
+    buffers.removeFirst()
   }
 
   /// Puts a stream into the round if it has something to send.
@@ -376,7 +395,7 @@ package final class VsockDevice: VirtioDevice {
     round.removeAll()
     resets.removeAll()
     isTransmitStalled = false
-    holdsInbound = false
+    buffers.removeAll()
   }
 
   func takePieces(of slices: [GuestSlice], from offset: Int, count: Int) {
