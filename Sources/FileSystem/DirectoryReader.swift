@@ -73,6 +73,22 @@ struct DirectoryReader {
     return (name.count == 2 && name[0] == dot) || (name.count == 3 && name[0] == dot && name[1] == dot)
   }
 
+  /// Whether the host has nothing in a directory; false too when it cannot be read.
+  static func isEmpty(_ directory: SharedDescriptor) -> Bool {
+    let dot: [UInt8] = [UInt8(ascii: "."), 0]
+    guard let opened = try? FileCalls.openBeneath(directory.raw, dot.span, OpenFlags.directory) else { return false }
+    var reader = DirectoryReader(bufferSize: 4096)
+    do throws(Errno) {
+      while let entry = try reader.peek(opened.raw) {
+        if !isDot(reader.name(entry).span) { return false }
+        reader.advance(past: entry)
+      }
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /// Removes everything in a directory, to any depth.
   static func removeContents(_ directory: SharedDescriptor) throws(Errno) {
     var reader = DirectoryReader(bufferSize: 4096)

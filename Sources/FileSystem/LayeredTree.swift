@@ -77,6 +77,7 @@ package final class LayeredTree: @unchecked Sendable {
     }
     for path in hides { try hide(path) }
     if !hides.isEmpty { composePinned() }
+    for node in [root] + pinnedNodes { adoptAttributes(node) }
   }
 
   deinit { close() }
@@ -198,6 +199,22 @@ package final class LayeredTree: @unchecked Sendable {
   private func topStatus(_ node: Node) throws(Errno) -> FileStatus {
     let place = try place(of: node)
     return try FileCalls.status(place.base.raw, place.name.span)
+  }
+
+  /// Gives the root of a fresh, empty write map the owner, mode and attributes of the directory that it comes to lie over,
+  /// so that the guest's `/` or `/tmp` is what it was.
+  private func adoptAttributes(_ node: Node) {
+    guard let upper = node.mounted.filter(\.isWritable).min(by: { $0.rank < $1.rank }), node.topPart?.layer === upper,
+      node.parts.count > 1, DirectoryReader.isEmpty(upper.root),
+      let below = try? descriptor(of: node, node.parts[1]), var status = try? FileCalls.status(below.raw),
+      let host = try? FileCalls.status(upper.root.raw)
+    else { return }
+    let (source, target) = (
+      Place(base: below, name: FileCalls.itself), Place(base: upper.root, name: FileCalls.itself)
+    )
+    if node.parts[1].layer.isWritable { decodeOwner(&status, source) }
+    copyAttributes(source, to: target)
+    try? setOwner(target, host: host, wanted: OverrideStat(status))
   }
 
   private func hide(_ path: String) throws(TreeError) {

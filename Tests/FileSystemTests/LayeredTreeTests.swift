@@ -411,6 +411,27 @@ struct LayeredTreeTests {
     #expect(layers.contents(layers.upper + "/usr/lib/modules/6.1/kernel/n.ko") == "new")
   }
 
+  @Test func aFreshWriteMapIsWhatItCovers() throws {
+    layers.mkdir(layers.lower + "/tmp")
+    chmod(layers.lower, 0o751)
+    chmod(layers.lower + "/tmp", 0o1777)
+    chmod(layers.upper, 0o700)
+    layers.mkdir(layers.base + "/scratch")
+    let tree = try LayeredTree(
+      reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
+      writes: [
+        LayerMap(guestPath: "/", hostPath: layers.upper), LayerMap(guestPath: "/tmp", hostPath: layers.base + "/scratch"),
+      ])
+    let client = FUSEClient(FileSystemServer(tree))
+    #expect(try client.attributes("/").permissions == 0o751)
+    #expect(try client.attributes("tmp").permissions == 0o1777)
+    // What is in use keeps what it has.
+    try client.set("/", mode: 0o711)
+    try client.put("f", "")
+    client.server.close()
+    #expect(try layers.client().attributes("/").permissions == 0o711)
+  }
+
   @Test func hiddenPathsAreNotShown() throws {
     layers.lower("etc/secret", "x")
     layers.lower("etc/open", "x")
