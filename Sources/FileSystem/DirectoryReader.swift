@@ -19,6 +19,7 @@ struct DirectoryReader {
   private(set) var buffer: [UInt8]
   private var filled = 0
   private var position = 0
+  private var isAtEnd = false
   /// Where the next entry is in the directory, as the host counts.
   private(set) var offset: UInt64 = 0
 
@@ -28,8 +29,9 @@ struct DirectoryReader {
 
   /// Goes to an offset that an entry gave as its `next`, or to 0.
   mutating func seek(_ descriptor: Int32, to offset: UInt64) throws(Errno) {
-    if offset == self.offset, offset != 0 { return }
+    if offset == self.offset { return }
     try FileCalls.seekDirectory(descriptor, to: offset)
+    isAtEnd = false
     filled = 0
     position = 0
     self.offset = offset
@@ -38,9 +40,11 @@ struct DirectoryReader {
   /// The next entry, without moving past it; nil at the end.
   mutating func peek(_ descriptor: Int32) throws(Errno) -> Entry? {
     if position >= filled {
+      if isAtEnd { return nil }
       filled = try FileCalls.directoryEntries(descriptor, into: &buffer)
       position = 0
-      if filled == 0 { return nil }
+      isAtEnd = filled == 0
+      if isAtEnd { return nil }
     }
     // struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name with NUL.
     let length = Int(buffer[position + 16]) | Int(buffer[position + 17]) << 8

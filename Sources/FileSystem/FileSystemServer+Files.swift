@@ -66,8 +66,7 @@ extension FileSystemServer {
     _ node: Node, _ opened: LayeredTree.Opened, canWrite: Bool, _ reply: inout ReplyWriter
   ) throws(Failure) {
     let handle = Handle(node: node, file: opened.file, isUpper: opened.isUpper, canWrite: canWrite)
-    tree.nodes.hold(node)
-    tree.opened(node, opened.file)
+    tree.nodes.hold(node, open: opened.file)
     let number = handles.add(handle)
     do throws(MessageError) {
       try OpenReply(handle: number, flags: [.keepCache, .noFlush, .parallelDirectWrites]).write(to: &reply)
@@ -85,8 +84,7 @@ extension FileSystemServer {
 
   /// To be called once for each handle taken out of the table.
   func closed(_ handle: Handle) {
-    if let file = handle.openFile { tree.closed(handle.node, file) }
-    tree.nodes.release(handle.node)
+    tree.nodes.release(handle.node, closed: handle.openFile)
   }
 
   // MARK: Data
@@ -127,7 +125,7 @@ extension FileSystemServer {
     let request = try message { () throws(MessageError) in try FsyncRequest(&reader) }
     let handle = try handle(request.handle)
     // What lies in a layer below was never written.
-    guard handle.node.isUpper else { return }
+    guard tree.namespace.withReadLock({ handle.node.isUpper }) else { return }
     try host { () throws(Errno) in
       try FileCalls.sync(try handle.descriptor(tree).raw, dataOnly: request.dataOnly)
     }

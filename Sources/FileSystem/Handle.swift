@@ -1,4 +1,5 @@
 import Host
+import Synchronization
 
 /// What the guest has open: a file or a directory.
 final class Handle {
@@ -8,6 +9,8 @@ final class Handle {
   private let lock = Lock()
   private var file: SharedDescriptor?
   private var isUpper: Bool
+  /// How many files had been copied up when this one was last found not to be among them.
+  private var seenCopies: UInt64 = .max
   private var hasClearedCapabilities = false
   /// The listing of a directory; used by one request at a time.
   private var listing: Listing?
@@ -32,7 +35,10 @@ final class Handle {
   func descriptor(_ tree: LayeredTree) throws(Errno) -> SharedDescriptor {
     try lock.withLock { () throws(Errno) -> SharedDescriptor in
       guard let file else { throw .isDirectory }
-      if isUpper || !node.isUpper { return file }
+      let copies = tree.copies.load(ordering: .acquiring)
+      if isUpper || copies == seenCopies { return file }
+      seenCopies = copies
+      guard tree.namespace.withReadLock({ node.isUpper }) else { return file }
       let opened = try tree.open(node, flags: 0, killPrivileges: false)
       self.file = opened.file
       isUpper = opened.isUpper

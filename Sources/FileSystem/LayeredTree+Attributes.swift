@@ -118,7 +118,7 @@ extension LayeredTree {
 
   /// The descriptor to ask about the file system that a node's changes go to.
   func fileSystem(of node: Node) -> SharedDescriptor {
-    (node.writeLayer ?? node.topPart?.layer ?? node.layer ?? layers[0]).root
+    namespace.withReadLock { (node.writeLayer ?? node.topPart?.layer ?? node.layer ?? layers[0]).root }
   }
 
   /// SYNCFS: everything in the write maps is on disk afterwards.
@@ -174,17 +174,6 @@ extension LayeredTree {
 // MARK: -
 
 extension LayeredTree {
-  /// Notes a handle, by which a file without a name can be reached.
-  func opened(_ node: Node, _ file: SharedDescriptor) {
-    namespace.withWriteLock { node.openHandle = file }
-  }
-
-  func closed(_ node: Node, _ file: SharedDescriptor) {
-    namespace.withWriteLock {
-      if node.openHandle === file { node.openHandle = nil }
-    }
-  }
-
   /// The inode number that a lookup of a listed name would show, without counting one. Nil when it is gone.
   func inode(_ directory: Node, _ entry: Listing.Entry) -> UInt64? {
     namespace.withReadLock {

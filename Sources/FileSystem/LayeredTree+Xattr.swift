@@ -43,8 +43,10 @@ extension LayeredTree {
 
   private func attributeNameToUse(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8]? {
     if name.isEmpty { throw .outOfRange }
-    if isMark(name) || node.isSynthetic { return nil }
-    if namespace.withReadLock({ isKeptInWriteMap(node) }) {
+    if isMark(name) { return nil }
+    let (isSynthetic, isKept) = namespace.withReadLock { (node.isSynthetic, isKeptInWriteMap(node)) }
+    if isSynthetic { return nil }
+    if isKept {
       guard let kept = keptName(name) else { throw .notSupported }
       return kept
     }
@@ -57,7 +59,7 @@ extension LayeredTree {
 
   /// The names of all attributes that the guest may see, each with its NUL.
   func attributeNames(_ node: Node) throws(Errno) -> [UInt8] {
-    if node.isSynthetic { return [] }
+    if namespace.withReadLock({ node.isSynthetic }) { return [] }
     let (place, isKept) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
       (try self.place(of: node), isKeptInWriteMap(node))
     }

@@ -1,4 +1,5 @@
 import Host
+import Synchronization
 
 /// A tree composed of host directories: read layers below, write maps above, merged as the kernel's overlayfs merges.
 ///
@@ -21,6 +22,8 @@ package final class LayeredTree: @unchecked Sendable {
   let cache: DescriptorCache
   let namespace = ReadWriteLock()
   let copying: [Lock]
+  /// Files copied up so far, so that open handles notice.
+  let copies = Atomic<UInt64>(0)
   let inodes: InodeNumbers
   let root: Node
   let user = FileCalls.effectiveUser
@@ -285,7 +288,7 @@ package final class LayeredTree: @unchecked Sendable {
   /// Keeps a way to a file whose last name is about to go, if the guest still knows the file and descriptors allow.
   func keepReachable(_ node: Node) {
     guard node.anonymous == nil, node.aliases.isEmpty else { return }
-    if let open = node.openHandle {
+    if let open = nodes.openFile(of: node) {
       node.anonymous = open
       return
     }

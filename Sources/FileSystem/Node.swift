@@ -61,7 +61,7 @@ final class Node {
   var isRemoved = false
   /// How to reach it without a name.
   var anonymous: SharedDescriptor?
-  /// The last of the handles open on it.
+  /// The file of the last of the handles open on it. Guarded by the node table's lock.
   var openHandle: SharedDescriptor?
 
   init(

@@ -179,15 +179,26 @@ final class NodeTable {
     }
   }
 
-  func hold(_ node: Node) {
-    lock.withLock { node.holds += 1 }
+  /// Keeps a node, for a handle with its file.
+  func hold(_ node: Node, open file: SharedDescriptor? = nil) {
+    lock.withLock {
+      node.holds += 1
+      if let file { node.openHandle = file }
+    }
   }
 
-  func release(_ node: Node) {
+  /// The opposite of `hold`.
+  func release(_ node: Node, closed file: SharedDescriptor? = nil) {
     lock.withLock {
+      if file != nil, node.openHandle === file { node.openHandle = nil }
       node.holds -= 1
       sweep(node)
     }
+  }
+
+  /// An open file of a node, if a handle has one.
+  func openFile(of node: Node) -> SharedDescriptor? {
+    lock.withLock { node.openHandle }
   }
 
   /// Counts one more lookup of a node that the caller knows to be in the table.
