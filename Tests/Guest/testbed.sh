@@ -66,7 +66,7 @@ for number in 1 2 3 4 5 6; do
 done
 for pid in "${pids[@]}"; do wait "$pid"; done
 
-# A kernel of this distribution gets as far as looking for its root file system, by hardware virtualization.
-"$host" run sh -c 'timeout 100 qemu-system-x86_64 -accel kvm -cpu host -M microvm -m 256 -nographic -no-reboot \
-  -kernel "/boot/vmlinuz-$(uname -r)" -append "console=ttyS0 panic=-1"' >"$TEST/console" || true
-grep -q 'Unable to mount root fs' "$TEST/console" || fail "no guest: $(tail -n 5 "$TEST/console")"
+# A stock kernel starts as a guest, by hardware virtualization; that it also finds a root is for tests of novm to tell.
+"$host" run sh -c 'timeout 200 qemu-system-x86_64 -accel kvm -cpu host -M microvm -m 256 -nographic -no-reboot \
+  -kernel "/boot/vmlinuz-$(uname -r)" -append console=ttyS0 | sed "/paravirtualized kernel on KVM/q"' >"$TEST/console"
+grep -q 'paravirtualized kernel on KVM' "$TEST/console" || fail "no guest: $(tail -n 5 "$TEST/console")"
