@@ -17,7 +17,8 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   // A new session, which has agreed on everything.
   Stage.shared.nodes = [1]
   Stage.shared.handles = [1 << 32]
-  _ = Stage.shared.send(server, opcode: 26, node: 0, [7, 0, 0, 0, 41, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 127], room: 128)
+  _ = Stage.shared.send(
+    server, opcode: 26, node: 0, [7, 0, 0, 0, 41, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 127], room: 128)
   var at = 1
   while at + 4 <= bytes.count {
     let (opcode, node) = (bytes[at], bytes[at + 1])
@@ -65,9 +66,10 @@ final class Stage {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
     unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
     memory = unsafe GuestMemory(regions: [GuestMemory.Region(base: 0, bytes: bytes)])
-    server = (try? LayeredTree(
-      reads: [LayerMap(guestPath: "/", hostPath: base + "/lower")],
-      writes: [LayerMap(guestPath: "/", hostPath: base + "/upper")])).map { FileSystemServer($0) }
+    server =
+      (try? LayeredTree(
+        reads: [LayerMap(guestPath: "/", hostPath: base + "/lower")],
+        writes: [LayerMap(guestPath: "/", hostPath: base + "/upper")])).map { FileSystemServer($0) }
   }
 
   var isSecretUntouched: Bool {
@@ -100,7 +102,9 @@ final class Stage {
   private func remember(_ opcode: UInt32, _ reply: GuestSlice, _ length: Int) {
     guard let error = try? reply.load(Int32.self, at: 4), error == 0, length >= 32 else { return }
     // LOOKUP, SYMLINK, MKNOD, MKDIR, LINK, CREATE, TMPFILE name a node; OPEN, OPENDIR and two of those a handle.
-    if [1, 6, 8, 9, 13, 35, 51].contains(opcode), let node = try? reply.load(UInt64.self, at: 16) { nodes.append(node) }
+    if [1, 6, 8, 9, 13, 35, 51].contains(opcode), let node = try? reply.load(UInt64.self, at: 16) {
+      nodes.append(node)
+    }
     let at = opcode == 14 || opcode == 27 ? 16 : opcode == 35 || opcode == 51 ? 144 : .max
     if at < length, let handle = try? reply.load(UInt64.self, at: at) { handles.append(handle) }
   }

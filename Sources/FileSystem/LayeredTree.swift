@@ -72,6 +72,8 @@ package final class LayeredTree: @unchecked Sendable {
     root.holds = 1
     nodes.addRoot(root)
 
+    for layer in layers { layer.work?.removeLeftovers() }
+
     // Shallow maps first: the way to a deeper one may lead through them.
     for layer in layers.sorted(by: { (depth($0.map), -$0.rank) < (depth($1.map), -$1.rank) }) {
       let node = try walk(layer.map.guestPath)

@@ -2,8 +2,8 @@ import Host
 
 /// A directory beside a write map's content in which files are made before they appear at their place.
 ///
-/// It lies in the map's root under a name that the guest never sees, is made when first needed, emptied when found (what
-/// a killed machine left), and removed when the tree is closed.
+/// It lies in the map's root under a name that the guest never sees, is made when first needed, removed when the tree is
+/// closed, and, if a machine was killed, when the next one starts.
 final class WorkDirectory {
   static let name = [UInt8](".novm.work\0".utf8)
 
@@ -28,6 +28,18 @@ final class WorkDirectory {
       try? DirectoryReader.removeContents(opened)
       descriptor = opened
       return opened
+    }
+  }
+
+  /// Removes what a killed machine left.
+  func removeLeftovers() {
+    lock.withLock {
+      let name = WorkDirectory.name
+      guard descriptor == nil,
+        let left = try? FileCalls.openBeneath(layerRoot.raw, name.span, OpenFlags.directory)
+      else { return }
+      try? DirectoryReader.removeContents(SharedDescriptor(left))
+      try? FileCalls.remove(layerRoot.raw, name.span, isDirectory: true)
     }
   }
 

@@ -61,7 +61,8 @@ struct ReplyWriterTests {
     case 0: try InitReply().write(to: &reply)
     case 1:
       try StatfsReply(
-        blocks: 1, blocksFree: 1, blocksAvailable: 1, files: 1, filesFree: 1, blockSize: 1, nameLength: 1, fragmentSize: 1
+        blocks: 1, blocksFree: 1, blocksAvailable: 1, files: 1, filesFree: 1, blockSize: 1, nameLength: 1,
+        fragmentSize: 1
       ).write(to: &reply)
     case 2:
       try StatxReply(

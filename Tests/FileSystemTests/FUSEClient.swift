@@ -120,22 +120,21 @@ final class FUSEClient {
     return reply
   }
 
-  private func message(_ body: (inout Bytes) -> Void) -> [UInt8] {
-    var message = Bytes()
-    body(&message)
-    return message.bytes
+  /// Arguments of a request, one after the other.
+  private func pack(_ parts: any Packable...) -> [UInt8] {
+    parts.flatMap(\.packed)
   }
 
   // MARK: Names
 
   func lookUp(_ parent: UInt64, _ name: String) throws -> Entry {
-    let reply = try ask(.lookup, parent, message { $0.put(name) })
+    let reply = try ask(.lookup, parent, pack(name))
     let node: UInt64 = reply.load(at: 0)
     if node == 0 { throw Errno.notFound }
     return Entry(node: node, attributes: Attributes(reply, at: 40))
   }
 
-  func forget(_ node: UInt64, _ lookups: UInt64 = 1) { call(.forget, node, message { $0.put(lookups) }) }
+  func forget(_ node: UInt64, _ lookups: UInt64 = 1) { call(.forget, node, pack(lookups)) }
 
   /// The node of a path.
   func node(_ path: String) throws -> UInt64 {
@@ -161,7 +160,7 @@ final class FUSEClient {
   @discardableResult
   func mkdir(_ path: String, _ mode: UInt32 = 0o755) throws -> Entry {
     let (parent, name) = try split(path)
-    let reply = try ask(.mkdir, parent, message { $0.put(mode); $0.put(UInt32(0)); $0.put(name) })
+    let reply = try ask(.mkdir, parent, pack(mode, UInt32(0), name))
     return Entry(node: reply.load(at: 0), attributes: Attributes(reply, at: 40))
   }
 
@@ -169,14 +168,14 @@ final class FUSEClient {
   func mknod(_ path: String, _ mode: UInt32, device: UInt32 = 0) throws -> Entry {
     let (parent, name) = try split(path)
     let reply = try ask(
-      .mknod, parent, message { for value in [mode, device, 0, 0] { $0.put(value) }; $0.put(name) })
+      .mknod, parent, pack(mode, device, UInt32(0), UInt32(0), name))
     return Entry(node: reply.load(at: 0), attributes: Attributes(reply, at: 40))
   }
 
   @discardableResult
   func symlink(_ path: String, to target: String) throws -> Entry {
     let (parent, name) = try split(path)
-    let reply = try ask(.symlink, parent, message { $0.put(name); $0.put(target) })
+    let reply = try ask(.symlink, parent, pack(name, target))
     return Entry(node: reply.load(at: 0), attributes: Attributes(reply, at: 40))
   }
 
@@ -188,18 +187,18 @@ final class FUSEClient {
   func link(_ old: String, _ new: String) throws -> Entry {
     let (parent, name) = try split(new)
     let node = try node(old)
-    let reply = try ask(.link, parent, message { $0.put(node); $0.put(name) })
+    let reply = try ask(.link, parent, pack(node, name))
     return Entry(node: reply.load(at: 0), attributes: Attributes(reply, at: 40))
   }
 
   func unlink(_ path: String) throws {
     let (parent, name) = try split(path)
-    _ = try ask(.unlink, parent, message { $0.put(name) })
+    _ = try ask(.unlink, parent, pack(name))
   }
 
   func rmdir(_ path: String) throws {
     let (parent, name) = try split(path)
-    _ = try ask(.rmdir, parent, message { $0.put(name) })
+    _ = try ask(.rmdir, parent, pack(name))
   }
 
   func rename(_ old: String, _ new: String, flags: UInt32 = 0) throws {
@@ -207,28 +206,26 @@ final class FUSEClient {
     let (newParent, newName) = try split(new)
     _ = try ask(
       .rename2, oldParent,
-      message { $0.put(newParent); $0.put(flags); $0.put(UInt32(0)); $0.put(oldName); $0.put(newName) })
+      pack(newParent, flags, UInt32(0), oldName, newName))
   }
 
   // MARK: Files
 
   func open(_ node: UInt64, _ flags: UInt32 = 0) throws -> UInt64 {
-    try ask(.open, node, message { $0.put(flags); $0.put(UInt32(0)) }).load(at: 0)
+    try ask(.open, node, pack(flags, UInt32(0))).load(at: 0)
   }
 
   /// CREATE; the handle stays open.
   func create(_ path: String, _ mode: UInt32 = 0o644, flags: UInt32 = 2) throws -> (entry: Entry, handle: UInt64) {
     let (parent, name) = try split(path)
-    let reply = try ask(.create, parent, message { for value in [flags, mode, 0, 0] { $0.put(value) }; $0.put(name) })
+    let reply = try ask(.create, parent, pack(flags, mode, UInt32(0), UInt32(0), name))
     return (Entry(node: reply.load(at: 0), attributes: Attributes(reply, at: 40)), reply.load(at: 128))
   }
 
   func read(_ node: UInt64, _ handle: UInt64, _ offset: UInt64 = 0, _ count: UInt32 = 1 << 16) throws -> [UInt8] {
     try ask(
       .read, node,
-      message {
-        $0.put(handle); $0.put(offset); $0.put(count); $0.put(UInt32(0)); $0.put(UInt64(0)); $0.put(UInt64(0))
-      }
+      pack(handle, offset, count, UInt32(0), UInt64(0), UInt64(0))
     ).bytes
   }
 
@@ -236,15 +233,12 @@ final class FUSEClient {
   func write(_ node: UInt64, _ handle: UInt64, _ offset: UInt64, _ data: [UInt8], flags: UInt32 = 0) throws -> UInt32 {
     try ask(
       .write, node,
-      message {
-        $0.put(handle); $0.put(offset); $0.put(UInt32(data.count)); $0.put(flags); $0.put(UInt64(0)); $0.put(UInt64(0))
-        $0.bytes += data
-      }
+      pack(handle, offset, UInt32(data.count), flags, UInt64(0), UInt64(0), data)
     ).load(at: 0)
   }
 
   func release(_ node: UInt64, _ handle: UInt64) {
-    call(.release, node, message { $0.put(handle); $0.put(UInt64(0)); $0.put(UInt64(0)) })
+    call(.release, node, pack(handle, UInt64(0), UInt64(0)))
   }
 
   func contents(_ path: String) throws -> String {
@@ -282,16 +276,14 @@ final class FUSEClient {
   /// All names but `.` and `..`, through READDIR or READDIRPLUS and as small a buffer as asked for.
   func list(_ path: String, isPlus: Bool = true, size: UInt32 = 4096) throws -> [Name] {
     let node = try node(path)
-    let handle: UInt64 = try ask(.opendir, node, message { $0.put(UInt64(0)) }).load(at: 0)
-    defer { call(.releasedir, node, message { $0.put(handle); $0.put(UInt64(0)); $0.put(UInt64(0)) }) }
+    let handle: UInt64 = try ask(.opendir, node, pack(UInt64(0))).load(at: 0)
+    defer { call(.releasedir, node, pack(handle, UInt64(0), UInt64(0))) }
     var names: [Name] = []
     var offset: UInt64 = 0
     while true {
       let reply = try ask(
         isPlus ? .readdirplus : .readdir, node,
-        message {
-          $0.put(handle); $0.put(offset); $0.put(size); $0.put(UInt32(0)); $0.put(UInt64(0)); $0.put(UInt64(0))
-        })
+        pack(handle, offset, size, UInt32(0), UInt64(0), UInt64(0)))
       if reply.bytes.isEmpty { return names }
       precondition(reply.bytes.count <= Int(size))
       var at = 0
@@ -322,7 +314,8 @@ final class FUSEClient {
     modified: Int64? = nil, killPrivileges: Bool = false
   ) throws -> Attributes {
     try set(
-      node: try node(path), mode: mode, uid: uid, gid: gid, size: size, modified: modified, killPrivileges: killPrivileges)
+      node: try node(path), mode: mode, uid: uid, gid: gid, size: size, modified: modified,
+      killPrivileges: killPrivileges)
   }
 
   @discardableResult
@@ -337,34 +330,52 @@ final class FUSEClient {
     if size != nil { valid |= 8 }
     if modified != nil { valid |= 32 }
     if killPrivileges { valid |= 0x800 }
-    let arguments = message {
-      $0.put(valid); $0.put(UInt32(0)); $0.put(UInt64(0)); $0.put(size ?? 0); $0.put(UInt64(0))
-      $0.put(Int64(0)); $0.put(modified ?? 0); $0.put(Int64(0))
-      for value in [0, 0, 0, mode ?? 0, 0, uid ?? 0, gid ?? 0, 0] as [UInt32] { $0.put(value) }
-    }
+    let arguments = pack(
+      valid, UInt32(0), UInt64(0), size ?? 0, UInt64(0), Int64(0), modified ?? 0, Int64(0), UInt32(0), UInt32(0),
+      UInt32(0), UInt32(mode ?? 0), UInt32(0), UInt32(uid ?? 0), UInt32(gid ?? 0), UInt32(0))
     return Attributes(try ask(.setattr, node, arguments), at: 16)
   }
 
   func setxattr(_ path: String, _ name: String, _ value: String, flags: UInt32 = 0) throws {
     _ = try ask(
       .setxattr, try node(path),
-      message {
-        $0.put(UInt32(value.utf8.count)); $0.put(flags); $0.put(UInt64(0)); $0.put(name)
-        $0.bytes += Array(value.utf8)
-      })
+      pack(UInt32(value.utf8.count), flags, UInt64(0), name, Array(value.utf8)))
   }
 
   func getxattr(_ path: String, _ name: String) throws -> String {
-    let reply = try ask(.getxattr, try node(path), message { $0.put(UInt32(1000)); $0.put(UInt32(0)); $0.put(name) })
+    let reply = try ask(.getxattr, try node(path), pack(UInt32(1000), UInt32(0), name))
     return String(decoding: reply.bytes, as: UTF8.self)
   }
 
   func listxattr(_ path: String) throws -> [String] {
-    let reply = try ask(.listxattr, try node(path), message { $0.put(UInt32(1000)); $0.put(UInt32(0)) })
+    let reply = try ask(.listxattr, try node(path), pack(UInt32(1000), UInt32(0)))
     return reply.bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.sorted()
   }
 
   func removexattr(_ path: String, _ name: String) throws {
-    _ = try ask(.removexattr, try node(path), message { $0.put(name) })
+    _ = try ask(.removexattr, try node(path), pack(name))
   }
+}
+
+/// What a request is made of: little-endian integers, NUL-terminated names, bytes.
+private protocol Packable {
+  var packed: [UInt8] { get }
+}
+
+extension FixedWidthInteger where Self: Packable {
+  var packed: [UInt8] {
+    (0..<MemoryLayout<Self>.size).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
+  }
+}
+
+extension UInt32: Packable {}
+extension UInt64: Packable {}
+extension Int64: Packable {}
+
+extension String: Packable {
+  fileprivate var packed: [UInt8] { [UInt8](utf8) + [0] }
+}
+
+extension [UInt8]: Packable {
+  fileprivate var packed: [UInt8] { self }
 }

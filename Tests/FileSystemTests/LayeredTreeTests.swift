@@ -392,7 +392,8 @@ struct LayeredTreeTests {
         LayerMap(guestPath: "/lib/modules/6.1", hostPath: layers.base + "/modules"),
       ],
       writes: [
-        LayerMap(guestPath: "/", hostPath: layers.upper), LayerMap(guestPath: "/home/user", hostPath: layers.base + "/home"),
+        LayerMap(guestPath: "/", hostPath: layers.upper),
+        LayerMap(guestPath: "/home/user", hostPath: layers.base + "/home"),
       ])
     let client = FUSEClient(FileSystemServer(tree))
     #expect(try client.contents("usr/lib/modules/6.1/kernel/m.ko") == "module")
@@ -420,7 +421,8 @@ struct LayeredTreeTests {
     let tree = try LayeredTree(
       reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
       writes: [
-        LayerMap(guestPath: "/", hostPath: layers.upper), LayerMap(guestPath: "/tmp", hostPath: layers.base + "/scratch"),
+        LayerMap(guestPath: "/", hostPath: layers.upper),
+        LayerMap(guestPath: "/tmp", hostPath: layers.base + "/scratch"),
       ])
     let client = FUSEClient(FileSystemServer(tree))
     #expect(try client.attributes("/").permissions == 0o751)
@@ -465,6 +467,14 @@ struct LayeredTreeTests {
     layers.symlink(layers.lower + "/loop", to: "loop")
     #expect(
       failure([root, LayerMap(guestPath: "/loop/x", hostPath: layers.lower)]) == .tooManySymlinks(guestPath: "/loop/x"))
+  }
+
+  @Test func leftoversOfAKilledMachineGo() throws {
+    layers.put(layers.upper + "/.novm.work/7", "half a copy")
+    layers.mkdir(layers.upper + "/.novm.work/8/deep")
+    let client = try layers.client()
+    #expect(!layers.exists(layers.upper + "/.novm.work"))
+    #expect(try client.names("/") == [])
   }
 
   @Test func nothingOfTheTreesOwnStays() throws {

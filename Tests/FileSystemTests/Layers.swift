@@ -26,7 +26,9 @@ final class Layers {
 
   /// Makes a file of the lower layer, and the directories above it.
   @discardableResult
-  func lower(_ path: String, _ text: String = "", mode: mode_t = 0o644) -> String { put(lower + "/" + path, text, mode: mode) }
+  func lower(_ path: String, _ text: String = "", mode: mode_t = 0o644) -> String {
+    put(lower + "/" + path, text, mode: mode)
+  }
 
   @discardableResult
   func put(_ path: String, _ text: String = "", mode: mode_t = 0o644) -> String {

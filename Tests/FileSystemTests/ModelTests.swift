@@ -77,7 +77,8 @@ struct ModelTests {
         all.merge(try snapshot(client, inner)) { first, _ in first }
       case FileType.symlink: all[inner] = "link \(try client.readlink(inner))"
       default:
-        all[inner] = "file \(String(attributes.permissions, radix: 8)) \(attributes.links) \(try client.contents(inner))"
+        all[inner] =
+          "file \(String(attributes.permissions, radix: 8)) \(attributes.links) \(try client.contents(inner))"
       }
     }
     return all

@@ -77,7 +77,9 @@ struct RecordedOwnershipTests {
     // A directory stays one, whatever is written.
     #expect(parse("1:2:644:char-1-3", type: FileType.directory)?.mode == 0o040644)
     #expect(parse("1:2:644:dir")?.mode == 0o100644)
-    for text in ["", ":", "1:2", "1:2:", "1:2:9", "a:b:c", "4294967296:0:0", "1:2:644:", "1:2:644:char-1", "1:2:644:what"] {
+    for text in [
+      "", ":", "1:2", "1:2:", "1:2:9", "a:b:c", "4294967296:0:0", "1:2:644:", "1:2:644:char-1", "1:2:644:what",
+    ] {
       #expect(parse(text) == nil)
     }
   }
