@@ -21,12 +21,42 @@ final class Layer {
   let isWritable: Bool
   /// For what is made before it appears at its place; write maps only.
   let work: WorkDirectory?
+  /// The device of the root.
+  private let device: UInt64
+  private let lock = Lock()
+  /// For each other device met beneath the root: whether it is no store of files but a view into the host's kernel.
+  private var views: [UInt64: Bool] = [:]
 
-  init(rank: Int, map: LayerMap, root: SharedDescriptor, isWritable: Bool) {
+  init(rank: Int, map: LayerMap, root: SharedDescriptor, isWritable: Bool) throws(Errno) {
     self.rank = rank
     self.map = map
     self.root = root
     self.isWritable = isWritable
+    device = try FileCalls.status(root.raw).device
     work = isWritable ? WorkDirectory(layerRoot: root) : nil
   }
+
+  /// Whether something found in the layer belongs to proc, sysfs or their like, mounted beneath it.
+  ///
+  /// Their files are regular ones to look at, but reading them reads the host's kernel and processes (`/proc/PID/mem`), so a
+  /// layer does not show them, unless its root itself is such a file system.
+  func isKernelView(_ status: FileStatus, _ base: SharedDescriptor, _ name: Span<UInt8>) -> Bool {
+    if status.device == device { return false }
+    if let known = lock.withLock({ views[status.device] }) { return known }
+    guard let opened = try? FileCalls.openBeneath(base.raw, name, OpenFlags.path),
+      let there = try? FileCalls.status(opened.raw), there.device == status.device,
+      let fileSystem = try? FileCalls.fileSystem(opened.raw)
+    else { return true }
+    let isView = Layer.kernelViews.contains(UInt32(truncatingIfNeeded: fileSystem.f_type))
+    lock.withLock { views[status.device] = isView }
+    return isView
+  }
+
+  /// Magic numbers (linux/magic.h): proc, sysfs, debugfs, tracefs, cgroup, cgroup2, securityfs, bpf, configfs, efivarfs, pstore,
+  /// mqueue, binfmt_misc, selinuxfs, smackfs, devpts, nsfs, resctrl, fusectl, rpc_pipefs, nfsd.
+  private static let kernelViews: Set<UInt32> = [
+    0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163, 0x0027_e0eb, 0x6367_7270, 0x7363_6673, 0xcafe_4a11, 0x6265_6570,
+    0xde5e_81e4, 0x6165_676c, 0x1980_0202, 0x4249_4e4d, 0xf97c_ff8c, 0x4341_5d53, 0x1cd1, 0x6e73_6673, 0x0765_5821,
+    0x6573_5543, 0x6759_6969, 0x6e66_7364,
+  ]
 }

@@ -10,6 +10,8 @@ struct Found {
   var lower: [Layer] = []
   /// The topmost of those directories.
   var lowerIdentity: FileIdentity?
+  /// A directory whose content no layer shows: a view into the host's kernel is mounted on it.
+  var isMountPoint = false
 }
 
 /// What looking through the layers gave.
@@ -74,6 +76,7 @@ extension LayeredTree {
     let node = nodes.enter(parent, place.name, linkedAs: linkedAs) { id in
       LayeredTree.makeNode(id, found, identity, inode, parent, place.name)
     }
+    if node.isSynthetic { return .done(Entry(node: node, status: syntheticStatus())) }
     if node.identity == identity { adjust(&found.status, node) } else { found.status = try status(of: node) }
     return .done(Entry(node: node, status: found.status))
   }
@@ -84,6 +87,7 @@ extension LayeredTree {
     let node = Node(
       id: id, type: found.status.mode & FileType.mask, inode: inode, parent: parent, name: name, identity: identity,
       writeLayer: parent.writeLayer)
+    if found.isMountPoint { return node }
     if node.isDirectory {
       node.parts = [DirectoryPart(layer: found.layer)] + found.lower.map { DirectoryPart(layer: $0) }
     } else {
@@ -108,6 +112,7 @@ extension LayeredTree {
     var found: Found?
     var above: SharedDescriptor?
     var denied: Errno?
+    var mountPoint: Found?
     for part in parent.parts {
       if !part.layer.isWritable, parent.hides(name) { break }
       let status: FileStatus
@@ -128,6 +133,12 @@ extension LayeredTree {
         if found == nil { return .absent(whiteout: part.layer === parent.writeLayer) }
         break
       }
+      if part.layer.isKernelView(status, base, name) {
+        if status.isDirectory, mountPoint == nil {
+          mountPoint = Found(status: status, layer: part.layer, isMountPoint: true)
+        }
+        continue
+      }
       if found == nil {
         found = Found(status: status, layer: part.layer)
         if !status.isDirectory { break }
@@ -138,7 +149,7 @@ extension LayeredTree {
       }
       above = base
     }
-    if let found { return .found(found) }
+    if let found = found ?? mountPoint { return .found(found) }
     if let denied, parent.writeLayer == nil { throw denied }
     return .absent(whiteout: false)
   }

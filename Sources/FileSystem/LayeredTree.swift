@@ -109,7 +109,11 @@ package final class LayeredTree: @unchecked Sendable {
         throw .unwritable(hostPath: map.hostPath, error)
       }
     }
-    return Layer(rank: rank, map: map, root: SharedDescriptor(opened), isWritable: isWritable)
+    do throws(Errno) {
+      return try Layer(rank: rank, map: map, root: SharedDescriptor(opened), isWritable: isWritable)
+    } catch {
+      throw .unreadable(hostPath: map.hostPath, error)
+    }
   }
 
   // MARK: Composing
@@ -184,7 +188,9 @@ package final class LayeredTree: @unchecked Sendable {
     for node in [root] + pinnedNodes {
       var parts = node.mounted.map { DirectoryPart(layer: $0, descriptor: $0.root) }
       node.writeLayer = node.mounted.filter(\.isWritable).min { $0.rank < $1.rank } ?? node.parent?.writeLayer
-      if let parent = node.parent, let found = try? resolve(parent, node.name.span).found, found.status.isDirectory {
+      if let parent = node.parent, let found = try? resolve(parent, node.name.span).found, found.status.isDirectory,
+        !found.isMountPoint
+      {
         parts.append(DirectoryPart(layer: found.layer))
         parts += found.lower.map { DirectoryPart(layer: $0) }
       }

@@ -60,6 +60,28 @@ struct HostileGuestTests {
     #expect(throws: Errno.notDirectory) { try client.lookUp(e.node, "f") }
   }
 
+  @Test func theHostsKernelIsNotPartOfALayer() throws {
+    let tree = try LayeredTree(
+      reads: [LayerMap(guestPath: "/", hostPath: "/")], writes: [LayerMap(guestPath: "/", hostPath: layers.upper)])
+    let client = FUSEClient(FileSystemServer(tree))
+    for view in ["proc", "sys"] {
+      #expect(try client.names("/").contains(view))
+      #expect(try client.attributes(view).type == FileType.directory)
+      #expect(try client.names(view) == [])
+    }
+    let proc = try client.node("proc")
+    #expect(throws: Errno.notFound) { try client.lookUp(proc, "1") }
+    #expect(throws: Errno.notFound) { try client.lookUp(proc, "self") }
+    // What the guest puts there is its own.
+    try client.put("proc/own", "x")
+    #expect(try client.names("proc") == ["own"])
+    #expect(layers.contents(layers.upper + "/proc/own") == "x")
+    // Unless it is what was asked for.
+    let asked = FUSEClient(
+      FileSystemServer(try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: "/proc")])))
+    #expect(try asked.contents("version").hasPrefix("Linux"))
+  }
+
   @Test func racingRenamesDoNotLeadOut() throws {
     layers.put(layers.base + "/outside/f", "secret")
     layers.lower("d/e/f", "inside")
