@@ -10,6 +10,11 @@ package struct InstalledPrograms: Equatable, Sendable {
     noguest = "\(directory)/noguest"
   }
 
+  /// Makes sure that they are there, before anything is done for a machine.
+  package func require() throws(NovmError) {
+    for path in [novmm, noguest] where unsafe access(path, X_OK) != 0 { throw .programMissing(path) }
+  }
+
   /// `NOVM_LIBEXEC`, or `../libexec/novm` from the directory of the running executable.
   package static func current(environment: [String: String]) -> InstalledPrograms {
     if let directory = environment["NOVM_LIBEXEC"], !directory.isEmpty {

@@ -84,7 +84,7 @@ extension MachineEnd {
   var message: String {
     switch reason {
     case .poweredOff: "the machine powered off before its command ended"
-    case .reset: "the machine reset before its command ended; --com1 shows its kernel's log"
+    case .reset: "the guest rebooted before its command ended, or its kernel panicked; --com1 shows its log"
     case .panicked: "the guest's kernel panicked; --com1 shows its log"
     case .tripleFault: "the guest's processor gave up (triple fault); --com1 shows its kernel's log"
     case .hostFailure: messages.last ?? "novmm failed without a word"

@@ -53,10 +53,12 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let times = Timings()
+    times.mark("process", at: ProcessStart.time)
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let request = try machine.request(verbose: verbose)
     let programs = Surroundings.programs
+    try programs.require()
     let paths = Surroundings.paths
     let kernel = try request.kernel.find(in: KernelStore(directory: paths.kernels), noguest: programs.noguest)
     logger.debug("kernel \(kernel.name): \(kernel.image)")

@@ -26,7 +26,9 @@ final class NovmProgram {
     return url.path
   }
 
-  func run(_ arguments: String...) throws -> Result {
+  func run(_ arguments: String...) throws -> Result { try run(arguments) }
+
+  func run(_ arguments: [String]) throws -> Result {
     let process = Process()
     process.executableURL = try Self.executable()
     process.arguments = arguments

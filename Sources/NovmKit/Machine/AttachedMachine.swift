@@ -91,6 +91,7 @@ package final class AttachedMachine {
     } catch {
       // The guest may still hold what it wrote to a directory of the user's.
       if session != nil, process.end == nil { try? shutDown(directory, process) }
+      process.kill()
       throw error
     }
   }

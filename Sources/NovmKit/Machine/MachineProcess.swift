@@ -33,15 +33,19 @@ package final class MachineProcess: PollSource {
     do { try self.errors.setNonblocking() } catch { throw .call("fcntl", error) }
   }
 
-  deinit {
-    if end == nil {
-      kill(identifier, SIGKILL)
-      waitpid(identifier, nil, 0)
-    }
+  deinit { kill() }
+
+  /// Ends it at once, whatever it is doing.
+  package func kill() {
+    guard end == nil else { return }
+    Glibc.kill(identifier, SIGKILL)
+    var status: Int32 = 0
+    while unsafe waitpid(identifier, &status, 0) < 0 && Errno.current == Errno(EINTR) {}
+    end = MachineEnd(waitStatus: status, messages: messages)
   }
 
   package func signal(_ number: Int32) {
-    if end == nil { kill(identifier, number) }
+    if end == nil { Glibc.kill(identifier, number) }
   }
 
   /// Its standard error ends when it does.

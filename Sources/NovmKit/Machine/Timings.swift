@@ -29,6 +29,7 @@ package final class Timings {
   }
 
   private static let beginnings: [(String, String)] = [
+    ("load of novm", "process"),
     ("compose", "start"),
     ("start of novmm", "spawn"),
     ("set-up of the machine", "novmm.kvm"),

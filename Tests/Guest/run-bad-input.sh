@@ -1,0 +1,45 @@
+# Each mistake gets one line that names it and the mend, status 125, and leaves nothing.
+#: as root tester
+#: timeout 300
+
+# refused TEXT ARGUMENT...: the line holds this text.
+refused() {
+  local text=$1 status=0
+  shift
+  "$NOVM" "$@" >"$TEST/output" 2>"$TEST/errors" </dev/null || status=$?
+  ((status == 125)) || fail "status $status of: $* ($(<"$TEST/errors"))"
+  [[ ! -s $TEST/output ]] || fail "words on standard output from: $*"
+  [[ $(wc -l <"$TEST/errors") == 1 && $(<"$TEST/errors") == novm:*"$text"* ]] || fail "'$(<"$TEST/errors")' from: $*"
+  [[ ! -d $NOVM_ROOT/machines || -z $(ls "$NOVM_ROOT/machines") ]] || fail "something is left of: $*"
+}
+
+: >"$TEST/file"
+mkdir -m 000 "$TEST/closed"
+mkdir "$TEST/no-kernels"
+
+refused "unknown option '--memroy'; did you mean --memory?" run --memroy 512 -- true
+refused "unknown option '-x'" run -x -- true
+refused "no command 'rum'; did you mean run?" rum -- true
+refused 'no command to run' run
+refused "missing value for '--cpus" run --cpus
+refused "no kernel nope in" run --kernel nope -- true
+NOVM_KERNELS=$TEST/no-kernels refused 'novm kernel import' run -- true
+refused 'novm kernel import' run --kernel "$TEST/file" -- true
+refused 'No such file' run --kernel "$TEST/nowhere" -- true
+refused "$TEST/nowhere: no such directory" run --read "$TEST/nowhere" -- true
+refused "$TEST/file: not a directory" run --read "/data=>$TEST/file" -- true
+refused "$TEST/file: not a directory" run --write "/data=>$TEST/file" -- true
+((EUID == 0)) || refused "$TEST/closed: permission denied" run --read "/data=>$TEST/closed" -- true
+((EUID == 0)) || refused "permission denied" run --write /usr -- true
+refused "write GUEST=>HOST" run --read 'data=>/srv' -- true
+refused "must not contain .." run --read '/a/../b=>/srv' -- true
+refused '--memory: 1 MiB is too little' run --memory 1M -- true
+refused 'more than this host has' run --memory 100T -- true
+refused "invalid for '--memory" run --memory plenty -- true
+refused '--cpus: 0 is not possible' run --cpus 0 -- true
+refused '--cpus: 1000 is not possible' run --cpus 1000 -- true
+refused 'is no host name' run --hostname 'a b' -- true
+refused 'is not NAME=VALUE' run --env =x -- true
+NOVM_LIBEXEC=$TEST refused 'novmm' run --kernel cloud -- true
+# What only novmm can tell: this kernel needs more.
+refused '--memory' run --kernel cloud --memory 40M -- true

@@ -1,0 +1,22 @@
+# What `novm run` exits with: the command's own status, or Docker's for what kept it from running.
+#: as root tester
+#: timeout 900
+run() { "$NOVM" run --kernel cloud "$@"; }
+
+expect_status 0 run -- /bin/true
+expect_status 42 run -- sh -c 'exit 42'
+expect_status 137 run -- sh -c 'kill -KILL $$'
+expect_status 143 run -- sh -c 'kill -TERM $$'
+expect_status 127 run -- no-such-command 2>"$TEST/errors"
+expect_output 'novm: no-such-command: not found in the machine' cat "$TEST/errors"
+expect_status 126 run -- /etc/passwd 2>"$TEST/errors"
+grep -q '^novm: /etc/passwd: cannot be run in the machine' "$TEST/errors" || fail "$(<"$TEST/errors")"
+expect_status 125 run --user nobody-at-all -- true 2>"$TEST/errors"
+grep -q "nobody-at-all" "$TEST/errors" || fail "$(<"$TEST/errors")"
+
+# A tree with no /bin: an empty directory.
+mkdir "$TEST/empty"
+expect_status 127 run --read "$TEST/empty" -- ls 2>"$TEST/errors"
+expect_output 'novm: ls: not found in the machine' cat "$TEST/errors"
+[[ -z $(ls -A "$TEST/empty") ]] || fail "the machine wrote to its tree: $(ls -A "$TEST/empty")"
+[[ -z $(ls "$NOVM_ROOT/machines") ]] || fail "left behind: $(ls "$NOVM_ROOT/machines")"
