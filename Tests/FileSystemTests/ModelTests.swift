@@ -29,7 +29,7 @@ struct ModelTests {
     var random = Random(state: seed)
     let plain = layers.base + "/plain"
     layers.mkdir(plain)
-    for _ in 0..<20 { populate(layers, plain, &random) }
+    for _ in 0..<20 { Snapshot.populate([layers.lower, plain], layers, &random) }
     var client = try layers.client(ownership: ownership)
     for step in 0..<400 {
       let operation = Operation.random(using: &random)
@@ -42,67 +42,9 @@ struct ModelTests {
       if step % 100 == 99 {
         client.server.close()
         client = try layers.client(ownership: ownership)
-        #expect(try snapshot(client, "") == snapshot(plain: plain, ""), "seed \(seed), step \(step)")
+        #expect(try Snapshot.take(client, "") == Snapshot.take(plain: plain, ""), "seed \(seed), step \(step)")
       }
     }
-  }
-
-  private func populate(_ layers: Layers, _ plain: String, _ random: inout Random) {
-    let path = Operation.path(using: &random)
-    let directory = path.split(separator: "/").dropLast().joined(separator: "/")
-    for root in [layers.lower, plain] {
-      try? FileManager.default.createDirectory(atPath: root + "/" + directory, withIntermediateDirectories: true)
-    }
-    let isDirectory = Bool.random(using: &random)
-    let text = String(random.next() % 1000)
-    for root in [layers.lower, plain] where !layers.exists(root + "/" + path) {
-      if isDirectory {
-        Glibc.mkdir(root + "/" + path, 0o755)
-      } else {
-        _ = FileManager.default.createFile(atPath: root + "/" + path, contents: Data(text.utf8))
-      }
-    }
-  }
-
-  // MARK: Snapshots
-
-  private func snapshot(_ client: FUSEClient, _ path: String) throws -> [String: String] {
-    var all: [String: String] = [:]
-    for entry in try client.list(path) {
-      let inner = path + "/" + entry.name
-      let attributes = try client.attributes(inner)
-      switch attributes.type {
-      case FileType.directory:
-        all[inner] = "directory \(String(attributes.permissions, radix: 8))"
-        all.merge(try snapshot(client, inner)) { first, _ in first }
-      case FileType.symlink: all[inner] = "link \(try client.readlink(inner))"
-      default:
-        all[inner] =
-          "file \(String(attributes.permissions, radix: 8)) \(attributes.links) \(try client.contents(inner))"
-      }
-    }
-    return all
-  }
-
-  private func snapshot(plain root: String, _ path: String) -> [String: String] {
-    var all: [String: String] = [:]
-    for name in try! FileManager.default.contentsOfDirectory(atPath: root + path) {
-      let inner = path + "/" + name
-      var status = stat()
-      lstat(root + inner, &status)
-      let mode = String(status.st_mode & 0o7777, radix: 8)
-      switch UInt32(status.st_mode) & FileType.mask {
-      case FileType.directory:
-        all[inner] = "directory \(mode)"
-        all.merge(snapshot(plain: root, inner)) { first, _ in first }
-      case FileType.symlink:
-        all[inner] = "link \(try! FileManager.default.destinationOfSymbolicLink(atPath: root + inner))"
-      default:
-        let text = String(decoding: FileManager.default.contents(atPath: root + inner) ?? Data(), as: UTF8.self)
-        all[inner] = "file \(mode) \(status.st_nlink) \(text)"
-      }
-    }
-    return all
   }
 }
 

@@ -1,0 +1,71 @@
+import Foundation
+import Glibc
+import Host
+import Testing
+
+@testable import FileSystem
+
+/// The kernel's overlayfs as the measure: the same random operations on it and on our tree over the same layers give the same,
+/// and each shows the other's write directory as the other does.
+@Suite(.enabled(if: Overlay.isAvailable, "needs root and a kernel with overlayfs"))
+struct OverlayfsTests {
+  @Test(arguments: 101...106) func agreesWithTheKernel(seed: UInt64) throws {
+    let layers = Layers()
+    var random = ModelTests.Random(state: seed)
+    let second = layers.base + "/second"
+    layers.mkdir(second)
+    for root in [layers.lower, second] {
+      for _ in 0..<15 { Snapshot.populate([root], layers, &random) }
+    }
+    let (theirs, ours) = (layers.base + "/theirs", layers.upper)
+    layers.mkdir(theirs)
+    let maps = [LayerMap(guestPath: "/", hostPath: layers.lower), LayerMap(guestPath: "/", hostPath: second)]
+    func client(_ upper: String) throws -> FUSEClient {
+      FUSEClient(
+        FileSystemServer(try LayeredTree(reads: maps, writes: [LayerMap(guestPath: "/", hostPath: upper)])))
+    }
+
+    let mine = try client(ours)
+    var after: [String: String] = [:]
+    try Overlay.mounted(layers, lower: [second, layers.lower], upper: theirs) { mount in
+      for step in 0..<400 {
+        let operation = Operation.random(using: &random)
+        let (got, expected) = (operation.run(on: mine), operation.run(onPlain: mount))
+        try #require(
+          (got == nil) == (expected == nil),
+          "seed \(seed), step \(step): \(operation): \(String(describing: got)), \(String(describing: expected))")
+      }
+      after = Snapshot.take(plain: mount, "")
+      #expect(try Snapshot.take(mine, "") == after)
+    }
+    mine.server.close()
+    // What we wrote, as the kernel reads it, and what it wrote, as we do.
+    try Overlay.mounted(layers, lower: [second, layers.lower], upper: ours) { mount in
+      #expect(Snapshot.take(plain: mount, "") == after)
+    }
+    #expect(try Snapshot.take(client(theirs), "") == after)
+  }
+}
+
+/// Mounts of the kernel's overlayfs.
+enum Overlay {
+  static let isAvailable: Bool = {
+    guard geteuid() == 0 else { return false }
+    let layers = Layers()
+    layers.mkdir(layers.base + "/theirs")
+    return (try? mounted(layers, lower: [layers.lower], upper: layers.base + "/theirs") { _ in }) != nil
+  }()
+
+  static func mounted(
+    _ layers: Layers, lower: [String], upper: String, _ body: (String) throws -> Void
+  ) throws {
+    let (work, target) = (layers.base + "/work", layers.base + "/mount")
+    layers.mkdir(work)
+    layers.mkdir(target)
+    let options =
+      "lowerdir=\(lower.joined(separator: ":")),upperdir=\(upper),workdir=\(work),index=off,redirect_dir=off,metacopy=off"
+    guard mount("overlay", target, "overlay", 0, options) == 0 else { throw Errno(errno) }
+    defer { umount(target) }
+    try body(target)
+  }
+}
