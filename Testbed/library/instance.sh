@@ -11,6 +11,9 @@
 instance_boot_seconds=120
 # A processor which makes no progress for a minute, twice this threshold, ends the emulated host: better than to hang.
 instance_watchdog='watchdog_thresh=30 softlockup_panic=1'
+# QEMU's emulation now and then loses a one-shot timer's interrupt that comes as a nested guest runs; with periodic ticks the
+# next one mends it.
+instance_timers='nohz=off highres=off'
 
 instance_select() {
   [[ -n $instance_name ]] || { [[ $instance_icount == yes ]] && instance_name=icount || instance_name=default; }
@@ -78,7 +81,7 @@ instance_start() {
       -machine q35 -cpu 'max,+svm,-monitor' "${accelerator[@]}" -m "$instance_memory" \
       -display none -monitor "unix:$instance/monitor,server=on,wait=off" -serial "file:$instance/console" \
       -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$cache_initramfs" \
-      -append "console=ttyS0 panic=-1 quiet $instance_watchdog testbed.cache=$cache testbed.release=$release" \
+      -append "console=ttyS0 panic=-1 quiet $instance_watchdog $instance_timers testbed.cache=$cache testbed.release=$release" \
       $(instance_virtfs) \
       -drive "file=$instance/scratch,if=virtio,format=raw,cache=unsafe,discard=unmap" \
       -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net,romfile= \
