@@ -35,7 +35,8 @@ struct Entry {
 extension LayeredTree {
   /// Looks a name up and counts the lookup. Nil when there is no such name.
   func lookUp(_ parent: Node, _ name: FileName) throws(Errno) -> Entry? {
-    while true {
+    // Each turn but the last makes headway; only somebody who keeps changing a layer could need many.
+    for _ in 0..<16 {
       switch try namespace.withReadLock({ () throws(Errno) -> Step in try step(parent, name) }) {
       case .done(let entry): return entry
       case .replaced(let node): dropReplaced(node, parent, name)
@@ -43,6 +44,7 @@ extension LayeredTree {
         if let entry = try linkUp(node, parent, name) { return entry }
       }
     }
+    throw .stale
   }
 
   private enum Step {
@@ -69,7 +71,9 @@ extension LayeredTree {
     guard var found = try resolve(parent, name.terminated).found else { return .done(nil) }
     let identity = FileIdentity(found.layer, found.status)
     let linkedAs = !found.status.isDirectory && found.status.links > 1 ? identity : nil
-    if let linkedAs, let known = nodes.linkedNode(linkedAs), known.layer !== found.layer { return .linkUp(known) }
+    if let linkedAs, let known = nodes.linkedNode(linkedAs), !known.isRemoved, known.layer !== found.layer {
+      return .linkUp(known)
+    }
     let place = Place(base: try descriptor(of: parent, in: found.layer), name: name.terminatedArray())
     if found.layer.isWritable { decodeOwner(&found.status, place) }
     let inode = number(of: found, place: place)

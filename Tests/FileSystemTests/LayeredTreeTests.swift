@@ -151,6 +151,18 @@ struct LayeredTreeTests {
     #expect(layers.contents(layers.upper + "/c") == "changed")
   }
 
+  @Test func aLinkOfARemovedCopyIsWhatIsBelow() throws {
+    layers.lower("a", "text")
+    link(layers.lower + "/a", layers.lower + "/b")
+    let client = try layers.client()
+    let node = try client.node("a")
+    let handle = try client.open(node, 2)
+    try client.write(node, handle, 0, Array("TEXT".utf8))
+    try client.unlink("a")
+    #expect(try client.contents("b") == "text")
+    #expect(try client.read(node, handle) == Array("TEXT".utf8))
+  }
+
   // MARK: Removing
 
   @Test func removingLeavesAWhiteoutOnlyWhereSomethingIsBelow() throws {
