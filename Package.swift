@@ -76,8 +76,8 @@ let package = Package(
     tests("VirtioTests", ["Virtio", "VirtioTesting"]),
     tests("DevicesTests", ["Devices", "VirtioTesting"]),
     tests("BootTests", ["Boot", "VirtioTesting"]),
-    tests("FUSETests", ["FUSE", "VirtioTesting"]),
-    tests("FileSystemTests", ["FileSystem", "FUSE", "VirtioTesting"]),
+    tests("FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
+    tests("FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting"]),
     // Mounts a tree on this host through /dev/fuse.
     .executableTarget(
       name: "treemount", dependencies: ["FileSystem", "FUSE", "GuestMemory", "Host"], path: "Tests/treemount"),
