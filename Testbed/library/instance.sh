@@ -11,8 +11,8 @@
 instance_boot_seconds=120
 # A processor which makes no progress for a minute, twice this threshold, ends the emulated host: better than to hang.
 instance_watchdog='watchdog_thresh=30 softlockup_panic=1'
-# QEMU's emulation now and then loses a one-shot timer's interrupt that comes as a nested guest runs; with periodic ticks the
-# next one mends it.
+# QEMU's emulation now and then loses a one-shot timer's interrupt that comes as a nested guest runs; with periodic
+# ticks the next one mends it.
 instance_timers='nohz=off highres=off'
 
 instance_select() {
@@ -34,14 +34,23 @@ instance_up() {
   exec {lock}>"$instance/starting"
   flock "$lock"
   if ! instance_alive; then
-    cache_prepare
     instance_start "$lock"
   elif ! instance_await_boot; then
     # Whoever started it was killed meanwhile, and it did not get far.
     die "the emulated host ($instance_name) does not get up; try: Testbed/host down; see $instance/console"
   fi
-  instance_connected || instance_connect "$lock"
+  if ! instance_connected && ! instance_connect "$lock"; then
+    say "the emulated host ($instance_name) does not answer: starting it anew"
+    instance_kill
+    instance_start "$lock"
+    instance_connect "$lock" || die "the emulated host does not answer; see $instance/console"
+  fi
   exec {lock}>&-
+}
+
+instance_kill() {
+  kill -KILL "$(<"$instance/pid")" 2>/dev/null || true
+  instance_await_end 5 || die "process $(<"$instance/pid") does not end"
 }
 
 instance_memory_default() {
@@ -60,10 +69,12 @@ instance_virtfs() {
 
 # Starts QEMU and waits until the ssh server listens. $1 is a descriptor which QEMU must not inherit.
 instance_start() {
-  local lock=$1 alive release accelerator attempt port
+  local lock=$1 alive release location accelerator attempt port
+  cache_prepare
   rm -f "$instance"/{ssh,pid,port,monitor,console,qemu}
   [[ -f $instance/scratch ]] || instance_make_scratch
   release=$(<"$cache/kernel/release")
+  location="testbed.cache=$cache testbed.release=$release"
   accelerator=(-accel 'tcg,thread=multi' -smp "$instance_cpus")
   [[ $instance_icount == no ]] ||
     accelerator=(-accel 'tcg,thread=single' -icount 'shift=1,sleep=off' -smp 1)
@@ -81,7 +92,7 @@ instance_start() {
       -machine q35 -cpu 'max,+svm,-monitor' "${accelerator[@]}" -m "$instance_memory" \
       -display none -monitor "unix:$instance/monitor,server=on,wait=off" -serial "file:$instance/console" \
       -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$cache_initramfs" \
-      -append "console=ttyS0 panic=-1 quiet $instance_watchdog $instance_timers testbed.cache=$cache testbed.release=$release" \
+      -append "console=ttyS0 panic=-1 quiet $instance_watchdog $instance_timers $location" \
       $(instance_virtfs) \
       -drive "file=$instance/scratch,if=virtio,format=raw,cache=unsafe,discard=unmap" \
       -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net,romfile= \
@@ -114,29 +125,29 @@ instance_make_scratch() {
 ssh_client() {
   ssh -F none -q -S "$instance/ssh" -p "$(cat "$instance/port" 2>/dev/null)" -i "$cache/keys/client" \
     -o IdentitiesOnly=yes -o BatchMode=yes -o UserKnownHostsFile="$cache/keys/known" -o HostKeyAlias=testbed \
-    -o StrictHostKeyChecking=yes -o ConnectTimeout=30 -o EscapeChar=none "$@" testbed@127.0.0.1
+    -o StrictHostKeyChecking=yes -o ConnectTimeout=60 -o EscapeChar=none "$@" testbed@127.0.0.1
 }
 
 # Opens the shared connection, which inherits neither our lock nor the caller's output.
 instance_connect() {
   local lock=$1
   rm -f "$instance/ssh"
-  (exec {lock}>&- && ssh_client -f -N -M -o ServerAliveInterval=60 -o ServerAliveCountMax=5 </dev/null >>"$instance/qemu" 2>&1) ||
-    die "the emulated host does not answer; try: Testbed/host down; see $instance/console"
+  (
+    exec {lock}>&-
+    ssh_client -f -N -M -o ServerAliveInterval=60 -o ServerAliveCountMax=5 </dev/null >>"$instance/qemu" 2>&1
+  )
 }
 
 instance_down() {
-  local lock pid deadline
+  local lock
   [[ -d $instance ]] || return 0
   exec {lock}>"$instance/starting"
   flock "$lock"
   if instance_alive; then
-    pid=$(<"$instance/pid")
     ssh_session -T poweroff </dev/null >/dev/null 2>&1 &
     instance_await_end 15 || {
       say "the emulated host does not shut down: ending its process"
-      kill -KILL "$pid" 2>/dev/null || true
-      instance_await_end 5 || die "process $pid does not end"
+      instance_kill
     }
   fi
   ! [[ -S $instance/ssh ]] || ssh_client -O exit 2>/dev/null || true
