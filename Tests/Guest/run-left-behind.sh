@@ -1,6 +1,6 @@
 # kill -9 of each process at each stage leaves nothing once the next command has run.
 #: as root tester
-#: timeout 900
+#: timeout 1800
 
 marker=novm.left-behind=$$
 start() {
@@ -24,7 +24,7 @@ clean() {
 # novm, while the guest boots and while its command runs.
 for stage in boot command; do
   start sh -c 'echo ready; sleep 1000'
-  if [[ $stage == boot ]]; then eventually 60 has_monitor; else eventually 120 grep -q ready "$TEST/output"; fi
+  if [[ $stage == boot ]]; then eventually 200 has_monitor; else eventually 300 grep -q ready "$TEST/output"; fi
   sockets=$(runtime)
   kill -KILL "$pid"
   wait "$pid" || true
@@ -34,7 +34,7 @@ done
 # novmm, at the same stages: novm says so.
 for stage in boot command; do
   start sh -c 'echo ready; sleep 1000'
-  if [[ $stage == boot ]]; then eventually 60 has_monitor; else eventually 120 grep -q ready "$TEST/output"; fi
+  if [[ $stage == boot ]]; then eventually 200 has_monitor; else eventually 300 grep -q ready "$TEST/output"; fi
   sockets=$(runtime)
   kill -KILL "$(monitor)"
   status=0
@@ -47,7 +47,7 @@ done
 
 # Ctrl-C while the guest boots.
 start sleep 1000
-eventually 60 has_monitor
+eventually 200 has_monitor
 sockets=$(runtime)
 # Background commands of a script ignore SIGINT, but novm asks for it.
 kill -INT "$pid"

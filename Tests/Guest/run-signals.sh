@@ -1,13 +1,13 @@
 # Signals for `novm run` go to the command; a second one ends the machine.
 #: as root
-#: timeout 600
+#: timeout 1800
 
 # Starts a machine that says when its command runs; waits for that.
 start() {
   : >"$TEST/output"
   "$NOVM" run --kernel cloud -- "$@" >"$TEST/output" 2>"$TEST/errors" </dev/null &
   pid=$!
-  eventually 120 grep -q ready "$TEST/output"
+  eventually 300 grep -q ready "$TEST/output"
 }
 status() {
   local status=0

@@ -1,6 +1,6 @@
 # What `novm run` exits with: the command's own status, or Docker's for what kept it from running.
 #: as root tester
-#: timeout 900
+#: timeout 1800
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 expect_status 0 run -- /bin/true

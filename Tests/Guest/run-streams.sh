@@ -1,6 +1,6 @@
 # Standard input, output and errors: apart, whole, whatever the bytes, whoever leaves first.
 #: as root
-#: timeout 900
+#: timeout 1800
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 expect_output out run -- sh -c 'echo out; echo errors >&2' 2>"$TEST/errors"

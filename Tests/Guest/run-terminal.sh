@@ -1,6 +1,6 @@
 # `novm run -t`: a terminal of the guest's own, driven through a terminal here.
 #: as root
-#: timeout 600
+#: timeout 1800
 command -v python3 >/dev/null || skip 'python3 is not installed'
 
 python3 - "$NOVM" <<'END'
@@ -13,7 +13,7 @@ def run(command, steps):
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 33, 99, 0, 0))
         os.execv(sys.argv[1], [sys.argv[1], 'run', '--kernel', 'cloud', '-t', '--'] + command)
     before = termios.tcgetattr(terminal)
-    output, deadline = b'', time.time() + 120
+    output, deadline = b'', time.time() + 300
     for wanted, action in steps + [(None, None)]:
         while wanted is None or wanted not in output:
             if time.time() > deadline:
@@ -47,7 +47,7 @@ check('resize', status == 3 and b'40 120' in output, status, output)
 
 status, output = run(['bash', '--norc', '-i'], [
     (b'$ ' if os.getuid() else b'# ', b'sleep 1000\r'), (b'sleep 1000\r\n', lambda pid, terminal: time.sleep(1)),
-    (b'', b'\x1a'), (b'Stopped', b'kill %1; exit 6\r')])
+    (b'', b'\x1a'), (b'Stopped', b'kill -9 %1; disown -a; exit 6\r')])
 check('job control', status == 6, status, output)
 
 status, output = run(['sh', '-c', 'echo ready; sleep 1000'], [(b'ready', lambda pid, terminal: os.kill(pid, signal.SIGTERM))])
