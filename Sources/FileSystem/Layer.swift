@@ -3,12 +3,16 @@ import Host
 /// A host directory that shows at a place of the guest's tree.
 package struct LayerMap: Equatable, Sendable {
   /// Absolute, `/` for the whole tree.
-  package var guestPath: String
-  package var hostPath: String
+  package var guestPath: Path
+  package var hostPath: Path
 
-  package init(guestPath: String, hostPath: String) {
+  package init(guestPath: Path, hostPath: Path) {
     self.guestPath = guestPath
     self.hostPath = hostPath
+  }
+
+  package init(guestPath: String, hostPath: String) {
+    self.init(guestPath: Path(guestPath), hostPath: Path(hostPath))
   }
 }
 

@@ -38,7 +38,7 @@ package final class LayeredTree: @unchecked Sendable {
   ///   - hides: guest paths that the read layers do not show.
   ///   - ownership: how owners are kept in the write maps.
   package init(
-    reads: [LayerMap], writes: [LayerMap] = [], hides: [String] = [], ownership: Ownership = .forThisUser
+    reads: [LayerMap], writes: [LayerMap] = [], hides: [Path] = [], ownership: Ownership = .forThisUser
   ) throws(TreeError) {
     self.ownership = ownership
     let limit = FileCalls.raiseDescriptorLimit()
@@ -119,9 +119,9 @@ package final class LayeredTree: @unchecked Sendable {
   // MARK: Composing
 
   /// The components of an absolute path; nil for a relative one.
-  static func components(_ path: String) -> [[UInt8]]? {
-    guard path.utf8.first == UInt8(ascii: "/") else { return nil }
-    return split([UInt8](path.utf8))
+  static func components(_ path: Path) -> [[UInt8]]? {
+    guard path.bytes.first == UInt8(ascii: "/") else { return nil }
+    return split(path.bytes)
   }
 
   private static func split(_ path: [UInt8]) -> [[UInt8]] {
@@ -132,7 +132,7 @@ package final class LayeredTree: @unchecked Sendable {
 
   /// Finds a directory by path as the guest would, symlinks included, and makes it if it is not there. It and the way to
   /// it are pinned.
-  private func walk(_ path: String) throws(TreeError) -> Node {
+  private func walk(_ path: Path) throws(TreeError) -> Node {
     guard let components = LayeredTree.components(path) else { throw .badGuestPath(path) }
     var pending = [[UInt8]](components.reversed())
     var node = root
@@ -228,13 +228,13 @@ package final class LayeredTree: @unchecked Sendable {
     try? setOwner(target, host: host, wanted: OverrideStat(status))
   }
 
-  private func hide(_ path: String) throws(TreeError) {
+  private func hide(_ path: Path) throws(TreeError) {
     guard var components = LayeredTree.components(path), let name = components.popLast(), name.count <= 256,
       !DirectoryReader.isDot(name.span)
     else { throw .badGuestPath(path) }
-    var parent = ""
-    for component in components { parent += "/" + String(decoding: component.dropLast(), as: UTF8.self) }
-    try walk(parent.isEmpty ? "/" : parent).hidden.append(name)
+    var parent: Path = "/"
+    for component in components { parent.bytes += component.dropLast() + [UInt8(ascii: "/")] }
+    try walk(parent).hidden.append(name)
   }
 
   // MARK: Descriptors

@@ -3,15 +3,15 @@ import Host
 /// Why a tree cannot be composed.
 package enum TreeError: Error, Equatable, Sendable {
   /// A host path cannot be opened.
-  case unreadable(hostPath: String, Errno)
+  case unreadable(hostPath: Path, Errno)
   /// A host path is not a directory.
-  case notADirectory(hostPath: String)
+  case notADirectory(hostPath: Path)
   /// A guest path is not absolute, or leads through something that is no directory.
-  case badGuestPath(String)
+  case badGuestPath(Path)
   /// A guest path has too many symlinks on its way.
-  case tooManySymlinks(guestPath: String)
+  case tooManySymlinks(guestPath: Path)
   /// A write map's directory cannot be written.
-  case unwritable(hostPath: String, Errno)
+  case unwritable(hostPath: Path, Errno)
   /// Nothing is mapped at `/`.
   case noRoot
   /// `/proc` is not mounted, which extended attributes need.

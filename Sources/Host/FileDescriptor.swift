@@ -26,7 +26,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Makes or empties a file for writing.
-  public static func create(_ path: String) throws(Errno) -> FileDescriptor {
+  package static func create(_ path: Path) throws(Errno) -> FileDescriptor {
     try open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
   }
 

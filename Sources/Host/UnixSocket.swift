@@ -12,7 +12,7 @@ package enum UnixSocket {
   ///
   /// A socket that nobody listens on any more is replaced.
   /// - Throws: `EADDRINUSE` if somebody does, `ENAMETOOLONG`, or what bind(2) says.
-  package static func listen(_ path: String, backlog: Int32 = 128) throws(Errno) -> FileDescriptor {
+  package static func listen(_ path: Path, backlog: Int32 = 128) throws(Errno) -> FileDescriptor {
     let socket = try new()
     // Linux takes the mode of the new file from the socket.
     try checked(fchmod(socket.raw, 0o600))
@@ -21,7 +21,7 @@ package enum UnixSocket {
       try bind(socket, &address)
     } catch Errno(EADDRINUSE) {
       guard isAbandoned(path) else { throw Errno(EADDRINUSE) }
-      try checked(unsafe unlink(path))
+      try checked(unsafe path.withCString { unsafe unlink($0) })
       try bind(socket, &address)
     }
     try checked(Glibc.listen(socket.raw, backlog))
@@ -31,7 +31,7 @@ package enum UnixSocket {
   /// connect(2).
   ///
   /// - Throws: `EAGAIN` if the listener's backlog is full, `ENOENT`, `ECONNREFUSED`, …
-  package static func connect(_ path: String) throws(Errno) -> FileDescriptor {
+  package static func connect(_ path: Path) throws(Errno) -> FileDescriptor {
     let socket = try new()
     var address = try address(path)
     let length = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -107,7 +107,7 @@ package enum UnixSocket {
   }
 
   /// Removes a socket's name, if it is there.
-  package static func remove(_ path: String) { _ = unsafe unlink(path) }
+  package static func remove(_ path: Path) { _ = unsafe path.withCString { unsafe unlink($0) } }
 
   private static func new() throws(Errno) -> FileDescriptor {
     FileDescriptor(owning: try checked(socket(AF_UNIX, kind, 0)))
@@ -122,7 +122,7 @@ package enum UnixSocket {
       })
   }
 
-  private static func isAbandoned(_ path: String) -> Bool {
+  private static func isAbandoned(_ path: Path) -> Bool {
     do throws(Errno) {
       _ = try connect(path)
       return false
@@ -131,13 +131,12 @@ package enum UnixSocket {
     }
   }
 
-  private static func address(_ path: String) throws(Errno) -> sockaddr_un {
-    let bytes = Array(path.utf8)
-    guard bytes.count <= pathLimit, !bytes.contains(0) else { throw Errno(ENAMETOOLONG) }
+  private static func address(_ path: Path) throws(Errno) -> sockaddr_un {
+    guard path.bytes.count <= pathLimit, !path.bytes.contains(0) else { throw Errno(ENAMETOOLONG) }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     // The path fits with its NUL, which was checked; the rest is zero already.
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.bytes) }
     return address
   }
 }

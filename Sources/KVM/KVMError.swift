@@ -3,7 +3,7 @@ import Host
 /// What the host can refuse.
 public enum KVMError: Error, Equatable, Sendable {
   /// The device file could not be opened.
-  case open(path: String, Errno)
+  case open(path: Path, Errno)
   /// KVM speaks another version than 12.
   case version(Int32)
   /// KVM lacks a capability, by its name in the kernel's documentation.

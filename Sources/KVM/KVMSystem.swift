@@ -26,7 +26,7 @@ public final class KVMSystem: Sendable {
   ]
 
   /// - Throws: `open` or `version`. Capabilities are for `missingCapabilities` to tell.
-  public init(path: String = "/dev/kvm") throws(KVMError) {
+  public init(path: Path = "/dev/kvm") throws(KVMError) {
     do throws(Errno) {
       descriptor = try FileDescriptor.open(path, O_RDWR)
     } catch {

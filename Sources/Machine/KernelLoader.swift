@@ -59,7 +59,7 @@ final class OpenFile {
   let mapping: MemoryMapping
   let size: Int
 
-  init(_ path: String) throws(MachineError) {
+  init(_ path: Path) throws(MachineError) {
     do {
       descriptor = try FileDescriptor.open(path, readOnly)
       size = try descriptor.regularFileSize()

@@ -192,10 +192,10 @@ package final class Machine: @unchecked Sendable {
     // More queues than vCPUs have nobody to fill them.
     try add(
       FileSystemDevice(
-        tag: Array(description.tag.utf8), requestQueues: min(description.cpus, 4), backend: server))
+        tag: description.tag, requestQueues: min(description.cpus, 4), backend: server))
   }
 
-  private func addVsock(_ path: String, _ cid: UInt64) throws(MachineError) {
+  private func addVsock(_ path: Path, _ cid: UInt64) throws(MachineError) {
     let device = VsockDevice(guestCID: cid)
     try add(device)
     do {
@@ -229,7 +229,7 @@ package final class Machine: @unchecked Sendable {
 
   private func bootOptions(_ description: MachineDescription) throws(MachineError) -> BootPlan.Options {
     var options = BootPlan.Options()
-    options.commandLine = CommandLine(description.commandLine)
+    options.commandLine = CommandLine(bytes: description.commandLine)
     options.acpi = ACPIPlatform(
       apicIDs: (0..<UInt32(description.cpus)).map { $0 }, power: Platform.power, devices: acpiDevices)
     options.seed = RandomBytes.make(64)

@@ -15,7 +15,7 @@ extension MachineDescription.Output {
     }
   }
 
-  private static func channel(output: Int32, input: Int32, path: String) throws(MachineError) -> TextChannel {
+  private static func channel(output: Int32, input: Int32, path: Path) throws(MachineError) -> TextChannel {
     do throws(Errno) {
       return TextChannel(
         output: try FileDescriptor.duplicate(of: output), input: try FileDescriptor.duplicate(of: input))

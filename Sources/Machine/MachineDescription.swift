@@ -1,13 +1,14 @@
 import FileSystem
+import Host
 
 /// A whole machine, as `novmm` is told it.
 package struct MachineDescription {
   /// The kernel: an ELF file or a bzImage.
-  package var kernel = ""
+  package var kernel: Path = ""
   /// The bzImage setup header that belongs to the ELF file.
-  package var setup: String?
-  package var initramfs: String?
-  package var commandLine = ""
+  package var setup: Path?
+  package var initramfs: Path?
+  package var commandLine: [UInt8] = []
   /// Bytes of RAM, a whole number of MiB.
   package var memory: UInt64 = 512 << 20
   package var cpus = 1
@@ -16,9 +17,9 @@ package struct MachineDescription {
   /// Where the guest's writes go.
   package var writes: [LayerMap] = []
   /// The name by which the guest mounts the tree.
-  package var tag = "root"
+  package var tag = Array("root".utf8)
   /// The Unix socket that bridges to the guest's vsock.
-  package var vsock: String?
+  package var vsock: Path?
   package var guestCID: UInt64 = 3
   /// Where COM1 and the virtio console go.
   package var com1: Output?
@@ -35,13 +36,13 @@ package struct MachineDescription {
     /// Standard input and output.
     case standard
     /// A file, made if need be; no input.
-    case file(String)
+    case file(Path)
     /// An inherited descriptor, for both.
     case descriptor(Int32)
   }
 
   package enum KVMSource {
-    case path(String)
+    case path(Path)
     case descriptor(Int32)
   }
 }

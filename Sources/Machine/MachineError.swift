@@ -9,7 +9,7 @@ package enum MachineError: Error {
   case boot(BootError)
   case tree(TreeError)
   /// A file that was named could not be used.
-  case file(path: String, Errno)
+  case file(path: Path, Errno)
   /// A request to the host failed; `what` names it.
   case host(_ what: String, Errno)
   /// The host cannot give this much memory.

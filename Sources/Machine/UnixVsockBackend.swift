@@ -14,7 +14,7 @@ package final class UnixVsockBackend: VsockBackend, EventHandler {
 
   private let device: VsockDevice
   private let loop: EventLoop
-  private let path: String
+  private let path: Path
   private let listener: FileDescriptor
   private var clients = 0
   private var isAcceptingPaused = false
@@ -22,7 +22,7 @@ package final class UnixVsockBackend: VsockBackend, EventHandler {
   /// Listens at `path` and takes the guest's connections.
   ///
   /// - Throws: `EADDRINUSE` if another machine listens there, or what bind(2) says.
-  package init(_ device: VsockDevice, path: String, loop: EventLoop) throws(Errno) {
+  package init(_ device: VsockDevice, path: Path, loop: EventLoop) throws(Errno) {
     self.device = device
     self.path = path
     self.loop = loop
@@ -56,7 +56,7 @@ package final class UnixVsockBackend: VsockBackend, EventHandler {
 
   package func connect(_ stream: VsockStream, port: UInt32) -> (any VsockEndpoint)? {
     do throws(Errno) {
-      let socket = try UnixSocket.connect("\(path)_\(port)")
+      let socket = try UnixSocket.connect(path + "_\(port)")
       let endpoint = try UnixVsockEndpoint(socket, device, loop, isAnnounced: false) { [self] in clientLeft() }
       endpoint.adopt(stream)
       clients += 1

@@ -49,13 +49,8 @@ extension NovmError {
     }
   }
 
-  /// What a guest or a file name says, without what would move a terminal's cursor.
-  package static func text(_ bytes: [UInt8]) -> String {
-    String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-      scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) ? "?" : String(scalar)
-    }
-    .joined()
-  }
+  /// What a guest or a file name says, on one line.
+  package static func text(_ bytes: [UInt8]) -> String { String(printable: bytes) }
 }
 
 extension TreeMapFault {

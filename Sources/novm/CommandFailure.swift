@@ -30,11 +30,11 @@ struct CommandFailure: Error {
   static func exit<Root: ParsableCommand>(_ error: any Error, of root: Root.Type) -> Never {
     if case NovmError.interrupted(let signal) = error { Glibc.exit(128 + signal) }
     if let failure = CommandFailure(error) {
-      StandardError.write("novm: \(failure.message)\n")
+      StandardError.write("novm: \(ByteString.printable(failure.message))\n")
       Glibc.exit(failure.exitStatus)
     }
     if root.exitCode(for: error) == .validationFailure {
-      StandardError.write("novm: \(oneLine(root.message(for: error)))\n")
+      StandardError.write("novm: \(ByteString.printable(oneLine(root.message(for: error))))\n")
       Glibc.exit(toolFailed)
     }
     root.exit(withError: error)

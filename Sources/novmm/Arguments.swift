@@ -1,4 +1,5 @@
 import FileSystem
+import Host
 import Machine
 
 /// What the command line asks for.
@@ -14,11 +15,12 @@ struct UsageError: Error {
   let message: String
 }
 
-/// Reads the command line. Options take their value as the next word or after `=`.
+/// Reads the command line. Options take their value as the next word or after `=`. Words are bytes: they hold paths.
 struct Arguments {
-  private var words: ArraySlice<String>
+  private var words: ArraySlice<[UInt8]>
 
-  init(_ words: ArraySlice<String>) { self.words = words }
+  /// - Parameter words: without the program's name.
+  init(_ words: [[UInt8]]) { self.words = words[...] }
 
   mutating func parse() throws(UsageError) -> Request {
     var machine = MachineDescription()
@@ -31,9 +33,9 @@ struct Arguments {
       case "--version": return .version
       case "--check": isCheck = true
       case "--verbose": isVerbose = true
-      case "--kernel": machine.kernel = try value(name, inline)
-      case "--setup": machine.setup = try value(name, inline)
-      case "--initramfs": machine.initramfs = try value(name, inline)
+      case "--kernel": machine.kernel = Path(try value(name, inline))
+      case "--setup": machine.setup = Path(try value(name, inline))
+      case "--initramfs": machine.initramfs = Path(try value(name, inline))
       case "--cmdline": machine.commandLine = try value(name, inline)
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
       case "--cpus": machine.cpus = Int(try number(name, inline, 1...255))
@@ -43,10 +45,10 @@ struct Arguments {
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--com1": machine.com1 = try output(name, inline)
       case "--console": machine.console = try output(name, inline)
-      case "--lifeline": machine.lifeline = try descriptor(name, try value(name, inline))
-      case "--timings": machine.timings = try descriptor(name, try value(name, inline))
+      case "--lifeline": machine.lifeline = try descriptor(name, inline)
+      case "--timings": machine.timings = try descriptor(name, inline)
       case "--kvm": machine.kvm = try kvm(name, inline)
-      default: throw UsageError(message: "unknown option \(word); novmm --help lists them")
+      default: throw UsageError(message: "unknown option \(String(printable: word)); novmm --help lists them")
       }
     }
     if isCheck { return .check(machine.kvm) }
@@ -56,82 +58,83 @@ struct Arguments {
     return .run(machine, isVerbose: isVerbose)
   }
 
-  private func split(_ word: String) -> (name: String, value: String?) {
-    guard word.hasPrefix("--"), let equals = word.firstIndex(of: "=") else { return (word, nil) }
-    return (String(word[..<equals]), String(word[word.index(after: equals)...]))
+  private func split(_ word: [UInt8]) -> (name: String, value: [UInt8]?) {
+    guard word.starts(with: "--".utf8), let equals = word.firstIndex(of: UInt8(ascii: "=")) else {
+      return (String(printable: word), nil)
+    }
+    return (String(printable: Array(word[..<equals])), Array(word[(equals + 1)...]))
   }
 
-  private mutating func value(_ name: String, _ inline: String?) throws(UsageError) -> String {
+  private mutating func value(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> [UInt8] {
     guard let value = inline ?? words.popFirst() else { throw UsageError(message: "\(name) wants a value") }
     return value
   }
 
+  private func refusal(_ name: String, _ value: [UInt8], _ mend: String) -> UsageError {
+    UsageError(message: "\(name) \(String(printable: value)): \(mend)")
+  }
+
   private mutating func number(
-    _ name: String, _ inline: String?, _ range: ClosedRange<UInt64>
+    _ name: String, _ inline: [UInt8]?, _ range: ClosedRange<UInt64>
   ) throws(UsageError) -> UInt64 {
-    let text = try value(name, inline)
-    guard let number = UInt64(text), range.contains(number) else {
-      throw UsageError(message: "\(name) \(text): give a whole number from \(range.lowerBound) to \(range.upperBound)")
+    let value = try value(name, inline)
+    guard let number = UInt64(String(printable: value)), range.contains(number) else {
+      throw refusal(name, value, "give a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }
 
-  /// `GUEST=>HOST`, or `HOST` alone, which means the guest's `/`.
-  private mutating func map(_ name: String, _ inline: String?) throws(UsageError) -> LayerMap {
-    let text = try value(name, inline)
-    var guest = "/"
-    var host = text
-    if let arrow = arrow(in: text) {
-      guest = String(decoding: text.utf8[..<arrow], as: UTF8.self)
-      host = String(decoding: text.utf8[text.utf8.index(arrow, offsetBy: 2)...], as: UTF8.self)
+  /// `GUEST=>HOST`, or `HOST` alone, which means the guest's `/`. The first `=>` divides.
+  private mutating func map(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> LayerMap {
+    let value = try value(name, inline)
+    var map = LayerMap(guestPath: "/", hostPath: Path(value))
+    if let arrow = value.indices.first(where: { value[$0...].starts(with: "=>".utf8) }) {
+      map = LayerMap(guestPath: Path(Array(value[..<arrow])), hostPath: Path(Array(value[(arrow + 2)...])))
     }
-    guard guest.utf8.first == UInt8(ascii: "/"), !host.isEmpty else {
-      throw UsageError(message: "\(name) \(text): give GUEST=>HOST, GUEST an absolute path")
+    guard map.guestPath.bytes.first == UInt8(ascii: "/"), !map.hostPath.isEmpty else {
+      throw refusal(name, value, "give GUEST=>HOST, GUEST an absolute path")
     }
-    return LayerMap(guestPath: guest, hostPath: host)
+    return map
   }
 
-  private func arrow(in text: String) -> String.UTF8View.Index? {
-    let bytes = text.utf8
-    return bytes.indices.first { bytes[$0...].starts(with: "=>".utf8) }
-  }
-
-  private mutating func tag(_ name: String, _ inline: String?) throws(UsageError) -> String {
+  private mutating func tag(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> [UInt8] {
     let tag = try value(name, inline)
-    guard (1...36).contains(tag.utf8.count) else {
-      throw UsageError(message: "\(name) \(tag): give 1 to 36 bytes (Virtio 1.2, 5.11.4)")
-    }
+    guard (1...36).contains(tag.count) else { throw refusal(name, tag, "give 1 to 36 bytes (Virtio 1.2, 5.11.4)") }
     return tag
   }
 
   /// `PATH` or `PATH,cid=N`.
   private mutating func vsock(
-    _ name: String, _ inline: String?, _ cid: UInt64
-  ) throws(UsageError) -> (String, UInt64) {
-    let text = try value(name, inline)
-    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard parts.count > 1, let last = parts.last, last.hasPrefix("cid=") else { return (text, cid) }
-    guard let number = UInt32(last.dropFirst(4)), number > 2, number < .max else {
-      throw UsageError(message: "\(name) \(text): a guest's cid is from 3 to 4294967294")
+    _ name: String, _ inline: [UInt8]?, _ cid: UInt64
+  ) throws(UsageError) -> (Path, UInt64) {
+    let value = try value(name, inline)
+    guard let comma = value.lastIndex(of: UInt8(ascii: ",")), value[(comma + 1)...].starts(with: "cid=".utf8) else {
+      return (Path(value), cid)
     }
-    return (parts.dropLast().joined(separator: ","), UInt64(number))
+    guard let number = UInt32(String(printable: Array(value[(comma + 5)...]))), number > 2, number < .max else {
+      throw refusal(name, value, "a guest's cid is from 3 to 4294967294")
+    }
+    return (Path(Array(value[..<comma])), UInt64(number))
   }
 
-  private mutating func output(_ name: String, _ inline: String?) throws(UsageError) -> MachineDescription.Output {
-    let text = try value(name, inline)
-    if text == "-" { return .standard }
-    return text.hasPrefix("fd:") ? .descriptor(try descriptor(name, text)) : .file(text)
+  private mutating func output(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> MachineDescription.Output {
+    let value = try value(name, inline)
+    if value == Array("-".utf8) { return .standard }
+    return isDescriptor(value) ? .descriptor(try descriptor(name, value)) : .file(Path(value))
   }
 
-  private mutating func kvm(_ name: String, _ inline: String?) throws(UsageError) -> MachineDescription.KVMSource {
-    let text = try value(name, inline)
-    return text.hasPrefix("fd:") ? .descriptor(try descriptor(name, text)) : .path(text)
+  private mutating func kvm(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> MachineDescription.KVMSource {
+    let value = try value(name, inline)
+    return isDescriptor(value) ? .descriptor(try descriptor(name, value)) : .path(Path(value))
   }
+
+  private func isDescriptor(_ value: [UInt8]) -> Bool { value.starts(with: "fd:".utf8) }
 
   /// `fd:N`, an inherited descriptor.
-  private func descriptor(_ name: String, _ text: String) throws(UsageError) -> Int32 {
-    guard text.hasPrefix("fd:"), let number = Int32(text.dropFirst(3)), number >= 0 else {
-      throw UsageError(message: "\(name) \(text): give fd:N, N an open descriptor")
+  private mutating func descriptor(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Int32 {
+    let value = try value(name, inline)
+    guard isDescriptor(value), let number = Int32(String(printable: Array(value.dropFirst(3)))), number >= 0 else {
+      throw refusal(name, value, "give fd:N, N an open descriptor")
     }
     return number
   }

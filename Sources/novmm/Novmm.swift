@@ -10,7 +10,7 @@ struct Novmm {
   private static let usageFailure: Int32 = 2
 
   static func main() {
-    var arguments = Arguments(CommandLine.arguments.dropFirst())
+    var arguments = Arguments(ProcessArguments.words)
     do throws(UsageError) {
       switch try arguments.parse() {
       case .help: print(manual, terminator: "")

@@ -471,7 +471,7 @@ struct LayeredTreeTests {
         return error
       }
     }
-    #expect(failure([LayerMap(guestPath: "/", hostPath: file)]) == .notADirectory(hostPath: file))
+    #expect(failure([LayerMap(guestPath: "/", hostPath: file)]) == .notADirectory(hostPath: Path(file)))
     #expect(failure([LayerMap(guestPath: "/", hostPath: "/nowhere")]) == .unreadable(hostPath: "/nowhere", .notFound))
     #expect(failure([LayerMap(guestPath: "/sub", hostPath: layers.lower)]) == .noRoot)
     #expect(failure([root, LayerMap(guestPath: "sub", hostPath: layers.lower)]) == .badGuestPath("sub"))

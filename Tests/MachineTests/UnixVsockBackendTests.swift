@@ -163,13 +163,13 @@ struct UnixVsockBackendTests {
 
   @Test func nameIsTakenOverOnlyFromTheDead() throws {
     let bench = try Bench()
-    #expect(throws: Errno(EADDRINUSE)) { _ = try UnixSocket.listen(bench.path) }
+    #expect(throws: Errno(EADDRINUSE)) { _ = try UnixSocket.listen(Path(bench.path)) }
     bench.onLoop { bench.backend.close() }
     #expect(access(bench.path, F_OK) == -1)
     let dead = bench.path + ".dead"
-    do { _ = try UnixSocket.listen(dead) }
+    do { _ = try UnixSocket.listen(Path(dead)) }
     #expect(access(dead, F_OK) == 0)
-    _ = try UnixSocket.listen(dead)
+    _ = try UnixSocket.listen(Path(dead))
     var status = stat()
     #expect(stat(dead, &status) == 0 && status.st_mode & 0o777 == 0o600)
     unlink(dead)
@@ -196,7 +196,7 @@ private final class Bench: @unchecked Sendable {
     path = directory + "/v"
     loop = try EventLoop()
     twin = try VsockGuest(loop)
-    backend = try UnixVsockBackend(twin.device, path: path, loop: loop)
+    backend = try UnixVsockBackend(twin.device, path: Path(path), loop: loop)
     let (loop, twin) = (loop, twin)
     let started = try EventFD()
     loop.post { started.signal() }
@@ -252,7 +252,7 @@ private final class Client: @unchecked Sendable {
   private let socket: FileDescriptor
 
   init(_ path: String) throws {
-    socket = try UnixSocket.connect(path)
+    socket = try UnixSocket.connect(Path(path))
     try socket.setNonblocking(false)
   }
 

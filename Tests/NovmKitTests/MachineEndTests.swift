@@ -33,6 +33,6 @@ struct MachineEndTests {
     let failure = Failure(kind: .system, message: Array("bad\n\u{1B}[2Jthing".utf8))
     let message = NovmError.commandFailed(command: Array("x\ny".utf8), failure).message
     #expect(!message.unicodeScalars.contains { $0.value < 0x20 })
-    #expect(NovmError.hostPath(Array("/a\nb".utf8), .missing).message == "/a?b: no such directory on the host")
+    #expect(NovmError.hostPath(Array("/a\nb".utf8), .missing).message == "/a\\x0ab: no such directory on the host")
   }
 }

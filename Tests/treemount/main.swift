@@ -44,7 +44,7 @@ while let argument = arguments.popFirst() {
 
 let tree: LayeredTree
 do throws(TreeError) {
-  tree = try LayeredTree(reads: reads, writes: writes, hides: hides, ownership: ownership)
+  tree = try LayeredTree(reads: reads, writes: writes, hides: hides.map { Path($0) }, ownership: ownership)
 } catch {
   die(error.description)
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 
 /// Carries any bytes through a Swift `String`, and back unchanged.
 ///
@@ -11,19 +12,13 @@ package enum ByteString {
   /// The string that stands for these bytes.
   package static func string(_ bytes: [UInt8]) -> String {
     var text = String.UnicodeScalarView()
-    var decoder = UTF8()
-    var index = 0
-    while index < bytes.count {
-      var rest = bytes[index...].makeIterator()
-      switch decoder.decode(&rest) {
-      case .scalarValue(let scalar) where scalar.value < base:
-        text.append(scalar)
-        index += UTF8.width(scalar)
-      case .scalarValue, .error, .emptyInput:
-        text.append(standIn(bytes[index]))
-        index += 1
+    for piece in MixedText(bytes) {
+      switch piece {
+      case .scalar(let scalar) where scalar.value < base: text.append(scalar)
+      case .scalar(let scalar):
+        for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { text.append(standIn(byte)) }
+      case .byte(let byte): text.append(standIn(byte))
       }
-      decoder = UTF8()
     }
     return String(text)
   }
@@ -42,28 +37,24 @@ package enum ByteString {
     return bytes
   }
 
+  /// One line for people of a string that may hold such bytes.
+  package static func printable(_ string: String) -> String { String(printable: bytes(string)) }
+
   /// 0x10FF00...0x10FFFF are all scalar values, so the fallback is never taken.
   private static func standIn(_ byte: UInt8) -> Unicode.Scalar {
     Unicode.Scalar(base + UInt32(byte)) ?? "\u{FFFD}"
   }
 
   /// This process's arguments, without its name.
-  package static func arguments() -> [String] {
-    var arguments: [String] = []
-    for index in 1..<max(1, Int(CommandLine.argc)) {
-      guard let argument = unsafe CommandLine.unsafeArgv[index] else { break }
-      arguments.append(string(unsafe bytes(atCString: argument)))
-    }
-    return arguments
-  }
+  package static func arguments() -> [String] { ProcessArguments.words.map(string) }
 
   /// A variable of this process's environment.
   package static func environment(_ name: String) -> [UInt8]? {
-    guard let value = unsafe getenv(name) else { return nil }
-    return unsafe bytes(atCString: value)
-  }
-
-  private static func bytes(atCString string: UnsafePointer<CChar>) -> [UInt8] {
-    unsafe UnsafeRawBufferPointer(start: string, count: strlen(string)).map { $0 }
+    let name = bytes(name) + [0]
+    return unsafe name.withUnsafeBytes { name in
+      // Never null: there is at least the NUL. What getenv(3) gives ends with one too.
+      guard let value = unsafe getenv(name.baseAddress!.assumingMemoryBound(to: CChar.self)) else { return nil }
+      return unsafe UnsafeRawBufferPointer(start: value, count: strlen(value)).map { $0 }
+    }
   }
 }
