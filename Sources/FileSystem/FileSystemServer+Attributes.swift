@@ -19,13 +19,7 @@ extension FileSystemServer {
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try SetattrRequest(&reader) }
     let node = try node(header.node)
-    var file: SharedDescriptor?
-    if request.valid.contains(.handle), let handle = handles.find(request.handle), handle.node === node,
-      handle.canWrite
-    {
-      file = handle.openFile
-    }
-    let status = try host { () throws(Errno) in try tree.setAttributes(node, request, file: file) }
+    let status = try host { () throws(Errno) in try tree.setAttributes(node, request) }
     try write(node, status, to: &reply)
   }
 

@@ -6,13 +6,8 @@ extension FileSystemServer {
   func opendir(_ header: RequestHeader, _ reply: inout ReplyWriter) throws(Failure) {
     let node = try node(header.node)
     guard node.isDirectory else { throw .host(.notDirectory) }
-    tree.nodes.hold(node)
-    let number = handles.add(Handle(directory: node))
-    do throws(MessageError) {
-      try OpenReply(handle: number, flags: [.keepCache, .cacheDirectory]).write(to: &reply)
-    } catch {
-      if let handle = handles.remove(number) { closed(handle) }
-      throw .message(error)
+    try message { () throws(MessageError) in
+      try OpenReply(handle: 0, flags: [.keepCache, .cacheDirectory]).write(to: &reply)
     }
   }
 
@@ -20,14 +15,14 @@ extension FileSystemServer {
     _ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter, isPlus: Bool
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try ReadRequest(&reader) }
-    let handle = try handle(request.handle, isDirectory: true)
-    let node = handle.node
+    let node = try node(header.node)
+    guard node.isDirectory else { throw .host(.notDirectory) }
+    let listing = try host { () throws(Errno) in try tree.listings.listing(node, at: request.offset, in: tree) }
     var failure: MessageError?
     // The closure below must not hold on to parameters.
     var output = reply
     try host { () throws(Errno) in
-      try handle.withListing(tree, offset: request.offset) { (listing) throws(Errno) in
-        try listing.seek(to: request.offset)
+      try listing.read(from: request.offset) { (listing) throws(Errno) in
         var writer = DirectoryWriter(count: request.count, isPlus: isPlus, reply: output)
         while let entry = try listing.next() {
           guard writer.fits(nameLength: entry.name.count - 1) else { return }
@@ -41,6 +36,7 @@ extension FileSystemServer {
       }
     }
     if let failure { throw .message(failure) }
+    if output.count == 0 { tree.listings.drop(node) }
     reply = output
   }
 

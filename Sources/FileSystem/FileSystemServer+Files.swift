@@ -6,10 +6,21 @@ extension FileSystemServer {
   func open(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     let request = try message { () throws(MessageError) in try OpenRequest(&reader) }
     let node = try node(header.node)
-    let opened = try host { () throws(Errno) in
+    try host { () throws(Errno) in
       try tree.open(node, flags: request.flags, killPrivileges: request.killPrivileges)
     }
-    try answer(node, opened, canWrite: Int32(bitPattern: request.flags) & OpenFlags.accessMode != 0, &reply)
+    do throws(Failure) {
+      try answerOpen(&reply)
+    } catch {
+      tree.files.release(node)
+      throw error
+    }
+  }
+
+  private func answerOpen(_ reply: inout ReplyWriter) throws(Failure) {
+    try message { () throws(MessageError) in
+      try OpenReply(handle: 0, flags: [.keepCache, .noFlush, .parallelDirectWrites]).write(to: &reply)
+    }
   }
 
   func create(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
@@ -24,7 +35,8 @@ extension FileSystemServer {
       guard error == .exists, Int32(bitPattern: request.flags) & OpenFlags.exclusive == 0 else { throw .host(error) }
       return try openExisting(parent, name, request, &reply)
     }
-    try answer(made.entry, LayeredTree.Opened(file: made.file!, isUpper: true), &reply)
+    tree.files.add(made.entry.node, made.file!, isWritable: true)
+    try answer(made.entry, &reply)
   }
 
   /// What CREATE should make is there, which the guest's kernel did not know yet.
@@ -32,16 +44,16 @@ extension FileSystemServer {
     _ parent: Node, _ name: FileName, _ request: CreateRequest, _ reply: inout ReplyWriter
   ) throws(Failure) {
     guard let entry = try host({ () throws(Errno) in try tree.lookUp(parent, name) }) else { throw .host(.notFound) }
-    let opened: LayeredTree.Opened
     let status: FileStatus
     do throws(Errno) {
-      opened = try tree.open(entry.node, flags: request.flags, killPrivileges: request.killPrivileges)
+      try tree.open(entry.node, flags: request.flags, killPrivileges: request.killPrivileges)
       status = try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: entry.node) }
     } catch {
       tree.nodes.forget(entry.node.id, 1)
       throw .host(error)
     }
-    try answer(Entry(node: entry.node, status: status), opened, &reply)
+    tree.files.release(entry.node)
+    try answer(Entry(node: entry.node, status: status), &reply)
   }
 
   func temporary(
@@ -52,47 +64,38 @@ extension FileSystemServer {
     let made = try host { () throws(Errno) in
       try tree.makeTemporary(parent, mode: request.mode, by: Caller(uid: header.uid, gid: header.gid))
     }
-    try answer(made.entry, LayeredTree.Opened(file: made.file, isUpper: true), &reply)
+    tree.files.add(made.entry.node, made.file, isWritable: true)
+    try answer(made.entry, &reply)
   }
 
-  private func answer(
-    _ entry: Entry, _ opened: LayeredTree.Opened, _ reply: inout ReplyWriter
-  ) throws(Failure) {
+  /// The reply to CREATE and TMPFILE: the entry, and what an OPEN would answer.
+  private func answer(_ entry: Entry, _ reply: inout ReplyWriter) throws(Failure) {
     try write(entry, to: &reply)
-    try answer(entry.node, opened, canWrite: true, &reply)
-  }
-
-  private func answer(
-    _ node: Node, _ opened: LayeredTree.Opened, canWrite: Bool, _ reply: inout ReplyWriter
-  ) throws(Failure) {
-    let handle = Handle(node: node, file: opened.file, isUpper: opened.isUpper, canWrite: canWrite)
-    tree.nodes.hold(node, open: opened.file)
-    let number = handles.add(handle)
-    do throws(MessageError) {
-      try OpenReply(handle: number, flags: [.keepCache, .noFlush, .parallelDirectWrites]).write(to: &reply)
+    if !settings.isStateless { tree.files.hold(entry.node) }
+    do throws(Failure) {
+      try answerOpen(&reply)
     } catch {
-      if let handle = handles.remove(number) { closed(handle) }
-      throw .message(error)
+      tree.files.release(entry.node)
+      tree.nodes.forget(entry.node.id, 1)
+      throw error
     }
   }
 
-  func release(_ reader: inout RequestReader) throws(Failure) {
-    let request = try message { () throws(MessageError) in try ReleaseRequest(&reader) }
-    guard let handle = handles.remove(request.handle) else { throw .host(.badDescriptor) }
-    closed(handle)
-  }
-
-  /// To be called once for each handle taken out of the table.
-  func closed(_ handle: Handle) {
-    tree.nodes.release(handle.node, closed: handle.openFile)
+  func release(_ header: RequestHeader) throws(Failure) {
+    // Clients that do not tell of their opens may yet tell of the end of what they made.
+    if !settings.isStateless { tree.files.release(try node(header.node)) }
   }
 
   // MARK: Data
 
+  private func file(_ id: UInt64, forWriting: Bool) throws(Failure) -> SharedDescriptor {
+    let node = try node(id)
+    return try host { () throws(Errno) in try tree.file(of: node, forWriting: forWriting) }
+  }
+
   func read(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     let request = try message { () throws(MessageError) in try ReadRequest(&reader) }
-    let handle = try handle(request.handle)
-    let file = try host { () throws(Errno) in try handle.descriptor(tree) }
+    let file = try file(header.node, forWriting: false)
     try host { () throws(Errno) in
       try Transfer.read(file, request.offset, Int(request.count), to: &reply)
     }
@@ -100,20 +103,15 @@ extension FileSystemServer {
 
   func write(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     let request = try message { () throws(MessageError) in try WriteRequest(&reader) }
-    let handle = try handle(request.handle)
-    guard handle.canWrite else { throw .host(.badDescriptor) }
     guard Int(request.count) <= reader.remaining else { throw .message(.truncated) }
-    let file = try host { () throws(Errno) in try handle.descriptor(tree) }
+    let file = try file(header.node, forWriting: true)
     if request.killPrivileges {
       try host { () throws(Errno) in
         try tree.clearPrivileges(LayeredTree.Place(base: file, name: FileCalls.itself))
       }
-    } else if tree.ownership == .recorded, handle.takesCapabilities() {
-      // As root the host's kernel does it.
-      tree.dropCapabilities(LayeredTree.Place(base: file, name: FileCalls.itself))
     }
     let written = try host { () throws(Errno) in
-      try Transfer.write(file, request.offset, Int(request.count), from: &reader)
+      try Transfer.write(file, request.offset, Int(request.count), from: &reader, flags: request.flags)
     }
     try message { () throws(MessageError) in
       try reply.append(UInt32(written))
@@ -123,31 +121,29 @@ extension FileSystemServer {
 
   func fsync(_ header: RequestHeader, _ reader: inout RequestReader) throws(Failure) {
     let request = try message { () throws(MessageError) in try FsyncRequest(&reader) }
-    let handle = try handle(request.handle)
+    let node = try node(header.node)
     // What lies in a layer below was never written.
-    guard tree.namespace.withReadLock({ handle.node.isUpper }) else { return }
-    try host { () throws(Errno) in
-      try FileCalls.sync(try handle.descriptor(tree).raw, dataOnly: request.dataOnly)
-    }
+    guard tree.namespace.withReadLock({ node.isUpper }) else { return }
+    let file = try file(header.node, forWriting: false)
+    try host { () throws(Errno) in try FileCalls.sync(file.raw, dataOnly: request.dataOnly) }
   }
 
   func fallocate(_ header: RequestHeader, _ reader: inout RequestReader) throws(Failure) {
     let request = try message { () throws(MessageError) in try FallocateRequest(&reader) }
-    let handle = try handle(request.handle)
-    guard handle.canWrite else { throw .host(.badDescriptor) }
+    let file = try file(header.node, forWriting: true)
     try host { () throws(Errno) in
       try FileCalls.allocate(
-        try handle.descriptor(tree).raw, mode: request.mode, offset: request.offset, count: request.count)
+        file.raw, mode: request.mode, offset: request.offset, count: request.count)
     }
   }
 
   func lseek(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     let request = try message { () throws(MessageError) in try LseekRequest(&reader) }
-    let handle = try handle(request.handle)
     // The client keeps positions itself: only SEEK_DATA and SEEK_HOLE need the file.
     guard request.whence == 3 || request.whence == 4 else { throw .host(.invalid) }
+    let file = try file(header.node, forWriting: false)
     let offset = try host { () throws(Errno) in
-      try FileCalls.seek(try handle.descriptor(tree).raw, request.offset, whence: request.whence)
+      try FileCalls.seek(file.raw, request.offset, whence: request.whence)
     }
     try message { () throws(MessageError) in try reply.append(offset) }
   }
@@ -156,11 +152,13 @@ extension FileSystemServer {
     _ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try CopyFileRangeRequest(&reader) }
-    let (source, target) = (try handle(request.handleIn), try handle(request.handleOut))
-    guard target.canWrite, request.flags == 0 else { throw .host(request.flags == 0 ? .badDescriptor : .invalid) }
+    guard request.flags == 0 else { throw .host(.invalid) }
+    // The target first: if both are one file, it is copied up before it is read.
+    let target = try file(request.nodeOut, forWriting: true)
+    let source = try file(header.node, forWriting: false)
     let copied = try host { () throws(Errno) in
       try FileCalls.copyRange(
-        try source.descriptor(tree).raw, request.offsetIn, to: try target.descriptor(tree).raw, request.offsetOut,
+        source.raw, request.offsetIn, to: target.raw, request.offsetOut,
         count: request.count)
     }
     try message { () throws(MessageError) in

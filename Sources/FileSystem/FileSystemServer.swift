@@ -7,7 +7,6 @@ import Host
 /// `serve` may be called from several threads at once. Nothing that a guest sends does more than fail with an errno.
 package final class FileSystemServer: @unchecked Sendable {
   let tree: LayeredTree
-  let handles = HandleTable()
   let settings = Settings()
 
   package init(_ tree: LayeredTree) {
@@ -18,6 +17,9 @@ package final class FileSystemServer: @unchecked Sendable {
   final class Settings {
     var minor = FUSE.minorVersion
     var flags: InitFlags = []
+    /// The client opens files and directories without asking (`.noOpen`, `.noOpendir`), since one request is enough to read a
+    /// small file then. It means that the server is not told what is open.
+    var isStateless = false
   }
 
   /// The machine is the only writer of its write maps, and what is below does not change: names and attributes stay
@@ -60,12 +62,21 @@ package final class FileSystemServer: @unchecked Sendable {
     guard let opcode = Opcode(rawValue: header.opcode) else {
       return reply.fail(Errno.notImplemented.code, unique: header.unique)
     }
+    switch opcode {
+    case .forget, .batchForget, .interrupt:
+      forget(opcode, header, &reader)
+      return 0
+    default: break
+    }
     do throws(Failure) {
-      switch opcode {
-      case .forget, .batchForget, .interrupt:
-        forget(opcode, header, &reader)
-        return 0
-      default:
+      do throws(Failure) {
+        try answer(opcode, header, &reader, &reply)
+      } catch {
+        guard error.errno.meansDescriptorsAreShort else { throw error }
+        // What only saves an open is let go, and the request, which has changed nothing, has one more chance.
+        tree.files.dropIdle()
+        (reader, reply) = (RequestReader(readable), ReplyWriter(writable))
+        guard (try? RequestHeader(&reader)) != nil else { throw error }
         try answer(opcode, header, &reader, &reply)
       }
       return reply.finish(unique: header.unique)
@@ -91,13 +102,17 @@ package final class FileSystemServer: @unchecked Sendable {
     case .rename: try rename(header, &reader, hasFlags: false)
     case .rename2: try rename(header, &reader, hasFlags: true)
     case .link: try link(header, &reader, &reply)
-    case .open: try open(header, &reader, &reply)
+    case .open, .opendir:
+      // The answer after which a client does not ask again.
+      if settings.isStateless { throw .host(.notImplemented) }
+      if opcode == .open { try open(header, &reader, &reply) } else { try opendir(header, &reply) }
     case .create: try create(header, &reader, &reply)
     case .tmpfile: try temporary(header, &reader, &reply)
     case .read: try read(header, &reader, &reply)
     case .write: try write(header, &reader, &reply)
     case .statfs: try statfs(header, &reply)
-    case .release, .releasedir: try release(&reader)
+    case .release: try release(header)
+    case .releasedir: break
     case .fsync: try fsync(header, &reader)
     case .fsyncdir: try fsyncDirectory(header)
     case .setxattr: try setxattr(header, &reader)
@@ -105,7 +120,6 @@ package final class FileSystemServer: @unchecked Sendable {
     case .listxattr: try listxattr(header, &reader, &reply)
     case .removexattr: try removexattr(header, &reader)
     case .initialize: try initialize(&reader, &reply)
-    case .opendir: try opendir(header, &reply)
     case .readdir: try readdir(header, &reader, &reply, isPlus: false)
     case .readdirplus: try readdir(header, &reader, &reply, isPlus: true)
     case .fallocate: try fallocate(header, &reader)
@@ -135,10 +149,14 @@ package final class FileSystemServer: @unchecked Sendable {
       throw .host(.protocolError)
     }
     reset()
-    let offered: InitFlags = [
-      .asyncRead, .atomicTruncate, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto,
-      .asyncDirectIO, .maxPages, .cacheSymlinks, .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
+    var offered: InitFlags = [
+      .asyncRead, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto, .asyncDirectIO, .maxPages,
+      .cacheSymlinks, .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
     ]
+    settings.isStateless = request.flags.isSuperset(of: [.noOpen, .noOpendir])
+    offered.insert(settings.isStateless ? [.noOpen, .noOpendir] : .atomicTruncate)
+    // The machine is the only one that writes, so its kernel may hold writes back, until a file is closed or synchronized.
+    if tree.isWritable { offered.insert(.writebackCache) }
     settings.minor = min(request.minor, FUSE.minorVersion)
     settings.flags = offered.intersection(request.flags)
     answer.minor = settings.minor
@@ -159,7 +177,8 @@ package final class FileSystemServer: @unchecked Sendable {
 
   /// Forgets what the last session knew.
   private func reset() {
-    for handle in handles.removeAll() { closed(handle) }
+    tree.listings.dropAll()
+    tree.files.releaseAll()
     tree.nodes.forgetAll()
   }
 
@@ -186,11 +205,6 @@ package final class FileSystemServer: @unchecked Sendable {
   func node(_ id: UInt64) throws(Failure) -> Node {
     guard let node = tree.nodes.node(id) else { throw .host(.stale) }
     return node
-  }
-
-  func handle(_ number: UInt64, isDirectory: Bool = false) throws(Failure) -> Handle {
-    guard let handle = handles.find(number), handle.isDirectory == isDirectory else { throw .host(.badDescriptor) }
-    return handle
   }
 
   /// Runs what may fail with a host's error.

@@ -4,9 +4,7 @@ import Host
 /// Changing attributes.
 extension LayeredTree {
   /// SETATTR. No lock is held.
-  ///
-  /// - Parameter file: an open descriptor of the node to truncate by, if the guest names one.
-  func setAttributes(_ node: Node, _ request: SetattrRequest, file: SharedDescriptor?) throws(Errno) -> FileStatus {
+  func setAttributes(_ node: Node, _ request: SetattrRequest) throws(Errno) -> FileStatus {
     let valid = request.valid
     let changes: SetattrRequest.Valid = [
       .mode, .uid, .gid, .size, .accessed, .modified, .accessedNow, .modifiedNow, .killPrivileges,
@@ -17,6 +15,7 @@ extension LayeredTree {
     if valid.contains(.size), node.isDirectory { throw .isDirectory }
     if valid.contains(.size), !node.isRegular { throw .invalid }
     try copyUp(node, withData: !(valid.contains(.size) && request.length == 0))
+    let file = valid.contains(.size) ? try self.file(of: node, forWriting: true) : nil
     return try namespace.withReadLock { () throws(Errno) in
       let place = try self.place(of: node)
       let host = try FileCalls.status(place.base.raw, place.name.span)
@@ -25,14 +24,7 @@ extension LayeredTree {
       } else if valid.contains(.killPrivileges) {
         try clearPrivileges(place)
       }
-      if valid.contains(.size) {
-        if let file {
-          try FileCalls.truncate(file.raw, to: request.length)
-        } else {
-          let opened = try openFile(place, OpenFlags.write, nil)
-          try FileCalls.truncate(opened.raw, to: request.length)
-        }
-      }
+      if let file { try FileCalls.truncate(file.raw, to: request.length) }
       if !valid.isDisjoint(with: [.accessed, .modified]) {
         try FileCalls.changeTimes(
           place.base.raw, place.name.span,
@@ -136,38 +128,6 @@ extension LayeredTree {
     let dot: [UInt8] = [UInt8(ascii: "."), 0]
     let opened = try FileCalls.openBeneath(directory.raw, dot.span, OpenFlags.directory)
     try FileCalls.sync(opened.raw, dataOnly: false)
-  }
-
-  // MARK: Opening
-
-  /// Opens a regular file for a handle. No lock is held.
-  ///
-  /// - Parameter flags: O_* of the guest.
-  func open(_ node: Node, flags: UInt32, killPrivileges: Bool) throws(Errno) -> Opened {
-    if node.isDirectory { throw .isDirectory }
-    // The guest's kernel serves FIFOs, sockets and devices itself; nothing of that kind is opened here.
-    guard node.isRegular else { throw .noSuchDevice }
-    let flags = Int32(bitPattern: flags)
-    let access = flags & OpenFlags.accessMode
-    let truncates = flags & OpenFlags.truncate != 0
-    let writes = access != 0 || truncates
-    if writes { try copyUp(node, withData: !truncates) }
-    return try namespace.withReadLock { () throws(Errno) -> Opened in
-      let place = try self.place(of: node)
-      var mode = writes ? OpenFlags.readWrite : OpenFlags.read
-      if writes { mode |= flags & OpenFlags.synchronous }
-      let file = SharedDescriptor(try openFile(place, mode, node.anonymous == nil ? node.identity : nil))
-      if truncates {
-        try FileCalls.truncate(file.raw, to: 0)
-        if killPrivileges { try clearPrivileges(place) }
-      }
-      return Opened(file: file, isUpper: node.isUpper)
-    }
-  }
-
-  struct Opened {
-    let file: SharedDescriptor
-    let isUpper: Bool
   }
 }
 

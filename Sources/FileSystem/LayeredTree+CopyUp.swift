@@ -1,6 +1,5 @@
 import FUSE
 import Host
-import Synchronization
 
 /// Copying up: what the guest changes moves into the write map first, whole and at once.
 extension LayeredTree {
@@ -70,7 +69,7 @@ extension LayeredTree {
     node.origin = node.identity
     node.identity = FileIdentity(layer, status)
     node.layer = layer
-    copies.wrappingAdd(1, ordering: .releasing)
+    files.drop(node)
     if node.lowerLinks > 1 {
       nodes.link(node.origin!, to: node)
       nodes.link(node.identity, to: node)

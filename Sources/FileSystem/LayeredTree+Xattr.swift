@@ -97,6 +97,8 @@ extension LayeredTree {
       }
       try FileCalls.setAttribute(
         place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))
+      // The next write opens it again, and takes them away.
+      if name == AttributeName.capability { files.drop(node) }
       if killSetgid {
         let host = try FileCalls.status(place.base.raw, place.name.span)
         if host.mode & 0o2000 != 0, !host.isSymlink {

@@ -1,5 +1,4 @@
 import Host
-import Synchronization
 
 /// A tree composed of host directories: read layers below, write maps above, merged as the kernel's overlayfs merges.
 ///
@@ -18,12 +17,12 @@ package final class LayeredTree: @unchecked Sendable {
   let ownership: Ownership
   /// In order of rank.
   let layers: [Layer]
-  let nodes = NodeTable()
+  let nodes: NodeTable
   let cache: DescriptorCache
+  let files: FileCache
+  let listings = ListingCache()
   let namespace = ReadWriteLock()
   let copying: [Lock]
-  /// Files copied up so far, so that open handles notice.
-  let copies = Atomic<UInt64>(0)
   let inodes: InodeNumbers
   let root: Node
   let user = FileCalls.effectiveUser
@@ -43,6 +42,8 @@ package final class LayeredTree: @unchecked Sendable {
     self.ownership = ownership
     let limit = FileCalls.raiseDescriptorLimit()
     cache = DescriptorCache(capacity: max(32, min(4096, limit / 8)))
+    files = FileCache(capacity: max(32, min(16384, limit / 4)))
+    nodes = NodeTable(files: files)
     nodes.pinLimit = limit / 4
     var copying: [Lock] = []
     for _ in 0..<16 { copying.append(Lock()) }
@@ -84,6 +85,9 @@ package final class LayeredTree: @unchecked Sendable {
     if !hides.isEmpty { composePinned() }
     for node in [root] + pinnedNodes { adoptAttributes(node) }
   }
+
+  /// Whether the guest can change anything.
+  var isWritable: Bool { layers.contains { $0.isWritable } }
 
   deinit { close() }
 
@@ -295,13 +299,10 @@ package final class LayeredTree: @unchecked Sendable {
 
   /// Keeps a way to a file whose last name is about to go, if the guest still knows the file and descriptors allow.
   func keepReachable(_ node: Node) {
-    guard node.anonymous == nil, node.aliases.isEmpty else { return }
-    if let open = nodes.openFile(of: node) {
+    guard node.anonymous == nil, node.aliases.isEmpty, nodes.takePin(node) else { return }
+    if let open = files.find(node, forWriting: false) {
       node.anonymous = open
-      return
-    }
-    guard nodes.takePin(node) else { return }
-    if let place = try? place(of: node) {
+    } else if let place = try? place(of: node) {
       if place.name.count == 1 {
         node.anonymous = place.base
       } else if let opened = try? FileCalls.openBeneath(place.base.raw, place.name.span, OpenFlags.path) {

@@ -1,6 +1,9 @@
 import Host
 
-/// A directory as an open handle lists it: straight from the host where one layer has it all, else merged.
+/// A directory's names, for the guest to read part by part: straight from the host where one layer has it all, else merged.
+///
+/// Offsets are the host's own, or in a merged listing made from the names (see `MergedDirectory`), so that any listing of the
+/// directory goes on where another one ended, whatever was made or removed meanwhile.
 final class Listing {
   struct Entry {
     /// With its NUL.
@@ -17,9 +20,11 @@ final class Listing {
   private var directory: SharedDescriptor?
   private var reader: DirectoryReader
   private var merged: [MergedDirectory.Entry] = []
-  /// In a merged listing: how many entries, `.` and `..` counted, come before the next one.
+  /// In a merged listing: the offset of the entry before the next one, and the next one's index.
   private var position: UInt64 = 0
+  private var index = 0
   private var hidesWork = false
+  private let lock = Lock()
 
   init(_ tree: LayeredTree, _ node: Node) throws(Errno) {
     reader = DirectoryReader(bufferSize: 0)
@@ -38,9 +43,17 @@ final class Listing {
     }
   }
 
-  /// Goes to where an entry's `next` points, or to 0 for the start.
-  func seek(to offset: UInt64) throws(Errno) {
-    if let directory { try reader.seek(directory.raw, to: offset) } else { position = offset }
+  /// Reads from `offset` on, which is where an entry's `next` pointed, or 0. One thread at a time.
+  func read(from offset: UInt64, _ body: (Listing) throws(Errno) -> Void) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      if let directory {
+        try reader.seek(directory.raw, to: offset)
+      } else if offset != position {
+        position = offset
+        index = MergedDirectory.index(after: offset, in: merged)
+      }
+      try body(self)
+    }
   }
 
   /// The next entry; nil at the end.
@@ -57,16 +70,16 @@ final class Listing {
 
   private func nextMerged() -> Entry? {
     let dot = UInt8(ascii: ".")
-    let index = position
-    guard index < UInt64(merged.count) + 2 else { return nil }
-    position += 1
-    switch index {
-    case 0: return Entry(name: [dot, 0], type: DirectoryReader.typeDirectory, hostInode: 0, next: 1)
-    case 1: return Entry(name: [dot, dot, 0], type: DirectoryReader.typeDirectory, hostInode: 0, next: 2)
-    default:
-      let entry = merged[Int(index) - 2]
-      return Entry(name: entry.name, type: entry.type, hostInode: 0, next: position)
+    if position < 2 {
+      position += 1
+      let name = position == 1 ? [dot, 0] : [dot, dot, 0]
+      return Entry(name: name, type: DirectoryReader.typeDirectory, hostInode: 0, next: position)
     }
+    guard index < merged.count else { return nil }
+    let entry = merged[index]
+    index += 1
+    position = entry.offset
+    return Entry(name: entry.name, type: entry.type, hostInode: 0, next: position)
   }
 
   private func isHidden(_ directory: SharedDescriptor, _ entry: DirectoryReader.Entry, _ name: [UInt8]) -> Bool {

@@ -1,12 +1,48 @@
 import Host
 
 /// The listing of a directory that several layers have, made at once: a name shows as the topmost layer has it.
+///
+/// Names come in the order of a hash, as in a directory of ext4, and the hash is the offset that they are found by again.
 enum MergedDirectory {
   struct Entry {
     /// With its NUL.
     let name: [UInt8]
     /// DT_* as in readdir(3).
     let type: UInt8
+    /// Of this entry and no other; those up to 2 are for `.` and `..`.
+    var offset: UInt64
+  }
+
+  /// Guests choose names: without it they could choose ones that collide.
+  private static let seed = UInt64.random(in: .min ... .max)
+
+  private static func hash(_ name: [UInt8]) -> UInt64 {
+    var hash = seed
+    for byte in name { hash = ((hash ^ UInt64(byte)) &* 0x100_0000_01b3) ^ (hash >> 47) }
+    hash ^= hash >> 29
+    // Positive as an off_t, and with room to count up where two are the same.
+    return hash >> 2 | 4
+  }
+
+  /// In order of offset, each with one of its own.
+  static func ordered(_ entries: [Entry]) -> [Entry] {
+    var entries = entries.sorted {
+      $0.offset != $1.offset ? $0.offset < $1.offset : $0.name.lexicographicallyPrecedes($1.name)
+    }
+    for index in entries.indices.dropFirst() {
+      entries[index].offset = max(entries[index].offset, entries[index - 1].offset + 1)
+    }
+    return entries
+  }
+
+  /// The first entry behind an offset.
+  static func index(after offset: UInt64, in entries: [Entry]) -> Int {
+    var (low, high) = (0, entries.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if entries[middle].offset <= offset { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   /// - Parameter stopAtFirst: one entry is enough to know that the directory is not empty.
@@ -39,13 +75,13 @@ enum MergedDirectory {
         {
           continue
         }
-        entries.append(Entry(name: name, type: entry.type))
+        entries.append(Entry(name: name, type: entry.type, offset: hash(name)))
         if stopAtFirst { return entries }
       }
     }
     for name in tree.pinnedNames(node) where seen.insert(name).inserted {
-      entries.append(Entry(name: name, type: DirectoryReader.typeDirectory))
+      entries.append(Entry(name: name, type: DirectoryReader.typeDirectory, offset: hash(name)))
     }
-    return entries
+    return ordered(entries)
   }
 }

@@ -15,7 +15,7 @@ final class Node {
   let id: UInt64
   /// Lookups that the guest has not given back.
   var lookups: UInt64 = 0
-  /// Children in the table, open handles, and one for ever where a layer is mounted.
+  /// Children in the table, and one for ever where a layer is mounted.
   var holds = 0
   var isInTable = true
   /// Whether `anonymous` counts against the table's limit of such descriptors.
@@ -61,8 +61,25 @@ final class Node {
   var isRemoved = false
   /// How to reach it without a name.
   var anonymous: SharedDescriptor?
-  /// The file of the last of the handles open on it. Guarded by the node table's lock.
-  var openHandle: SharedDescriptor?
+
+  /// The file's descriptor while it is cached, and how often the guest says that it has it open. Guarded by the file cache's
+  /// lock.
+  struct OpenFile {
+    let descriptor: SharedDescriptor
+    let isWritable: Bool
+    /// Where the cache keeps it.
+    let slot: Int
+    /// Since the cache last looked.
+    var wasUsed = false
+
+    init(descriptor: SharedDescriptor, isWritable: Bool, slot: Int) {
+      self.descriptor = descriptor
+      self.isWritable = isWritable
+      self.slot = slot
+    }
+  }
+  var openFile: OpenFile?
+  var opens = 0
 
   init(
     id: UInt64, type: UInt32, inode: UInt64, parent: Node?, name: [UInt8], identity: FileIdentity, writeLayer: Layer?

@@ -2,7 +2,7 @@ import Host
 
 /// The nodes that the guest knows: by id, by name, and by host object for files of several names.
 ///
-/// A node stays for as long as the guest holds lookups of it, has it open, or knows something inside it.
+/// A node stays for as long as the guest holds lookups of it, or knows something inside it.
 final class NodeTable {
   private let lock = Lock()
   private var slots: [Node?] = [nil, nil]
@@ -10,9 +10,13 @@ final class NodeTable {
   private var free: [Int] = []
   private var names = NameTable()
   private var linked: [FileIdentity: Node] = [:]
-  /// Descriptors that removed files without an open handle may hold, and do.
+  private let files: FileCache
+  /// Descriptors that removed files may hold, and do.
   var pinLimit = 256
   private var pins = 0
+
+  /// - Parameter files: what is open there of a node that goes is closed.
+  init(files: FileCache) { self.files = files }
 
   /// Nodes known.
   var count: Int { lock.withLock { slots.count - 2 - free.count + (slots[1] == nil ? 0 : 1) } }
@@ -179,26 +183,9 @@ final class NodeTable {
     }
   }
 
-  /// Keeps a node, for a handle with its file.
-  func hold(_ node: Node, open file: SharedDescriptor? = nil) {
-    lock.withLock {
-      node.holds += 1
-      if let file { node.openHandle = file }
-    }
-  }
-
-  /// The opposite of `hold`.
-  func release(_ node: Node, closed file: SharedDescriptor? = nil) {
-    lock.withLock {
-      if file != nil, node.openHandle === file { node.openHandle = nil }
-      node.holds -= 1
-      sweep(node)
-    }
-  }
-
-  /// An open file of a node, if a handle has one.
-  func openFile(of node: Node) -> SharedDescriptor? {
-    lock.withLock { node.openHandle }
+  /// Keeps a node for ever.
+  func hold(_ node: Node) {
+    lock.withLock { node.holds += 1 }
   }
 
   /// Counts one more lookup of a node that the caller knows to be in the table.
@@ -236,6 +223,7 @@ final class NodeTable {
       if linked[node.identity] === node { linked[node.identity] = nil }
       if let origin = node.origin, linked[origin] === node { linked[origin] = nil }
       if node.hasPin { pins -= 1 }
+      files.drop(node)
       let slot = Int(node.id & 0xffff_ffff)
       slots[slot] = nil
       // A slot whose generations are used up is never given out again.

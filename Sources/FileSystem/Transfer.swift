@@ -24,8 +24,10 @@ enum Transfer {
   }
 
   /// Writes the next `count` bytes of a request to a file; returns how many went.
+  ///
+  /// - Parameter flags: O_* of the guest's file: with O_SYNC or O_DSYNC what was written is on disk before the reply.
   static func write(
-    _ file: SharedDescriptor, _ offset: UInt64, _ count: Int, from request: inout RequestReader
+    _ file: SharedDescriptor, _ offset: UInt64, _ count: Int, from request: inout RequestReader, flags: UInt32
   ) throws(Errno) -> Int {
     var done = 0
     while done < count {
@@ -40,7 +42,8 @@ enum Transfer {
       }
       let written: Int
       do throws(Errno) {
-        written = try vectors.write(to: file.raw, at: start)
+        written = try vectors.write(
+          to: file.raw, at: start, synchronous: WriteFlags(openFlags: Int32(bitPattern: flags)))
       } catch {
         if done > 0 { return done }
         throw error

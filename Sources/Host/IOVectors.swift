@@ -34,12 +34,29 @@ package struct IOVectors: ~Copyable {
       })
   }
 
-  /// pwritev(2): writes the pieces at `offset` of the file; returns the bytes written.
-  package func write(to descriptor: Int32, at offset: Int64) throws(Errno) -> Int {
+  /// pwritev2(2): writes the pieces at `offset` of the file; returns the bytes written.
+  package func write(
+    to descriptor: Int32, at offset: Int64, synchronous: WriteFlags = []
+  ) throws(Errno) -> Int {
     let count = Int32(used)
     return try checked(
       unsafe vectors.span.withUnsafeBufferPointer {
-        unsafe clinux_pwritev(descriptor, $0.baseAddress, count, offset)
+        unsafe clinux_pwritev2(descriptor, $0.baseAddress, count, offset, synchronous.rawValue)
       })
+  }
+}
+
+/// RWF_* of pwritev2(2).
+package struct WriteFlags: OptionSet, Sendable {
+  package let rawValue: Int32
+  package init(rawValue: Int32) { self.rawValue = rawValue }
+
+  package static let dataSynchronous = WriteFlags(rawValue: 2)
+  package static let synchronous = WriteFlags(rawValue: 4)
+
+  /// What O_DSYNC and O_SYNC of open(2) ask for.
+  package init(openFlags: Int32) {
+    // O_SYNC includes the bit of O_DSYNC.
+    self = openFlags & O_SYNC == O_SYNC ? .synchronous : openFlags & O_DSYNC != 0 ? .dataSynchronous : []
   }
 }

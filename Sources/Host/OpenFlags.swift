@@ -17,7 +17,6 @@ package enum OpenFlags {
   package static let accessMode = O_ACCMODE
   package static let truncate = O_TRUNC
   package static let exclusive = O_EXCL
-  package static let synchronous = O_SYNC | O_DSYNC
 }
 
 extension Errno {
@@ -49,4 +48,7 @@ extension Errno {
   package static let protocolError = Errno(EPROTO)
   package static let notSupported = Errno(EOPNOTSUPP)
   package static let stale = Errno(ESTALE)
+
+  /// The process or the host has no descriptor left.
+  package var meansDescriptorsAreShort: Bool { code == EMFILE || code == ENFILE }
 }

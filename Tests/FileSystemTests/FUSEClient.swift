@@ -14,12 +14,27 @@ final class FUSEClient {
   var uid: UInt32 = 0
   var gid: UInt32 = 0
 
-  init(_ server: FileSystemServer) {
+  /// What the server agreed to.
+  private(set) var flags: InitFlags = []
+  /// Whether the server wants to hear of opens; found out by the first one.
+  private(set) var tellsOfOpens = true
+
+  /// What Linux 6.1 offers; 6.12 has a few more bits above.
+  static let linux = InitFlags(rawValue: 0x1_7bff_ffff)
+  /// A client that asks for each open.
+  static let withOpens = linux.subtracting([.noOpen, .noOpendir])
+
+  /// - Parameter offering: without `.noOpen`, the server hears of each open and its end.
+  init(_ server: FileSystemServer, offering: InitFlags = FUSEClient.linux, minor: UInt32 = 36) {
     self.server = server
     var message = Bytes()
-    for value in [7, 38, 1 << 20, 0x7fff_ffff, 0x3f] as [UInt32] { message.put(value) }
+    for value in [7, minor, 1 << 20, UInt32(truncatingIfNeeded: offering.rawValue), UInt32(offering.rawValue >> 32)] {
+      message.put(value)
+    }
     for _ in 0..<11 { message.put(UInt32(0)) }
-    _ = call(.initialize, 0, message.bytes)
+    let reply = call(.initialize, 0, message.bytes)
+    precondition(reply.error == 0)
+    flags = InitFlags(rawValue: UInt64(reply.load(UInt32.self, at: 12)) | UInt64(reply.load(UInt32.self, at: 32)) << 32)
   }
 
   struct Reply {
@@ -211,8 +226,18 @@ final class FUSEClient {
 
   // MARK: Files
 
+  /// As Linux does: a server that knows no OPEN is not asked again, and is told to truncate.
   func open(_ node: UInt64, _ flags: UInt32 = 0) throws -> UInt64 {
-    try ask(.open, node, pack(flags, UInt32(0))).load(at: 0)
+    if tellsOfOpens {
+      do {
+        return try ask(.open, node, pack(flags, UInt32(0))).load(at: 0)
+      } catch let error as Errno where error == .notImplemented {
+        precondition(self.flags.contains(.noOpen))
+        tellsOfOpens = false
+      }
+    }
+    if flags & 0o1000 != 0 { try set(node: node, size: 0) }
+    return 0
   }
 
   /// CREATE; the handle stays open.
@@ -238,7 +263,7 @@ final class FUSEClient {
   }
 
   func release(_ node: UInt64, _ handle: UInt64) {
-    call(.release, node, pack(handle, UInt64(0), UInt64(0)))
+    if tellsOfOpens { call(.release, node, pack(handle, UInt64(0), UInt64(0))) }
   }
 
   func contents(_ path: String) throws -> String {
@@ -276,8 +301,8 @@ final class FUSEClient {
   /// All names but `.` and `..`, through READDIR or READDIRPLUS and as small a buffer as asked for.
   func list(_ path: String, isPlus: Bool = true, size: UInt32 = 4096) throws -> [Name] {
     let node = try node(path)
-    let handle: UInt64 = try ask(.opendir, node, pack(UInt64(0))).load(at: 0)
-    defer { call(.releasedir, node, pack(handle, UInt64(0), UInt64(0))) }
+    let handle: UInt64 = flags.contains(.noOpendir) ? 0 : try ask(.opendir, node, pack(UInt64(0))).load(at: 0)
+    defer { if !flags.contains(.noOpendir) { call(.releasedir, node, pack(handle, UInt64(0), UInt64(0))) } }
     var names: [Name] = []
     var offset: UInt64 = 0
     while true {
@@ -339,7 +364,9 @@ final class FUSEClient {
   func setxattr(_ path: String, _ name: String, _ value: String, flags: UInt32 = 0) throws {
     _ = try ask(
       .setxattr, try node(path),
-      pack(UInt32(value.utf8.count), flags, UInt64(0), name, Array(value.utf8)))
+      self.flags.contains(.setxattrExtended)
+        ? pack(UInt32(value.utf8.count), flags, UInt64(0), name, Array(value.utf8))
+        : pack(UInt32(value.utf8.count), flags, name, Array(value.utf8)))
   }
 
   func getxattr(_ path: String, _ name: String) throws -> String {

@@ -36,8 +36,8 @@ struct HostileGuestTests {
     let out = try client.node("out")
     #expect(throws: Errno.notDirectory) { try client.lookUp(out, "secret") }
     let file = try client.node("file")
-    #expect(throws: Errno.noSuchDevice) { try client.open(file) }
-    #expect(throws: Errno.noSuchDevice) { try client.open(file, 1) }
+    #expect(throws: Errno.noSuchDevice) { try client.read(file, 0) }
+    #expect(throws: Errno.noSuchDevice) { try client.write(file, 0, 0, [1]) }
     #expect(throws: Errno.invalid) { try client.set("file", size: 0) }
     try? client.setxattr("file", "user.a", "b")
     #expect(layers.attribute(layers.base + "/outside/secret", "user.a") == nil)
@@ -114,7 +114,7 @@ struct HostileGuestTests {
     let node = try client.node("f")
     unlink(path)
     mkfifo(path, 0o644)
-    #expect(throws: Errno.stale) { try client.open(node) }
+    #expect(throws: Errno.stale) { try client.read(node, 0) }
     #expect(throws: Errno.stale) { try client.attributes(of: node) }
     #expect(try client.attributes("f").type == FileType.fifo)
     unlink(path)
@@ -135,19 +135,14 @@ struct HostileGuestTests {
     layers.lower("f", "x")
     let client = try layers.client()
     let node = try client.node("f")
-    let handle = try client.open(node)
     let ids: [UInt64] = [0, 2, 99, node + 1, node | 1 << 32, .max, 1 << 63]
     for id in ids where id != node {
       #expect(client.call(.getattr, id, [UInt8](repeating: 0, count: 16)).error == Errno.stale.code)
       #expect(client.call(.lookup, id, name([65])).error == Errno.stale.code)
-      #expect(client.call(.opendir, id, [UInt8](repeating: 0, count: 8)).error == Errno.stale.code)
+      #expect(client.call(.readdir, id, [UInt8](repeating: 0, count: 40)).error == Errno.stale.code)
+      #expect(throws: Errno.stale) { try client.read(id, 0) }
+      #expect(throws: Errno.stale) { try client.write(id, 0, 0, [1]) }
     }
-    for bad in [0, handle + 1, handle + (1 << 32), .max] as [UInt64] {
-      #expect(throws: Errno.badDescriptor) { try client.read(node, bad) }
-      #expect(throws: Errno.badDescriptor) { try client.write(node, bad, 0, [1]) }
-    }
-    client.release(node, handle)
-    #expect(throws: Errno.badDescriptor) { try client.read(node, handle) }
     client.forget(node, .max)
     #expect(throws: Errno.stale) { try client.attributes(of: node) }
     // The root stays, however often it is given back.
@@ -155,16 +150,19 @@ struct HostileGuestTests {
     #expect(try client.names("/") == ["f"])
   }
 
-  @Test func handlesOfOneKindAreNotForTheOther() throws {
+  @Test(arguments: [FUSEClient.linux, FUSEClient.withOpens])
+  func filesAndDirectoriesAreNotReadAsEachOther(offering: InitFlags) throws {
     layers.lower("f", "x")
-    let client = try layers.client()
-    let directory: UInt64 = client.call(.opendir, 1, [UInt8](repeating: 0, count: 8)).load(at: 0)
-    #expect(throws: Errno.badDescriptor) { try client.read(1, directory) }
+    let client = try layers.client(offering: offering)
+    #expect(throws: Errno.isDirectory) { try client.read(1, 0) }
+    #expect(throws: Errno.isDirectory) { try client.write(1, 0, 0, [1]) }
     let node = try client.node("f")
-    let file = try client.open(node)
     var arguments = FUSEClient.Bytes()
-    for value in [file, 0, 4096, 0, 0] { arguments.put(value) }
-    #expect(client.call(.readdir, node, arguments.bytes).error == Errno.badDescriptor.code)
+    for _ in 0..<5 { arguments.put(UInt64(0)) }
+    #expect(client.call(.readdir, node, arguments.bytes).error == Errno.notDirectory.code)
+    // More ends than beginnings.
+    for _ in 0..<3 { client.release(node, 0) }
+    #expect(try client.contents("f") == "x")
   }
 
   @Test func sizesAndOffsetsAtEveryEdge() throws {
@@ -190,10 +188,9 @@ struct HostileGuestTests {
     for value in [handle, 0, 1 << 20, 0, 0] as [UInt64] { arguments.put(value) }
     #expect(client.call(.write, node, arguments.bytes + [1, 2, 3]).error == Errno.invalid.code)
     // READDIR from wherever.
-    let directory: UInt64 = client.call(.opendir, 1, [UInt8](repeating: 0, count: 8)).load(at: 0)
     for offset in [7, 1 << 40, UInt64.max] {
       arguments = FUSEClient.Bytes()
-      for value in [directory, offset, 4096, 0, 0] { arguments.put(value) }
+      for value in [0, offset, 4096, 0, 0] { arguments.put(value) }
       _ = client.call(.readdir, 1, arguments.bytes)
       _ = client.call(.readdirplus, 1, arguments.bytes)
     }
@@ -202,7 +199,7 @@ struct HostileGuestTests {
 
   @Test func repliesThatDoNotFitGiveBackWhatTheyCounted() throws {
     layers.lower("f", "x")
-    let client = try layers.client()
+    let client = try layers.client(offering: FUSEClient.withOpens)
     for room in [0, 1, 15, 16, 17, 100, 143] {
       let reply = client.call(.lookup, 1, name([UInt8(ascii: "f")]), room: room)
       #expect(room < 16 ? reply.bytes.isEmpty : reply.error == Errno.outOfRange.code)

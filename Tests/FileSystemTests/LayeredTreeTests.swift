@@ -132,7 +132,6 @@ struct LayeredTreeTests {
     let writer = try client.open(node, 1)
     try client.write(node, writer, 0, Array("new".utf8))
     #expect(try client.read(node, reader) == Array("new".utf8))
-    #expect(throws: Errno.badDescriptor) { try client.write(node, reader, 0, [1]) }
   }
 
   @Test func linksOfALowerFileStayOne() throws {
@@ -308,14 +307,14 @@ struct LayeredTreeTests {
     mkfifo(layers.lower + "/fifo", 0o644)
     let client = try layers.client()
     let fifo = try client.node("fifo")
-    #expect(throws: Errno.noSuchDevice) { try client.open(fifo) }
-    #expect(throws: Errno.noSuchDevice) { try client.open(fifo, 2) }
+    #expect(throws: Errno.noSuchDevice) { try client.read(fifo, 0) }
+    #expect(throws: Errno.noSuchDevice) { try client.write(fifo, 0, 0, [1]) }
     for (name, mode, device) in [
       ("c", 0o020666, 0x103), ("b", 0o060600, 0x801), ("p", 0o010644, 0), ("s", 0o140755, 0), ("w", 0o020000, 0),
     ] as [(String, UInt32, UInt32)] {
       let made = try client.mknod(name, mode, device: device)
       #expect((made.attributes.mode, made.attributes.device) == (mode, device))
-      #expect(throws: Errno.noSuchDevice) { try client.open(made.node) }
+      #expect(throws: Errno.noSuchDevice) { try client.read(made.node, 0) }
     }
     client.server.close()
     let again = try layers.client()

@@ -1,3 +1,4 @@
+import FUSE
 import Foundation
 import Glibc
 import Host
@@ -78,7 +79,9 @@ final class Layers {
       ownership: ownership)
   }
 
-  func client(ownership: Ownership = .forThisUser) throws -> FUSEClient {
-    FUSEClient(FileSystemServer(try tree(ownership: ownership)))
+  func client(
+    ownership: Ownership = .forThisUser, offering: InitFlags = FUSEClient.linux
+  ) throws -> FUSEClient {
+    FUSEClient(FileSystemServer(try tree(ownership: ownership)), offering: offering)
   }
 }

@@ -30,7 +30,9 @@ struct ModelTests {
     let plain = layers.base + "/plain"
     layers.mkdir(plain)
     for _ in 0..<20 { Snapshot.populate([layers.lower, plain], layers, &random) }
-    var client = try layers.client(ownership: ownership)
+    // Half of them with a client that tells of its opens.
+    let offering = seed % 2 == 0 ? FUSEClient.linux : FUSEClient.withOpens
+    var client = try layers.client(ownership: ownership, offering: offering)
     for step in 0..<400 {
       let operation = Operation.random(using: &random)
       let got = operation.run(on: client)
@@ -41,7 +43,7 @@ struct ModelTests {
       if (got == nil) != (expected == nil) { return }
       if step % 100 == 99 {
         client.server.close()
-        client = try layers.client(ownership: ownership)
+        client = try layers.client(ownership: ownership, offering: offering)
         #expect(try Snapshot.take(client, "") == Snapshot.take(plain: plain, ""), "seed \(seed), step \(step)")
       }
     }

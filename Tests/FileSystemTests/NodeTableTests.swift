@@ -4,7 +4,8 @@ import Testing
 @testable import FileSystem
 
 struct NodeTableTests {
-  private let table = NodeTable()
+  private let files = FileCache(capacity: 8)
+  private let table: NodeTable
   private let root = node(1, nil, "")
 
   private static func node(_ id: UInt64, _ parent: Node?, _ name: String) -> Node {
@@ -22,7 +23,10 @@ struct NodeTableTests {
     return table.peek(parent, name.span)
   }
 
-  init() { table.addRoot(root) }
+  init() {
+    table = NodeTable(files: files)
+    table.addRoot(root)
+  }
 
   @Test func findsThousandsOfNamesAndForgetsThem() {
     let nodes = (0..<5000).map { enter(root, "name\($0)") }
@@ -65,13 +69,12 @@ struct NodeTableTests {
     #expect(table.linkedNode(identity) == nil || table.linkedNode(identity)?.isInTable == false)
   }
 
-  @Test func handlesKeepANode() {
+  @Test func aNodeThatGoesIsClosed() throws {
     let node = enter(root, "f")
-    table.hold(node)
+    files.add(node, SharedDescriptor(try FileDescriptor.open("/dev/null", OpenFlags.read)), isWritable: false)
+    #expect(files.count == 1)
     table.forget(node.id, 1)
-    #expect(table.node(node.id) === node)
-    table.release(node)
-    #expect(table.node(node.id) == nil)
+    #expect(files.count == 0)
   }
 
   @Test func theRootStays() {

@@ -2,9 +2,10 @@
 // overlayfs, without a machine:
 //
 //   treemount MOUNTPOINT [--read GUEST=>HOST]... [--write GUEST=>HOST]... [--hide GUEST]... [--recorded] [--threads N]
-//             [--trace]
+//             [--no-writeback] [--opens] [--trace] [--count]
 //
-// It runs until MOUNTPOINT is unmounted. Needs root.
+// It runs until MOUNTPOINT is unmounted. --opens has it told of every open, --count tells in the end how many requests of which
+// kind came. Needs root.
 
 import FUSE
 import FileSystem
@@ -28,7 +29,8 @@ var writes: [LayerMap] = []
 var hides: [String] = []
 var ownership = Ownership.forThisUser
 var threads = 2
-var trace = false
+let service = Service()
+var counts = false
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {
   switch argument {
@@ -37,7 +39,10 @@ while let argument = arguments.popFirst() {
   case "--hide": hides.append(arguments.popFirst() ?? "")
   case "--recorded": ownership = .recorded
   case "--threads": threads = Int(arguments.popFirst() ?? "") ?? 1
-  case "--trace": trace = true
+  case "--trace": service.trace = true
+  case "--count": counts = true
+  case "--no-writeback": service.without.insert(.writebackCache)
+  case "--opens": service.without.insert([.noOpen, .noOpendir])
   default: mountPoint = argument
   }
 }
@@ -57,7 +62,8 @@ if mount("treemount", mountPoint, "fuse", 0, options) != 0 {
   die("\(mountPoint): \(String(cString: strerror(errno)))")
 }
 
-let (fuse, isTraced) = (device, trace)
-for _ in 1..<max(1, threads) { Thread { serve(fuse, server, trace: isTraced) }.start() }
-serve(fuse, server, trace: isTraced)
+let fuse = device
+for _ in 1..<max(1, threads) { Thread { serve(fuse, server, service) }.start() }
+serve(fuse, server, service)
 server.close()
+if counts { FileHandle.standardError.write(Data(service.summary.utf8)) }

@@ -68,8 +68,8 @@ static inline long clinux_preadv(int fd, const struct iovec *vectors, int count,
   return syscall(SYS_preadv, fd, vectors, count, offset, 0);
 }
 
-static inline long clinux_pwritev(int fd, const struct iovec *vectors, int count, int64_t offset) {
-  return syscall(SYS_pwritev, fd, vectors, count, offset, 0);
+static inline long clinux_pwritev2(int fd, const struct iovec *vectors, int count, int64_t offset, int flags) {
+  return syscall(SYS_pwritev2, fd, vectors, count, offset, 0, flags);
 }
 
 static inline int clinux_syncfs(int fd) { return (int)syscall(SYS_syncfs, fd); }

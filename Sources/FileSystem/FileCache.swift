@@ -1,0 +1,107 @@
+import Host
+
+/// Keeps regular files open by the node that they belong to, so that reading and writing need no open of the guest's.
+///
+/// At most `capacity` that the guest has not said it holds open: the second-chance (clock) rule picks which to close. The
+/// descriptor is in the node, guarded by this cache's lock.
+final class FileCache {
+  let capacity: Int
+  private let lock = Lock()
+  private var slots: [Node?] = []
+  private var free: [Int] = []
+  private var hand = 0
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  /// The open file of a node.
+  ///
+  /// - Parameter forWriting: nil unless it may be written.
+  func find(_ node: Node, forWriting: Bool) -> SharedDescriptor? {
+    lock.withLock {
+      guard node.openFile != nil, !forWriting || node.openFile!.isWritable else { return nil }
+      node.openFile!.wasUsed = true
+      return node.openFile!.descriptor
+    }
+  }
+
+  /// Remembers an opened file; another one may be closed for it. One that can be written takes the place of one that cannot.
+  func add(_ node: Node, _ descriptor: SharedDescriptor, isWritable: Bool) {
+    lock.withLock {
+      if let known = node.openFile {
+        if known.isWritable || !isWritable { return }
+        node.openFile = Node.OpenFile(descriptor: descriptor, isWritable: true, slot: known.slot)
+        return
+      }
+      let slot = takeSlot()
+      slots[slot] = node
+      node.openFile = Node.OpenFile(descriptor: descriptor, isWritable: isWritable, slot: slot)
+    }
+  }
+
+  private func takeSlot() -> Int {
+    if let slot = free.popLast() { return slot }
+    if slots.count >= capacity {
+      // Twice around: the first time may only take the marks of use away.
+      for _ in 0..<(2 * slots.count) {
+        let slot = hand
+        hand = (hand + 1) % slots.count
+        guard let node = slots[slot], node.opens == 0 else { continue }
+        if node.openFile!.wasUsed {
+          node.openFile!.wasUsed = false
+        } else {
+          node.openFile = nil
+          return slot
+        }
+      }
+    }
+    // Not full yet, or the guest holds them all.
+    slots.append(nil)
+    return slots.count - 1
+  }
+
+  /// Closes a node's file: what it should be read from has changed, or the node goes.
+  func drop(_ node: Node) {
+    lock.withLock { close(node) }
+  }
+
+  private func close(_ node: Node) {
+    guard let slot = node.openFile?.slot else { return }
+    node.openFile = nil
+    slots[slot] = nil
+    free.append(slot)
+  }
+
+  /// Closes all that the guest has not said it holds open: descriptors are short.
+  func dropIdle() {
+    lock.withLock {
+      for case let node? in slots where node.opens == 0 { close(node) }
+    }
+  }
+
+  /// The guest has opened a file: it stays open for as long.
+  func hold(_ node: Node) {
+    lock.withLock { node.opens += 1 }
+  }
+
+  /// The guest has closed a file. One that could be written is closed here too, so that the host may execute it.
+  func release(_ node: Node) {
+    lock.withLock {
+      guard node.opens > 0 else { return }
+      node.opens -= 1
+      if node.opens == 0, node.openFile?.isWritable == true { close(node) }
+    }
+  }
+
+  /// The guest has gone, with all that it had open.
+  func releaseAll() {
+    lock.withLock {
+      for case let node? in slots {
+        node.opens = 0
+        close(node)
+      }
+    }
+  }
+
+  /// Files open now.
+  var count: Int { lock.withLock { slots.count - free.count } }
+}

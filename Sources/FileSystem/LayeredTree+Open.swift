@@ -1,0 +1,46 @@
+import FUSE
+import Host
+
+/// Opening files. The guest's opens are not kept: what it reads and writes is found by node.
+extension LayeredTree {
+  /// A regular file, open for reading or for writing as well. No lock is held.
+  ///
+  /// A file to be written is copied up first, and from then on read from its copy, also by who opened it before: to the guest
+  /// it is the same file.
+  func file(of node: Node, forWriting: Bool) throws(Errno) -> SharedDescriptor {
+    if let open = files.find(node, forWriting: forWriting) { return open }
+    if node.isDirectory { throw .isDirectory }
+    // The guest's kernel serves FIFOs, sockets and devices itself; nothing of that kind is opened here.
+    guard node.isRegular else { throw .noSuchDevice }
+    if forWriting { try copyUp(node) }
+    return try namespace.withReadLock { () throws(Errno) -> SharedDescriptor in
+      let place = try self.place(of: node)
+      let file = SharedDescriptor(
+        try openFile(
+          place, forWriting ? OpenFlags.readWrite : OpenFlags.read, node.anonymous == nil ? node.identity : nil))
+      // As root the host's kernel does it with each write.
+      if forWriting, ownership == .recorded { dropCapabilities(place) }
+      // With the lock held, so that a copy-up cannot come between.
+      files.add(node, file, isWritable: forWriting)
+      return file
+    }
+  }
+
+  /// OPEN, from a client that tells of its opens. No lock is held.
+  ///
+  /// - Parameter flags: O_* of the guest.
+  func open(_ node: Node, flags: UInt32, killPrivileges: Bool) throws(Errno) {
+    if node.isDirectory { throw .isDirectory }
+    guard node.isRegular else { throw .noSuchDevice }
+    let flags = Int32(bitPattern: flags)
+    let truncates = flags & OpenFlags.truncate != 0
+    let writes = flags & OpenFlags.accessMode != 0 || truncates
+    if truncates { try copyUp(node, withData: false) }
+    let file = try self.file(of: node, forWriting: writes)
+    if truncates {
+      try FileCalls.truncate(file.raw, to: 0)
+      if killPrivileges { try clearPrivileges(Place(base: file, name: FileCalls.itself)) }
+    }
+    files.hold(node)
+  }
+}
