@@ -8,9 +8,7 @@ extension FileSystemServer {
   ) throws(Failure) {
     _ = try message { () throws(MessageError) in try GetattrRequest(&reader) }
     let node = try node(header.node)
-    let status = try host { () throws(Errno) in
-      try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: node) }
-    }
+    let status = try status(node)
     try write(node, status, to: &reply)
   }
 
@@ -26,15 +24,25 @@ extension FileSystemServer {
   func statx(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     _ = try message { () throws(MessageError) in try StatxRequest(&reader) }
     let node = try node(header.node)
-    let status = try host { () throws(Errno) in
-      try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: node) }
-    }
+    let status = try status(node)
     let answer = StatxReply(
-      attributes: attributes(node, status), validity: FileSystemServer.validity,
+      attributes: attributes(node, status), validity: FileSystemServer.validity(node),
       mask: FileSystemServer.statxBasic | (status.hasBirthTime ? FileSystemServer.statxBorn : 0),
       born: Timestamp(status.born), flags: status.attributes & FileSystemServer.shownFlags,
       knownFlags: status.knownAttributes & FileSystemServer.shownFlags)
     try message { () throws(MessageError) in try answer.write(to: &reply) }
+  }
+
+  /// The attributes of a node, and if the host has taken its name away, of what is still open of it.
+  private func status(_ node: Node) throws(Failure) -> FileStatus {
+    do throws(Errno) {
+      return try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: node) }
+    } catch {
+      guard error == .stale, let open = tree.files.find(node, forWriting: false) else { throw .host(error) }
+      return try host { () throws(Errno) in
+        try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: node, open: open) }
+      }
+    }
   }
 
   private static let statxBasic: UInt32 = 0x7ff
@@ -43,7 +51,7 @@ extension FileSystemServer {
   private static let shownFlags: UInt64 = 0x4 | 0x10 | 0x20 | 0x40 | 0x800 | 0x10_0000
 
   private func write(_ node: Node, _ status: FileStatus, to reply: inout ReplyWriter) throws(Failure) {
-    let answer = AttributesReply(attributes: attributes(node, status), validity: FileSystemServer.validity)
+    let answer = AttributesReply(attributes: attributes(node, status), validity: FileSystemServer.validity(node))
     try message { () throws(MessageError) in try answer.write(to: &reply) }
   }
 

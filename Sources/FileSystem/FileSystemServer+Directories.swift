@@ -6,9 +6,8 @@ extension FileSystemServer {
   func opendir(_ header: RequestHeader, _ reply: inout ReplyWriter) throws(Failure) {
     let node = try node(header.node)
     guard node.isDirectory else { throw .host(.notDirectory) }
-    try message { () throws(MessageError) in
-      try OpenReply(handle: 0, flags: [.keepCache, .cacheDirectory]).write(to: &reply)
-    }
+    let flags: OpenReply.Flags = node.caching == .always ? [.keepCache, .cacheDirectory] : []
+    try message { () throws(MessageError) in try OpenReply(handle: 0, flags: flags).write(to: &reply) }
   }
 
   func readdir(

@@ -10,17 +10,21 @@ extension FileSystemServer {
       try tree.open(node, flags: request.flags, killPrivileges: request.killPrivileges)
     }
     do throws(Failure) {
-      try answerOpen(&reply)
+      try answerOpen(node, &reply)
     } catch {
       tree.files.release(node)
       throw error
     }
   }
 
-  private func answerOpen(_ reply: inout ReplyWriter) throws(Failure) {
-    try message { () throws(MessageError) in
-      try OpenReply(handle: 0, flags: [.keepCache, .noFlush, .parallelDirectWrites]).write(to: &reply)
+  private func answerOpen(_ node: Node, _ reply: inout ReplyWriter) throws(Failure) {
+    var flags: OpenReply.Flags = [.noFlush, .parallelDirectWrites]
+    switch node.caching {
+    case .none: flags.insert(.directIO)
+    case .auto: break
+    case .always: flags.insert(.keepCache)
     }
+    try message { () throws(MessageError) in try OpenReply(handle: 0, flags: flags).write(to: &reply) }
   }
 
   func create(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
@@ -73,7 +77,7 @@ extension FileSystemServer {
     try write(entry, to: &reply)
     if !settings.isStateless { tree.files.hold(entry.node) }
     do throws(Failure) {
-      try answerOpen(&reply)
+      try answerOpen(entry.node, &reply)
     } catch {
       tree.files.release(entry.node)
       tree.nodes.forget(entry.node.id, 1)

@@ -13,7 +13,7 @@ extension FileSystemServer {
     } else {
       // That there is no such name may be remembered too.
       let nothing = EntryReply(
-        node: 0, entryValidity: FileSystemServer.validity, attributeValidity: FileSystemServer.validity,
+        node: 0, entryValidity: FileSystemServer.validity(parent), attributeValidity: Validity(seconds: 0),
         attributes: Attributes())
       try message { () throws(MessageError) in try nothing.write(to: &reply) }
     }
@@ -88,8 +88,8 @@ extension FileSystemServer {
 
   func entryReply(_ entry: Entry) -> EntryReply {
     EntryReply(
-      node: entry.node.id, entryValidity: FileSystemServer.validity,
-      attributeValidity: FileSystemServer.validity, attributes: attributes(entry.node, entry.status))
+      node: entry.node.id, entryValidity: FileSystemServer.validity(entry.node),
+      attributeValidity: FileSystemServer.validity(entry.node), attributes: attributes(entry.node, entry.status))
   }
 
   /// Replies with an entry; if that is not possible the lookup is given back.

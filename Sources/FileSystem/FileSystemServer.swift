@@ -22,9 +22,15 @@ package final class FileSystemServer: @unchecked Sendable {
     var isStateless = false
   }
 
-  /// The machine is the only writer of its write maps, and what is below does not change: names and attributes stay
-  /// true until the guest itself changes them. A day, and not for ever, so that a slip of a layer heals.
-  static let validity = Validity(seconds: 86400)
+  /// How long names and attributes stay true. The machine is the only writer of its write maps, and what is below does not
+  /// change; a day, and not for ever, so that a slip of a layer heals. Shares change from either side.
+  static func validity(_ node: Node) -> Validity {
+    switch node.caching {
+    case .none: Validity(seconds: 0)
+    case .auto: Validity(seconds: 1)
+    case .always: Validity(seconds: 86400)
+    }
+  }
 
   /// Largest READ and WRITE, in pages of 4 KiB.
   static let maximumPages: UInt16 = 256
@@ -153,10 +159,14 @@ package final class FileSystemServer: @unchecked Sendable {
       .asyncRead, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto, .asyncDirectIO, .maxPages,
       .cacheSymlinks, .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
     ]
-    settings.isStateless = request.flags.isSuperset(of: [.noOpen, .noOpendir])
+    settings.isStateless = tree.isPrivate && request.flags.isSuperset(of: [.noOpen, .noOpendir])
     offered.insert(settings.isStateless ? [.noOpen, .noOpendir] : .atomicTruncate)
-    // The machine is the only one that writes, so its kernel may hold writes back, until a file is closed or synchronized.
-    if tree.isWritable { offered.insert(.writebackCache) }
+    if !tree.isPrivate {
+      offered.insert([.autoInvalidateData, .directIOAllowsMmap])
+    } else if tree.isWritable {
+      // Nobody else writes, so the guest's kernel may hold writes back, until a file is closed or synchronized.
+      offered.insert(.writebackCache)
+    }
     settings.minor = min(request.minor, FUSE.minorVersion)
     settings.flags = offered.intersection(request.flags)
     answer.minor = settings.minor

@@ -21,8 +21,7 @@ final class Layer {
   let rank: Int
   let map: LayerMap
   let root: SharedDescriptor
-  /// Where changes may go. Only write maps have whiteouts made by us, but marks are read in every layer.
-  let isWritable: Bool
+  let kind: Kind
   /// For what is made before it appears at its place; write maps only.
   let work: WorkDirectory?
   /// The device of the root.
@@ -31,14 +30,48 @@ final class Layer {
   /// For each other device met beneath the root: whether it is no store of files but a view into the host's kernel.
   private var views: [UInt64: Bool] = [:]
 
-  init(rank: Int, map: LayerMap, root: SharedDescriptor, isWritable: Bool) throws(Errno) {
+  enum Kind: Equatable {
+    case read
+    case write
+    case share(Caching, isReadOnly: Bool)
+
+    var isWritableShare: Bool {
+      if case .share(_, isReadOnly: false) = self { true } else { false }
+    }
+  }
+
+  init(rank: Int, map: LayerMap, root: SharedDescriptor, kind: Kind) throws(Errno) {
     self.rank = rank
     self.map = map
     self.root = root
-    self.isWritable = isWritable
+    self.kind = kind
     device = try FileCalls.status(root.raw).device
-    work = isWritable ? WorkDirectory(layerRoot: root) : nil
+    work = kind == .write ? WorkDirectory(layerRoot: root) : nil
   }
+
+  var isRead: Bool { kind == .read }
+  var isWriteMap: Bool { kind == .write }
+  var isShare: Bool { !isRead && !isWriteMap }
+
+  /// Where changes may go.
+  var isWritable: Bool {
+    switch kind {
+    case .read: false
+    case .write: true
+    case .share(_, let isReadOnly): !isReadOnly
+    }
+  }
+
+  var caching: Caching {
+    if case .share(let caching, _) = kind { caching } else { .always }
+  }
+
+  /// Whether whiteouts and opaque directories mean something in it. Only write maps have such made by us, but they are read in
+  /// read layers too.
+  var hasMarks: Bool { !isShare }
+
+  /// Whether owners in it are kept as the tree keeps them (`Ownership`), not as they are.
+  var keepsOwners: Bool { !isRead }
 
   /// Whether something found in the layer belongs to proc, sysfs or their like, mounted beneath it.
   ///

@@ -139,7 +139,7 @@ extension LayeredTree {
     namespace.withReadLock {
       if let known = nodes.peek(directory, entry.name.span) { return known.inode }
       // A plain listing of a layer below needs no second look.
-      if let only = directory.topPart, directory.parts.count == 1, !only.layer.isWritable, entry.hostInode != 0 {
+      if let only = directory.topPart, directory.parts.count == 1, !only.layer.isWriteMap, entry.hostInode != 0 {
         return inodes.number(device: directory.identity.device, inode: entry.hostInode)
       }
       guard let found = try? resolve(directory, entry.name.span).found,

@@ -42,8 +42,8 @@ extension LayeredTree {
           file = try create(object, place, wanted)
         } catch {
           // With no layer below, nobody has looked for a whiteout yet.
-          guard error == .exists, let there = try? FileCalls.status(slot.base.raw, name.terminated),
-            there.isWhiteout
+          guard error == .exists, slot.layer.hasMarks,
+            let there = try? FileCalls.status(slot.base.raw, name.terminated), there.isWhiteout
           else { throw error }
           file = try replaceWhiteout(object, place, slot.layer, wanted)
         }
@@ -76,7 +76,7 @@ extension LayeredTree {
       let node = nodes.addAnonymous { id in
         let node = Node(
           id: id, type: FileType.regular, inode: inodes.number(device: status.device, inode: status.inode), parent: nil,
-          name: FileCalls.itself, identity: FileIdentity(layer, status), writeLayer: layer)
+          name: FileCalls.itself, identity: FileIdentity(layer, status), writeLayer: layer, caching: layer.caching)
         node.layer = layer
         node.isRemoved = true
         node.anonymous = file
@@ -100,9 +100,9 @@ extension LayeredTree {
         do throws(Errno) {
           try FileCalls.link(from.base.raw, from.name.span, to: slot.base.raw, array.span)
         } catch {
-          guard error == .exists, let there = try? FileCalls.status(slot.base.raw, array.span), there.isWhiteout else {
-            throw error
-          }
+          guard error == .exists, slot.layer.hasMarks,
+            let there = try? FileCalls.status(slot.base.raw, array.span), there.isWhiteout
+          else { throw error }
           try linkOverWhiteout(from, slot, array)
         }
       } else {

@@ -75,7 +75,7 @@ extension LayeredTree {
       return .linkUp(known)
     }
     let place = Place(base: try descriptor(of: parent, in: found.layer), name: name.terminatedArray())
-    if found.layer.isWritable { decodeOwner(&found.status, place) }
+    if found.layer.keepsOwners { decodeOwner(&found.status, place) }
     let inode = number(of: found, place: place)
     let node = nodes.enter(parent, place.name, linkedAs: linkedAs) { id in
       LayeredTree.makeNode(id, found, identity, inode, parent, place.name)
@@ -90,7 +90,7 @@ extension LayeredTree {
   ) -> Node {
     let node = Node(
       id: id, type: found.status.mode & FileType.mask, inode: inode, parent: parent, name: name, identity: identity,
-      writeLayer: parent.writeLayer)
+      writeLayer: parent.writeLayer, caching: found.layer.caching)
     if found.isMountPoint { return node }
     if node.isDirectory {
       node.parts = [DirectoryPart(layer: found.layer)] + found.lower.map { DirectoryPart(layer: $0) }
@@ -106,6 +106,8 @@ extension LayeredTree {
       guard nodes.peek(parent, name.terminated) === node else { return }
       nodes.removeName(node, parent, name.terminated)
       node.isRemoved = node.parent == nil
+      // What the guest has open of it stays, as long as it is.
+      if node.isRemoved, nodes.takePin(node) { node.anonymous = files.find(node, forWriting: false) }
     }
   }
 
@@ -118,7 +120,7 @@ extension LayeredTree {
     var denied: Errno?
     var mountPoint: Found?
     for part in parent.parts {
-      if !part.layer.isWritable, parent.hides(name) { break }
+      if part.layer.isRead, parent.hides(name) { break }
       let status: FileStatus
       let base: SharedDescriptor
       do throws(Errno) {
@@ -127,13 +129,13 @@ extension LayeredTree {
       } catch {
         if error == .notFound { continue }
         // What the host does not let us see in a layer below is not there, if there can be something above.
-        if error == .accessDenied, !part.layer.isWritable, found != nil || parent.writeLayer != nil {
+        if error == .accessDenied, part.layer.isRead, found != nil || parent.writeLayer != nil {
           denied = error
           continue
         }
         throw error
       }
-      if status.isWhiteout {
+      if part.layer.hasMarks, status.isWhiteout {
         if found == nil { return .absent(whiteout: part.layer === parent.writeLayer) }
         break
       }
@@ -161,10 +163,11 @@ extension LayeredTree {
   /// Whether a name would show if the write map had nothing under it. The namespace lock is held.
   func showsBelow(_ parent: Node, _ name: Span<UInt8>) throws(Errno) -> Bool {
     for part in parent.parts where part.layer !== parent.writeLayer {
-      if !part.layer.isWritable, parent.hides(name) { return false }
+      if part.layer.isRead, parent.hides(name) { return false }
       do throws(Errno) {
         let base = try descriptor(of: parent, part)
-        return !(try FileCalls.status(base.raw, name)).isWhiteout
+        let isWhiteout = try FileCalls.status(base.raw, name).isWhiteout
+        return !(isWhiteout && part.layer.hasMarks)
       } catch {
         if error == .notFound || error == .accessDenied { continue }
         throw error
@@ -189,7 +192,7 @@ extension LayeredTree {
   /// Names in a write map's root that are the tree's own.
   func isReserved(_ parent: Node, _ name: Span<UInt8>) -> Bool {
     guard !parent.mounted.isEmpty, WorkDirectory.name.equals(name) else { return false }
-    return parent.mounted.contains { $0.isWritable }
+    return parent.mounted.contains { $0.work != nil }
   }
 
   // MARK: Attributes
@@ -210,9 +213,17 @@ extension LayeredTree {
     if node.anonymous == nil {
       guard status.device == node.identity.device, status.inode == node.identity.inode else { throw .stale }
     }
-    if node.isUpper || (node.isDirectory && node.topPart?.layer.isWritable == true) { decodeOwner(&status, place) }
+    if keepsOwners(node) { decodeOwner(&status, place) }
     // Inode numbers are used again: a FIFO may have that of a file that was.
     guard status.mode & FileType.mask == node.type else { throw .stale }
+    adjust(&status, node)
+    return status
+  }
+
+  /// The attributes of an open file, wherever its name is. The namespace lock is held.
+  func status(of node: Node, open file: SharedDescriptor) throws(Errno) -> FileStatus {
+    var status = try FileCalls.status(file.raw)
+    if keepsOwners(node) { decodeOwner(&status, Place(base: file, name: FileCalls.itself)) }
     adjust(&status, node)
     return status
   }
@@ -244,10 +255,10 @@ extension LayeredTree {
   ///
   /// - Parameter place: where its marks are, if it may have any.
   func number(of found: Found, place: Place?) -> UInt64 {
-    if let lower = found.lowerIdentity, found.layer.isWritable {
+    if let lower = found.lowerIdentity, found.layer.isWriteMap {
       return inodes.number(device: lower.device, inode: lower.inode)
     }
-    if let place, found.layer.isWritable, !found.status.isDirectory {
+    if let place, found.layer.isWriteMap, !found.status.isDirectory {
       var buffer = InlineArray<128, UInt8>(repeating: 0)
       let mark = MarkName.inode(ownership)
       if let count = FileCalls.shortAttribute(place.base.raw, place.name.span, mark, into: &buffer), count == 16 {

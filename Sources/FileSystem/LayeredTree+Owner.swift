@@ -9,6 +9,7 @@ extension LayeredTree {
   /// Turns the attributes of a write map's file into those that the guest gave it.
   func decodeOwner(_ status: inout FileStatus, _ place: Place) {
     if ownership == .real {
+      (status.uid, status.gid) = (users.guest(status.uid), groups.guest(status.gid))
       guard status.isRegular, status.mode & 0o7777 == LayeredTree.guestWhiteoutMode, status.length == 0 else { return }
       if let stat = overrideStat(place, status), stat.mode & FileType.mask == FileType.characterDevice {
         stat.apply(to: &status)
@@ -49,8 +50,9 @@ extension LayeredTree {
   func setOwner(_ place: Place, host: FileStatus, wanted: OverrideStat, isNew: Bool = false) throws(Errno) {
     let isLink = host.isSymlink
     if ownership == .real {
-      if host.uid != wanted.uid || host.gid != wanted.gid {
-        try FileCalls.changeOwner(place.base.raw, place.name.span, uid: wanted.uid, gid: wanted.gid)
+      guard let uid = users.host(wanted.uid), let gid = groups.host(wanted.gid) else { throw .invalid }
+      if host.uid != uid || host.gid != gid {
+        try FileCalls.changeOwner(place.base.raw, place.name.span, uid: uid, gid: gid)
         // A change of owner clears set-id bits: the mode is set again below.
         if !isLink, wanted.mode & 0o7777 != 0 {
           try FileCalls.changeMode(place.base.raw, place.name.span, wanted.mode & 0o7777)

@@ -53,7 +53,7 @@ extension LayeredTree {
     do throws(Errno) {
       try FileCalls.remove(base.raw, name.span, isDirectory: node.isDirectory)
     } catch {
-      guard error == .notEmpty || error == .exists, node.isDirectory else { throw error }
+      guard error == .notEmpty || error == .exists, node.isDirectory, layer.hasMarks else { throw error }
       let work = try layer.work!.open()
       let doomed = layer.work!.temporaryName()
       try FileCalls.rename(base.raw, name.span, to: work.raw, doomed.span)
@@ -208,18 +208,17 @@ extension LayeredTree {
     defer { if let target = move.target { keepNamed(target) } }
     if let target = move.target {
       keepReachable(target)
-      if target.isDirectory, let part = target.part(in: layer) {
+      if target.isDirectory, layer.hasMarks, target.part(in: layer) != nil {
         // Empty to the guest, it may still hold whiteouts: opaque, it stays empty while they go.
         let place = Place(base: newBase, name: move.newName)
         if target.parts.count > 1 { try setOpaque(place) }
         try DirectoryReader.removeContents(
           SharedDescriptor(try FileCalls.openBeneath(newBase.raw, move.newName.span, OpenFlags.directory)))
-        _ = part
       }
     }
     let needsWhiteout = try showsBelow(move.oldParent, oldName.terminated)
     let there = try? FileCalls.status(newBase.raw, move.newName.span)
-    if let there, source(move.source, cannotReplace: there) {
+    if let there, layer.hasMarks, source(move.source, cannotReplace: there) {
       // A directory cannot replace a whiteout, nor a whiteout's kind of file: they change places, and what comes to the old
       // name goes, or stays as the whiteout that is needed there.
       try FileCalls.rename(oldBase.raw, move.oldName.span, to: newBase.raw, move.newName.span, .exchange)
@@ -265,6 +264,7 @@ extension LayeredTree {
   /// RENAME_WHITEOUT of the guest (an overlayfs in it): a character device 0:0 of its own stays behind.
   private func leaveGuestWhiteout(_ move: Move) throws(Errno) {
     let place = Place(base: move.oldBase, name: move.oldName)
+    guard move.layer.hasMarks else { return try FileCalls.makeWhiteout(place.base.raw, place.name.span) }
     let wanted = OverrideStat(uid: 0, gid: 0, mode: FileType.characterDevice)
     let work = try move.layer.work!.open()
     let temporary = Place(base: work, name: move.layer.work!.temporaryName())

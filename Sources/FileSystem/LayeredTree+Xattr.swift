@@ -44,7 +44,7 @@ extension LayeredTree {
   private func attributeNameToUse(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8]? {
     if name.isEmpty { throw .outOfRange }
     if isMark(name) { return nil }
-    let (isSynthetic, isKept) = namespace.withReadLock { (node.isSynthetic, isKeptInWriteMap(node)) }
+    let (isSynthetic, isKept) = namespace.withReadLock { (node.isSynthetic, keepsOwners(node)) }
     if isSynthetic { return nil }
     if isKept {
       guard let kept = keptName(name) else { throw .notSupported }
@@ -53,15 +53,16 @@ extension LayeredTree {
     return name + [0]
   }
 
-  private func isKeptInWriteMap(_ node: Node) -> Bool {
-    node.isDirectory ? node.topPart?.layer.isWritable == true : node.layer?.isWritable == true
+  /// Whether a node lies where the tree keeps owners and privileged attributes in its own way.
+  func keepsOwners(_ node: Node) -> Bool {
+    (node.isDirectory ? node.topPart?.layer : node.layer)?.keepsOwners == true
   }
 
   /// The names of all attributes that the guest may see, each with its NUL.
   func attributeNames(_ node: Node) throws(Errno) -> [UInt8] {
     if namespace.withReadLock({ node.isSynthetic }) { return [] }
     let (place, isKept) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
-      (try self.place(of: node), isKeptInWriteMap(node))
+      (try self.place(of: node), keepsOwners(node))
     }
     let list = try FileCalls.attributeNames(place.base.raw, place.name.span)
     if list.isEmpty { return [] }

@@ -15,6 +15,8 @@ import Host
 /// with neither.
 package final class LayeredTree: @unchecked Sendable {
   let ownership: Ownership
+  let users: IDMap
+  let groups: IDMap
   /// In order of rank.
   let layers: [Layer]
   let nodes: NodeTable
@@ -34,12 +36,18 @@ package final class LayeredTree: @unchecked Sendable {
   /// - Parameters:
   ///   - reads: layers for reading, later ones above earlier ones.
   ///   - writes: where changes go; without any the tree is read-only.
+  ///   - shares: directories that are in the tree as they are.
   ///   - hides: guest paths that the read layers do not show.
-  ///   - ownership: how owners are kept in the write maps.
+  ///   - ownership: how owners are kept in the write maps and shares.
+  ///   - users: which host users stand for the guest's, and `groups` likewise; only with `.real` ownership.
   package init(
-    reads: [LayerMap], writes: [LayerMap] = [], hides: [Path] = [], ownership: Ownership = .forThisUser
+    reads: [LayerMap], writes: [LayerMap] = [], shares: [Share] = [], hides: [Path] = [],
+    ownership: Ownership = .forThisUser,
+    users: IDMap = IDMap(), groups: IDMap = IDMap()
   ) throws(TreeError) {
     self.ownership = ownership
+    self.users = users
+    self.groups = groups
     let limit = FileCalls.raiseDescriptorLimit()
     cache = DescriptorCache(capacity: max(32, min(4096, limit / 8)))
     files = FileCache(capacity: max(32, min(16384, limit / 4)))
@@ -51,15 +59,14 @@ package final class LayeredTree: @unchecked Sendable {
 
     // Deeper write maps first, then in reverse order of mention.
     let depth = { (map: LayerMap) -> Int in LayeredTree.components(map.guestPath)?.count ?? 0 }
-    var ordered: [(map: LayerMap, isWritable: Bool)] = []
+    var ordered: [(map: LayerMap, kind: Layer.Kind)] = []
     for (_, map) in writes.enumerated().sorted(by: {
       (depth($0.element), $0.offset) > (depth($1.element), $1.offset)
-    }) { ordered.append((map, true)) }
-    for map in reads.reversed() { ordered.append((map, false)) }
+    }) { ordered.append((map, .write)) }
+    for share in shares.reversed() { ordered.append((share.map, .share(share.caching, isReadOnly: share.isReadOnly))) }
+    for map in reads.reversed() { ordered.append((map, .read)) }
     var layers: [Layer] = []
-    for (map, isWritable) in ordered {
-      layers.append(try LayeredTree.open(map, rank: layers.count, isWritable: isWritable))
-    }
+    for (map, kind) in ordered { layers.append(try LayeredTree.open(map, rank: layers.count, kind: kind)) }
     self.layers = layers
 
     guard let base = layers.last(where: { LayeredTree.components($0.map.guestPath)?.isEmpty == true }),
@@ -89,6 +96,9 @@ package final class LayeredTree: @unchecked Sendable {
   /// Whether the guest can change anything.
   var isWritable: Bool { layers.contains { $0.isWritable } }
 
+  /// Whether the guest is the only one to change what it sees.
+  var isPrivate: Bool { layers.allSatisfy { $0.caching == .always } }
+
   deinit { close() }
 
   /// Removes what the tree needed for itself in the write maps.
@@ -96,7 +106,7 @@ package final class LayeredTree: @unchecked Sendable {
     for layer in layers { layer.work?.close() }
   }
 
-  private static func open(_ map: LayerMap, rank: Int, isWritable: Bool) throws(TreeError) -> Layer {
+  private static func open(_ map: LayerMap, rank: Int, kind: Layer.Kind) throws(TreeError) -> Layer {
     let opened: FileDescriptor
     do throws(Errno) {
       opened = try FileDescriptor.open(map.hostPath, OpenFlags.directory)
@@ -104,7 +114,7 @@ package final class LayeredTree: @unchecked Sendable {
       if error == .notDirectory { throw .notADirectory(hostPath: map.hostPath) }
       throw .unreadable(hostPath: map.hostPath, error)
     }
-    if isWritable {
+    if kind == .write || kind.isWritableShare {
       do throws(Errno) {
         try FileCalls.checkWritable(opened.raw)
         _ = try FileCalls.attributeNames(opened.raw)
@@ -114,7 +124,7 @@ package final class LayeredTree: @unchecked Sendable {
       }
     }
     do throws(Errno) {
-      return try Layer(rank: rank, map: map, root: SharedDescriptor(opened), isWritable: isWritable)
+      return try Layer(rank: rank, map: map, root: SharedDescriptor(opened), kind: kind)
     } catch {
       throw .unreadable(hostPath: map.hostPath, error)
     }
@@ -190,6 +200,13 @@ package final class LayeredTree: @unchecked Sendable {
   /// Gives every pinned directory its parts anew; parents come before their children.
   private func composePinned() {
     for node in [root] + pinnedNodes {
+      if let share = node.mounted.filter(\.isShare).min(by: { $0.rank < $1.rank }) {
+        node.parts = [DirectoryPart(layer: share, descriptor: share.root)]
+        node.writeLayer = share.isWritable ? share : nil
+        node.caching = share.caching
+        node.identity = (try? FileIdentity(share, FileCalls.status(share.root.raw))) ?? node.identity
+        continue
+      }
       var parts = node.mounted.map { DirectoryPart(layer: $0, descriptor: $0.root) }
       node.writeLayer = node.mounted.filter(\.isWritable).min { $0.rank < $1.rank } ?? node.parent?.writeLayer
       if let parent = node.parent, let found = try? resolve(parent, node.name.span).found, found.status.isDirectory,
@@ -219,7 +236,7 @@ package final class LayeredTree: @unchecked Sendable {
   /// Gives the root of a fresh, empty write map the owner, mode and attributes of the directory that it comes to lie over,
   /// so that the guest's `/` or `/tmp` is what it was.
   private func adoptAttributes(_ node: Node) {
-    guard let upper = node.mounted.filter(\.isWritable).min(by: { $0.rank < $1.rank }), node.topPart?.layer === upper,
+    guard let upper = node.mounted.filter(\.isWriteMap).min(by: { $0.rank < $1.rank }), node.topPart?.layer === upper,
       node.parts.count > 1, DirectoryReader.isEmpty(upper.root),
       let below = try? descriptor(of: node, node.parts[1]), var status = try? FileCalls.status(below.raw),
       let host = try? FileCalls.status(upper.root.raw)
@@ -227,7 +244,7 @@ package final class LayeredTree: @unchecked Sendable {
     let (source, target) = (
       Place(base: below, name: FileCalls.itself), Place(base: upper.root, name: FileCalls.itself)
     )
-    if node.parts[1].layer.isWritable { decodeOwner(&status, source) }
+    if node.parts[1].layer.keepsOwners { decodeOwner(&status, source) }
     copyAttributes(source, to: target)
     try? setOwner(target, host: host, wanted: OverrideStat(status))
   }
@@ -254,7 +271,10 @@ package final class LayeredTree: @unchecked Sendable {
     if let anonymous = node.anonymous { return Place(base: anonymous, name: FileCalls.itself) }
     if node.isDirectory {
       guard let top = node.topPart else { throw .stale }
-      if let open = cache.find(top) { return Place(base: open, name: FileCalls.itself) }
+      // In a share the host may have moved it: then it is asked for by name.
+      if node.caching == .always || node.isPinned, let open = cache.find(top) {
+        return Place(base: open, name: FileCalls.itself)
+      }
       guard let parent = node.parent else { throw .stale }
       return Place(base: try descriptor(of: parent, in: top.layer), name: node.name)
     }

@@ -24,6 +24,7 @@ final class Listing {
   private var position: UInt64 = 0
   private var index = 0
   private var hidesWork = false
+  private var hidesWhiteouts = false
   private let lock = Lock()
 
   init(_ tree: LayeredTree, _ node: Node) throws(Errno) {
@@ -39,6 +40,7 @@ final class Listing {
       directory = SharedDescriptor(try FileCalls.openBeneath(place.raw, dot.span, OpenFlags.directory))
       let work = WorkDirectory.name
       hidesWork = tree.isReserved(node, work.span)
+      hidesWhiteouts = node.parts[0].layer.hasMarks
       reader = DirectoryReader()
     }
   }
@@ -84,9 +86,9 @@ final class Listing {
 
   private func isHidden(_ directory: SharedDescriptor, _ entry: DirectoryReader.Entry, _ name: [UInt8]) -> Bool {
     if hidesWork, name == WorkDirectory.name { return true }
-    guard entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown else {
-      return false
-    }
+    guard hidesWhiteouts,
+      entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown
+    else { return false }
     return (try? FileCalls.status(directory.raw, name.span))?.isWhiteout == true
   }
 }

@@ -68,9 +68,10 @@ enum MergedDirectory {
         let name = reader.name(entry)
         reader.advance(past: entry)
         if DirectoryReader.isDot(name.span) || tree.isReserved(node, name.span) { continue }
-        if !part.layer.isWritable, node.hides(name.span) { continue }
+        if part.layer.isRead, node.hides(name.span) { continue }
         guard seen.insert(name).inserted else { continue }
-        if entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown,
+        if part.layer.hasMarks,
+          entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown,
           let status = try? FileCalls.status(directory.raw, name.span), status.isWhiteout
         {
           continue

@@ -25,6 +25,8 @@ final class Node {
   let type: UInt32
   /// The guest's inode number: it stays through copy-up.
   let inode: UInt64
+  /// How long what the guest sees of it stays true. Set before the node is given out.
+  var caching: Caching
 
   /// Where it is; nil for the root, and for files without a name.
   var parent: Node?
@@ -82,7 +84,8 @@ final class Node {
   var opens = 0
 
   init(
-    id: UInt64, type: UInt32, inode: UInt64, parent: Node?, name: [UInt8], identity: FileIdentity, writeLayer: Layer?
+    id: UInt64, type: UInt32, inode: UInt64, parent: Node?, name: [UInt8], identity: FileIdentity, writeLayer: Layer?,
+    caching: Caching = .always
   ) {
     self.id = id
     self.type = type
@@ -91,6 +94,7 @@ final class Node {
     self.name = name
     self.identity = identity
     self.writeLayer = writeLayer
+    self.caching = caching
   }
 
   var isDirectory: Bool { type == FileType.directory }

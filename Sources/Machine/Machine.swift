@@ -175,7 +175,9 @@ package final class Machine: @unchecked Sendable {
       acpiDevices.append(.com1)
     }
     try add(EntropyDevice(source: HostEntropy()))
-    if !description.reads.isEmpty || !description.writes.isEmpty { try addTree(description) }
+    if !(description.reads.isEmpty && description.writes.isEmpty && description.shares.isEmpty) {
+      try addTree(description)
+    }
     if let path = description.vsock { try addVsock(path, description.guestCID) }
     if let output = description.console { try addConsole(output) }
   }
@@ -183,7 +185,9 @@ package final class Machine: @unchecked Sendable {
   private func addTree(_ description: MachineDescription) throws(MachineError) {
     let tree: LayeredTree
     do {
-      tree = try LayeredTree(reads: description.reads, writes: description.writes)
+      tree = try LayeredTree(
+        reads: description.reads, writes: description.writes, shares: description.shares, hides: description.hides,
+        users: description.users, groups: description.groups)
     } catch {
       throw .tree(error)
     }

@@ -16,6 +16,12 @@ package struct MachineDescription {
   package var reads: [LayerMap] = []
   /// Where the guest's writes go.
   package var writes: [LayerMap] = []
+  /// Directories that are in the tree as they are.
+  package var shares: [Share] = []
+  /// Guest paths that the read layers do not show.
+  package var hides: [Path] = []
+  package var users = IDMap()
+  package var groups = IDMap()
   /// The name by which the guest mounts the tree.
   package var tag = Array("root".utf8)
   /// The Unix socket that bridges to the guest's vsock.

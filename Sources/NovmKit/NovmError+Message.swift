@@ -12,6 +12,14 @@ extension NovmError {
     case .call(let name, let errno): "\(name): \(errno.description)"
     case .treeMap(let bytes, let fault): "'\(Self.text(bytes))': \(fault.message)"
     case .hostPath(let path, let fault): "\(Self.text(path)): \(fault.message)"
+    case .volume(let bytes):
+      "--volume: '\(Self.text(bytes))' is not NAME=>GUEST, the name of up to 64 letters, digits, '.', '_' and '-'"
+    case .hiddenPath(let bytes):
+      "--hide: '\(Self.text(bytes))' cannot be hidden; give the absolute path of one name below the guest's /"
+    case .idMap(let option, let text):
+      "\(option): '\(text)' is not GUEST:HOST:COUNT, such as 0:100000:65536"
+    case .idMapWithoutRoot(let option):
+      "\(option): only root can give files away; without root, owners are recorded beside the files, and need no map"
     case .memoryTooSmall(let size, let least): "--memory: \(size) is too little to boot; give \(least) or more"
     case .memoryTooLarge(let size, let most): "--memory: \(size) is more than this host has; give \(most) or less"
     case .processors(let count, let most): "--cpus: \(count) is not possible; give 1 to \(most)"
@@ -95,6 +103,8 @@ extension StoreError {
   package var message: String {
     switch self {
     case .system(let operation, let path, let errno): "\(path): cannot \(operation.rawValue): \(errno.description)"
+    case .volumeInUse(let name):
+      "the volume \(name) is in use by another machine; wait for its end, or give this one a volume of its own"
     case .untrustedRuntime(let path):
       "\(path): belongs to someone else, or others may write to it; remove it, or set XDG_RUNTIME_DIR"
     case .socketPathTooLong(let path):

@@ -15,6 +15,13 @@ package enum NovmError: Error, Equatable {
   // What the user asked for.
   case treeMap([UInt8], TreeMapFault)
   case hostPath([UInt8], HostPathFault)
+  /// Not `NAME=>GUEST`.
+  case volume([UInt8])
+  /// Not a path of the guest's to hide.
+  case hiddenPath([UInt8])
+  /// Not `GUEST:HOST:COUNT`.
+  case idMap(option: String, String)
+  case idMapWithoutRoot(option: String)
   case memoryTooSmall(MemorySize, least: MemorySize)
   case memoryTooLarge(MemorySize, most: MemorySize)
   case processors(Int, most: Int)

@@ -9,6 +9,9 @@ package enum StoreError: Error, Equatable, Sendable {
   /// Even the shortest directory for sockets makes a longer name than a Unix socket's address can hold.
   case socketPathTooLong(path: String)
 
+  /// Another machine writes to a volume.
+  case volumeInUse(String)
+
   package enum Operation: String, Sendable {
     case open, create, remove, rename, list, lock, link
   }

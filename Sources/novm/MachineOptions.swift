@@ -19,6 +19,35 @@ struct MachineOptions: ParsableArguments {
   var write: [String] = []
 
   @Option(
+    help: ArgumentHelp(
+      "Give the guest a host directory as it is, changes going both ways. Repeatable.",
+      discussion: """
+        :ro lets the guest only read. :cache=none shows each change of the host's at once, auto (the default) within a \
+        second and with each open, always never.
+        """, valueName: "[GUEST=>]HOST[:ro][,cache=none|auto|always]"),
+    completion: .directory)
+  var share: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep the guest's writes at a path from machine to machine, under a name. Repeatable.",
+      discussion: "One machine at a time can use a volume.", valueName: "NAME=>GUEST"))
+  var volume: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Do not show a path of the read layers to the guest. Repeatable.", valueName: "GUEST"))
+  var hide: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "As root: which users of the host own what the guest's users own. Repeatable.",
+      discussion: "Holds for what the guest writes and for shares.", valueName: "GUEST:HOST:COUNT"))
+  var uidmap: [String] = []
+
+  @Option(help: ArgumentHelp("The same for groups. Repeatable.", valueName: "GUEST:HOST:COUNT"))
+  var gidmap: [String] = []
+
+  @Option(
     name: [.short, .long],
     help: ArgumentHelp("The guest's memory: MiB, or with K, M, G.", valueName: "size"))
   var memory = MemorySize(mebibytes: 512)
@@ -50,12 +79,22 @@ struct MachineOptions: ParsableArguments {
     request.processors = cpus
     request.reads = try read.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
     request.writes = try write.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
+    request.shares = try share.map { try TreeShare(parsing: ByteString.bytes($0), directory: directory) }
+    request.volumes = try volume.map { try VolumeMap(parsing: ByteString.bytes($0)) }
+    request.hides = hide.map(ByteString.bytes)
+    request.users = try uidmap.map { try Self.range($0, option: "--uidmap") }
+    request.groups = try gidmap.map { try Self.range($0, option: "--gidmap") }
     request.hostname = hostname
     request.commandLine = Array(cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
     request.serialLog = com1
     request.verbose = verbose
     try request.validate(host: .current)
     return request
+  }
+
+  private static func range(_ text: String, option: String) throws -> IDRange {
+    guard let range = IDRange(text) else { throw NovmError.idMap(option: option, ByteString.printable(text)) }
+    return range
   }
 }
 

@@ -18,6 +18,7 @@ struct RunCommand: ParsableCommand {
         novm run -t -- bash
         tar c . | novm run -- sha256sum
         novm run --read /srv/debian --read '/src=>.' --write /tmp/out --cwd /src -- make
+        novm run -t --share '/src=>.' --volume 'home=>/root' --cwd /src -- bash
         novm run --com1 --memory 1G --cpus 2 -- uname -a
 
       Exit status: that of the command; 125 if novm itself failed, 126 if the command cannot be run, 127 if it was not \
@@ -67,12 +68,14 @@ struct RunCommand: ParsableCommand {
       request, kernel: kernel, command: try process.command(command), timings: times, logger: logger)
     defer { if timings { StandardError.write(times.table()) } }
     let status = try run.run(
-      store: MachineStore(directory: paths.machines, runtime: paths.runtime), novmm: programs.novmm)
+      store: MachineStore(directory: paths.machines, runtime: paths.runtime), volumes: paths.volumes,
+      novmm: programs.novmm)
     if status != 0 { throw ExitCode(status) }
   }
 
   private static let optionNames = [
-    "--read", "--write", "--memory", "--cpus", "--kernel", "--cmdline", "--hostname", "--com1", "--env", "--cwd",
+    "--read", "--write", "--share", "--volume", "--hide", "--uidmap", "--gidmap", "--memory", "--cpus", "--kernel",
+    "--cmdline", "--hostname", "--com1", "--env", "--cwd",
     "--user", "--terminal", "--verbose", "--timings", "--help", "--version",
   ]
 }

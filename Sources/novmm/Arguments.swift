@@ -1,4 +1,5 @@
 import FileSystem
+import Glibc
 import Host
 import Machine
 
@@ -41,6 +42,10 @@ struct Arguments {
       case "--cpus": machine.cpus = Int(try number(name, inline, 1...255))
       case "--read": machine.reads.append(try map(name, inline))
       case "--write": machine.writes.append(try map(name, inline))
+      case "--share": machine.shares.append(try share(name, inline))
+      case "--hide": machine.hides.append(Path(try value(name, inline)))
+      case "--uidmap": machine.users.ranges.append(try idRange(name, inline))
+      case "--gidmap": machine.groups.ranges.append(try idRange(name, inline))
       case "--tag": machine.tag = try tag(name, inline)
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--com1": machine.com1 = try output(name, inline)
@@ -86,7 +91,10 @@ struct Arguments {
 
   /// `GUEST=>HOST`, or `HOST` alone, which means the guest's `/`. The first `=>` divides.
   private mutating func map(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> LayerMap {
-    let value = try value(name, inline)
+    try map(name, try value(name, inline))
+  }
+
+  private func map(_ name: String, _ value: [UInt8]) throws(UsageError) -> LayerMap {
     var map = LayerMap(guestPath: "/", hostPath: Path(value))
     if let arrow = value.indices.first(where: { value[$0...].starts(with: "=>".utf8) }) {
       map = LayerMap(guestPath: Path(Array(value[..<arrow])), hostPath: Path(Array(value[(arrow + 2)...])))
@@ -95,6 +103,35 @@ struct Arguments {
       throw refusal(name, value, "give GUEST=>HOST, GUEST an absolute path")
     }
     return map
+  }
+
+  /// A map and, behind a colon, options: `ro`, `rw`, `cache=none|auto|always`. Without options the colon is the path's.
+  private mutating func share(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Share {
+    let value = try value(name, inline)
+    guard let colon = value.lastIndex(of: UInt8(ascii: ":")) else { return Share(map: try map(name, value)) }
+    var share = Share(map: try map(name, Array(value[..<colon])))
+    for option in value[(colon + 1)...].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      let option = String(printable: Array(option))
+      if option == "ro" {
+        share.isReadOnly = true
+      } else if option.hasPrefix("cache="), let caching = Caching(rawValue: String(option.dropFirst(6))) {
+        share.caching = caching
+      } else if option != "rw" {
+        return Share(map: try map(name, value))
+      }
+    }
+    return share
+  }
+
+  /// `GUEST:HOST:COUNT`.
+  private mutating func idRange(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> IDMap.Range {
+    let value = try value(name, inline)
+    let parts = String(printable: value).split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+    guard parts.count == 3, let guest = parts[0], let host = parts[1], let count = parts[2], count > 0 else {
+      throw refusal(name, value, "give GUEST:HOST:COUNT, such as 0:100000:65536")
+    }
+    guard geteuid() == 0 else { throw refusal(name, value, "only root can give files away") }
+    return IDMap.Range(guest: guest, host: host, count: count)
   }
 
   private mutating func tag(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> [UInt8] {

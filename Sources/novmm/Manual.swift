@@ -18,6 +18,14 @@ let manual = """
   Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
     --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
     --write [GUEST=>]HOST   where writes below GUEST go, in overlayfs's format; without one the tree is read-only
+    --share [GUEST=>]HOST[:OPTIONS]
+                            directory HOST as it is, nothing merging with it, changes going both ways. Options, with
+                            commas between them: ro; cache=none (a change of the host's shows at once), auto (within a
+                            second and with each open; the default), always (the host changes nothing)
+    --hide GUEST            a path that the read layers do not show
+    --uidmap, --gidmap GUEST:HOST:COUNT
+                            as root: COUNT users (groups) of the guest from GUEST on own files as those from HOST on,
+                            in write maps and shares
     --tag TAG               its name (default root)
   Talking to the guest
     --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;

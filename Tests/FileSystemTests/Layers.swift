@@ -73,15 +73,17 @@ final class Layers {
     try! FileCalls.setAttribute(file.raw, itself.span, Array(name.utf8) + [0], Array(value.utf8))
   }
 
-  func tree(ownership: Ownership = .forThisUser) throws -> LayeredTree {
+  func tree(
+    shares: [Share] = [], ownership: Ownership = .forThisUser, users: IDMap = IDMap(), groups: IDMap = IDMap()
+  ) throws -> LayeredTree {
     try LayeredTree(
       reads: [LayerMap(guestPath: "/", hostPath: lower)], writes: [LayerMap(guestPath: "/", hostPath: upper)],
-      ownership: ownership)
+      shares: shares, ownership: ownership, users: users, groups: groups)
   }
 
   func client(
-    ownership: Ownership = .forThisUser, offering: InitFlags = FUSEClient.linux
+    shares: [Share] = [], ownership: Ownership = .forThisUser, offering: InitFlags = FUSEClient.linux
   ) throws -> FUSEClient {
-    FUSEClient(FileSystemServer(try tree(ownership: ownership)), offering: offering)
+    FUSEClient(FileSystemServer(try tree(shares: shares, ownership: ownership)), offering: offering)
   }
 }

@@ -121,7 +121,7 @@ struct DescriptorCacheTests {
     let layers = Layers()
     let layer = try Layer(
       rank: 0, map: LayerMap(guestPath: "/", hostPath: layers.lower),
-      root: SharedDescriptor(try FileDescriptor.open(layers.lower, OpenFlags.directory)), isWritable: false)
+      root: SharedDescriptor(try FileDescriptor.open(layers.lower, OpenFlags.directory)), kind: .read)
     let cache = DescriptorCache(capacity: 4)
     let parts = (0..<10).map { _ in DirectoryPart(layer: layer) }
     var numbers: [Int32] = []

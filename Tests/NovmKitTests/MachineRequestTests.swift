@@ -63,6 +63,48 @@ struct MachineRequestTests {
       ])
   }
 
+  @Test func tellsNovmmOfSharesVolumesAndTheRest() {
+    var request = MachineRequest()
+    request.shares = [TreeShare(TreeMap(guest: "/src", host: "/home/me/src"), isReadOnly: true)]
+    request.volumes = [VolumeMap(name: "v", guest: Array("/root".utf8))]
+    request.hides = [Array("/etc/shadow".utf8)]
+    request.users = [IDRange(guest: 0, host: 100_000, count: 65536)]
+    request.groups = [IDRange(guest: 0, host: 100_000, count: 65536)]
+    let machine = request.compose(kernel: kernel, scratch: "/scratch", volumes: ["/volumes/v/tree"])
+    let arguments = machine.arguments.map { String(decoding: $0, as: UTF8.self) }
+    #expect(
+      arguments.suffix(14) == [
+        "--read", "/=>/", "--write", "/=>/scratch", "--write", "/root=>/volumes/v/tree", "--share",
+        "/src=>/home/me/src:ro,cache=auto", "--hide", "/etc/shadow", "--uidmap", "0:100000:65536", "--gidmap",
+        "0:100000:65536",
+      ])
+  }
+
+  @Test func aShareOrAVolumeCanBeTheWholeTree() {
+    var request = MachineRequest()
+    request.shares = [TreeShare(TreeMap(guest: "/", host: "/srv"))]
+    let shared = request.compose(kernel: kernel, scratch: "/scratch")
+    #expect(shared.reads.isEmpty && shared.writes.isEmpty)
+    request.shares = []
+    request.volumes = [VolumeMap(name: "v", guest: Array("/".utf8))]
+    let kept = request.compose(kernel: kernel, scratch: "/scratch", volumes: ["/volumes/v/tree"])
+    #expect(kept.writes == [TreeMap(guest: "/", host: "/volumes/v/tree")])
+    #expect(kept.reads == [TreeMap(guest: "/", host: "/")])
+  }
+
+  @Test func freshDirectoriesStayOffWhatIsShared() {
+    var request = MachineRequest()
+    request.shares = [TreeShare(TreeMap(guest: "/tmp/x", host: "/srv"))]
+    let line = request.compose(kernel: kernel, scratch: "/s").kernelCommandLine
+    #expect(String(decoding: line, as: UTF8.self).contains("novm.keep=/tmp"))
+  }
+
+  @Test(arguments: ["", "etc", "/", "/etc/..", "/a/../b", "//"]) func refusesToHide(_ path: String) {
+    var request = MachineRequest()
+    request.hides = [Array(path.utf8)]
+    #expect(throws: NovmError.hiddenPath(Array(path.utf8))) { try request.validate(host: plenty) }
+  }
+
   @Test func theLogIsNotQuiet() {
     var request = MachineRequest()
     request.serialLog = true

@@ -1,8 +1,9 @@
 // Mounts a layered tree on this host through /dev/fuse, to try the server with real programs and against the kernel's own
 // overlayfs, without a machine:
 //
-//   treemount MOUNTPOINT [--read GUEST=>HOST]... [--write GUEST=>HOST]... [--hide GUEST]... [--recorded] [--threads N]
-//             [--no-writeback] [--opens] [--trace] [--count]
+//   treemount MOUNTPOINT [--read GUEST=>HOST]... [--write GUEST=>HOST]... [--share GUEST=>HOST]...
+//             [--cache none|auto|always] [--hide GUEST]... [--recorded] [--threads N] [--no-writeback]
+//             [--opens] [--trace] [--count]
 //
 // It runs until MOUNTPOINT is unmounted. --opens has it told of every open, --count tells in the end how many requests of which
 // kind came. Needs root.
@@ -26,6 +27,8 @@ func map(_ text: String) -> LayerMap {
 var mountPoint = ""
 var reads: [LayerMap] = []
 var writes: [LayerMap] = []
+var shares: [LayerMap] = []
+var caching = Caching.auto
 var hides: [String] = []
 var ownership = Ownership.forThisUser
 var threads = 2
@@ -36,6 +39,8 @@ while let argument = arguments.popFirst() {
   switch argument {
   case "--read": reads.append(map(arguments.popFirst() ?? ""))
   case "--write": writes.append(map(arguments.popFirst() ?? ""))
+  case "--share": shares.append(map(arguments.popFirst() ?? ""))
+  case "--cache": caching = Caching(rawValue: arguments.popFirst() ?? "") ?? .auto
   case "--hide": hides.append(arguments.popFirst() ?? "")
   case "--recorded": ownership = .recorded
   case "--threads": threads = Int(arguments.popFirst() ?? "") ?? 1
@@ -49,7 +54,9 @@ while let argument = arguments.popFirst() {
 
 let tree: LayeredTree
 do throws(TreeError) {
-  tree = try LayeredTree(reads: reads, writes: writes, hides: hides.map { Path($0) }, ownership: ownership)
+  tree = try LayeredTree(
+    reads: reads, writes: writes, shares: shares.map { Share(map: $0, caching: caching) },
+    hides: hides.map { Path($0) }, ownership: ownership)
 } catch {
   die(error.description)
 }

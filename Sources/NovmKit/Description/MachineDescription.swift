@@ -7,6 +7,11 @@ package struct MachineDescription: Sendable {
   package var processors: Int
   package var reads: [TreeMap]
   package var writes: [TreeMap]
+  package var shares: [TreeShare] = []
+  /// Paths that the read layers do not show.
+  package var hides: [[UInt8]] = []
+  package var users: [IDRange] = []
+  package var groups: [IDRange] = []
   package var hostname: String
   /// What the user adds to the kernel's command line.
   package var commandLine: [UInt8]
@@ -47,7 +52,7 @@ package struct MachineDescription: Sendable {
 
   /// Whether a layer is mapped to the guest's `path` or below it.
   private func isMapped(_ path: String) -> Bool {
-    (reads + writes).contains { map in
+    (reads + writes + shares.map(\.map)).contains { map in
       map.guest == Array(path.utf8) || map.guest.starts(with: Array((path + "/").utf8))
     }
   }
@@ -64,6 +69,10 @@ package struct MachineDescription: Sendable {
     arguments.append("--tag", Self.tag)
     for map in reads { arguments.append("--read", map.argument) }
     for map in writes { arguments.append("--write", map.argument) }
+    for share in shares { arguments.append("--share", share.argument) }
+    for path in hides { arguments.append("--hide", path) }
+    for range in users { arguments.append("--uidmap", range.description) }
+    for range in groups { arguments.append("--gidmap", range.description) }
     if verbose { arguments.append("--verbose") }
     return arguments.values
   }

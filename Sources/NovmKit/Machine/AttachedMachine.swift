@@ -26,6 +26,8 @@ package final class AttachedMachine {
   private let timings: Timings
   private let logger: Logger
 
+  /// Held until the end.
+  private var volumes: [Volume] = []
   private let loop = PollLoop()
   private var session: Session?
   private var terminal: Terminal?
@@ -47,13 +49,16 @@ package final class AttachedMachine {
   /// Makes a machine, runs the command in it, and leaves nothing of it behind.
   ///
   /// - Returns: the command's exit status, 128 and its number for a signal.
-  package func run(store: MachineStore, novmm: String) throws(NovmError) -> Int32 {
+  ///
+  /// - Parameter volumes: the directory of all volumes.
+  package func run(store: MachineStore, volumes: String, novmm: String) throws(NovmError) -> Int32 {
     // First, so that no signal ends novm with something to remove.
     let signals = try SignalInbox(Self.signals) { [unowned self] signal throws(NovmError) in try received(signal) }
     loop.add(signals)
     let directory: MachineDirectory
     do throws(StoreError) {
       for stale in try store.removeStale() { logger.debug("removed what machine \(stale) left behind") }
+      for volume in request.volumes { self.volumes.append(try Volume(volume.name, in: volumes)) }
       directory = try store.create()
     } catch {
       throw .store(error)
@@ -101,11 +106,12 @@ package final class AttachedMachine {
   private func start(
     _ novmm: String, _ directory: MachineDirectory, _ marks: MachineMarks
   ) throws(NovmError) -> MachineProcess {
-    let description = request.compose(kernel: kernel, scratch: directory.root)
+    let description = request.compose(
+      kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree))
     var arguments = ByteArguments()
     arguments.append("--vsock", directory.vsock)
     arguments.append("--timings", "fd:\(marks.writer)")
-    var inherited = [marks.writer, directory.lockDescriptor]
+    var inherited = [marks.writer, directory.lockDescriptor] + volumes.map(\.lockDescriptor)
     // Under a number of its own: novmm's standard error is a pipe to us.
     let log = FileDescriptor(owning: fcntl(attachment.error, F_DUPFD_CLOEXEC, 3))
     if description.serialLog {

@@ -25,6 +25,12 @@ package struct MachineRequest: Sendable {
   package var processors = 1
   package var reads: [TreeMap] = []
   package var writes: [TreeMap] = []
+  package var shares: [TreeShare] = []
+  package var volumes: [VolumeMap] = []
+  /// Absolute paths of the guest that its read layers do not show.
+  package var hides: [[UInt8]] = []
+  package var users: [IDRange] = []
+  package var groups: [IDRange] = []
   package var hostname = "novm"
   package var commandLine: [UInt8] = []
   package var serialLog = false
@@ -43,29 +49,54 @@ package struct MachineRequest: Sendable {
     guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
     for map in reads { try Self.check(map.host, writable: false) }
     for map in writes { try Self.check(map.host, writable: true) }
+    for share in shares { try Self.check(share.map.host, writable: !share.isReadOnly) }
+    for path in hides {
+      let names = path.split(separator: UInt8(ascii: "/"))
+      guard path.first == UInt8(ascii: "/"), let last = names.last, last != [0x2e], !names.contains([0x2e, 0x2e]) else {
+        throw .hiddenPath(path)
+      }
+    }
+    if geteuid() != 0 {
+      if !users.isEmpty { throw .idMapWithoutRoot(option: "--uidmap") }
+      if !groups.isEmpty { throw .idMapWithoutRoot(option: "--gidmap") }
+    }
   }
 
   /// The machine for this request.
   ///
-  /// - Parameter scratch: the directory for what the guest writes and nobody keeps.
-  package func compose(kernel: KernelFiles, scratch: String) -> MachineDescription {
+  /// - Parameters:
+  ///   - scratch: the directory for what the guest writes and nobody keeps.
+  ///   - volumes: the directories of `volumes`, one each.
+  package func compose(kernel: KernelFiles, scratch: String, volumes: [String] = []) -> MachineDescription {
     let root = Array("/".utf8)
     var layers = reads
-    if !reads.contains(where: { $0.guest == root }) { layers.insert(TreeMap(guest: "/", host: "/"), at: 0) }
+    let kept = zip(self.volumes, volumes).map { TreeMap(guest: $0.guest, host: Array($1.utf8)) }
+    if !(reads + shares.map(\.map)).contains(where: { $0.guest == root }) {
+      layers.insert(TreeMap(guest: "/", host: "/"), at: 0)
+    }
     if let modules = kernel.modules {
       layers.append(TreeMap(guest: "/lib/modules/\(kernel.release)", host: modules))
     }
-    var changes = writes
-    if !writes.contains(where: { $0.guest == root }) { changes.insert(TreeMap(guest: "/", host: scratch), at: 0) }
+    var changes = writes + kept
+    if !(changes + shares.map(\.map)).contains(where: { $0.guest == root }) {
+      changes.insert(TreeMap(guest: "/", host: scratch), at: 0)
+    }
 
     var resolved: [TreeMap] = []
-    for map in layers + changes {
+    for map in layers + shares.map(\.map) + changes {
       resolved.append(TreeMap(guest: GuestPaths(layers: resolved).resolve(map.guest), host: map.host))
     }
-    return MachineDescription(
+    var machine = MachineDescription(
       kernel: kernel, memory: memory, processors: processors, reads: Array(resolved[..<layers.count]),
-      writes: Array(resolved[layers.count...]), hostname: hostname, commandLine: commandLine, serialLog: serialLog,
-      verbose: verbose)
+      writes: Array(resolved[(layers.count + shares.count)...]), hostname: hostname, commandLine: commandLine,
+      serialLog: serialLog, verbose: verbose)
+    machine.shares = zip(shares, resolved[layers.count...]).map { share, map in
+      TreeShare(map, isReadOnly: share.isReadOnly, caching: share.caching)
+    }
+    machine.hides = hides
+    machine.users = users
+    machine.groups = groups
+    return machine
   }
 
   /// Below this no kernel of a distribution gets to its init. What a certain kernel needs, novmm tells.

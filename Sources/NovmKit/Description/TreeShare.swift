@@ -1,0 +1,58 @@
+/// A host directory that is in a machine's tree as it is, changed by either side.
+package struct TreeShare: Equatable, Sendable {
+  package enum Caching: String, CaseIterable, Sendable {
+    case none, auto, always
+  }
+
+  package var map: TreeMap
+  package var isReadOnly = false
+  package var caching = Caching.auto
+
+  package init(_ map: TreeMap, isReadOnly: Bool = false, caching: Caching = .auto) {
+    self.map = map
+    self.isReadOnly = isReadOnly
+    self.caching = caching
+  }
+
+  /// Parses `GUEST=>HOST[:OPTION[,OPTION]...]`, the options being `ro`, `rw`, and `cache=none`, `auto` or `always`.
+  ///
+  /// What follows the last colon belongs to the path unless all of it is options, so that a path may have colons; one that
+  /// ends like options is written with some behind it.
+  package init(parsing bytes: [UInt8], directory: [UInt8]) throws(NovmError) {
+    if let colon = bytes.lastIndex(of: UInt8(ascii: ":")), let options = Self.options(bytes[(colon + 1)...]) {
+      self.init(try TreeMap(parsing: Array(bytes[..<colon]), directory: directory))
+      for option in options {
+        switch option {
+        case .access(let isReadOnly): self.isReadOnly = isReadOnly
+        case .caching(let caching): self.caching = caching
+        }
+      }
+    } else {
+      self.init(try TreeMap(parsing: bytes, directory: directory))
+    }
+  }
+
+  /// As novmm's `--share` takes it.
+  package var argument: [UInt8] {
+    map.argument + Array(":\(isReadOnly ? "ro" : "rw"),cache=\(caching.rawValue)".utf8)
+  }
+
+  private enum Option {
+    case access(isReadOnly: Bool)
+    case caching(Caching)
+  }
+
+  private static func options(_ text: ArraySlice<UInt8>) -> [Option]? {
+    var options: [Option] = []
+    for word in text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      switch String(decoding: word, as: UTF8.self) {
+      case "ro": options.append(.access(isReadOnly: true))
+      case "rw": options.append(.access(isReadOnly: false))
+      case let word:
+        guard word.hasPrefix("cache="), let caching = Caching(rawValue: String(word.dropFirst(6))) else { return nil }
+        options.append(.caching(caching))
+      }
+    }
+    return options
+  }
+}

@@ -1,0 +1,184 @@
+import FUSE
+import Foundation
+import Glibc
+import Host
+import Testing
+
+@testable import FileSystem
+
+/// Directories that are in the tree as they are.
+struct ShareTests {
+  let layers = Layers()
+  private var shared: String { layers.base + "/shared" }
+
+  init() { layers.mkdir(layers.base + "/shared") }
+
+  private func client(
+    _ caching: Caching = .auto, isReadOnly: Bool = false, at path: String = "/s", ownership: Ownership = .forThisUser
+  ) throws -> FUSEClient {
+    let share = Share(
+      map: LayerMap(guestPath: path, hostPath: shared), isReadOnly: isReadOnly, caching: caching)
+    return try layers.client(shares: [share], ownership: ownership)
+  }
+
+  @Test(arguments: [Caching.none, .auto, .always]) func changesGoStraightToTheHost(caching: Caching) throws {
+    layers.lower("s/hidden", "below")
+    layers.put(shared + "/f", "text")
+    layers.put(shared + "/d/inner", "")
+    let client = try client(caching)
+    // Nothing merges with it.
+    #expect(try client.names("s") == ["d", "f"])
+    try client.put("s/f", "changed")
+    try client.put("s/new", "new")
+    try client.mkdir("s/made")
+    try client.rename("s/d", "s/made/d")
+    try client.unlink("s/made/d/inner")
+    try client.link("s/f", "s/linked")
+    #expect(layers.contents(shared + "/f") == "changed")
+    #expect(layers.contents(shared + "/new") == "new")
+    #expect(layers.contents(shared + "/linked") == "changed")
+    #expect(layers.exists(shared + "/made/d"))
+    try client.rmdir("s/made/d")
+    #expect(try client.names("s/made") == [])
+    #expect(throws: Errno.crossDevice) { try client.rename("s/new", "new") }
+    #expect(throws: Errno.busy) { try client.rmdir("s") }
+    client.server.close()
+    #expect(!layers.exists(layers.upper + "/s"))
+    #expect(try Set(FileManager.default.contentsOfDirectory(atPath: shared)) == ["f", "new", "linked", "made"])
+  }
+
+  @Test func whatTheHostChangesShows() throws {
+    layers.put(shared + "/d/f", "old")
+    let client = try client(.none)
+    #expect(client.flags.isDisjoint(with: [.noOpen, .noOpendir, .writebackCache]))
+    #expect(try client.contents("s/d/f") == "old")
+    #expect(!client.exists("s/d/later"))
+    layers.put(shared + "/d/f", "longer now")
+    layers.put(shared + "/d/later", "")
+    #expect(try client.attributes("s/d/f").length == 10)
+    #expect(try client.contents("s/d/f") == "longer now")
+    #expect(client.exists("s/d/later"))
+    // A directory in another's place.
+    Glibc.rename(shared + "/d", shared + "/moved")
+    layers.put(shared + "/d/other", "")
+    #expect(try client.names("s/d") == ["other"])
+    #expect(try client.names("s/moved") == ["f", "later"])
+    unlink(shared + "/moved/f")
+    #expect(throws: Errno.notFound) { try client.node("s/moved/f") }
+  }
+
+  @Test func anOpenFileStaysThoughTheHostReplacesIt() throws {
+    layers.put(shared + "/f", "old")
+    let client = try client()
+    let node = try client.node("s/f")
+    let handle = try client.open(node)
+    #expect(try client.read(node, handle) == Array("old".utf8))
+    layers.put(shared + "/g", "new")
+    Glibc.rename(shared + "/g", shared + "/f")
+    #expect(try client.contents("s/f") == "new")
+    #expect(try client.read(node, handle) == Array("old".utf8))
+    #expect(try client.attributes(of: node).length == 3)
+    #expect(try client.attributes(of: node).links == 0)
+    client.release(node, handle)
+  }
+
+  @Test func whatIsForReadingStaysAsItIs() throws {
+    layers.put(shared + "/f", "text")
+    let client = try client(isReadOnly: true)
+    #expect(try client.contents("s/f") == "text")
+    #expect(throws: Errno.readOnly) { try client.put("s/f", "x") }
+    #expect(throws: Errno.readOnly) { try client.put("s/g", "x") }
+    #expect(throws: Errno.readOnly) { try client.unlink("s/f") }
+    #expect(throws: Errno.readOnly) { try client.set("s/f", mode: 0o600) }
+    #expect(throws: Errno.readOnly) { try client.setxattr("s/f", "user.a", "b") }
+    try client.put("beside", "x")
+    #expect(layers.contents(shared + "/f") == "text")
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "only root can make devices")) func marksMeanNothingHere() throws {
+    try #require(mknod(shared + "/w", S_IFCHR | 0o644, 0) == 0)
+    layers.put(shared + "/.novm.work", "mine")
+    layers.setAttribute(shared, "trusted.overlay.opaque", "y")
+    let client = try client()
+    #expect(try client.names("s") == [".novm.work", "w"])
+    #expect(try client.attributes("s/w").type == FileType.characterDevice)
+    #expect(throws: Errno.exists) { try client.mkdir("s/w") }
+    layers.mkdir(shared + "/d")
+    try #require(mknod(shared + "/d/w", S_IFCHR | 0o644, 0) == 0)
+    #expect(throws: Errno.notEmpty) { try client.rmdir("s/d") }
+    try client.unlink("s/w")
+    #expect(!layers.exists(shared + "/w"))
+  }
+
+  @Test func validityIsWhatWasAskedFor() throws {
+    layers.put(shared + "/f", "")
+    for (caching, seconds) in [(Caching.none, 0), (.auto, 1), (.always, 86400)] as [(Caching, UInt64)] {
+      let client = try client(caching)
+      let node = try client.node("s")
+      let reply = client.call(.lookup, node, Array("f".utf8) + [0])
+      #expect((reply.load(UInt64.self, at: 16), reply.load(UInt64.self, at: 24)) == (seconds, seconds))
+      let nothing = client.call(.lookup, node, Array("g".utf8) + [0])
+      #expect((nothing.load(UInt64.self, at: 0), nothing.load(UInt64.self, at: 16)) == (0, seconds))
+      // The rest of the tree is as ever.
+      #expect(client.call(.lookup, 1, Array("g".utf8) + [0]).load(UInt64.self, at: 16) == 86400)
+      #expect(client.flags.contains(.noOpen) == (caching == .always))
+    }
+  }
+
+  @Test func aShareCanBeTheWholeTree() throws {
+    layers.put(shared + "/f", "text")
+    let client = FUSEClient(
+      FileSystemServer(
+        try LayeredTree(reads: [], shares: [Share(map: LayerMap(guestPath: "/", hostPath: shared))])))
+    #expect(try client.names("/") == ["f"])
+    try client.put("g", "x")
+    #expect(layers.contents(shared + "/g") == "x")
+  }
+
+  @Test func ownersAreRecordedWithoutRoot() throws {
+    let client = try client(ownership: .recorded)
+    try client.put("s/f", "x")
+    try client.set("s/f", mode: 0o4755, uid: 33, gid: 33)
+    #expect(try client.attributes("s/f").uid == 33)
+    #expect(layers.attribute(shared + "/f", "user.containers.override_stat") == "33:33:04755:file")
+  }
+}
+
+struct IDMapTests {
+  @Test func mapsBothWays() {
+    let map = IDMap([
+      IDMap.Range(guest: 0, host: 100_000, count: 1000), IDMap.Range(guest: 1000, host: 1000, count: 1),
+    ])
+    #expect([0, 999, 1000].map { map.host($0) } == [100_000, 100_999, 1000])
+    #expect(map.host(1001) == nil)
+    #expect([100_000, 100_999, 101_000, 1000, 0].map { map.guest($0) } == [0, 999, 65534, 1000, 65534])
+    let edge = IDMap([IDMap.Range(guest: .max - 1, host: .max - 1, count: .max)])
+    #expect(edge.host(.max) == .max)
+    #expect(IDMap().host(7) == 7)
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "only root can give files away")) func ownersOnTheHostAreTheMapped() throws {
+    let layers = Layers()
+    chown(layers.lower("lower", "text"), 5, 6)
+    let map = IDMap([IDMap.Range(guest: 0, host: 100_000, count: 1000)])
+    let client = FUSEClient(FileSystemServer(try layers.tree(ownership: .real, users: map, groups: map)))
+    try client.put("f", "x")
+    try client.mkdir("d")
+    try client.symlink("l", to: "f")
+    try client.set("f", uid: 33, gid: 44)
+    try client.set("lower", mode: 0o4755)
+    #expect(try client.attributes("f").uid == 33)
+    #expect(try client.attributes("lower").uid == 5)
+    #expect(throws: Errno.invalid) { try client.set("f", uid: 1000) }
+    func owner(_ name: String) -> [UInt32] {
+      var status = stat()
+      lstat(layers.upper + "/" + name, &status)
+      return [status.st_uid, status.st_gid]
+    }
+    #expect(owner("f") == [100_033, 100_044])
+    #expect(owner("d") == [100_000, 100_000])
+    #expect(owner("l") == [100_000, 100_000])
+    #expect(owner("lower") == [100_005, 100_006])
+    #expect(try client.attributes("lower").permissions == 0o4755)
+  }
+}

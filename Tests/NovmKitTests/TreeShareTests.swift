@@ -1,0 +1,63 @@
+import Testing
+
+@testable import NovmKit
+
+struct TreeShareTests {
+  private func parse(_ text: String) throws -> TreeShare {
+    try TreeShare(parsing: Array(text.utf8), directory: Array("/work".utf8))
+  }
+
+  @Test(arguments: [
+    ("/src=>.", "/src", "/work/.", false, TreeShare.Caching.auto),
+    ("/src=>/a:ro", "/src", "/a", true, .auto),
+    ("/src=>/a:ro,cache=none", "/src", "/a", true, .none),
+    ("/src=>/a:cache=always,rw", "/src", "/a", false, .always),
+    ("/a:rw", "/", "/a", false, .auto),
+    // Colons of the path's own.
+    ("/src=>/a:b", "/src", "/a:b", false, .auto),
+    ("/src=>/a:ro,b", "/src", "/a:ro,b", false, .auto),
+    ("/src=>/a:cache=some", "/src", "/a:cache=some", false, .auto),
+    ("/src=>/a:ro:rw", "/src", "/a:ro", false, .auto),
+    ("/src=>/a:", "/src", "/a:", false, .auto),
+  ])
+  func parses(_ text: String, guest: String, host: String, isReadOnly: Bool, caching: TreeShare.Caching) throws {
+    let share = TreeShare(TreeMap(guest: guest, host: host), isReadOnly: isReadOnly, caching: caching)
+    #expect(try parse(text) == share)
+    // What novmm is told means the same.
+    #expect(try TreeShare(parsing: share.argument, directory: []) == share)
+  }
+
+  @Test func refusesWhatIsNoMap() {
+    #expect(throws: NovmError.treeMap(Array("src=>/a".utf8), .relativeGuestPath)) { try parse("src=>/a:ro") }
+    #expect(throws: NovmError.treeMap(Array("/src=>".utf8), .noHostPath)) { try parse("/src=>:ro") }
+  }
+}
+
+struct VolumeMapTests {
+  private func parse(_ text: String) throws -> VolumeMap { try VolumeMap(parsing: Array(text.utf8)) }
+
+  @Test func parses() throws {
+    #expect(try parse("home=>/root") == VolumeMap(name: "home", guest: Array("/root".utf8)))
+    #expect(try parse("a.b-c_1=>/x//y/") == VolumeMap(name: "a.b-c_1", guest: Array("/x/y".utf8)))
+  }
+
+  @Test(arguments: ["", "home", "=>/root", "../x=>/root", ".x=>/", "-x=>/", "a/b=>/", "a b=>/", "home=/root"])
+  func refusesNames(_ text: String) {
+    #expect(throws: NovmError.volume(Array(text.utf8))) { try parse(text) }
+  }
+
+  @Test(arguments: ["home=>root", "home=>", "home=>/a/../b"]) func refusesPaths(_ text: String) {
+    #expect(throws: NovmError.self) { try parse(text) }
+  }
+}
+
+struct IDRangeTests {
+  @Test func parses() {
+    #expect(IDRange("0:100000:65536") == IDRange(guest: 0, host: 100_000, count: 65536))
+    #expect(IDRange("0:100000:65536")?.description == "0:100000:65536")
+    for text in ["", "0", "0:1", "0:1:0", "0:1:2:3", "a:b:c", "0::1", "4294967295:0:2", "0:4294967295:2", "-1:0:1"] {
+      #expect(IDRange(text) == nil)
+    }
+    #expect(IDRange("4294967295:4294967295:1") != nil)
+  }
+}
