@@ -1,30 +1,29 @@
 # What a command finds in its machine: environment, user, directory, name, processors, memory, kernel and its modules.
-#: as root
-#: timeout 1800
+#: as root tester
+#: timeout 180
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 # shellcheck disable=SC2016 # for the shell in there
-expect_output '1 two  /tmp box' env ONE=1 "$NOVM" run --kernel cloud --env ONE --env 'TWO=two' --env ABSENT --cwd /tmp \
-  --hostname box -- sh -c 'echo "$ONE $TWO $ABSENT $PWD $(hostname)"'
-# shellcheck disable=SC2016
-expect_output '/ /root 0' run -- sh -c 'echo "$PWD $HOME $(id -u)"'
-expect_output '65534 65534' run --user nobody -- sh -c 'echo $(id -u) $(id -g)'
-expect_output '12 34' run --user 12:34 -- sh -c 'echo $(id -u) $(id -g)'
+env ONE=1 "$NOVM" run --kernel cloud --env ONE --env 'TWO=two' --env ABSENT --cwd /tmp --hostname box --cpus 2 \
+  --memory 300M -- sh -c 'echo "$ONE $TWO $ABSENT $PWD $(hostname) $(nproc)"
+    sed -n "s/MemTotal: *\([0-9]*\) kB/\1/p" /proc/meminfo' >"$TEST/output"
+{ read -r line; read -r memory; } <"$TEST/output"
+[[ $line == '1 two  /tmp box 2' ]] || fail "$line"
+((memory / 1024 > 200 && memory / 1024 <= 300)) || fail "$memory kB of 300 MiB"
 
-for count in 1 2 4; do
-  expect_output "$count" run --cpus "$count" -- nproc
-done
-megabytes=$(run --memory 300M -- sh -c "sed -n 's/MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo")
-((megabytes / 1024 > 200 && megabytes / 1024 <= 300)) || fail "$megabytes kB of 300 MiB"
+expect_output $'65534 65534\n4' run --user nobody --cpus 4 -- sh -c 'echo $(id -u) $(id -g); nproc'
 
-# The modules that the kernel came with, where modprobe looks for them.
-run -- sh -c 'modprobe dummy && grep -q "^dummy " /proc/modules && test -d "/lib/modules/$(uname -r)/kernel"'
-
-# The kernel's log, and more for its command line.
-run --com1 --cmdline novm.test=1 -- grep -o novm.test=1 /proc/cmdline >"$TEST/output" 2>"$TEST/log"
-expect_output novm.test=1 cat "$TEST/output"
+# The kernel's log, more for its command line, and figures of a run.
+expect_output '12 34 / 1 novm.test=1' run --user 12:34 --com1 --timings --cmdline novm.test=1 -- \
+  sh -c 'echo $(id -u) $(id -g) "$PWD" $(nproc) $(grep -o novm.test=1 /proc/cmdline)' 2>"$TEST/log"
 grep -q 'Linux version' "$TEST/log" || fail "no log: $(<"$TEST/log")"
+grep -q '^kernel and init .* ms .* % .*█' "$TEST/log" || fail "no timings: $(<"$TEST/log")"
 
-# Figures of a run.
-run --timings -- true 2>"$TEST/timings"
-grep -q '^kernel and init .* ms .* % .*█' "$TEST/timings" || fail "$(<"$TEST/timings")"
+# What every tree has, and the modules that the kernel came with, where modprobe looks for them.
+expect_output $'0 /root\nthrough /dev/fd\nstream\nshared\nmodules' run -- bash -c '
+  echo $(id -u) "$HOME"
+  cat <(echo through /dev/fd)
+  echo stream | cat /dev/stdin >/dev/stdout 2>/dev/stderr
+  echo shared >/dev/shm/x && cat /dev/shm/x
+  test -c /dev/ptmx && test -d /dev/mqueue && test -c /dev/null && test -w /tmp || exit
+  modprobe dummy && grep -q "^dummy " /proc/modules && test -d "/lib/modules/$(uname -r)/kernel" && echo modules'

@@ -1,14 +1,11 @@
 # What `novm run` exits with: the command's own status, or Docker's for what kept it from running.
 #: as root tester
-#: timeout 1800
+#: timeout 240
 run() { "$NOVM" run --kernel cloud "$@"; }
 
-expect_status 0 run -- /bin/true
 expect_status 42 run -- sh -c 'exit 42'
+# shellcheck disable=SC2016 # for the shell in there
 expect_status 137 run -- sh -c 'kill -KILL $$'
-expect_status 143 run -- sh -c 'kill -TERM $$'
-expect_status 127 run -- no-such-command 2>"$TEST/errors"
-expect_output 'novm: no-such-command: not found in the machine' cat "$TEST/errors"
 expect_status 126 run -- /etc/passwd 2>"$TEST/errors"
 grep -q '^novm: /etc/passwd: cannot be run in the machine' "$TEST/errors" || fail "$(<"$TEST/errors")"
 expect_status 125 run --user nobody-at-all -- true 2>"$TEST/errors"

@@ -1,0 +1,134 @@
+# `novmm` by hand, as its --help tells: signals, how a machine ends, and that nothing of it stays.
+#: as root tester
+#: timeout 240
+command -v python3 >/dev/null || skip 'python3 is not installed'
+
+cd "$TEST"
+python3 - "$NOVM_LIBEXEC/novmm" "$NOVM_KERNELS/cloud" <<'END'
+import os, select, signal, socket, struct, subprocess, sys, time
+
+NOVMM, KERNEL = sys.argv[1:]
+SOCKET = 'guest.sock'
+EXEC, STARTED, SHUTDOWN, REBOOT = 2, 3, 14, 2  # docs/agent-protocol.md
+
+def until(condition, what):
+    deadline = time.time() + 60
+    while not condition():
+        if time.time() > deadline: sys.exit(f'not in time: {what}')
+        time.sleep(0.05)
+
+def string(text): return struct.pack('<I', len(text)) + text.encode()
+def strings(texts): return struct.pack('<I', len(texts)) + b''.join(map(string, texts))
+
+class Machine:
+    """A machine whose guest sees the host and writes to the directory `writes`."""
+    def __init__(self, *options, cmdline='', **settings):
+        self.agent = socket.socket(socket.AF_UNIX)
+        self.agent.bind(SOCKET + '_1024')
+        self.agent.listen()
+        self.agent.settimeout(60)
+        self.errors = open('errors', 'w+')
+        self.process = subprocess.Popen(
+            [NOVMM, '--kernel', KERNEL + '/vmlinux', '--setup', KERNEL + '/setup', '--initramfs', KERNEL + '/initramfs',
+             '--cmdline', 'root=root rootfstype=virtiofs rw panic=-1 quiet ' + cmdline, '--cpus', '2', '--read', '/',
+             '--write', '/=>writes', '--vsock', SOCKET, '--com1', 'log', *options], stderr=self.errors, **settings)
+        # By then it takes signals.
+        until(lambda: os.path.exists(SOCKET) or self.process.poll() is not None, 'the machine')
+
+    def ready(self):
+        self.hello = self.agent.accept()[0]
+        self.frame(self.hello)
+        return self
+
+    def frame(self, stream):
+        """The next frame's type."""
+        stream.settimeout(60)
+        header = stream.recv(8, socket.MSG_WAITALL)
+        if len(header) < 8: sys.exit(f'a stream that ends early: {open("log").read()}')
+        kind, length = struct.unpack('<II', header)
+        stream.recv(length, socket.MSG_WAITALL)
+        return kind
+
+    def send(self, kind, payload):
+        stream = socket.socket(socket.AF_UNIX)
+        stream.connect(SOCKET)
+        stream.sendall(b'CONNECT 1024\n')
+        answer = b''
+        while not answer.endswith(b'\n'): answer += stream.recv(1) or sys.exit(f'refused after {answer}')
+        stream.sendall(struct.pack('<II', kind, len(payload)) + payload)
+        return stream
+
+    def run(self, *command):
+        self.stream = self.send(EXEC, struct.pack('<4H', 0, 0, 0, 0) + string('') + string('') + strings(command) + strings([]))
+        kind = self.frame(self.stream)
+        if kind != STARTED: sys.exit(f'frame {kind} for {command}')
+
+    def reboot(self): self.stream = self.send(SHUTDOWN, bytes([REBOOT]))
+
+    def said(self): return open('errors').read()
+
+    def ends(self, what, status, cleans=True):
+        try: ended = self.process.wait(60)
+        except subprocess.TimeoutExpired: ended = 'none'
+        if ended != status:
+            self.process.kill()
+            sys.exit(f'{what}: status {ended}, not {status}: {self.said()}{open("log").read()}')
+        self.agent.close()
+        os.unlink(SOCKET + '_1024')
+        if cleans and os.path.exists(SOCKET): sys.exit(f'{what}: left its socket')
+        left = set(os.listdir('.')) - {'writes', 'errors', 'log', SOCKET}
+        if left: sys.exit(f'{what}: left {left}')
+        hidden = [name for name in os.listdir('writes') if name.startswith('.')]
+        if cleans and hidden: sys.exit(f'{what}: left {hidden}')
+        print(what, 'as it should')
+
+os.mkdir('writes')
+
+# While the guest boots. What SIGKILL leaves is in nobody's way.
+machine = Machine()
+machine.process.kill()
+machine.ends('SIGKILL', -signal.SIGKILL, cleans=False)
+
+machine = Machine()
+machine.process.terminate()
+until(lambda: 'asking the guest to power off' in machine.said(), 'word of SIGTERM')
+machine.process.terminate()
+machine.ends('a second SIGTERM', 128 + signal.SIGTERM)
+
+reader, writer = os.pipe()
+machine = Machine('--lifeline', f'fd:{reader}', pass_fds=[reader])
+os.close(reader)
+os.close(writer)
+machine.ends('the end of the lifeline', 128 + signal.SIGHUP)
+
+# With the guest at work: SIGQUIT tells of it and lets it go on, SIGTERM lets it finish.
+machine = Machine().ready()
+machine.run('/bin/sh', '-c', 'trap "echo bye >/bye; exit" TERM; echo >/begun; while :; do sleep 0.1; done')
+until(lambda: os.path.exists('writes/begun'), 'the command')
+machine.process.send_signal(signal.SIGQUIT)
+until(lambda: all(word in machine.said() for word in ['vCPU 0', 'vCPU 1', 'rip']), 'the registers')
+machine.process.terminate()
+machine.ends('SIGTERM', 0)
+if open('writes/bye').read() != 'bye\n': sys.exit('SIGTERM: the command could not finish')
+
+machine = Machine().ready()
+machine.reboot()
+machine.ends('reboot', 3)
+
+machine = Machine(cmdline='reboot=triple').ready()
+machine.reboot()
+machine.ends('triple fault', 5)
+
+machine = Machine().ready()
+machine.run('/bin/sh', '-c', 'echo c >/proc/sysrq-trigger')
+machine.ends('panic', 4)
+
+# What never starts.
+for status, what, options in [(2, 'unknown option --memroy', ['--memroy', '1']), (2, '--cpus 0: give', ['--cpus', '0']),
+                              (1, 'nowhere: No such file', ['--kernel', 'nowhere']),
+                              (1, 'no\\xff: No such file', ['--read', b'/x=>no\xff']),
+                              (1, '16 MiB of memory are too few', ['--memory', '16'])]:
+    machine = Machine(*options)
+    machine.ends(what, status)
+    if what not in machine.said() or machine.said().count('\n') != 1: sys.exit(f'{what}: {machine.said()}')
+END
