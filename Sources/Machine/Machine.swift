@@ -80,26 +80,18 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .host("lifeline", error)
     }
-    try addDevices(description)
-    timeline.mark("devices")
-    let entry = try loader.load(into: ram, map, try bootOptions(description))
-    timeline.mark("loaded")
-    do {
-      try vm.map(memory)
-      for index in 0..<description.cpus {
-        let vcpu = try VCPU(vm, index: index, of: description.cpus)
-        try vcpu.prepare(of: description.cpus)
-        vcpus.append(vcpu)
-      }
-      try vcpus[0].enter(entry)
+    do throws(MachineError) {
+      try assemble(description, loader)
     } catch {
-      throw .kvm(error)
+      close()
+      throw error
     }
   }
 
   /// Runs the guest until it ends, or until `end`.
   package func run() throws(MachineError) -> Outcome {
     timeline.mark("first-entry")
+    defer { close() }
     do {
       for vcpu in vcpus {
         threads.append(try Thread("vcpu \(vcpu.index)") { [self] in run(vcpu) })
@@ -109,10 +101,6 @@ package final class Machine: @unchecked Sendable {
       throw .host("thread", error)
     }
     timeline.mark("end")
-    // The vCPUs may still run; nobody serves them any more.
-    for slot in slots { slot.retire() }
-    tree?.close()
-    vsock?.close()
     return outcomeLock.withLock { outcome } ?? .poweredOff
   }
 
@@ -160,6 +148,32 @@ package final class Machine: @unchecked Sendable {
   }
 
   // MARK: Assembly
+
+  private func assemble(_ description: MachineDescription, _ loader: KernelLoader) throws(MachineError) {
+    try addDevices(description)
+    timeline.mark("devices")
+    let entry = try loader.load(into: ram, map, try bootOptions(description))
+    timeline.mark("loaded")
+    do {
+      try vm.map(memory)
+      for index in 0..<description.cpus {
+        let vcpu = try VCPU(vm, index: index, of: description.cpus)
+        try vcpu.prepare(of: description.cpus)
+        vcpus.append(vcpu)
+      }
+      try vcpus[0].enter(entry)
+    } catch {
+      throw .kvm(error)
+    }
+  }
+
+  /// Removes what the machine has put into the host's file system for as long as it is there. Whatever the way it ends.
+  private func close() {
+    // The vCPUs may still run; nobody serves them any more.
+    for slot in slots { slot.retire() }
+    tree?.close()
+    vsock?.close()
+  }
 
   private func addDevices(_ description: MachineDescription) throws(MachineError) {
     addresses.add(

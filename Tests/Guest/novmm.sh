@@ -32,8 +32,11 @@ class Machine:
             [NOVMM, '--kernel', KERNEL + '/vmlinux', '--setup', KERNEL + '/setup', '--initramfs', KERNEL + '/initramfs',
              '--cmdline', 'root=root rootfstype=virtiofs rw panic=-1 quiet ' + cmdline, '--cpus', '2', '--read', '/',
              '--write', '/=>writes', '--vsock', SOCKET, '--com1', 'log', *options], stderr=self.errors, **settings)
-        # By then it takes signals.
-        until(lambda: os.path.exists(SOCKET) or self.process.poll() is not None, 'the machine')
+        # When somebody listens there, it takes signals.
+        until(lambda: self.listens() or self.process.poll() is not None, 'the machine')
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as client: return client.connect_ex(SOCKET) == 0
 
     def ready(self):
         self.hello = self.agent.accept()[0]
