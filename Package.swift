@@ -87,7 +87,7 @@ let package = Package(
     tests("AgentProtocolTests", ["AgentProtocol"]),
     tests("GuestAgentTests", ["AgentProtocol"]),
     tests("KernelBundleTests", ["KernelBundle"]),
-    tests("StoreTests", ["Store"]),
+    tests("StoreTests", ["Store", "Host"]),
     tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host"]),
     tests("NovmTests", ["novm"]),
   ],

@@ -57,7 +57,8 @@ extension FileSystemServer {
 
   func statfs(_ header: RequestHeader, _ reply: inout ReplyWriter) throws(Failure) {
     let node = try node(header.node)
-    let result = try host { () throws(Errno) in try FileCalls.fileSystem(tree.fileSystem(of: node).raw) }
+    let root = tree.fileSystem(of: node)
+    let result = try host { () throws(Errno) in try FileCalls.fileSystem(root.raw) }
     let answer = StatfsReply(
       blocks: UInt64(result.f_blocks), blocksFree: UInt64(result.f_bfree), blocksAvailable: UInt64(result.f_bavail),
       files: UInt64(result.f_files), filesFree: UInt64(result.f_ffree), blockSize: UInt32(clamping: result.f_bsize),

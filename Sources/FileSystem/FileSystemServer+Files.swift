@@ -31,7 +31,7 @@ extension FileSystemServer {
     let request = try message { () throws(MessageError) in try CreateRequest(&reader) }
     guard let name = request.name else { throw .host(.invalid) }
     let parent = try node(header.node)
-    let caller = Caller(uid: header.uid, gid: header.gid)
+    let caller = caller(header, umask: request.umask)
     let made: (entry: Entry, file: SharedDescriptor?)
     do throws(Errno) {
       made = try tree.make(.file, parent, name, mode: request.mode, by: caller)
@@ -66,7 +66,7 @@ extension FileSystemServer {
     let request = try message { () throws(MessageError) in try CreateRequest(&reader, isTemporary: true) }
     let parent = try node(header.node)
     let made = try host { () throws(Errno) in
-      try tree.makeTemporary(parent, mode: request.mode, by: Caller(uid: header.uid, gid: header.gid))
+      try tree.makeTemporary(parent, mode: request.mode, by: caller(header, umask: request.umask))
     }
     tree.files.add(made.entry.node, made.file, isWritable: true)
     try answer(made.entry, &reply)

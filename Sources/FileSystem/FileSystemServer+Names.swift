@@ -30,30 +30,35 @@ extension FileSystemServer {
       object = .special(major: major, minor: minor)
     default: throw .host(.invalid)
     }
-    try make(object, header, request.name, mode: request.mode, &reply)
+    try make(object, header, request.name, mode: request.mode, umask: request.umask, &reply)
   }
 
   func mkdir(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     let request = try message { () throws(MessageError) in try MkdirRequest(&reader) }
-    try make(.directory, header, request.name, mode: request.mode, &reply)
+    try make(.directory, header, request.name, mode: request.mode, umask: request.umask, &reply)
   }
 
   func symlink(
     _ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try SymlinkRequest(&reader) }
-    try make(.symlink(target: request.target), header, request.name, mode: 0o777, &reply)
+    try make(.symlink(target: request.target), header, request.name, mode: 0o777, umask: 0, &reply)
   }
 
   private func make(
-    _ object: LayeredTree.NewObject, _ header: RequestHeader, _ name: FileName, mode: UInt32,
+    _ object: LayeredTree.NewObject, _ header: RequestHeader, _ name: FileName, mode: UInt32, umask: UInt32,
     _ reply: inout ReplyWriter
   ) throws(Failure) {
     let parent = try node(header.node)
     let made = try host { () throws(Errno) in
-      try tree.make(object, parent, name, mode: mode, by: Caller(uid: header.uid, gid: header.gid))
+      try tree.make(object, parent, name, mode: mode, by: caller(header, umask: umask))
     }
     try write(made.entry, to: &reply)
+  }
+
+  /// Who asks. The client takes the umask off the mode itself, unless access lists were agreed on.
+  func caller(_ header: RequestHeader, umask: UInt32) -> Caller {
+    Caller(uid: header.uid, gid: header.gid, umask: settings.flags.contains(.dontMask) ? umask & 0o777 : 0)
   }
 
   func link(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {

@@ -133,7 +133,7 @@ package final class FileSystemServer: @unchecked Sendable {
     case .copyFileRange: try copyFileRange(header, &reader, &reply)
     case .syncfs: try host { () throws(Errno) in try tree.syncAll() }
     case .destroy: reset()
-    case .ioctl: throw .host(.notTerminal)
+    case .ioctl: try ioctl(header, &reader, &reply)
     // Locks are the guest kernel's own: nobody else uses the tree. Access is checked there too (virtio-fs always sets
     // default_permissions), and closing a file has nothing to write back.
     case .getlk, .setlk, .setlkw, .access, .flush, .bmap, .poll, .notifyReply, .setupMapping, .removeMapping:
@@ -167,6 +167,8 @@ package final class FileSystemServer: @unchecked Sendable {
       // Nobody else writes, so the guest's kernel may hold writes back, until a file is closed or synchronized.
       offered.insert(.writebackCache)
     }
+    // Without root, owners and modes are recorded beside the files, where no access list applies to them.
+    if tree.keepsAccessLists { offered.insert([.posixACL, .dontMask]) }
     settings.minor = min(request.minor, FUSE.minorVersion)
     settings.flags = offered.intersection(request.flags)
     answer.minor = settings.minor

@@ -5,6 +5,8 @@ import Host
 struct Caller {
   let uid: UInt32
   let gid: UInt32
+  /// Permissions not to give, unless the directory has a default access list; 0 where the client takes them off itself.
+  let umask: UInt32
 }
 
 /// Making names.
@@ -26,29 +28,30 @@ extension LayeredTree {
   /// Makes a name with something new under it, and counts a lookup of it.
   ///
   /// - Parameters:
-  ///   - mode: permissions, and the type of what is special; the caller's umask is already off.
+  ///   - mode: permissions, and the type of what is special.
   /// - Returns: for a file also a descriptor open for reading and writing.
   func make(
     _ object: NewObject, _ parent: Node, _ name: FileName, mode: UInt32, by caller: Caller
   ) throws(Errno) -> (entry: Entry, file: SharedDescriptor?) {
     try namespace.withWriteLock { () throws(Errno) -> (entry: Entry, file: SharedDescriptor?) in
       let slot = try freeSlot(parent, name)
-      let wanted = try newOwner(object, slot.base, mode: mode, caller)
+      let inheritsACL = hasDefaultACL(slot.base)
+      let wanted = try newOwner(object, slot.base, mode: inheritsACL ? mode : mode & ~caller.umask, caller)
       let array = name.terminatedArray()
       var place = Place(base: slot.base, name: array)
       var file: SharedDescriptor?
       if !slot.hasWhiteout {
         do throws(Errno) {
-          file = try create(object, place, wanted)
+          file = try create(object, place, wanted, inheritsACL: inheritsACL)
         } catch {
           // With no layer below, nobody has looked for a whiteout yet.
           guard error == .exists, slot.layer.hasMarks,
             let there = try? FileCalls.status(slot.base.raw, name.terminated), there.isWhiteout
           else { throw error }
-          file = try replaceWhiteout(object, place, slot.layer, wanted)
+          file = try replaceWhiteout(object, place, slot.layer, wanted, inheritsACL: inheritsACL)
         }
       } else {
-        file = try replaceWhiteout(object, place, slot.layer, wanted)
+        file = try replaceWhiteout(object, place, slot.layer, wanted, inheritsACL: inheritsACL)
       }
       place = Place(base: slot.base, name: array)
       return (try enterNew(place, parent, slot.layer), file)
@@ -64,13 +67,16 @@ extension LayeredTree {
       guard let layer = parent.writeLayer else { throw .readOnly }
       try copyUpDirectory(parent)
       let base = try descriptor(of: parent, in: layer)
-      let wanted = try newOwner(.file, base, mode: mode, caller)
+      let inheritsACL = hasDefaultACL(base)
+      var wanted = try newOwner(.file, base, mode: inheritsACL ? mode : mode & ~caller.umask, caller)
       let dot: [UInt8] = [UInt8(ascii: "."), 0]
       let file = SharedDescriptor(
         try FileCalls.openBeneath(
           base.raw, dot.span, OpenFlags.temporary, mode: hostMode(wanted.mode, isDirectory: false) & 0o777))
       let place = Place(base: file, name: FileCalls.itself)
-      try setOwner(place, host: try FileCalls.status(file.raw), wanted: wanted, isNew: true)
+      let host = try FileCalls.status(file.raw)
+      if inheritsACL { wanted.keepPermissions(of: host) }
+      try setOwner(place, host: host, wanted: wanted, isNew: true)
       var status = try FileCalls.status(file.raw)
       decodeOwner(&status, place)
       let node = nodes.addAnonymous { id in
@@ -181,9 +187,16 @@ extension LayeredTree {
     return wanted
   }
 
+  private func hasDefaultACL(_ directory: SharedDescriptor) -> Bool {
+    let itself = FileCalls.itself
+    return keepsAccessLists && FileCalls.hasAttribute(directory.raw, itself.span, MarkName.defaultACL)
+  }
+
   /// Makes an object at a free name. What is half made is taken away again.
+  ///
+  /// - Parameter inheritsACL: the host makes permissions of the mode and the directory's default access list.
   private func create(
-    _ object: NewObject, _ place: Place, _ wanted: OverrideStat
+    _ object: NewObject, _ place: Place, _ wanted: OverrideStat, inheritsACL: Bool
   ) throws(Errno) -> SharedDescriptor? {
     var file: SharedDescriptor?
     let permissions = hostMode(wanted.mode, isDirectory: object.isDirectory) & 0o777
@@ -201,7 +214,9 @@ extension LayeredTree {
     }
     do throws(Errno) {
       let host = try FileCalls.status(place.base.raw, place.name.span)
-      try setOwner(place, host: host, wanted: forHost(wanted, host), isNew: true)
+      var wanted = forHost(wanted, host)
+      if inheritsACL { wanted.keepPermissions(of: host) }
+      try setOwner(place, host: host, wanted: wanted, isNew: true)
     } catch {
       try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: object.isDirectory)
       throw error
@@ -221,25 +236,40 @@ extension LayeredTree {
 
   /// Makes an object in the work directory and moves it over a whiteout. A directory so made hides what is below.
   private func replaceWhiteout(
-    _ object: NewObject, _ place: Place, _ layer: Layer, _ wanted: OverrideStat
+    _ object: NewObject, _ place: Place, _ layer: Layer, _ wanted: OverrideStat, inheritsACL: Bool
   ) throws(Errno) -> SharedDescriptor? {
     let work = try layer.work!.open()
-    let temporary = Place(base: work, name: layer.work!.temporaryName())
-    let file = try create(object, temporary, wanted)
+    var temporary = Place(base: work, name: layer.work!.temporaryName())
+    if inheritsACL {
+      // In a directory of its own, from which it inherits what its place would give it.
+      temporary = Place(base: try makeShelf(temporary, like: place.base), name: temporary.name)
+    }
+    defer { if inheritsACL { try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: true) } }
+    let file = try create(object, temporary, wanted, inheritsACL: inheritsACL)
     do throws(Errno) {
       if object.isDirectory {
         try setOpaque(temporary)
         try FileCalls.rename(
-          work.raw, temporary.name.span, to: place.base.raw, place.name.span, .exchange)
-        try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: false)
+          temporary.base.raw, temporary.name.span, to: place.base.raw, place.name.span, .exchange)
+        try? FileCalls.remove(temporary.base.raw, temporary.name.span, isDirectory: false)
       } else {
-        try FileCalls.rename(work.raw, temporary.name.span, to: place.base.raw, place.name.span)
+        try FileCalls.rename(temporary.base.raw, temporary.name.span, to: place.base.raw, place.name.span)
       }
     } catch {
-      try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: object.isDirectory)
+      try? FileCalls.remove(temporary.base.raw, temporary.name.span, isDirectory: object.isDirectory)
       throw error
     }
     return file
+  }
+
+  /// Makes a directory with the default access list of another.
+  private func makeShelf(_ place: Place, like directory: SharedDescriptor) throws(Errno) -> SharedDescriptor {
+    let itself = FileCalls.itself
+    let list = try FileCalls.attribute(directory.raw, itself.span, MarkName.defaultACL)
+    try FileCalls.makeDirectory(place.base.raw, place.name.span, mode: 0o700)
+    if let list { try FileCalls.setAttribute(place.base.raw, place.name.span, MarkName.defaultACL, list) }
+    return SharedDescriptor(
+      try FileCalls.openBeneath(place.base.raw, place.name.span, OpenFlags.directoryPath))
   }
 
   private func enterNew(_ place: Place, _ parent: Node, _ layer: Layer) throws(Errno) -> Entry {

@@ -28,7 +28,7 @@ extension LayeredTree {
       return ownership == .real ? name + [0] : MarkName.overridePrefix + name + [0]
     }
     if name == AttributeName.accessACL || name == AttributeName.defaultACL {
-      return ownership == .real ? name + [0] : nil
+      return keepsAccessLists ? name + [0] : nil
     }
     return nil
   }
@@ -46,10 +46,8 @@ extension LayeredTree {
     if isMark(name) { return nil }
     let (isSynthetic, isKept) = namespace.withReadLock { (node.isSynthetic, keepsOwners(node)) }
     if isSynthetic { return nil }
-    if isKept {
-      guard let kept = keptName(name) else { throw .notSupported }
-      return kept
-    }
+    // One that there cannot be is not there: an error would make Linux refuse the file where it looks for access lists.
+    if isKept { return keptName(name) }
     return name + [0]
   }
 

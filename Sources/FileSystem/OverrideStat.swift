@@ -77,6 +77,11 @@ struct OverrideStat: Equatable {
     return [UInt8](text.utf8)
   }
 
+  /// Takes the permissions that the host has given a new file, and keeps set-id bits and the type.
+  mutating func keepPermissions(of host: FileStatus) {
+    mode = mode & ~0o777 | host.mode & 0o777
+  }
+
   func apply(to status: inout FileStatus) {
     status.uid = uid
     status.gid = gid

@@ -11,7 +11,8 @@ package enum Ownership: Equatable, Sendable {
   package static var forThisUser: Ownership { FileCalls.effectiveUser == 0 ? .real : .recorded }
 }
 
-/// Names of the extended attributes that carry the tree's own marks. All are hidden from the guest.
+/// Names of extended attributes, with their NUL: those that carry the tree's own marks, all hidden from the guest, and the
+/// default access list.
 enum MarkName {
   static let opaqueTrusted = [UInt8]("trusted.overlay.opaque\0".utf8)
   static let opaqueUser = [UInt8]("user.overlay.opaque\0".utf8)
@@ -23,6 +24,7 @@ enum MarkName {
   static let inodeUser = [UInt8]("user.overlay.novm_inode\0".utf8)
   static let trustedOverlay = [UInt8]("trusted.overlay.".utf8)
   static let userOverlay = [UInt8]("user.overlay.".utf8)
+  static let defaultACL = [UInt8]("system.posix_acl_default\0".utf8)
   static let yes = [UInt8]("y".utf8)
 
   static func opaque(_ ownership: Ownership) -> [UInt8] { ownership == .real ? opaqueTrusted : opaqueUser }

@@ -209,6 +209,17 @@ package enum FileCalls {
     return result < 0 ? nil : result
   }
 
+  /// Whether there is an attribute, however long.
+  package static func hasAttribute(_ directory: Int32, _ name: Span<UInt8>, _ attribute: [UInt8]) -> Bool {
+    var nothing = InlineArray<1, UInt8>(repeating: 0)
+    var span = nothing.mutableSpan
+    let result = unsafe span.withUnsafeMutableBufferPointer {
+      // A length of 0 asks for the attribute's.
+      unsafe getAttribute(directory, name, attribute, UnsafeMutableBufferPointer(rebasing: $0[..<0]))
+    }
+    return result >= 0
+  }
+
   private static func getAttribute(
     _ directory: Int32, _ name: Span<UInt8>, _ attribute: [UInt8], _ buffer: UnsafeMutableBufferPointer<UInt8>
   ) -> Int {

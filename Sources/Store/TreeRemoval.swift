@@ -85,11 +85,36 @@ package enum TreeRemoval {
   }
 
   private static func unlink(_ name: [UInt8], in directory: Int32, flags: Int32) throws(Errno) {
-    let result = unsafe name.withUnsafeBytes { bytes in
-      unsafe unlinkat(directory, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), flags)
+    for isSecond in [false, true] {
+      let result = unsafe name.withUnsafeBytes { bytes in
+        unsafe unlinkat(directory, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), flags)
+      }
+      let error = Errno.current
+      if result == 0 || error == Errno(ENOENT) { return }
+      guard error == Errno(EPERM), !isSecond, directory != AT_FDCWD else { throw error }
+      unlock(name, in: directory)
     }
-    if result == 0 || Errno.current == Errno(ENOENT) { return }
-    throw .current
+  }
+
+  /// Takes off the flags, immutable and append-only, by which a guest may have kept a name from being removed.
+  private static func unlock(_ name: [UInt8], in directory: Int32) {
+    clearLock(directory)
+    let descriptor = unsafe name.withUnsafeBytes { bytes -> Int32 in
+      let name = unsafe bytes.baseAddress!.assumingMemoryBound(to: CChar.self)
+      var status = stat()
+      guard unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
+        [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+      else { return -1 }
+      return unsafe openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    }
+    guard descriptor >= 0 else { return }
+    clearLock(descriptor)
+    close(descriptor)
+  }
+
+  private static func clearLock(_ descriptor: Int32) {
+    guard let flags = try? InodeFlags.get(descriptor), flags & InodeFlags.locked != 0 else { return }
+    try? InodeFlags.set(descriptor, flags & ~InodeFlags.locked)
   }
 
   /// Opens a directory, making it accessible first where the guest had taken its owner's rights away.

@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Testing
 
 @testable import Store
@@ -100,5 +101,21 @@ struct TreeRemovalTests {
       try await group.waitForAll()
     }
     #expect(!exists(tree))
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "only root can set such flags")) func flagsDoNotKeepIt() throws {
+    let scratch = try TemporaryDirectory()
+    let (tree, file) = (scratch.path + "/tree", scratch.path + "/tree/d/file")
+    try FileManager.default.createDirectory(atPath: tree + "/d", withIntermediateDirectories: true)
+    #expect(FileManager.default.createFile(atPath: file, contents: nil))
+    for path in [file, tree + "/d"] {
+      let descriptor = open(path, O_RDONLY)
+      defer { close(descriptor) }
+      // A host file system may have no flags: then there is nothing to see here.
+      guard let flags = try? InodeFlags.get(descriptor) else { return }
+      try? InodeFlags.set(descriptor, flags | InodeFlags.locked)
+    }
+    try TreeRemoval.remove(tree)
+    #expect(!FileManager.default.fileExists(atPath: tree))
   }
 }

@@ -6,6 +6,7 @@
 
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <stddef.h>
@@ -85,3 +86,26 @@ static inline int clinux_fstatfs(int fd, struct statfs *result) { return fstatfs
 static inline int clinux_get_descriptor_limit(struct rlimit *limit) { return getrlimit(RLIMIT_NOFILE, limit); }
 
 static inline int clinux_set_descriptor_limit(const struct rlimit *limit) { return setrlimit(RLIMIT_NOFILE, limit); }
+
+// Inode flags (ioctl_iflags(2)), the same with project and extent size (ioctl_xfs_fsgetxattr(2)), and fs-verity.
+_Static_assert(sizeof(struct fsxattr) == 28, "struct fsxattr");
+_Static_assert(sizeof(struct fsverity_enable_arg) == 128, "struct fsverity_enable_arg");
+
+static inline int clinux_get_inode_flags(int fd, unsigned *flags) { return ioctl(fd, FS_IOC_GETFLAGS, flags); }
+
+static inline int clinux_set_inode_flags(int fd, const unsigned *flags) { return ioctl(fd, FS_IOC_SETFLAGS, flags); }
+
+static inline int clinux_get_inode_attributes(int fd, void *attributes) {
+  return ioctl(fd, FS_IOC_FSGETXATTR, attributes);
+}
+
+static inline int clinux_set_inode_attributes(int fd, const void *attributes) {
+  return ioctl(fd, FS_IOC_FSSETXATTR, attributes);
+}
+
+static inline int clinux_enable_verity(int fd, const struct fsverity_enable_arg *arguments) {
+  return ioctl(fd, FS_IOC_ENABLE_VERITY, arguments);
+}
+
+// A digest and room for its bytes behind it.
+static inline int clinux_measure_verity(int fd, void *digest) { return ioctl(fd, FS_IOC_MEASURE_VERITY, digest); }
