@@ -81,6 +81,11 @@ let package = Package(
     // Mounts a tree on this host through /dev/fuse.
     .executableTarget(
       name: "treemount", dependencies: ["FileSystem", "FUSE", "GuestMemory", "Host"], path: "Tests/treemount"),
+    // Counts heap allocations of the requests that come most.
+    .target(name: "CCountingAllocator", path: "Tests/CCountingAllocator"),
+    .executableTarget(
+      name: "allocations", dependencies: ["CCountingAllocator", "FileSystem", "FUSE", "GuestMemory"],
+      path: "Tests/allocations"),
     tests("HostTests", ["Host"]),
     tests("KVMTests", ["KVM"]),
     tests("MachineTests", ["Machine", "VirtioTesting"]),

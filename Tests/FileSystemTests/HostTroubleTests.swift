@@ -1,0 +1,78 @@
+import FUSE
+import Foundation
+import Glibc
+import Host
+import Testing
+
+@testable import FileSystem
+
+/// What the host cannot give is an errno in the guest, and nothing half done.
+struct HostTroubleTests {
+  let layers = Layers()
+
+  @Test(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
+  func aFullFileSystem() throws {
+    guard mount("tmpfs", layers.upper, "tmpfs", 0, "size=1m,mode=755") == 0 else { return }
+    defer { umount2(layers.upper, Int32(MNT_DETACH)) }
+    layers.lower("big", String(repeating: "x", count: 2 << 20))
+    layers.lower("small", "small")
+    let client = try layers.client()
+    let (entry, handle) = try client.create("f")
+    let page = [UInt8](repeating: 7, count: 1 << 16)
+    var written = 0
+    #expect(throws: Errno.noSpace) {
+      while written < 64 { written += try client.write(entry.node, handle, UInt64(written) << 16, page) == 0 ? 0 : 1 }
+    }
+    #expect(written >= 8)
+    // A copy that does not fit is not there at all.
+    #expect(throws: Errno.noSpace) { try client.setxattr("big", "user.a", "b") }
+    #expect(try client.attributes("big").length == 2 << 20)
+    #expect(!layers.exists(layers.upper + "/big"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: layers.upper + "/.novm.work").isEmpty)
+    // What is removed is room again.
+    try client.unlink("f")
+    client.forget(entry.node, .max)
+    try client.put("small", "changed")
+    #expect(layers.contents(layers.upper + "/small") == "changed")
+    client.server.close()
+  }
+
+  @Test func aLayerThatIsTakenAway() throws {
+    layers.lower("d/f", "text")
+    layers.lower("d/g", "text")
+    let client = try layers.client()
+    let (directory, file) = (try client.node("d"), try client.node("d/f"))
+    #expect(try client.read(file, 0) == Array("text".utf8))
+    try FileManager.default.removeItem(atPath: layers.lower)
+    // What was open can still be read; what has to be found again is stale or not there.
+    #expect(try client.read(file, 0) == Array("text".utf8))
+    #expect(throws: Errno.notFound) { try client.lookUp(directory, "g") }
+    #expect(throws: Errno.notFound) { try client.node("d/f") }
+    _ = try? client.names("d")
+    try client.put("new", "x")
+    #expect(try client.contents("new") == "x")
+  }
+
+  @Test func aFileThatIsShortenedWhileItIsCopied() throws {
+    let path = layers.lower("f", String(repeating: "x", count: 1 << 16))
+    let client = try layers.client()
+    let node = try client.node("f")
+    #expect(truncate(path, 10) == 0)
+    try client.write(node, 0, 20, [1])
+    #expect(try client.contents("f").utf8.count == 21)
+  }
+
+  @Test func moreFilesThanDescriptors() throws {
+    // Every file is read, and every directory was in use, whatever the caches hold.
+    for number in 0..<300 { layers.lower("d\(number)/f", "\(number)") }
+    let tree = try layers.tree()
+    let client = FUSEClient(FileSystemServer(tree))
+    for number in 0..<300 {
+      #expect(try client.contents("d\(number)/f") == "\(number)")
+      if number % 50 == 0 { tree.files.dropIdle() }
+    }
+    #expect(tree.files.count <= tree.files.capacity)
+    let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+    #expect(open < tree.files.capacity + tree.cache.capacity + 200)
+  }
+}

@@ -1,0 +1,44 @@
+# --share, --volume and --hide: what goes through at once, what is kept, what is not shown.
+#: as root tester
+#: timeout 1800
+run() { "$NOVM" run --kernel cloud "$@"; }
+
+mkdir -p "$TEST/share/sub" "$TEST/read"
+echo host >"$TEST/share/file"
+echo secret >"$TEST/read/secret"
+echo open >"$TEST/read/open"
+
+# Changes of the guest's are the host's.
+run --share "/s=>$TEST/share" -- sh -c 'cat /s/file; echo guest >/s/file; mkdir /s/new; rmdir /s/sub' >"$TEST/out"
+[[ $(cat "$TEST/out") == host ]] || fail "the guest read $(cat "$TEST/out")"
+expect_output guest cat "$TEST/share/file"
+[[ -d $TEST/share/new && ! -e $TEST/share/sub ]] || fail 'directories did not go through'
+
+# Changes of the host's are the guest's, while it runs.
+mkfifo "$TEST/in"
+run --share "/s=>$TEST/share:cache=none" -- sh -c '
+  cat /s/file; read x; cat /s/file /s/later; read x; test ! -e /s/later && echo gone' <"$TEST/in" >"$TEST/out" &
+machine=$!
+exec 9>"$TEST/in"
+until grep -q guest "$TEST/out"; do sleep 0.2; kill -0 "$machine" || fail 'the machine ended'; done
+echo changed by the host >"$TEST/share/file"
+echo later >"$TEST/share/later"
+echo >&9
+until grep -q later "$TEST/out"; do sleep 0.2; kill -0 "$machine" || fail 'the machine ended'; done
+rm "$TEST/share/later"
+echo >&9
+exec 9>&-
+wait "$machine" || fail 'the machine failed'
+[[ $(cat "$TEST/out") == $'guest\nchanged by the host\nlater\ngone' ]] || fail "the guest saw $(cat "$TEST/out")"
+
+# For reading only.
+expect_output 'changed by the host' run --share "/s=>$TEST/share:ro" -- sh -c 'cat /s/file; ! echo x 2>/dev/null >/s/file'
+expect_output 'changed by the host' cat "$TEST/share/file"
+
+# A volume is there again, and for one at a time.
+run --volume 'v=>/srv/v' -- sh -c 'echo kept >/srv/v/file'
+expect_output kept run --volume 'v=>/srv/v' -- cat /srv/v/file
+[[ -e $NOVM_ROOT/volumes/v/tree/file ]] || fail 'the volume is not where it should be'
+
+# Hidden paths.
+expect_output open run --read "/data=>$TEST/read" --hide /data/secret -- sh -c 'ls /data; test ! -e /data/secret'

@@ -1,0 +1,10 @@
+# What programs may expect of a file system (Tests/tree/behaviours.py), in a machine: where its writes go, and in shares.
+#: as root tester
+#: timeout 1200
+run() { "$NOVM" run --kernel cloud --memory 1G "$@"; }
+
+mkdir "$TEST/writes" "$TEST/auto" "$TEST/none"
+check() { run "${@:2}" -- sh -c "mkdir $1/t && python3 Tests/tree/behaviours.py $1/t" || fail "$1: ${*:2}"; }
+check /srv/t --write "/srv/t=>$TEST/writes"
+check /srv/t --share "/srv/t=>$TEST/auto"
+check /srv/t --share "/srv/t=>$TEST/none:cache=none"
