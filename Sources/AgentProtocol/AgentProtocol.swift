@@ -29,7 +29,7 @@ package enum Agent {
   package static let version: UInt16 = 1
 
   /// Bytes of standard input that the host may send before the guest has granted any credit.
-  package static let initialInputWindow: UInt32 = 256 << 10
+  package static let initialInputWindow: UInt32 = 512 << 10
 
   /// The largest payload of a frame other than `exec`.
   package static let payloadLimit = 64 << 10

@@ -27,6 +27,8 @@ NOVM_KERNELS=$TEST/no-kernels refused 'novm kernel import' run -- true
 refused 'novm kernel import' run --kernel "$TEST/file" -- true
 refused 'No such file' run --kernel "$TEST/nowhere" -- true
 refused "$TEST/nowhere: no such directory" run --read "$TEST/nowhere" -- true
+refused "$TEST/no"'\xff: no such directory' run --read "/data=>$TEST/"$'no\xff' -- true
+refused "unknown option '--\xff'" run $'--\xff' -- true
 refused "$TEST/file: not a directory" run --read "/data=>$TEST/file" -- true
 refused "$TEST/file: not a directory" run --write "/data=>$TEST/file" -- true
 ((EUID == 0)) || refused "$TEST/closed: permission denied" run --read "/data=>$TEST/closed" -- true

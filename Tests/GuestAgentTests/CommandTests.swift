@@ -83,7 +83,8 @@ import Testing
     try stream.send(.exec(Command(arguments: ["sleep", "60"].map(\.bytes), options: .input)))
     guard case .started(let pid) = try stream.next() else { throw TestFailure("did not start") }
     // A pipe takes 64 KiB of it, so the second window cannot all have been given back.
-    for _ in 0..<8 { try stream.send(.stdin(Array(repeating: 0, count: Agent.payloadLimit))) }
+    let frames = 2 * Int(Agent.initialInputWindow) / Agent.payloadLimit
+    for _ in 0..<frames { try stream.send(.stdin(Array(repeating: 0, count: Agent.payloadLimit))) }
     let result = try stream.finish()
     #expect(result.failure?.kind == .protocolViolation)
     try expectGone(Int32(pid))

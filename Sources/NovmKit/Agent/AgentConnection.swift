@@ -16,9 +16,15 @@ package final class AgentConnection: PollSource {
   private var decoder = FrameDecoder()
   private var outgoing: [UInt8] = []
   private var sent = 0
+  /// What was read last; kept for its memory.
+  private var incoming: [UInt8] = []
 
-  /// Called for each frame from the guest.
+  /// Called for each frame from the guest that carries no data.
   package var onFrame: (Frame) throws(NovmError) -> Void = { _ in }
+  /// Called for the data of `stdout` and `stderr` frames as it comes, whole frames or parts.
+  package var onData: (FrameType, ArraySlice<UInt8>) throws(NovmError) -> Void = { type, _ throws(NovmError) in
+    throw .protocolViolation(.malformed(type))
+  }
   /// Called once when the guest, or novmm, closes the stream.
   package var onClose: () throws(NovmError) -> Void = {}
   /// Whether frames are wanted now; while they are not, the guest's output is held back by the stream.
@@ -47,6 +53,22 @@ package final class AgentConnection: PollSource {
   package func send(_ frame: Frame) throws(NovmError) {
     if case .closed = state { return }
     do { try frame.encode(into: &outgoing) } catch { throw .protocolViolation(error) }
+  }
+
+  /// Reads once from `descriptor` straight into a `stdin` frame; sends nothing if there is nothing to read.
+  ///
+  /// - Parameter limit: the most bytes to read, at least one.
+  func sendInput(from descriptor: Int32, limit: Int) -> InputChunk {
+    if case .closed = state { return .none }
+    let start = outgoing.count
+    FrameHeader(type: .stdin, length: 0).encode(into: &outgoing)
+    let chunk = InputChunk.read(descriptor, into: &outgoing, limit: min(limit, Agent.payloadLimit))
+    if case .bytes(let count) = chunk {
+      FrameHeader(type: .stdin, length: UInt32(count)).encode(over: &outgoing, at: start)
+    } else {
+      outgoing.removeLast(outgoing.count - start)
+    }
+    return chunk
   }
 
   package var interest: PollInterest? {
@@ -81,10 +103,11 @@ package final class AgentConnection: PollSource {
   }
 
   private func receive() throws(NovmError) {
-    switch InputChunk.read(descriptor.raw, limit: Self.readSize) {
+    incoming.removeAll(keepingCapacity: true)
+    switch InputChunk.read(descriptor.raw, into: &incoming, limit: Self.readSize) {
     case .none: return
     case .end: try close()
-    case .bytes(let bytes): try take(bytes)
+    case .bytes: try take(incoming)
     }
   }
 
@@ -102,11 +125,16 @@ package final class AgentConnection: PollSource {
       state = .open
       offset = newline + 1
     }
-    while let frame = try next(bytes, &offset) { try onFrame(frame) }
+    while let piece = try next(bytes, &offset) {
+      switch piece {
+      case .frame(let frame): try onFrame(frame)
+      case .data(let type, let range): try onData(type, bytes[range])
+      }
+    }
   }
 
-  private func next(_ bytes: [UInt8], _ offset: inout Int) throws(NovmError) -> Frame? {
-    do { return try decoder.next(bytes, from: &offset) } catch { throw .protocolViolation(error) }
+  private func next(_ bytes: [UInt8], _ offset: inout Int) throws(NovmError) -> FramePiece? {
+    do { return try decoder.nextPiece(bytes, from: &offset) } catch { throw .protocolViolation(error) }
   }
 
   private func close() throws(NovmError) {

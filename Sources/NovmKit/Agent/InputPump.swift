@@ -25,15 +25,17 @@ final class InputPump: PollSource {
 
   func ready(_ events: Int32) throws(NovmError) {
     guard isActive, let descriptor else { return }
-    switch InputChunk.read(descriptor, limit: window.nextFrame) {
+    // What this pump waited for may have been spent since.
+    let room = window.nextFrame
+    guard room > 0 else { return }
+    switch connection.sendInput(from: descriptor, limit: room) {
     case .none:
       return
     case .end:
       isActive = false
       try connection.send(.endOfInput)
-    case .bytes(let bytes):
-      guard window.spend(bytes.count) else { return }
-      try connection.send(.stdin(bytes))
+    case .bytes(let count):
+      _ = window.spend(count)
     }
   }
 

@@ -48,6 +48,7 @@ package final class Session {
     self.output = OutputStream(output)
     self.error = OutputStream(error)
     connection.onFrame = { [unowned self] frame throws(NovmError) in try take(frame) }
+    connection.onData = { [unowned self] type, bytes throws(NovmError) in try take(type, bytes) }
     connection.onClose = { [unowned self] () throws(NovmError) in if end == nil { end = .lost } }
     connection.wantsFrames = { [unowned self] in
       end == nil && self.output.pending < Self.outputLimit && self.error.pending < Self.outputLimit
@@ -84,12 +85,6 @@ package final class Session {
     case .started where !isStarted:
       isStarted = true
       input.start()
-    case .stdout(let bytes) where isStarted:
-      try output.write(bytes)
-      try giveUpIfUnheard(output)
-    case .stderr(let bytes) where isStarted:
-      try error.write(bytes)
-      try giveUpIfUnheard(error)
     case .credit(let bytes) where isStarted:
       input.window.grant(bytes)
     case .exited(let code) where isStarted:
@@ -101,6 +96,13 @@ package final class Session {
     default:
       throw .protocolViolation(.malformed(frame.type))
     }
+  }
+
+  private func take(_ type: FrameType, _ bytes: ArraySlice<UInt8>) throws(NovmError) {
+    guard isStarted, type != .stdin else { throw .protocolViolation(.malformed(type)) }
+    let stream = type == .stdout ? output : error
+    try stream.write(bytes)
+    try giveUpIfUnheard(stream)
   }
 
   private func finish(_ end: End) {

@@ -49,10 +49,11 @@ struct ProgramOutput {
     var interest: PollInterest? { isAtEnd ? nil : PollInterest(reader.raw, POLLIN) }
 
     func ready(_ events: Int32) throws(NovmError) {
-      switch InputChunk.read(reader.raw, limit: 4096) {
+      let before = bytes.count
+      switch InputChunk.read(reader.raw, into: &bytes, limit: 4096) {
       case .none: break
       case .end: isAtEnd = true
-      case .bytes(let more): if bytes.count < 1 << 16 { bytes += more }
+      case .bytes: if before >= 1 << 16 { bytes.removeLast(bytes.count - before) }
       }
     }
   }

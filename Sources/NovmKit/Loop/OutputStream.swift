@@ -56,37 +56,43 @@ package final class OutputStream: PollSource {
 
   package var interest: PollInterest? { pending == 0 ? nil : PollInterest(descriptor, POLLOUT) }
 
-  package func write(_ bytes: [UInt8]) throws(NovmError) {
+  /// Writes what can be written now, and the rest when there is room.
+  package func write(_ bytes: ArraySlice<UInt8>) throws(NovmError) {
     if isBroken { dropped += bytes.count }
-    guard !isBroken, !bytes.isEmpty else { return }
-    queue.append(bytes)
-    pending += bytes.count
-    if case .chunks = manner { return }
-    if queue.count == 1 { try flush() }
+    var rest = bytes
+    while pending == 0, !isChunked, !rest.isEmpty, let written = try put(rest) { rest = rest.dropFirst(written) }
+    guard !isBroken, !rest.isEmpty else { return }
+    queue.append(Array(rest))
+    pending += rest.count
   }
 
-  package func ready(_ events: Int32) throws(NovmError) { try flush() }
-
-  private func flush() throws(NovmError) {
-    while let bytes = queue.first {
-      let written = unsafe bytes.withUnsafeBytes { unsafe put($0.baseAddress! + offset, $0.count - offset) }
-      if written < 0 {
-        let error = Errno.current
-        if error == Errno(EAGAIN) || error == Errno(EINTR) { return }
-        // EPIPE, or a disk that is full: the command's output has nowhere to go.
-        isBroken = true
-        queue = []
-        pending = 0
-        return try onBreak(error)
-      }
+  package func ready(_ events: Int32) throws(NovmError) {
+    while let bytes = queue.first, let written = try put(bytes[offset...]) {
       pending -= written
       offset += written
       if offset == bytes.count {
         queue.removeFirst()
         offset = 0
       }
-      if case .chunks = manner { return }
+      if isChunked { return }
     }
+  }
+
+  private var isChunked: Bool { if case .chunks = manner { true } else { false } }
+
+  /// Writes some of the bytes. nil if none can be written now, or ever.
+  private func put(_ bytes: ArraySlice<UInt8>) throws(NovmError) -> Int? {
+    guard !isBroken else { return nil }
+    let written = unsafe bytes.withUnsafeBytes { unsafe put($0.baseAddress!, $0.count) }
+    if written >= 0 { return written }
+    let error = Errno.current
+    if error == Errno(EAGAIN) || error == Errno(EINTR) { return nil }
+    // EPIPE, or a disk that is full: the command's output has nowhere to go.
+    isBroken = true
+    queue = []
+    pending = 0
+    try onBreak(error)
+    return nil
   }
 
   private func put(_ start: UnsafeRawPointer, _ count: Int) -> Int {

@@ -19,9 +19,10 @@ package final class MachineMarks: PollSource {
   package var interest: PollInterest? { PollInterest(pipe.reader.raw, POLLIN) }
 
   package func ready(_ events: Int32) throws(NovmError) {
-    switch InputChunk.read(pipe.reader.raw, limit: 4096) {
+    var bytes: [UInt8] = []
+    switch InputChunk.read(pipe.reader.raw, into: &bytes, limit: 4096) {
     case .none, .end: return
-    case .bytes(let bytes):
+    case .bytes:
       for byte in bytes {
         guard byte == UInt8(ascii: "\n") else {
           partialLine.append(byte)

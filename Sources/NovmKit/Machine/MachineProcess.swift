@@ -52,10 +52,11 @@ package final class MachineProcess: PollSource {
   package var interest: PollInterest? { end == nil ? PollInterest(errors.raw, POLLIN) : nil }
 
   package func ready(_ events: Int32) throws(NovmError) {
-    switch InputChunk.read(errors.raw, limit: 4096) {
+    var bytes: [UInt8] = []
+    switch InputChunk.read(errors.raw, into: &bytes, limit: 4096) {
     case .none:
       return
-    case .bytes(let bytes):
+    case .bytes:
       for byte in bytes {
         if byte == UInt8(ascii: "\n") || partialLine.count == 4096 { takeLine() }
         if byte != UInt8(ascii: "\n") { partialLine.append(byte) }

@@ -17,17 +17,19 @@ struct Descriptor: ~Copyable {
   /// read(2) at most `limit` bytes, and no more than ``readLimit``, appended to `bytes`. Answers how many; zero is the end
   /// of the file.
   func read(into bytes: inout Bytes, limit: Int = Self.readLimit) throws(SystemError) -> Int {
-    let count = try check(
-      unsafe Self.scratch.withUnsafeMutableBufferPointer { buffer in
-        unsafe CGuest.read(number, buffer.baseAddress, min(limit, buffer.count))
-      })
-    unsafe Self.scratch.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0.extracting(..<count)) }
-    return count
+    let limit = min(limit, Self.readLimit)
+    var result = 0
+    bytes.append(addingCapacity: limit) { room in
+      unsafe room.withUnsafeMutableBufferPointer { buffer, count in
+        // There is room for `limit` bytes behind the `count` that are there.
+        result = unsafe CGuest.read(number, buffer.baseAddress! + count, min(limit, buffer.count - count))
+        count += max(0, result)
+      }
+    }
+    return try check(result)
   }
 
   static let readLimit = 64 << 10
-  /// Where the kernel writes, as an array has no room that is not filled yet. This program has one thread.
-  nonisolated(unsafe) private static var scratch = Bytes(repeating: 0, count: readLimit)
 
   /// write(2) of `bytes` from `offset` on. Answers how many were taken.
   func write(_ bytes: Bytes, from offset: Int = 0) throws(SystemError) -> Int {
