@@ -95,8 +95,6 @@ let package = Package(
     tests("StoreTests", ["Store", "Host"]),
     tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host"]),
     tests("NovmTests", ["novm"]),
-    // Runs the program. As a dependency it would bring its linker flags along.
-    tests("NovmmTests", []),
   ],
   cLanguageStandard: .gnu17
 )

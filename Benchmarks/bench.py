@@ -1,11 +1,13 @@
-"""Measures the promises of SPECIFICATION.md: `bench.py IMAGES [NAME]`.
+"""Measures one group of the promises of SPECIFICATION.md: `bench.py GROUP [NAME]`.
 
-IMAGES is a directory with the bzImages `generic` and `cloud`; NOVM_KERNELS has bundles of the same names. Rows go to
-standard error as a table, and to standard output as JSON. With NAME, only the group that it belongs to is measured.
+In the environment: IMAGES, a directory with the bzImages `generic` and `cloud`; NOVM_KERNELS, with bundles of the same
+names; NOVM and NOVM_LIBEXEC, the programs. Rows go to standard error as a table, and to standard output as JSON. With
+NAME, only rows whose names begin so. `bench.py --groups [NAME]` prints the groups which have such rows.
 """
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -15,14 +17,28 @@ import files
 import footprint
 from guests import GuestFailed, Kernel
 
-# The prefix of a group's names, and what measures it.
-GROUPS = [("boot", boot), ("run-true", command), ("memory", footprint), ("size", footprint), ("files", files)]
+# What measures a group, and how the names of its rows begin.
+GROUPS = {
+    "boot": (boot, ["boot"]),
+    "run-true": (command, ["run-true"]),
+    "footprint": (footprint, ["memory", "size"]),
+    "files": (files, ["files"]),
+}
 
 
-def main():
-    images, only = sys.argv[1], (sys.argv + [""])[2]
+def groups(only):
+    found = [name for name, (_, prefixes) in GROUPS.items()
+             if any(prefix.startswith(only) or only.startswith(prefix) for prefix in prefixes)]
+    if not found:
+        known = ", ".join(prefix for _, prefixes in GROUPS.values() for prefix in prefixes)
+        sys.exit(f"bench: no measurement is called {only}; their names begin with {known}")
+    return found
+
+
+def measure(group, only):
     kernels = {
-        name: Kernel(f"{os.environ['NOVM_KERNELS']}/{name}", f"{images}/{name}") for name in ("generic", "cloud")}
+        name: Kernel(f"{os.environ['NOVM_KERNELS']}/{name}", f"{os.environ['IMAGES']}/{name}")
+        for name in ("generic", "cloud")}
     rows = []
 
     def row(name, unit, ours, peer=None, peer_name=None, bound=None, bound_value=None):
@@ -41,35 +57,32 @@ def main():
             "bound": bound if bound is not None else bound_value, "holds": holds})
         print_row(rows[-1])
 
-    groups = []
-    for prefix, group in GROUPS:
-        if (prefix.startswith(only) or only.startswith(prefix)) and group not in groups:
-            groups.append(group)
-    if not groups:
-        sys.exit(f"bench: no measurement is called {only}; there are {', '.join(p for p, _ in GROUPS)}")
-    failed = False
-    print(f"{'':34} {'ours':>10} {'peer':>10} {'ratio':>7} {'bound':>7}", file=sys.stderr)
-    for group in groups:
-        with tempfile.TemporaryDirectory() as scratch:
-            try:
-                group.measure(kernels, scratch, row)
-            except GuestFailed as error:
-                print(f"bench: {error}", file=sys.stderr)
-                failed = True
-    json.dump(rows, sys.stdout, indent=1)
-    print()
-    sys.exit(1 if failed else 0)
+    with tempfile.TemporaryDirectory() as scratch:
+        GROUPS[group][0].measure(kernels, scratch, row)
+    return rows
 
 
 def print_row(row):
     def number(value, digits):
         return "" if value is None else f"{value:.{digits}f}"
 
-    verdict = {True: "", False: "  does not hold", None: ""}[row["holds"]]
+    verdict = {True: "  holds", False: "  DOES NOT HOLD", None: ""}[row["holds"]]
     peer = f"  {row['peer_name']}" if row["peer_name"] else ""
     print(
         f"{row['name']:34} {number(row['ours'], 3):>10} {number(row['peer'], 3):>10} {number(row['ratio'], 3):>7} "
         f"{row['bound'] if row['bound'] is not None else '':>7} {row['unit']}{peer}{verdict}", file=sys.stderr)
+
+
+def main():
+    group, only = (sys.argv[1:] + ["", ""])[:2]
+    if group == "--groups":
+        print("\n".join(groups(only)))
+        return
+    try:
+        json.dump(measure(group, only), sys.stdout)
+    except (GuestFailed, subprocess.SubprocessError) as error:
+        output = getattr(error, "stderr", None) or ""
+        sys.exit(f"bench: {group}: {error}\n{output}".rstrip())
 
 
 main()

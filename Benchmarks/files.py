@@ -5,7 +5,7 @@ import random
 import subprocess
 import time
 
-from guests import initramfs
+from guests import GuestFailed, initramfs
 
 PHASES = ["find-cold", "find-warm", "read-cold", "read-warm"]
 TRANSPORT = ["virtio", "virtio_ring", "virtio_mmio"]
@@ -50,7 +50,11 @@ def virtiofsd(tree, socket):
     server = subprocess.Popen(
         ["/usr/lib/qemu/virtiofsd", f"--socket-path={socket}", "-o", f"source={tree}", "-o", "cache=auto",
          "-o", "sandbox=chroot"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
     while not os.path.exists(socket):
+        if server.poll() is not None or time.monotonic() > deadline:
+            server.kill()
+            raise GuestFailed("virtiofsd does not start")
         time.sleep(0.05)
     return server
 

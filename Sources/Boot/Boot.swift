@@ -5,7 +5,7 @@ import GuestMemory
 ///     let map = try MemoryMap(size: bytes)              // what RAM to provide: map.ram
 ///     let kernel = try KernelImage(file, setup: setup)  // a vmlinux or a bzImage
 ///     let plan = try BootPlan(kernel, map, …)           // places everything, touches nothing
-///     try plan.loadKernel(file, into: memory)           // or maps plan.kernel.segments from the file
+///     try plan.loadKernel(file, into: memory)           // or reads plan.kernel.segments itself
 ///     try plan.loadInitramfs(archive, into: memory)
 ///     try plan.loadBootData(into: memory)               // parameters, command line, tables
 ///     // plan.entry: the first processor's registers
@@ -130,22 +130,13 @@ package struct BootPlan {
     throw .initramfsDoesNotFit(size: size, limit: limit)
   }
 
-  /// Copies the kernel's segments from the bytes of its file; with `mapped`, only the ends that `LoadSegment.mappable`
-  /// leaves.
-  package func loadKernel(
-    _ file: Span<UInt8>, into memory: GuestMemory, mapped: Bool = false
-  ) throws(BootError) {
+  /// Copies the kernel's segments from the bytes of its file.
+  package func loadKernel(_ file: Span<UInt8>, into memory: GuestMemory) throws(BootError) {
     for segment in kernel.segments {
       guard segment.fileSize <= UInt64(file.count), segment.fileOffset <= UInt64(file.count) - segment.fileSize else {
         throw .truncated(needed: segment.fileOffset &+ segment.fileSize, size: UInt64(file.count))
       }
-      let end = segment.fileOffset + segment.fileSize
-      if mapped, let middle = segment.mappable {
-        try copy(file, segment.fileOffset..<middle.fileOffset, to: segment.address, memory)
-        try copy(file, (middle.fileOffset + middle.size)..<end, to: middle.address + middle.size, memory)
-      } else {
-        try copy(file, segment.fileOffset..<end, to: segment.address, memory)
-      }
+      try copy(file, segment.fileOffset..<(segment.fileOffset + segment.fileSize), to: segment.address, memory)
     }
   }
 

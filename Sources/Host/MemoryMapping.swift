@@ -52,21 +52,6 @@ public final class MemoryMapping: @unchecked Sendable {
     return try body(unsafe buffer.span)
   }
 
-  /// Puts a private copy-on-write view of a file over part of the mapping.
-  ///
-  /// - Parameters:
-  ///   - offset: where in the mapping, a multiple of the page size.
-  ///   - count: bytes; what lies between the file's end and the last page's reads as zero.
-  ///   - fileOffset: where in the file, a multiple of the page size.
-  public func overlay(
-    _ file: borrowing FileDescriptor, at offset: Int, count length: Int, fileOffset: Int
-  ) throws(Errno) {
-    precondition(offset >= 0 && length > 0 && offset <= count - length, "overlay outside the mapping")
-    let flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE
-    let mapped = unsafe mmap(base + offset, length, PROT_READ | PROT_WRITE, flags, file.raw, fileOffset)
-    if unsafe clinux_map_failed(mapped) != 0 { throw .current }
-  }
-
   private static func map(
     _ count: Int, _ protection: Int32, _ flags: Int32, _ file: Int32, _ offset: Int
   ) throws(Errno) -> UnsafeMutableRawPointer {

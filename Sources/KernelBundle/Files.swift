@@ -54,6 +54,30 @@ enum Files {
     }
   }
 
+  /// The same, with holes for blocks of zeros.
+  static func writeSparse(_ bytes: [UInt8], to path: String) throws(KernelBundleError) {
+    try attempt(.write, path) { () throws(Errno) in
+      let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+      try FileCalls.truncate(file.raw, to: UInt64(bytes.count))
+      let block = 4096
+      var start = 0
+      while start < bytes.count {
+        var end = min(start + block, bytes.count)
+        guard bytes[start..<end].contains(where: { $0 != 0 }) else {
+          start = end
+          continue
+        }
+        while end < bytes.count, bytes[end..<min(end + block, bytes.count)].contains(where: { $0 != 0 }) {
+          end = min(end + block, bytes.count)
+        }
+        try checked(lseek(file.raw, start, SEEK_SET))
+        try file.writeAll(Array(bytes[start..<end]))
+        start = end
+      }
+      try checked(fsync(file.raw))
+    }
+  }
+
   /// Writes beside `path` and renames over it: a reader sees the old file or the new one.
   static func replace(_ path: String, with bytes: [UInt8]) throws(KernelBundleError) {
     let temporary = "\(path).\(getpid()).new"

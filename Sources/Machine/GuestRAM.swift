@@ -5,14 +5,9 @@ import Host
 /// The host memory behind a machine's RAM.
 struct GuestRAM {
   let memory: GuestMemory
-  private let map: MemoryMap
   private let mappings: [MemoryMapping]
-  /// Where the guest finds pieces of files, if anywhere: behind all RAM.
-  let window: (files: FileWindow, addresses: Range<UInt64>)?
 
-  /// - Parameter windowSize: a multiple of 2 MiB, 0 for no window.
-  init(_ map: MemoryMap, windowSize: UInt64 = 0) throws(MachineError) {
-    self.map = map
+  init(_ map: MemoryMap) throws(MachineError) {
     var mappings: [MemoryMapping] = []
     var regions: [GuestMemory.Region] = []
     for range in map.ram {
@@ -27,33 +22,14 @@ struct GuestRAM {
       regions.append(unsafe GuestMemory.Region(base: range.lowerBound, bytes: mapping.bytes))
     }
     self.mappings = mappings
-    if windowSize > 0 {
-      let files: FileWindow
-      do {
-        files = try FileWindow(count: Int(windowSize))
-      } catch {
-        throw .memory(bytes: windowSize, error)
-      }
-      let base = Platform.windowBase(after: map)
-      // As for RAM; the value keeps it.
-      regions.append(unsafe GuestMemory.Region(base: base, bytes: files.bytes, isWindow: true))
-      window = (files, base..<base + windowSize)
-    } else {
-      window = nil
-    }
     memory = GuestMemory(regions: regions)
   }
 
-  /// Puts a private view of a file over RAM, so that machines of one kernel share its pages until they write to them.
-  ///
-  /// - Parameters:
-  ///   - address: page-aligned, in RAM for all of `count` bytes.
-  func overlay(
-    _ file: borrowing FileDescriptor, at address: GuestAddress, count: Int, fileOffset: Int
-  ) throws(Errno) {
-    for (range, mapping) in zip(map.ram, mappings) where range.contains(address) {
-      return try mapping.overlay(
-        file, at: Int(address - range.lowerBound), count: count, fileOffset: fileOffset)
+  func slice(at address: GuestAddress, count: UInt64) throws(BootError) -> GuestSlice {
+    do {
+      return try memory.slice(at: address, count: Int(clamping: count))
+    } catch {
+      throw .cannotWrite(address: address)
     }
   }
 }

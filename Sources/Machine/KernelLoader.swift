@@ -1,39 +1,65 @@
 import Boot
+import CLinux
 import GuestMemory
 import Host
 
-/// Puts kernel, initramfs and boot data into RAM. Whole pages are mapped from their files, not copied.
-struct KernelLoader {
-  private let kernel: OpenFile
+/// Puts kernel, initramfs and boot data into RAM, each read straight to its place
+/// (docs/decisions/0016-kernels-are-copied.md).
+///
+/// The kernel is read on a thread of its own meanwhile: KVM_CREATE_VM waits about 10 ms for an RCU grace period.
+final class KernelLoader {
+  private let ram: GuestRAM
+  private let image: KernelImage
   private let initramfs: OpenFile?
-  private let setup: [UInt8]?
+  private let reading: Thread
+  private let failure: Failure
 
-  init(_ description: MachineDescription) throws(MachineError) {
-    kernel = try OpenFile(description.kernel)
+  /// Opens the files and begins to read the kernel.
+  init(_ description: MachineDescription, _ ram: GuestRAM) throws(MachineError) {
+    let kernel = try OpenFile(description.kernel)
     initramfs = if let path = description.initramfs { try OpenFile(path) } else { nil }
-    setup = if let path = description.setup { try OpenFile(path).contents() } else { nil }
+    let setup: [UInt8]? = if let path = description.setup { try OpenFile(path).contents() } else { nil }
+    let image: KernelImage
+    do {
+      let header: SetupHeader? = if let setup { try SetupHeader(setup.span, isHeaderOnly: true) } else { nil }
+      image = try kernel.mapping.withSpan { (bytes) throws(BootError) in try KernelImage(bytes, setup: header) }
+    } catch {
+      throw .boot(error)
+    }
+    self.ram = ram
+    self.image = image
+    let failure = Failure()
+    self.failure = failure
+    do {
+      reading = try Thread("kernel") {
+        do throws(BootError) {
+          for segment in image.segments {
+            let target = try ram.slice(at: segment.address, count: segment.fileSize)
+            try kernel.read(at: segment.fileOffset, into: target)
+          }
+        } catch {
+          failure.error = error
+        }
+      }
+    } catch {
+      throw .host("thread", error)
+    }
   }
 
+  /// Completes what the guest finds in RAM. To be called once.
+  ///
   /// - Parameter options: completed with the initramfs's size.
   /// - Returns: how the first vCPU enters the kernel.
-  func load(
-    into ram: GuestRAM, _ map: MemoryMap, _ options: BootPlan.Options
-  ) throws(MachineError) -> EntryState {
+  func finish(_ map: MemoryMap, _ options: BootPlan.Options) throws(MachineError) -> EntryState {
     var options = options
     options.initramfsSize = UInt64(initramfs?.size ?? 0)
-    do {
-      let setup: SetupHeader? = if let setup { try SetupHeader(setup.span, isHeaderOnly: true) } else { nil }
-      let image = try kernel.mapping.withSpan { (bytes) throws(BootError) in try KernelImage(bytes, setup: setup) }
+    do throws(BootError) {
       let plan = try BootPlan(image, map, options)
-      for segment in image.segments {
-        guard let pages = segment.mappable else { continue }
-        try overlay(kernel, ram, at: pages.address, count: Int(pages.size), fileOffset: Int(pages.fileOffset))
-      }
-      try kernel.mapping.withSpan { (bytes) throws(BootError) in
-        try plan.loadKernel(bytes, into: ram.memory, mapped: true)
-      }
+      reading.join()
+      // What the plan says of a kernel that does not fit is the better word.
+      if let error = failure.error { throw error }
       if let initramfs, let place = plan.initramfs {
-        try overlay(initramfs, ram, at: place.lowerBound, count: initramfs.size, fileOffset: 0)
+        try initramfs.read(at: 0, into: ram.slice(at: place.lowerBound, count: options.initramfsSize))
       }
       try plan.loadBootData(into: ram.memory)
       return plan.entry
@@ -42,14 +68,9 @@ struct KernelLoader {
     }
   }
 
-  private func overlay(
-    _ file: OpenFile, _ ram: GuestRAM, at address: UInt64, count: Int, fileOffset: Int
-  ) throws(BootError) {
-    do {
-      try ram.overlay(file.descriptor, at: address, count: count, fileOffset: fileOffset)
-    } catch {
-      throw .cannotWrite(address: address)
-    }
+  /// What the thread ran into. Read after its end.
+  private final class Failure: @unchecked Sendable {
+    var error: BootError?
   }
 }
 
@@ -69,9 +90,45 @@ final class OpenFile {
     }
   }
 
+  /// Reads from `offset` on until `target`, which was zero before, is full. Holes of a sparse file are not read: memory
+  /// that nothing touches costs nothing.
+  func read(at offset: UInt64, into target: GuestSlice) throws(BootError) {
+    let (end, overflow) = offset.addingReportingOverflow(UInt64(target.count))
+    guard !overflow, end <= UInt64(size) else { throw .truncated(needed: end, size: UInt64(size)) }
+    var position = offset
+    while let data = nextData(from: position, before: end) {
+      position = data.lowerBound
+      while position < data.upperBound {
+        let piece = target.dropping(Int(position - offset), count: Int(data.upperBound - position))
+        var vectors = IOVectors()
+        // Guest RAM outlives the call.
+        unsafe vectors.append(piece.hostBytes)
+        let count = (try? vectors.read(from: descriptor.raw, at: Int64(position))) ?? 0
+        guard count > 0 else { throw .truncated(needed: end, size: position) }
+        position += UInt64(count)
+      }
+    }
+  }
+
+  /// The next run of bytes between holes; all there is on file systems that do not tell.
+  private func nextData(from start: UInt64, before end: UInt64) -> Range<UInt64>? {
+    guard start < end else { return nil }
+    let data: UInt64
+    do throws(Errno) {
+      data = try FileCalls.seek(descriptor.raw, start, whence: seekData)
+    } catch {
+      return error == Errno(ENXIO) ? nil : start..<end
+    }
+    guard data < end else { return nil }
+    let hole = (try? FileCalls.seek(descriptor.raw, data, whence: seekHole)) ?? end
+    return data..<min(max(hole, data + 1), end)
+  }
+
   func contents() -> [UInt8] {
     mapping.withSpan { span in span.indices.map { span[$0] } }
   }
 }
 
 private let readOnly: Int32 = 0  // O_RDONLY
+private let seekData = UInt32(clinux_SEEK_DATA)
+private let seekHole = UInt32(clinux_SEEK_HOLE)

@@ -44,7 +44,20 @@ package final class Machine: @unchecked Sendable {
   ) throws(MachineError) {
     timeline = Timeline(description.timings)
     timeline.mark("start")
-    let loader = try KernelLoader(description)
+    let signals: FileDescriptor
+    do {
+      signals = try Signals.capture(SignalWatch.signals)
+    } catch {
+      throw .host("signalfd", error)
+    }
+    do {
+      map = try MemoryMap(size: description.memory)
+    } catch {
+      throw .boot(error)
+    }
+    ram = try GuestRAM(map)
+    memory = ram.memory
+    let loader = try KernelLoader(description, ram)
     do throws(KVMError) {
       let system =
         switch description.kvm {
@@ -64,18 +77,11 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .host("epoll", error)
     }
-    do {
-      map = try MemoryMap(size: description.memory)
-    } catch {
-      throw .boot(error)
-    }
-    ram = try GuestRAM(map, windowSize: description.window)
-    memory = ram.memory
     powerButton = try InterruptEvent(vm, line: Platform.powerButtonInterrupt)
     acpiDevices.append(.powerButton(interrupt: Platform.powerButtonInterrupt))
     timeline.mark("kvm")
     do {
-      watches.append(try SignalWatch(Signals.capture(SignalWatch.signals), self, report: report))
+      watches.append(try SignalWatch(signals, self, report: report))
       if let descriptor = description.lifeline { watches.append(try Lifeline(descriptor, self)) }
     } catch {
       throw .host("lifeline", error)
@@ -152,7 +158,7 @@ package final class Machine: @unchecked Sendable {
   private func assemble(_ description: MachineDescription, _ loader: KernelLoader) throws(MachineError) {
     try addDevices(description)
     timeline.mark("devices")
-    let entry = try loader.load(into: ram, map, try bootOptions(description))
+    let entry = try loader.finish(map, try bootOptions(description))
     timeline.mark("loaded")
     do {
       try vm.map(memory)
@@ -201,7 +207,7 @@ package final class Machine: @unchecked Sendable {
     do {
       tree = try LayeredTree(
         reads: description.reads, writes: description.writes, shares: description.shares, hides: description.hides,
-        users: description.users, groups: description.groups, window: ram.window?.files)
+        users: description.users, groups: description.groups)
     } catch {
       throw .tree(error)
     }
@@ -210,7 +216,7 @@ package final class Machine: @unchecked Sendable {
     // More queues than vCPUs have nobody to fill them.
     try add(
       FileSystemDevice(
-        tag: description.tag, requestQueues: min(description.cpus, 4), window: ram.window?.addresses, backend: server))
+        tag: description.tag, requestQueues: min(description.cpus, 4), backend: server))
   }
 
   private func addVsock(_ path: Path, _ cid: UInt64) throws(MachineError) {

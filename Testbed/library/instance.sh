@@ -11,9 +11,13 @@
 instance_boot_seconds=120
 # A processor which makes no progress for a minute, twice this threshold, ends the emulated host: better than to hang.
 instance_watchdog='watchdog_thresh=30 softlockup_panic=1'
-# QEMU's emulation now and then loses a one-shot timer's interrupt that comes as a nested guest runs; with periodic
-# ticks the next one mends it.
+instance_memory_options='init_on_alloc=0'
+# QEMU's emulation with several threads now and then loses a one-shot timer's interrupt that comes as a nested guest
+# runs; with periodic ticks the next one mends it.
 instance_timers='nohz=off highres=off'
+# No MONITOR, whose MWAIT spins under emulation. No ERMS and FSRM: QEMU emulates, and counts, REP MOVSB byte by byte where
+# hardware moves whole lines; without them Linux moves and clears memory by eight bytes.
+instance_processor='max,+svm,-monitor,-erms,-fsrm,-xsave'
 
 instance_select() {
   [[ -n $instance_name ]] || { [[ $instance_icount == yes ]] && instance_name=icount || instance_name=default; }
@@ -69,15 +73,16 @@ instance_virtfs() {
 
 # Starts QEMU and waits until the ssh server listens. $1 is a descriptor which QEMU must not inherit.
 instance_start() {
-  local lock=$1 alive release location accelerator attempt port
+  local lock=$1 alive release location timers accelerator attempt port
   cache_prepare
   rm -f "$instance"/{ssh,pid,port,monitor,console,qemu}
   [[ -f $instance/scratch ]] || instance_make_scratch
   release=$(<"$cache/kernel/release")
+  timers=$instance_timers
   location="testbed.cache=$cache testbed.release=$release"
   accelerator=(-accel 'tcg,thread=multi' -smp "$instance_cpus")
   [[ $instance_icount == no ]] ||
-    accelerator=(-accel 'tcg,thread=single' -icount 'shift=1,sleep=off' -smp 1)
+    accelerator=(-accel 'tcg,thread=single' -icount 'shift=1,sleep=on' -smp 1) timers=''
   [[ -n $instance_memory ]] || instance_memory=$(instance_memory_default)
   say "starting the emulated host ($instance_name)"
 
@@ -89,10 +94,10 @@ instance_start() {
     flock "$alive"
     # shellcheck disable=SC2046 # words of options, without blanks
     setsid qemu-system-x86_64 -name "testbed-$instance_name" -nodefaults -no-user-config -no-reboot \
-      -machine q35 -cpu 'max,+svm,-monitor' "${accelerator[@]}" -m "$instance_memory" \
+      -machine q35 -cpu "$instance_processor" "${accelerator[@]}" -m "$instance_memory" \
       -display none -monitor "unix:$instance/monitor,server=on,wait=off" -serial "file:$instance/console" \
       -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$cache_initramfs" \
-      -append "console=ttyS0 panic=-1 quiet $instance_watchdog $instance_timers $location" \
+      -append "console=ttyS0 panic=-1 quiet $instance_watchdog $instance_memory_options $timers $location" \
       $(instance_virtfs) \
       -drive "file=$instance/scratch,if=virtio,format=raw,cache=unsafe,discard=unmap" \
       -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net,romfile= \

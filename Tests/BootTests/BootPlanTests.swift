@@ -227,24 +227,4 @@ import Testing
       try plan.loadKernel([UInt8](repeating: 0, count: 64).span, into: ram.memory)
     }
   }
-
-  @Test func mappedKernelsCopyOnlyTheirEnds() throws {
-    var file = ELFFile()
-    file.size = 0x5000
-    file.programs[0].offset = 0x1800
-    file.programs[0].physicalAddress = 0x100_0800
-    file.programs[0].fileSize = 0x3000
-    file.programs[0].memorySize = 0x3000
-    file.entry = 0x100_0800
-    let map = try MemoryMap(size: 64 << 20)
-    let plan = try BootPlan(try KernelImage(file.bytes.span), map, options())
-    let ram = GuestRAM(map)
-    try plan.loadKernel(file.bytes.span, into: ram.memory, mapped: true)
-    #expect(try ram.memory.read(count: 0x1000, at: 0x100_0000) == zeros(0x800) + filled(0x800))
-    #expect(try ram.memory.read(count: 0x2000, at: 0x100_1000) == zeros(0x2000))
-    #expect(try ram.memory.read(count: 0x1000, at: 0x100_3000) == filled(0x800) + zeros(0x800))
-  }
-
-  private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
-  private func filled(_ count: Int) -> [UInt8] { [UInt8](repeating: 0xcc, count: count) }
 }

@@ -139,20 +139,4 @@ import Testing
       #expect(throws: BootError.self) { _ = try ELFImage(Array(bytes[..<length]).span) }
     }
   }
-
-  @Test func mappablePagesLieWithinTheSegment() {
-    let segment = LoadSegment(
-      fileOffset: 0x1234, fileSize: 0x3000, address: 0x5234, memorySize: 0x4000, isWritable: true, isExecutable: false)
-    #expect(segment.isPageCongruent)
-    let middle = segment.mappable
-    #expect(middle?.fileOffset == 0x2000)
-    #expect(middle?.address == 0x6000)
-    #expect(middle?.size == 0x2000)
-    var other = segment
-    other.fileOffset = 0x1235
-    #expect(other.mappable == nil)
-    other = segment
-    other.fileSize = 0xdcb
-    #expect(other.mappable == nil)
-  }
 }

@@ -24,7 +24,8 @@ struct BundleBuilder {
     let modules = try modules(for: support, of: release, from: tree)
 
     try Files.makeDirectories(directory)
-    try Files.write(kernel.bytes, to: "\(directory)/vmlinux")
+    // What is a hole there, novmm need not read (docs/decisions/0016-kernels-are-copied.md).
+    try Files.writeSparse(kernel.bytes, to: "\(directory)/vmlinux")
     if let bzImage { try Files.write(bzImage.setupHeader, to: "\(directory)/setup") }
     let initramfs = Initramfs.archive(noguest: noguest, modules: modules.map { ($0.fileName, $0.image) })
     try Files.write(initramfs, to: "\(directory)/initramfs")

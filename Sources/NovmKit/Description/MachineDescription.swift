@@ -10,7 +10,6 @@ package struct MachineDescription: Sendable {
   package var shares: [TreeShare] = []
   /// Paths that the read layers do not show.
   package var hides: [[UInt8]] = []
-  package var window = DAXWindow.off
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
   package var hostname: String
@@ -41,6 +40,9 @@ package struct MachineDescription: Sendable {
   /// What the kernel and `noguest` read (docs/architecture.md, "The kernel command line").
   package var kernelCommandLine: [UInt8] {
     var words = ["root=\(Self.tag)", "rootfstype=virtiofs", "rw", "hostname=\(hostname)", "panic=-1"]
+    // Distributions have the kernel test each cipher at each boot, which takes longer than the rest of the boot.
+    // `--cmdline cryptomgr.notests=0` has the tests back; with `fips=1` they run in any case.
+    words.append("cryptomgr.notests")
     let kept = Self.freshDirectories.filter(isMapped)
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
     words.append(serialLog ? "console=ttyS0" : "quiet")
@@ -72,7 +74,6 @@ package struct MachineDescription: Sendable {
     for map in writes { arguments.append("--write", map.argument) }
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
-    if window != .off { arguments.append("--dax", window.description) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
     if verbose { arguments.append("--verbose") }
