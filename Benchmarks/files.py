@@ -12,7 +12,7 @@ import time
 
 from guests import GuestFailed, initramfs
 
-TRANSPORT = ["virtio", "virtio_ring", "virtio_mmio"]
+TRANSPORT = ["virtio_ring", "virtio", "virtio_mmio"]
 VIRTIOFS = ["fuse", "virtiofs"]
 PLAN9 = ["netfs", "fscache", "9pnet", "9pnet_virtio", "9p"]
 

@@ -19,7 +19,8 @@ enum Transfer {
       reply.filled(read)
       left -= read
       position += UInt64(read)
-      if read < vectors.byteCount { return }
+      // Only nothing means the end: 9p for one gives what fits the first piece, and the guest would take the rest for a hole.
+      if read == 0 { return }
     }
   }
 
@@ -49,7 +50,7 @@ enum Transfer {
         throw error
       }
       done += written
-      if written < vectors.byteCount || written == 0 { return done }
+      if written == 0 { return done }
       do throws(MessageError) { try request.skip(written) } catch { throw .invalid }
     }
     return done

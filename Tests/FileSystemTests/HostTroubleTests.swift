@@ -53,6 +53,23 @@ struct HostTroubleTests {
     #expect(try client.contents("new") == "x")
   }
 
+  @Test func aHostThatReadsInSmallPieces() throws {
+    // /proc gives a page with each call, as 9p may: that is not the end of the file.
+    let tree = try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: "/proc")])
+    let client = FUSEClient(FileSystemServer(tree))
+    let file = try FileDescriptor.open("/proc/kallsyms", OpenFlags.read)
+    var whole: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while whole.count < 32768 {
+      let count = try FileCalls.read(file.raw, at: UInt64(whole.count), into: &buffer)
+      try #require(count > 0)
+      whole += buffer[..<count]
+    }
+    let read = try client.read(try client.node("kallsyms"), 0, 0, 32768)
+    #expect(read.count == 32768)
+    #expect(read == Array(whole.prefix(32768)))
+  }
+
   @Test func aFileThatIsShortenedWhileItIsCopied() throws {
     let path = layers.lower("f", String(repeating: "x", count: 1 << 16))
     let client = try layers.client()

@@ -5,5 +5,5 @@ run() { "$NOVM" run --kernel cloud --memory 1G --cpus 2 "$@"; }
 
 mkdir "$TEST/writes" "$TEST/share"
 chmod 755 "$TEST" "$TEST/writes" "$TEST/share"
-run --write "/srv/t=>$TEST/writes" -- Tests/tree/programs.sh /srv/t || fail 'on a write map'
-run --share "/srv/t=>$TEST/share" -- Tests/tree/programs.sh /srv/t sqlite git tar || fail 'on a share'
+run --write "/srv/t=>$TEST/writes" -- "$PWD/Tests/tree/programs.sh" /srv/t || fail 'on a write map'
+run --share "/srv/t=>$TEST/share" -- "$PWD/Tests/tree/programs.sh" /srv/t sqlite git tar || fail 'on a share'
