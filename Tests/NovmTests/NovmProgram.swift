@@ -39,7 +39,7 @@ final class NovmProgram {
     // Files, not pipes: nobody has to read two at once.
     let files = ["output", "errors"].map { "\(directory)/\($0)" }
     let handles = try files.map { path in
-      FileManager.default.createFile(atPath: path, contents: nil)
+      try Data().write(to: URL(fileURLWithPath: path))
       return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     }
     process.standardOutput = handles[0]
