@@ -10,10 +10,6 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     precondition(segment.fileOffset + segment.fileSize <= UInt64(size))
     precondition(segment.address >= end)
     end = segment.end
-    if let pages = segment.mappable {
-      precondition(pages.address >= segment.address && pages.address + pages.size <= segment.end)
-      precondition(pages.fileOffset + pages.size <= segment.fileOffset + segment.fileSize)
-    }
   }
   precondition(image.segments.contains { $0.address <= image.entry && image.entry < $0.end })
 

@@ -84,6 +84,7 @@ final class OpenFile {
     do {
       descriptor = try FileDescriptor.open(path, readOnly)
       size = try descriptor.regularFileSize()
+      guard size > 0 else { throw Errno(ENODATA) }
       mapping = try MemoryMapping(descriptor, count: size)
     } catch {
       throw .file(path: path, error)

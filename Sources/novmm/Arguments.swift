@@ -39,7 +39,7 @@ struct Arguments {
       case "--initramfs": machine.initramfs = Path(try value(name, inline))
       case "--cmdline": machine.commandLine = try value(name, inline)
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
-      case "--cpus": machine.cpus = Int(try number(name, inline, 1...255))
+      case "--cpus": machine.cpus = Int(try number(name, inline, 1...254))
       case "--read": machine.reads.append(try map(name, inline))
       case "--write": machine.writes.append(try map(name, inline))
       case "--share": machine.shares.append(try share(name, inline))

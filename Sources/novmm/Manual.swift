@@ -7,13 +7,13 @@ let manual = """
   One process is one machine. It ends when the guest does, with a status that says how.
 
   Kernel
-    --kernel FILE           a vmlinux (ELF, mapped rather than copied) or a bzImage
+    --kernel FILE           a vmlinux (ELF) or a bzImage
     --setup FILE            the bzImage's setup header, from its offset 0x1f1, for an extracted vmlinux
     --initramfs FILE        the initial file system, a newc archive
     --cmdline TEXT          the kernel's command line
   Machine
     --memory MIB            RAM in MiB, up to 262144 (default 512)
-    --cpus N                vCPUs (default 1)
+    --cpus N                vCPUs, up to 254 (default 1)
     --kvm PATH|fd:N         the KVM device (default /dev/kvm)
   Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
     --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
@@ -41,7 +41,9 @@ let manual = """
 
   Signals
     SIGTERM, SIGINT         asks the guest to power off: through its agent (vsock port 1024) and its power button;
-                            the second one ends the machine at once
+                            the second one ends the machine at once. A guest that has panicked answers only if its
+                            kernel has `panic=-1` or pvpanic, or by the second signal
+    SIGQUIT                 reports where each vCPU is, and goes on
 
   Exit status
     0  the guest powered off          3  the guest rebooted        6  KVM failed, or the guest did what
@@ -49,7 +51,7 @@ let manual = """
     2  this command line is wrong     5  a triple fault            128+N  ended by signal N
 
   Example
-    novmm --kernel vmlinux --initramfs initramfs --cmdline 'root=root rootfstype=virtiofs console=ttyS0' \\
+    novmm --kernel vmlinux --initramfs initramfs --cmdline 'root=root rootfstype=virtiofs console=ttyS0 panic=-1' \\
       --read / --write /tmp/writes --com1 -
 
   """
