@@ -16,6 +16,9 @@ TRANSPORT = ["virtio_ring", "virtio", "virtio_mmio"]
 VIRTIOFS = ["fuse", "virtiofs"]
 PLAN9 = ["netfs", "fscache", "9pnet", "9pnet_virtio", "9p"]
 
+# virtiofsd knows no legacy devices, which microvm has unless told.
+MODERN = ["-global", "virtio-mmio.force-legacy=false"]
+
 DROP = "sync; echo 3 >/proc/sys/vm/drop_caches; "
 FIO = "/usr/bin/fio --name=f --filename=/large --ioengine=psync --size=16m --minimal --allow_file_create=1"
 # What is timed, in this order. Paths are those in the tree.
@@ -40,7 +43,7 @@ PHASES = {
 
 SCRIPT = """
 /bin/busybox mount -t proc proc /proc
-/bin/busybox mount -t {kind} -o {options} root /mnt || echo no share
+/bin/busybox mount -t {kind} -o {options} root /mnt || /bin/busybox reboot -f
 /bin/busybox mount -t devtmpfs dev /mnt/dev
 /bin/busybox mount -t proc proc /mnt/proc
 /bin/busybox chroot /mnt /bin/busybox sh /phases
@@ -117,7 +120,7 @@ def with_virtiofsd(kernel, init, tree, socket, cache):
     server = virtiofsd(tree, socket, cache)
     try:
         return times(kernel.qemu(
-            "microvm,memory-backend=ram", init, "-object", "memory-backend-memfd,id=ram,size=256M,share=on",
+            "microvm,memory-backend=ram", init, *MODERN, "-object", "memory-backend-memfd,id=ram,size=256M,share=on",
             "-chardev", f"socket,id=fs,path={socket}", "-device", "vhost-user-fs-device,chardev=fs,tag=root"))
     finally:
         server.kill()
@@ -151,7 +154,7 @@ def measure(kernels, scratch, row):
             "QEMU + virtiofsd, cache=always"),
         "9p": (
             times(kernel.qemu(
-                "microvm", plan9_init, "-fsdev", f"local,id=fs,path={copy()},security_model=none", "-device",
+                "microvm", plan9_init, *MODERN, "-fsdev", f"local,id=fs,path={copy()},security_model=none", "-device",
                 "virtio-9p-device,fsdev=fs,mount_tag=root")), "QEMU 9p, cache=loose"),
     }
     for phase in PHASES:

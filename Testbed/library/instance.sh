@@ -11,12 +11,14 @@
 instance_boot_seconds=120
 # A processor which makes no progress for a minute, twice this threshold, ends the emulated host: better than to hang.
 instance_watchdog='watchdog_thresh=30 softlockup_panic=1'
+# As Linux has it by default. Debian's setting clears memory for processes twice, of which emulation makes much.
 instance_memory_options='init_on_alloc=0'
 # QEMU's emulation with several threads now and then loses a one-shot timer's interrupt that comes as a nested guest
 # runs; with periodic ticks the next one mends it.
 instance_timers='nohz=off highres=off'
 # No MONITOR, whose MWAIT spins under emulation. No ERMS and FSRM: QEMU emulates, and counts, REP MOVSB byte by byte where
-# hardware moves whole lines; without them Linux moves and clears memory by eight bytes.
+# hardware moves whole lines; without them Linux moves and clears memory by eight bytes. No XSAVE: KVM does not learn of a
+# guest's XSETBV under QEMU 7.2, and a guest then finds its CPUID inconsistent, warns, and does without AVX in any case.
 instance_processor='max,+svm,-monitor,-erms,-fsrm,-xsave'
 
 instance_select() {

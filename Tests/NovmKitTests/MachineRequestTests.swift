@@ -58,7 +58,8 @@ struct MachineRequestTests {
     #expect(
       arguments == [
         "--kernel", "/k/vmlinux", "--setup", "/k/setup", "--initramfs", "/k/initramfs", "--cmdline",
-        "root=root rootfstype=virtiofs rw hostname=box panic=-1 cryptomgr.notests quiet nokaslr", "--memory", "300", "--cpus", "2",
+        "root=root rootfstype=virtiofs rw hostname=box panic=-1 cryptomgr.notests quiet nokaslr", "--memory", "300",
+        "--cpus", "2",
         "--tag", "root", "--read", "/=>/", "--write", "/=>/scratch",
       ])
   }
