@@ -81,7 +81,7 @@ final class OpenFile {
   let size: Int
 
   init(_ path: Path) throws(MachineError) {
-    do {
+    do throws(Errno) {
       descriptor = try FileDescriptor.open(path, readOnly)
       size = try descriptor.regularFileSize()
       guard size > 0 else { throw Errno(ENODATA) }
