@@ -18,7 +18,7 @@ package struct KernelStore: Sendable {
     self.packageTool = packageTool
   }
 
-  /// Bundles, oldest release first, and directories that should be bundles but cannot be read.
+  /// Bundles, newest release first, of one release the last imported first, and directories that should be bundles but cannot be read.
   package struct Listing {
     package var bundles: [KernelBundle] = []
     package var damaged: [(name: String, error: KernelBundleError)] = []
@@ -28,7 +28,7 @@ package struct KernelStore: Sendable {
     var listing = Listing()
     guard Files.exists(directory) else { return listing }
     let names = try Files.names(in: directory)
-    if names.contains(where: { $0.hasPrefix(Self.temporaryPrefix) }) { removeLeftovers() }
+    removeLeftovers(names)
     for name in names where !name.hasPrefix(".") {
       guard Files.kind("\(directory)/\(name)") == .directory else { continue }
       do throws(KernelBundleError) {
@@ -39,26 +39,32 @@ package struct KernelStore: Sendable {
     }
     listing.bundles.sort {
       let (one, other) = (KernelRelease($0.release), KernelRelease($1.release))
-      return one == other ? $0.name < $1.name : one < other
+      if one != other { return one > other }
+      let times = ($0.description.imported, $1.description.imported)
+      return times.0 == times.1 ? $0.name < $1.name : times.0 > times.1
     }
     return listing
   }
 
-  /// The bundle of the newest release; of several with one release, the last by name.
+  /// The first of the list.
   package func newest() throws(KernelBundleError) -> KernelBundle {
-    guard let bundle = try list().bundles.last else { throw .noBundles(store: directory) }
+    guard let bundle = try list().bundles.first else { throw .noBundles(store: directory) }
     return bundle
   }
 
   package func bundle(named name: String) throws(KernelBundleError) -> KernelBundle {
     let path = try self.path(of: name)
+    if let names = try? Files.names(in: directory) { removeLeftovers(names) }
     guard Files.kind(path) == .directory else { throw .noSuchBundle(name, store: directory) }
     return try KernelBundle(name: name, directory: path)
   }
 
   package func remove(_ name: String) throws(KernelBundleError) {
     let path = try self.path(of: name)
-    guard Files.kind(path) == .directory else { throw .noSuchBundle(name, store: directory) }
+    guard Files.kind(path) == .directory else {
+      if let names = try? Files.names(in: directory) { removeLeftovers(names) }
+      throw .noSuchBundle(name, store: directory)
+    }
     try locked { () throws(KernelBundleError) in
       let hidden = "\(directory)/\(Self.temporaryPrefix)\(getpid())"
       try Files.rename(path, hidden)
@@ -125,7 +131,10 @@ package struct KernelStore: Sendable {
   }
 
   /// Removes what dead imports left, unless one is alive, or this user may not.
-  private func removeLeftovers() {
+  ///
+  /// - Parameter names: those in the store.
+  private func removeLeftovers(_ names: [String]) {
+    guard names.contains(where: { $0.hasPrefix(Self.temporaryPrefix) }) else { return }
     guard let lock = try? Files.open("\(directory)/.lock", O_RDWR), flock(lock.raw, LOCK_EX | LOCK_NB) == 0 else {
       return
     }

@@ -90,7 +90,7 @@ extension KernelCommand {
     static let configuration = CommandConfiguration(
       abstract: "List kernels, newest first.",
       discussion: """
-        `novm run` takes the first unless told otherwise.
+        The newest release, and of one release the last imported. `novm run` takes the first unless told otherwise.
 
         Example:
           novm kernel list --json
@@ -103,7 +103,7 @@ extension KernelCommand {
     func run() throws {
       let listing = try KernelCommand.store.list()
       for damaged in listing.damaged { StandardError.write("novm: warning: \(damaged.error.message)\n") }
-      let bundles = listing.bundles.reversed()
+      let bundles = listing.bundles
       if json { return try JSONOutput.print(bundles.map(BundleReport.init)) }
       var table = Table("NAME", "RELEASE", "IMPORTED", "SIZE", "FROM")
       for bundle in bundles {

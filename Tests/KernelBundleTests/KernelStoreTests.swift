@@ -171,18 +171,24 @@ struct KernelStoreTests {
     }
   }
 
-  @Test func listsByReleaseThenName() throws {
+  @Test func listsByReleaseThenTimeThenName() throws {
     #expect(try store.list().bundles == [])
     #expect(throws: KernelBundleError.noBundles(store: store.directory)) { try store.newest() }
-    for (name, release) in [("z", "6.1.0-9"), ("b", "6.1.0-10"), ("a", "6.1.0-10"), ("y", "5.10.0")] {
+    for (name, release, year) in [
+      ("z", "6.1.0-9", 2026), ("b", "6.1.0-10", 2025), ("c", "6.1.0-10", 2024), ("a", "6.1.0-10", 2024),
+      ("d", "6.1.0-10", 2023), ("y", "5.10.0", 2027),
+    ] {
       let drivers = ["virtio-mmio", "virtiofs", "vmw_vsock_virtio_transport"]
       let image = try directory.write("vmlinux", Synthetic.kernel(release: release, strings: drivers))
-      _ = try store.import(.image(path: image, modules: nil), name: name, noguest: noguest)
+      let bundle = try store.import(.image(path: image, modules: nil), name: name, noguest: noguest)
+      var description = bundle.description
+      description.imported = try Date("\(year)-01-01T00:00:00Z", strategy: .iso8601)
+      try directory.write("kernels/\(name)/bundle.json", description.json())
     }
     try FileManager.default.createDirectory(atPath: "\(store.directory)/damaged", withIntermediateDirectories: true)
     try directory.write("kernels/damaged/bundle.json", "{}")
     let listing = try store.list()
-    #expect(listing.bundles.map(\.name) == ["y", "z", "a", "b"])
+    #expect(listing.bundles.map(\.name) == ["b", "a", "c", "d", "z", "y"])
     #expect(try store.newest().name == "b")
     #expect(listing.damaged.map(\.name) == ["damaged"])
     #expect(listing.damaged.first?.error == .badDescription(path: "\(store.directory)/damaged/bundle.json"))
@@ -210,9 +216,21 @@ struct KernelStoreTests {
     try directory.write("kernels/.import-1/bundle/vmlinux", "half")
     _ = try imported()
     #expect(try directory.names("kernels") == [".lock", Synthetic.release])
+    let uses: [() throws -> Void] = [
+      { _ = try store.list() },
+      { _ = try store.newest() },
+      { _ = try store.bundle(named: Synthetic.release) },
+      { _ = try? store.bundle(named: "none") },
+      { try? store.remove("none") },
+    ]
+    for use in uses {
+      try directory.write("kernels/.import-2/bundle/vmlinux", "half")
+      try use()
+      #expect(try directory.names("kernels") == [".lock", Synthetic.release])
+    }
     try directory.write("kernels/.import-2/bundle/vmlinux", "half")
-    #expect(try store.list().bundles.count == 1)
-    #expect(try directory.names("kernels") == [".lock", Synthetic.release])
+    try store.remove(Synthetic.release)
+    #expect(try directory.names("kernels") == [".lock"])
   }
 
   @Test func aLiveImportIsLeftAlone() throws {
