@@ -12,6 +12,9 @@ extension NovmError {
     case .call(let name, let errno): "\(name): \(errno.description)"
     case .treeMap(let bytes, let fault): "'\(Self.text(bytes))': \(fault.message)"
     case .hostPath(let path, let fault): "\(Self.text(path)): \(fault.message)"
+    case .storeWithoutAttributes(let path):
+      "\(path): its file system has no user attributes, which record owners and modes without root; "
+        + "set NOVM_ROOT to a directory on ext4, XFS or Btrfs"
     case .volume(let bytes):
       "--volume: '\(Self.text(bytes))' is not NAME=>GUEST, the name of up to 64 letters, digits, '.', '_' and '-'"
     case .hiddenPath(let bytes):
@@ -78,6 +81,9 @@ extension HostPathFault {
     case .notADirectory: "not a directory; a tree is made of directories, so give the one that it is in"
     case .unreadable: "permission denied; you must be able to read and enter a directory to give it to a machine"
     case .unwritable: "permission denied; a machine's writes need a directory that you may write to"
+    case .withoutAttributes:
+      "its file system has no user attributes, which record owners and modes without root; "
+        + "give --write a directory on ext4, XFS or Btrfs"
     case .other(let errno): errno.description
     }
   }

@@ -15,6 +15,8 @@ package enum NovmError: Error, Equatable {
   // What the user asked for.
   case treeMap([UInt8], TreeMapFault)
   case hostPath([UInt8], HostPathFault)
+  /// A directory of novm's own on a file system without user attributes.
+  case storeWithoutAttributes(String)
   /// Not `NAME=>GUEST`.
   case volume([UInt8])
   /// Not a path of the guest's to hide.
@@ -67,5 +69,7 @@ package enum HostPathFault: Equatable, Sendable {
   case notADirectory
   case unreadable
   case unwritable
+  /// Its file system has no user attributes, and without root nothing else records owners.
+  case withoutAttributes
   case other(Errno)
 }

@@ -37,6 +37,17 @@ struct HostReportTests {
     #expect(KVMDevice.point(Errno(ENOENT), processor: .none).mend?.contains("firmware") == true)
   }
 
+  @Test func machinesNeedADirectoryWithAttributes() throws {
+    let directory = try TemporaryDirectory()
+    #expect(HostReport.directory("machines", directory.path + "/a/b", holdsTrees: true).state == .good)
+    guard geteuid() == 0 else { return }
+    // sysfs(5) has none in `user.`.
+    let point = HostReport.directory("machines", "/sys/kernel/none", holdsTrees: true)
+    #expect(point.state == .bad)
+    #expect(point.mend?.contains("NOVM_ROOT") == true)
+    #expect(HostReport.directory("machines", "/sys/kernel/none").state == .good)
+  }
+
   @Test func readsTheProcessor() {
     #expect(KVMDevice.Processor(cpuinfo: "processor\t: 0\nflags\t\t: fpu vmx sse\n") == .intel)
     #expect(KVMDevice.Processor(cpuinfo: "flags : fpu svm\n") == .amd)

@@ -47,7 +47,7 @@ package struct HostReport: Equatable, Sendable {
     host.append(device.point)
     if device.isUsable, host.allSatisfy({ $0.state != .bad }) { host += Self.kvm(novmm: programs.novmm) }
     store = [Self.memory(), Self.kernels(paths)]
-    store.append(Self.directory("machines", paths.machines))
+    store.append(Self.directory("machines", paths.machines, holdsTrees: UserAttributes.areNeeded))
     store.append(Self.directory("sockets", paths.runtime))
   }
 
@@ -111,15 +111,24 @@ package struct HostReport: Equatable, Sendable {
   }
 
   /// A directory that novm makes where it is missing.
-  private static func directory(_ name: String, _ path: String) -> Point {
+  ///
+  /// - Parameter holdsTrees: whether an ordinary user's guests write there.
+  static func directory(_ name: String, _ path: String, holdsTrees: Bool = false) -> Point {
     var existing = path
     while unsafe access(existing, F_OK) != 0, let slash = existing.lastIndex(of: "/"), existing != "/" {
       existing = slash == existing.startIndex ? "/" : String(existing[..<slash])
     }
-    if unsafe access(existing, W_OK | X_OK) == 0 { return Point(name, .good, path) }
-    return Point(
-      name, .bad, "\(existing): \(Errno.current.description)",
-      mend: name == "sockets" ? "set XDG_RUNTIME_DIR to a directory of yours" : "set NOVM_ROOT to a directory of yours")
+    guard unsafe access(existing, W_OK | X_OK) == 0 else {
+      return Point(
+        name, .bad, "\(existing): \(Errno.current.description)",
+        mend: name == "sockets" ? "set XDG_RUNTIME_DIR to a directory of yours" : "set NOVM_ROOT to a directory of yours")
+    }
+    if holdsTrees, (try? UserAttributes.areKept(in: Path(existing))) == false {
+      return Point(
+        name, .bad, "\(existing): its file system has no user attributes, which record owners without root",
+        mend: "set NOVM_ROOT to a directory on ext4, XFS or Btrfs")
+    }
+    return Point(name, .good, path)
   }
 }
 

@@ -80,6 +80,7 @@ package final class AttachedMachine {
 
   private func run(in directory: MachineDirectory, novmm: String) throws(NovmError) -> Int32 {
     defer { terminal?.restore() }
+    try request.validateStore(scratch: directory.root, volumes: volumes.map(\.tree))
     let hello = try HelloListener(vsock: directory.vsock, loop: loop)
     loop.add(hello)
     let marks = try MachineMarks(into: timings)

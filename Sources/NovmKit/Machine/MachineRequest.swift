@@ -48,7 +48,10 @@ package struct MachineRequest: Sendable {
     let label = hostname.utf8
     guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
     for map in reads { try Self.check(map.host, writable: false) }
-    for map in writes { try Self.check(map.host, writable: true) }
+    for map in writes {
+      try Self.check(map.host, writable: true)
+      if UserAttributes.areNeeded { try Self.checkAttributes(map.host) }
+    }
     for share in shares { try Self.check(share.map.host, writable: !share.isReadOnly) }
     for path in hides {
       let names = path.split(separator: UInt8(ascii: "/"))
@@ -60,6 +63,28 @@ package struct MachineRequest: Sendable {
       if !users.isEmpty { throw .idMapWithoutRoot(option: "--uidmap") }
       if !groups.isEmpty { throw .idMapWithoutRoot(option: "--gidmap") }
     }
+  }
+
+  /// Checks the directories of novm's own that the guest will write to.
+  ///
+  /// - Parameters: as of `compose`.
+  func validateStore(scratch: String, volumes: [String]) throws(NovmError) {
+    guard UserAttributes.areNeeded else { return }
+    for path in (writesToScratch ? [scratch] : []) + volumes {
+      do throws(Errno) {
+        if try UserAttributes.areKept(in: Path(path)) { continue }
+      } catch {
+        throw .system(doing: "open", path: path, error)
+      }
+      throw .storeWithoutAttributes(path)
+    }
+  }
+
+  /// Whether nobody keeps what the guest writes to its `/`.
+  private var writesToScratch: Bool {
+    let root = Array("/".utf8)
+    return !writes.contains { $0.guest == root } && !volumes.contains { $0.guest == root }
+      && !shares.contains { $0.map.guest == root }
   }
 
   /// The machine for this request.
@@ -78,9 +103,7 @@ package struct MachineRequest: Sendable {
       layers.append(TreeMap(guest: "/lib/modules/\(kernel.release)", host: modules))
     }
     var changes = writes + kept
-    if !(changes + shares.map(\.map)).contains(where: { $0.guest == root }) {
-      changes.insert(TreeMap(guest: "/", host: scratch), at: 0)
-    }
+    if writesToScratch { changes.insert(TreeMap(guest: "/", host: scratch), at: 0) }
 
     var resolved: [TreeMap] = []
     for map in layers + shares.map(\.map) + changes {
@@ -111,6 +134,15 @@ package struct MachineRequest: Sendable {
       true
     default: false
     }
+  }
+
+  private static func checkAttributes(_ path: [UInt8]) throws(NovmError) {
+    do throws(Errno) {
+      if try UserAttributes.areKept(in: Path(path)) { return }
+    } catch {
+      throw .hostPath(path, .other(error))
+    }
+    throw .hostPath(path, .withoutAttributes)
   }
 
   private static func check(_ path: [UInt8], writable: Bool) throws(NovmError) {
