@@ -1,6 +1,7 @@
 # What programs may expect of a file system (Tests/tree/behaviours.py), in a machine: where its writes go, and in shares.
 #: as root tester
-#: timeout 1200
+#: long
+#: timeout 1800
 run() { "$NOVM" run --kernel cloud --memory 1G "$@"; }
 
 mkdir "$TEST/writes" "$TEST/auto" "$TEST/none"

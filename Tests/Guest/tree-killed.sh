@@ -1,6 +1,8 @@
 # A machine that is killed in the middle of its writes: what it said was on disk is there, and the tree goes on.
 #: as root tester
+#: long
 #: timeout 900
+# shellcheck disable=SC2153 # not novm, the process
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 mkdir "$TEST/writes"
