@@ -4,6 +4,8 @@ import Host
 package enum KernelBundleError: Error, Equatable {
   /// A system call on a path failed.
   case system(operation: Operation, path: String, Errno)
+  /// What an import was given cannot be read.
+  case input(KernelInput, path: String, Errno)
   /// The file is not a kernel or module that a machine could use.
   case image(path: String, ImageFault)
   /// The directory holds no kernel modules.
@@ -50,6 +52,11 @@ package enum KernelBundleError: Error, Equatable {
     if case .system(_, _, let errno) = self { return errno }
     return nil
   }
+}
+
+/// What the user names for an import.
+package enum KernelInput: Equatable, Sendable {
+  case image, modules, package
 }
 
 /// What is wrong with a Debian package file.

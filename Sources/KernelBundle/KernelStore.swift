@@ -82,6 +82,7 @@ package struct KernelStore: Sendable {
     progress: @escaping (ImportProgress) -> Void = { _ in }
   ) throws(KernelBundleError) -> KernelBundle {
     if let name { _ = try path(of: name) }
+    try source.check()
     try Files.makeDirectories(directory)
     return try locked(progress) { () throws(KernelBundleError) in
       let work = "\(directory)/\(Self.temporaryPrefix)\(getpid())"

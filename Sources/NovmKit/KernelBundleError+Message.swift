@@ -6,15 +6,17 @@ extension KernelBundleError {
   /// One line: the thing that is wrong, and the mend.
   package var message: String {
     switch self {
-    case .system(.read, let path, Errno(EACCES)):
+    case .system(.read, let path, Errno(EACCES)), .input(_, let path, Errno(EACCES)):
       return "\(path): permission denied; run this as a user who may read it, "
         + "or take a packaged kernel: `novm kernel import --deb linux-image-amd64`"
     case .system(let operation, let path, let error):
       return "\(path): cannot \(operation.rawValue): \(error.description)" + Self.mend(operation, error)
+    case .input(let input, let path, let error):
+      return "\(path): \(error.description); \(input.mend)"
     case .image(let path, let fault):
       return "\(path): \(fault.message)"
     case .notAModuleTree(let path):
-      return "\(path): holds no kernel modules; give a directory such as /lib/modules/RELEASE"
+      return "\(path): holds no kernel's modules; give a directory such as /lib/modules/RELEASE, with its kernel/"
     case .releaseMismatch(let kernel, let modules, let path):
       return "\(path): built for kernel \(modules), but this kernel is \(kernel); give the modules of \(kernel)"
     case .unknownRelease(let path):
@@ -64,6 +66,16 @@ extension KernelBundleError {
       default: ""
       }
     default: ""
+    }
+  }
+}
+
+extension KernelInput {
+  fileprivate var mend: String {
+    switch self {
+    case .image: "give a kernel's file, such as /boot/vmlinuz-RELEASE, or a package with --deb"
+    case .modules: "give --modules a directory such as /lib/modules/RELEASE"
+    case .package: "give a package's file, or a name to download: `novm kernel import --deb linux-image-amd64`"
     }
   }
 }

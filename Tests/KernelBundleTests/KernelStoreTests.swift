@@ -127,11 +127,17 @@ struct KernelStoreTests {
   @Test func badSources() throws {
     let image = try directory.write("vmlinuz", try bzImage())
     let nowhere = "\(directory.path)/nowhere"
-    #expect(failure(.image(path: nowhere, modules: nil)) == .system(operation: .read, path: nowhere, Errno(ENOENT)))
+    #expect(failure(.image(path: nowhere, modules: nil)) == .input(.image, path: nowhere, Errno(ENOENT)))
     #expect(
-      failure(.image(path: directory.path, modules: nil))
-        == .system(operation: .read, path: directory.path, Errno(EISDIR)))
-    #expect(failure(.image(path: image, modules: nowhere)) == .system(operation: .open, path: nowhere, Errno(ENOENT)))
+      failure(.image(path: directory.path, modules: nil)) == .input(.image, path: directory.path, Errno(EISDIR)))
+    #expect(failure(.image(path: image, modules: nowhere)) == .input(.modules, path: nowhere, Errno(ENOENT)))
+    #expect(failure(.image(path: image, modules: image)) == .input(.modules, path: image, Errno(ENOTDIR)))
+    #expect(failure(.packageFiles([nowhere])) == .input(.package, path: nowhere, Errno(ENOENT)))
+    // Told before the store is made, or locked.
+    #expect(!FileManager.default.fileExists(atPath: store.directory))
+    let stray = "\(directory.path)/stray"
+    try directory.write("stray/deep/one.ko", "a module")
+    #expect(failure(.image(path: image, modules: stray)) == .notAModuleTree(path: stray))
     let text = try directory.write("text", "hello\n")
     #expect(failure(.image(path: text, modules: nil)) == .image(path: text, .notAKernel))
     #expect(throws: KernelBundleError.system(operation: .open, path: nowhere, Errno(ENOENT))) {

@@ -62,6 +62,8 @@ struct BundleBuilder {
       if tree == nil && (support[part] == .module || support.evidence == .strings) {
         throw .modulesNeeded(release: release, part)
       }
+      // A stray module makes no tree; it is not the kernel's fault.
+      if support[part] == .absent, let tree, !tree.isInstalled { throw .notAModuleTree(path: tree.root) }
       if support[part] == .absent { throw .missingSupport(release: release, part) }
     }
     guard let tree else { return [] }

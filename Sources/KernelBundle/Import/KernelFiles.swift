@@ -33,7 +33,7 @@ extension KernelFiles {
     }
   }
 
-  private static func runningSystem() throws(KernelBundleError) -> KernelFiles {
+  static func runningSystem() throws(KernelBundleError) -> KernelFiles {
     var system = utsname()
     _ = unsafe uname(&system)
     let release = unsafe withUnsafePointer(to: &system.release) {

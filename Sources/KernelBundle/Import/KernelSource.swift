@@ -1,3 +1,6 @@
+import Glibc
+import Host
+
 /// Where a kernel comes from.
 package enum KernelSource: Equatable, Sendable {
   /// The kernel that this system runs: `/boot/vmlinuz-RELEASE` and `/lib/modules/RELEASE`.
@@ -8,6 +11,24 @@ package enum KernelSource: Equatable, Sendable {
   case packageFiles([String])
   /// A package of the system's distribution, also one that only depends on the kernel's.
   case package(name: String)
+
+  /// Looks whether the files are there to be read, before the store is touched and locked for them.
+  package func check() throws(KernelBundleError) {
+    switch self {
+    case .runningSystem: try Self.check(.image, try KernelFiles.runningSystem().image)
+    case .image(let path, let modules):
+      try Self.check(.image, path)
+      if let modules { try Self.check(.modules, modules) }
+    case .packageFiles(let paths): for path in paths { try Self.check(.package, path) }
+    case .package: break
+    }
+  }
+
+  private static func check(_ input: KernelInput, _ path: String) throws(KernelBundleError) {
+    guard unsafe access(path, R_OK) == 0 else { throw .input(input, path: path, .current) }
+    let isDirectory = Files.kind(path) == .directory
+    if isDirectory != (input == .modules) { throw .input(input, path: path, Errno(isDirectory ? EISDIR : ENOTDIR)) }
+  }
 }
 
 /// How far an import is.

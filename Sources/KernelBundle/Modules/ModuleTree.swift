@@ -79,5 +79,8 @@ package struct ModuleTree: Sendable {
     }
   }
 
+  /// Whether the tree is as `make modules_install` leaves it.
+  var isInstalled: Bool { builtIn != nil || modules.values.contains { $0.path.hasPrefix("kernel/") } }
+
   package func isBuiltIn(_ name: String) -> Bool { builtIn?.contains(name) ?? false }
 }
