@@ -12,6 +12,8 @@ extension NovmError {
     case .call(let name, let errno): "\(name): \(errno.description)"
     case .treeMap(let bytes, let fault): "'\(Self.text(bytes))': \(fault.message)"
     case .hostPath(let path, let fault): "\(Self.text(path)): \(fault.message)"
+    case .writtenTwice(let path):
+      "\(Self.text(path)): given to --write twice; each needs a directory of its own"
     case .storeWithoutAttributes(let path):
       "\(path): its file system has no user attributes, which record owners and modes without root; "
         + "set NOVM_ROOT to a directory on ext4, XFS or Btrfs"
@@ -23,15 +25,24 @@ extension NovmError {
       "\(option): '\(text)' is not GUEST:HOST:COUNT, such as 0:100000:65536"
     case .idMapWithoutRoot(let option):
       "\(option): only root can give files away; without root, owners are recorded beside the files, and need no map"
+    case .memory(let text):
+      "--memory: '\(text)' is no amount; give MiB, or a number with K, M, G or T: 512, 512M, 2G"
     case .memoryTooSmall(let size, let least): "--memory: \(size) is too little to boot; give \(least) or more"
     case .memoryTooLarge(let size, let most): "--memory: \(size) is more than this host has; give \(most) or less"
+    case .processorCount(let text, let most): "--cpus: '\(text)' is no number; give 1 to \(most)"
     case .processors(let count, let most): "--cpus: \(count) is not possible; give 1 to \(most)"
     case .hostname(let name):
       "--hostname: '\(name)' is no host name; use 1 to 64 letters, digits, hyphens and dots"
     case .environment(let argument): "--env: '\(argument)' is not NAME=VALUE"
+    case .noUser: "--user: '' names nobody; give a name or a number, or leave it out for root"
+    case .kernelPath(let path, let errno):
+      "--kernel: \(path): \(errno.description); "
+        + "`novm kernel list` shows the kernels there are, `novm kernel import` makes one"
     case .kernelIsFile(let path):
       "--kernel: \(path) is a file; make a bundle of it with: novm kernel import \(path)"
-    case .notABundle(let path): "--kernel: \(path) is no kernel bundle; see: novm kernel list"
+    case .notABundle(let path):
+      "--kernel: \(path) is no kernel bundle; "
+        + "`novm kernel list` shows the kernels there are, `novm kernel import` makes one"
     case .programMissing(let path):
       "\(path) is missing; install novm completely, or set NOVM_LIBEXEC to the directory that has it"
     case .damagedProgram(let path, let errno): "\(path): cannot be run: \(errno.description)"
@@ -50,11 +61,15 @@ extension NovmError {
   }
 
   private static func message(_ command: [UInt8], _ failure: Failure) -> String {
-    let detail = text(failure.message)
+    var detail = text(failure.message)
+    // Once is enough.
+    if failure.kind == .notExecutable, detail.hasPrefix("\(text(command)): ") {
+      detail.removeFirst(text(command).count + 2)
+    }
     return switch failure.kind {
     case .notFound: "\(text(command)): not found in the machine"
     case .notExecutable: "\(text(command)): cannot be run in the machine" + (detail.isEmpty ? "" : ": \(detail)")
-    case .rejected: detail.isEmpty ? "the machine rejects the command" : detail
+    case .rejected: detail.isEmpty ? "the machine rejects the command" : "in the machine: \(detail)"
     case .system: "the machine: \(detail)"
     case .protocolViolation: "the machine's agent does not understand: \(detail); import the kernel again"
     }
@@ -77,10 +92,12 @@ extension TreeMapFault {
 extension HostPathFault {
   var message: String {
     switch self {
-    case .missing: "no such directory on the host"
+    case .missing: "no such directory on the host; make it, or give one that is there"
     case .notADirectory: "not a directory; a tree is made of directories, so give the one that it is in"
     case .unreadable: "permission denied; you must be able to read and enter a directory to give it to a machine"
     case .unwritable: "permission denied; a machine's writes need a directory that you may write to"
+    case .systemDirectory:
+      "belongs to the host's own devices and kernel; give --write a directory for files, or leave it out"
     case .withoutAttributes:
       "its file system has no user attributes, which record owners and modes without root; "
         + "give --write a directory on ext4, XFS or Btrfs"

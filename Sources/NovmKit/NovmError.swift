@@ -15,6 +15,8 @@ package enum NovmError: Error, Equatable {
   // What the user asked for.
   case treeMap([UInt8], TreeMapFault)
   case hostPath([UInt8], HostPathFault)
+  /// Two write maps to one directory.
+  case writtenTwice([UInt8])
   /// A directory of novm's own on a file system without user attributes.
   case storeWithoutAttributes(String)
   /// Not `NAME=>GUEST`.
@@ -24,11 +26,19 @@ package enum NovmError: Error, Equatable {
   /// Not `GUEST:HOST:COUNT`.
   case idMap(option: String, String)
   case idMapWithoutRoot(option: String)
+  /// Not an amount of memory.
+  case memory(String)
   case memoryTooSmall(MemorySize, least: MemorySize)
   case memoryTooLarge(MemorySize, most: MemorySize)
+  /// Not a number.
+  case processorCount(String, most: Int)
   case processors(Int, most: Int)
   case hostname(String)
   case environment(String)
+  /// `--user` with nothing in it.
+  case noUser
+  /// Nothing that could be looked at where `--kernel` leads.
+  case kernelPath(String, Errno)
   case kernelIsFile(String)
   case notABundle(String)
 
@@ -69,6 +79,8 @@ package enum HostPathFault: Equatable, Sendable {
   case notADirectory
   case unreadable
   case unwritable
+  /// In the host's /dev, /proc or /sys.
+  case systemDirectory
   /// Its file system has no user attributes, and without root nothing else records owners.
   case withoutAttributes
   case other(Errno)

@@ -34,7 +34,8 @@ struct CommandFailure: Error {
       Glibc.exit(failure.exitStatus)
     }
     if root.exitCode(for: error) == .validationFailure {
-      StandardError.write("novm: \(ByteString.printable(oneLine(root.message(for: error))))\n")
+      let line = unknownOption(oneLine(root.message(for: error)), in: root.fullMessage(for: error))
+      StandardError.write("novm: \(ByteString.printable(line))\n")
       Glibc.exit(toolFailed)
     }
     root.exit(withError: error)
@@ -44,6 +45,21 @@ struct CommandFailure: Error {
   private static func oneLine(_ message: String) -> String {
     let line = message.split(separator: "\n").joined(separator: " ").replacing("Error: ", with: "")
     return line.prefix(1).lowercased() + line.dropFirst()
+  }
+
+  /// The parser offers the nearest option however far it is; our line says where to look instead.
+  ///
+  /// - Parameter message: ends with `See 'novm COMMAND --help' for more information.`
+  private static func unknownOption(_ line: String, in message: String) -> String {
+    let quoted = line.split(separator: "'", omittingEmptySubsequences: false).map(String.init)
+    guard quoted.count >= 3, quoted[0] == "unknown option ", ["", ". Did you mean "].contains(quoted[2]) else {
+      return line
+    }
+    if quoted.count == 5, Suggestion.nearest(to: quoted[1], in: [quoted[3]]) != nil {
+      return "unknown option '\(quoted[1])'; did you mean \(quoted[3])?"
+    }
+    let help = message.split(separator: "'").first { $0.hasPrefix("novm") && $0.hasSuffix(" --help") } ?? "novm --help"
+    return "unknown option '\(quoted[1])'; see: \(help)"
   }
 }
 

@@ -48,12 +48,12 @@ struct MachineOptions: ParsableArguments {
   var gidmap: [String] = []
 
   @Option(
-    name: [.short, .long],
-    help: ArgumentHelp("The guest's memory: MiB, or with K, M, G.", valueName: "size"))
-  var memory = MemorySize(mebibytes: 512)
+    name: [.short, .long], parsing: .unconditional,
+    help: ArgumentHelp("The guest's memory: MiB, or with K, M, G, T.", valueName: "size"))
+  var memory = "512M"
 
-  @Option(help: ArgumentHelp("The guest's processors.", valueName: "count"))
-  var cpus = 1
+  @Option(parsing: .unconditional, help: ArgumentHelp("The guest's processors.", valueName: "count"))
+  var cpus = "1"
 
   @Option(
     help: ArgumentHelp("A kernel's name, or its directory; the newest if not given.", valueName: "name|path"),
@@ -75,8 +75,10 @@ struct MachineOptions: ParsableArguments {
     let directory = Surroundings.workingDirectory
     var request = MachineRequest()
     request.kernel = MachineRequest.Kernel(kernel)
+    guard let memory = MemorySize(memory) else { throw NovmError.memory(memory) }
     request.memory = memory
-    request.processors = cpus
+    guard let processors = Int(cpus) else { throw NovmError.processorCount(cpus, most: MachineRequest.mostProcessors) }
+    request.processors = processors
     request.reads = try read.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
     request.writes = try write.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
     request.shares = try share.map { try TreeShare(parsing: ByteString.bytes($0), directory: directory) }
@@ -96,9 +98,4 @@ struct MachineOptions: ParsableArguments {
     guard let range = IDRange(text) else { throw NovmError.idMap(option: option, ByteString.printable(text)) }
     return range
   }
-}
-
-extension MemorySize: ExpressibleByArgument {
-  package init?(argument: String) { self.init(argument) }
-  package var defaultValueDescription: String { description }
 }

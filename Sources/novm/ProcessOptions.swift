@@ -24,6 +24,8 @@ struct ProcessOptions: ParsableArguments {
   var terminal = false
 
   func command(_ arguments: [String]) throws -> Command {
+    // Which the guest would take for root.
+    if user == "" { throw NovmError.noUser }
     var command = Command(
       arguments: arguments.map(ByteString.bytes), environment: try environment(),
       directory: ByteString.bytes(cwd ?? ""), user: ByteString.bytes(user ?? ""), options: .input)

@@ -58,6 +58,7 @@ struct RunCommand: ParsableCommand {
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let request = try machine.request(verbose: verbose)
+    let command = try process.command(command)
     let programs = Surroundings.programs
     try programs.require()
     let paths = Surroundings.paths
@@ -65,7 +66,7 @@ struct RunCommand: ParsableCommand {
     logger.debug("kernel \(kernel.name): \(kernel.image)")
 
     let run = AttachedMachine(
-      request, kernel: kernel, command: try process.command(command), timings: times, logger: logger)
+      request, kernel: kernel, command: command, timings: times, logger: logger)
     defer { if timings { StandardError.write(times.table()) } }
     let status = try run.run(
       store: MachineStore(directory: paths.machines, runtime: paths.runtime), volumes: paths.volumes,

@@ -37,12 +37,16 @@ refused "write GUEST=>HOST" run --read 'data=>/srv' -- true
 refused "must not contain .." run --read '/a/../b=>/srv' -- true
 refused '--memory: 1 MiB is too little' run --memory 1M -- true
 refused 'more than this host has' run --memory 100T -- true
-refused "invalid for '--memory" run --memory plenty -- true
+refused "--memory: 'plenty' is no amount" run --memory plenty -- true
 refused '--cpus: 0 is not possible' run --cpus 0 -- true
+refused '--cpus: -1 is not possible' run --cpus -1 -- true
 refused '--cpus: 1000 is not possible' run --cpus 1000 -- true
 refused 'is no host name' run --hostname 'a b' -- true
 refused 'is not NAME=VALUE' run --env =x -- true
 NOVM_LIBEXEC=$TEST refused 'novmm' run --kernel cloud -- true
+refused 'in the machine: working directory /nonexist' run --kernel cloud --cwd /nonexist -- true
+((EUID != 0)) || refused '/proc: belongs to' run --write /proc -- true
+refused 'given to --write twice' run --write "/a=>$TEST" --write "/b=>$TEST" -- true
 # Without root, owners are recorded in user attributes, which not each file system has (tmpfs since Linux 6.6).
 mkdir "/dev/shm/novm-$$"
 if ((EUID != 0)) && ! python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.x", b"1")' "/dev/shm/novm-$$" 2>&-; then

@@ -33,6 +33,15 @@ struct MachineEndTests {
     let failure = Failure(kind: .system, message: Array("bad\n\u{1B}[2Jthing".utf8))
     let message = NovmError.commandFailed(command: Array("x\ny".utf8), failure).message
     #expect(!message.unicodeScalars.contains { $0.value < 0x20 })
-    #expect(NovmError.hostPath(Array("/a\nb".utf8), .missing).message == "/a\\x0ab: no such directory on the host")
+    #expect(NovmError.hostPath(Array("/a\nb".utf8), .missing).message.hasPrefix("/a\\x0ab: no such directory"))
+  }
+
+  @Test func namesTheCommandOnce() {
+    func message(_ command: String, _ detail: String) -> String {
+      let failure = Failure(kind: .notExecutable, message: Array(detail.utf8))
+      return NovmError.commandFailed(command: Array(command.utf8), failure).message
+    }
+    #expect(message("/a", "/a: is a directory") == "/a: cannot be run in the machine: is a directory")
+    #expect(message("a", "/bin/a: Exec format error") == "a: cannot be run in the machine: /bin/a: Exec format error")
   }
 }

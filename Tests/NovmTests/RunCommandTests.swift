@@ -49,19 +49,28 @@ struct RunCommandTests {
   @Test func machinesThatCannotBe() throws {
     try expectRefusal("--memory: 1 MiB is too little", "--memory", "1M", "--", "true")
     try expectRefusal("more than this host has", "--memory", "100T", "--", "true")
-    try expectRefusal("'plenty' is invalid for '--memory", "--memory", "plenty", "--", "true")
+    for amount in ["plenty", "12X", "", "-5"] {
+      try expectRefusal("--memory: '\(amount)' is no amount; give MiB", "--memory", amount, "--", "true")
+    }
     try expectRefusal("--cpus: 0 is not possible", "--cpus", "0", "--", "true")
-    try expectRefusal("'two' is invalid for '--cpus", "--cpus", "two", "--", "true")
+    try expectRefusal("--cpus: -1 is not possible; give 1 to 254", "--cpus", "-1", "--", "true")
+    try expectRefusal("--cpus: 'two' is no number; give 1 to 254", "--cpus", "two", "--", "true")
+    try expectRefusal("--user: '' names nobody", "--kernel", "none", "--user", "", "--", "true")
     try expectRefusal("is no host name", "--hostname", "a b", "--", "true")
   }
 
   @Test func treesThatCannotBe() throws {
     let file = try novm.write("file", "")
-    try expectRefusal("/nowhere: no such directory", "--read", "/nowhere", "--", "true")
+    try expectRefusal("/nowhere: no such directory on the host; make it", "--read", "/nowhere", "--", "true")
     try expectRefusal("\(file): not a directory", "--read", "/data=>\(file)", "--", "true")
     try expectRefusal("\(file): not a directory", "--write", "/data=>\(file)", "--", "true")
     try expectRefusal("must begin with /", "--read", "data=>/srv", "--", "true")
     try expectRefusal("must not contain ..", "--read", "/a/../b=>/srv", "--", "true")
+    for path in ["/proc", "/sys", "/dev"] where geteuid() == 0 {
+      try expectRefusal("\(path): belongs to the host's own", "--write", path, "--", "true")
+    }
+    let other = "/b=>\(novm.directory)/."
+    try expectRefusal("given to --write twice", "--write", "/a=>\(novm.directory)", "--write", other, "--", "true")
     try expectRefusal("no host directory", "--write", "/data=>", "--", "true")
   }
 
@@ -70,7 +79,9 @@ struct RunCommandTests {
     try expectRefusal("novm kernel import", "--", "true")
     try expectRefusal("no kernel other", "--kernel", "other", "--", "true")
     try expectRefusal("novm kernel import \(file)", "--kernel", file, "--", "true")
-    try expectRefusal("/no/where: cannot open", "--kernel", "/no/where", "--", "true")
+    try expectRefusal("--kernel: /no/where: No such file", "--kernel", "/no/where", "--", "true")
+    try expectRefusal("`novm kernel import`", "--kernel", "../nowhere", "--", "true")
+    try expectRefusal("--kernel: \(novm.directory)/ is no kernel", "--kernel", novm.directory + "/", "--", "true")
   }
 
   @Test func programsThatAreNotThere() throws {
@@ -94,6 +105,8 @@ struct RunCommandTests {
     #expect(result.status == 125)
     #expect(result.errors == "novm: no command 'rum'; did you mean run?\n")
     #expect(try novm.run("--frob").errors.contains("--frob"))
+    #expect(try novm.run("doctor", "--frob").errors == "novm: unknown option '--frob'; see: novm doctor --help\n")
+    #expect(try novm.run("doctor", "--jsno").errors == "novm: unknown option '--jsno'; did you mean --json?\n")
   }
 
   @Test func doctor() throws {

@@ -80,7 +80,9 @@ package struct HostReport: Equatable, Sendable {
         "KVM", .bad, "lacks \(check.missing.joined(separator: ", "))",
         mend: "use a newer kernel on the host; 5.10 and later have them all")
     let time = check.milliseconds.map { " (3 million instructions in \(Int($0.rounded())) ms)" } ?? ""
-    let elsewhere = "run novm on a host with hardware virtualization, or with nested virtualization switched on"
+    let elsewhere =
+      "run novm on a host with hardware virtualization, or with nested virtualization switched on; "
+      + "in a checkout, scripts/novm emulates one"
     let speed =
       switch check.verdict {
       case .fast: Point("speed", .good, "guests run at the processor's speed\(time)")
@@ -104,10 +106,17 @@ package struct HostReport: Equatable, Sendable {
       return Point("kernel", .good, "\(newest.name) in \(paths.kernels)")
     } catch {
       if case .noBundles = error {
-        return Point("kernel", .bad, "none in \(paths.kernels)", mend: "novm kernel import")
+        return Point("kernel", .bad, "none in \(paths.kernels)", mend: importCommand)
       }
       return Point("kernel", .bad, error.message)
     }
+  }
+
+  /// What makes a first kernel: of the running system's if that can be read, which containers do not have.
+  private static var importCommand: String {
+    if (try? KernelSource.runningSystem.check()) != nil { return "novm kernel import" }
+    let isUbuntu = (try? SystemFile.read("/etc/os-release"))?.split(separator: "\n").contains("ID=ubuntu") ?? false
+    return "novm kernel import --deb \(isUbuntu ? "linux-image-virtual" : "linux-image-amd64")"
   }
 
   /// A directory that novm makes where it is missing.
@@ -121,7 +130,8 @@ package struct HostReport: Equatable, Sendable {
     guard unsafe access(existing, W_OK | X_OK) == 0 else {
       return Point(
         name, .bad, "\(existing): \(Errno.current.description)",
-        mend: name == "sockets" ? "set XDG_RUNTIME_DIR to a directory of yours" : "set NOVM_ROOT to a directory of yours")
+        mend: name == "sockets"
+          ? "set XDG_RUNTIME_DIR to a directory of yours" : "set NOVM_ROOT to a directory of yours")
     }
     if holdsTrees, (try? UserAttributes.areKept(in: Path(existing))) == false {
       return Point(

@@ -7,7 +7,7 @@ extension MachineRequest.Kernel {
   package func find(in store: KernelStore, noguest: String) throws(NovmError) -> KernelFiles {
     let bundle: KernelBundle
     if case .directory(let path) = self {
-      guard let mode = Self.mode(path) else { throw .system(doing: "open", path: path, .current) }
+      guard let mode = Self.mode(path) else { throw .kernelPath(path, .current) }
       if mode & S_IFMT != S_IFDIR { throw .kernelIsFile(path) }
     }
     do throws(KernelBundleError) {
@@ -19,6 +19,9 @@ extension MachineRequest.Kernel {
       }
       try bundle.refreshInitramfs(noguest: noguest)
     } catch {
+      if case .directory(let path) = self, case .system(.read, "\(path)/bundle.json", Errno(ENOENT)) = error {
+        throw .notABundle(path)
+      }
       throw .bundle(error)
     }
     return KernelFiles(

@@ -48,8 +48,14 @@ package struct MachineRequest: Sendable {
     let label = hostname.utf8
     guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
     for map in reads { try Self.check(map.host, writable: false) }
+    var written: Set<FileIdentity> = []
     for map in writes {
       try Self.check(map.host, writable: true)
+      guard let identity = FileIdentity(Path(map.host)) else { continue }
+      if FileIdentity.ofSystem.contains(where: { $0.device == identity.device }) {
+        throw .hostPath(map.host, .systemDirectory)
+      }
+      guard written.insert(identity).inserted else { throw .writtenTwice(map.host) }
       if UserAttributes.areNeeded { try Self.checkAttributes(map.host) }
     }
     for share in shares { try Self.check(share.map.host, writable: !share.isReadOnly) }
