@@ -10,15 +10,13 @@ struct MachineProcessTests {
 
   init() throws { scratch = try TemporaryDirectory() }
 
-  private func script(_ text: String) throws -> String {
-    let path = scratch.path + "/novmm"
-    try ("#!/bin/sh\n" + text).write(toFile: path, atomically: true, encoding: .utf8)
-    #expect(chmod(path, 0o755) == 0)
-    return path
+  /// No script in a file: what was just written is still open for writing in whatever another test forks meanwhile.
+  private func shell(_ text: String, inherited: [Int32] = []) throws -> MachineProcess {
+    try MachineProcess(program: "/bin/sh", arguments: ["-c", text].map { Array($0.utf8) }, inherited: inherited)
   }
 
   private func end(_ text: String) throws -> MachineEnd? {
-    let process = try MachineProcess(program: try script(text), arguments: [], inherited: [])
+    let process = try shell(text)
     let loop = PollLoop()
     loop.add(process)
     try loop.run(until: .after(milliseconds: 60_000)) { process.end != nil }
@@ -39,9 +37,8 @@ struct MachineProcessTests {
 
   @Test func isGoneWithItsObject() throws {
     let marker = scratch.path + "/pid"
-    var process: MachineProcess? = try MachineProcess(
-      program: try script("echo $$ > '\(marker).new'; mv '\(marker).new' '\(marker)'; exec sleep 100"), arguments: [],
-      inherited: [])
+    var process: MachineProcess? = try shell(
+      "echo $$ > '\(marker).new'; mv '\(marker).new' '\(marker)'; exec sleep 100")
     for _ in 0..<100 where !FileManager.default.fileExists(atPath: marker) { usleep(50_000) }
     let text = try String(contentsOfFile: marker, encoding: .utf8)
     let identifier = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
@@ -56,10 +53,8 @@ struct MachineProcessTests {
     _ = fcntl(given.writer, F_SETFD, FD_CLOEXEC)
     let held = try FileDescriptor.open("/dev/null", O_RDONLY)
     let listing = scratch.path + "/list"
-    let process = try MachineProcess(
-      program: try script("ls -l /proc/self/fd > '\(listing)'; echo here > /proc/self/fd/\(given.writer)"),
-      arguments: [],
-      inherited: [given.writer])
+    let process = try shell(
+      "ls -l /proc/self/fd > '\(listing)'; echo here > /proc/self/fd/\(given.writer)", inherited: [given.writer])
     let loop = PollLoop()
     loop.add(process)
     try loop.run(until: .after(milliseconds: 60_000)) { process.end != nil }
