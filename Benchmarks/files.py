@@ -98,7 +98,7 @@ def times(guest):
     with guest:
         for phase in PHASES:
             began = guest.wait_for(f"@{phase}")
-            result[phase] = guest.wait_for("@end") - began
+            result[phase] = guest.wait_for("@end", timeout=300) - began
     return result
 
 

@@ -52,6 +52,7 @@ class Guest:
         self.command = command
         self.timings = timings
         self._pending = b""
+        self._last = b""
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.process.stdout, selectors.EVENT_READ)
 
@@ -62,10 +63,12 @@ class Guest:
         while True:
             while b"\n" in self._pending:
                 line, self._pending = self._pending.split(b"\n", 1)
+                self._last = line.strip()
                 if line.strip().startswith(wanted):
                     return self._arrived
             if not self._selector.select(max(deadline - time.monotonic(), 0)):
-                raise GuestFailed(f"no '{text}' within {timeout} s from: {' '.join(self.command)}")
+                raise GuestFailed(f"no '{text}' within {timeout} s after '{self._last.decode(errors='replace')}' from: "
+                    f"{' '.join(self.command)}")
             data = os.read(self.process.stdout.fileno(), 65536)
             self._arrived = time.monotonic()
             if not data:
