@@ -41,6 +41,7 @@ struct Novm: ParsableCommand {
     do {
       let arguments = ByteString.arguments()
       if let first = arguments.first { try requireCommand(first) }
+      try Surroundings.requireText()
       var command = try parseAsRoot(arguments)
       try command.run()
     } catch {

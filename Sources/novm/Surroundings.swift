@@ -4,6 +4,18 @@ import Store
 
 /// What a command finds around it: environment, working directory, the store, novm's other programs.
 enum Surroundings {
+  /// Refuses names of novm's own directories that are not text: it would make others beside them. A guest's may be any
+  /// bytes.
+  static func requireText() throws {
+    let variables = [
+      "NOVM_ROOT", "NOVM_KERNELS", "NOVM_INSTANCES", "NOVM_LIBEXEC", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "HOME",
+    ]
+    for name in variables {
+      guard let value = ByteString.environment(name), String(validating: value, as: UTF8.self) == nil else { continue }
+      throw CommandFailure("\(name): '\(ByteString.string(value))' is not text (UTF-8); name another directory")
+    }
+  }
+
   /// The environment, as far as it is text.
   static let environment: [String: String] = {
     var variables: [String: String] = [:]

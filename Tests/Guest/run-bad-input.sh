@@ -1,6 +1,6 @@
 # Each mistake gets one line that names it and the mend, status 125, and leaves nothing.
 #: as root tester
-#: timeout 300
+#: timeout 80
 
 # refused TEXT ARGUMENT...: the line holds this text.
 refused() {
@@ -43,6 +43,7 @@ refused '--cpus: -1 is not possible' run --cpus -1 -- true
 refused '--cpus: 1000 is not possible' run --cpus 1000 -- true
 refused 'is no host name' run --hostname 'a b' -- true
 refused 'is not NAME=VALUE' run --env =x -- true
+NOVM_ROOT=$TEST/$'no\xff' refused "NOVM_ROOT: '$TEST/no"'\xff'"' is not text" run -- true
 NOVM_LIBEXEC=$TEST refused 'novmm' run --kernel cloud -- true
 refused 'in the machine: working directory /nonexist' run --kernel cloud --cwd /nonexist -- true
 ((EUID != 0)) || refused '/proc: belongs to' run --write /proc -- true

@@ -1,12 +1,12 @@
 # Standard input, output and errors: apart, whole, whatever the bytes, whoever leaves first.
 #: as root tester
-#: timeout 600
+#: timeout 360
 run() { "$NOVM" run --kernel cloud "$@"; }
 
-# Input that is empty; arguments that are bytes.
+# Input that is empty; arguments and environment that are bytes.
 # shellcheck disable=SC2016 # for the shell in there
-run -- sh -c 'cat; echo errors >&2; printf "<%s>" "$@"' - $'\xff\xfe\xc3' '' $'new\nline' </dev/null 2>"$TEST/errors" |
-  cmp - <(printf '<\xff\xfe\xc3><><new\nline>')
+run --env $'BYTES=\xfd' -- sh -c 'cat; echo errors >&2; printf "<%s>" "$BYTES" "$@"' - $'\xff\xfe\xc3' '' $'new\nline' \
+  </dev/null 2>"$TEST/errors" | cmp - <(printf '<\xfd><\xff\xfe\xc3><><new\nline>')
 expect_output errors cat "$TEST/errors"
 
 # 100 MB each way at once.

@@ -17,6 +17,9 @@ head -c 5000000 /dev/urandom >"$TEST/bytes"
 "$host" run cat <"$TEST/bytes" | cmp - "$TEST/bytes"
 expect_output "$(sha256sum <"$TEST/bytes")" "$host" run sha256sum <"$TEST/bytes"
 
+# shellcheck disable=SC2016 # for the shell in there
+expect_output through "$host" run bash -c 'cat <(echo through)'
+
 # Users and KVM.
 expect_output 0 "$host" run id -u
 expect_output tester "$host" run --user tester id -un
