@@ -95,6 +95,8 @@ let package = Package(
     tests("StoreTests", ["Store", "Host"]),
     tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host"]),
     tests("NovmTests", ["novm"]),
+    // Runs the program. As a dependency it would bring its linker flags along.
+    tests("NovmmTests", []),
   ],
   cLanguageStandard: .gnu17
 )

@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+
+/// novmm's command line, as far as it goes without a machine.
+struct ArgumentsTests {
+  private struct Result {
+    var status: Int32
+    var output: String
+    var errors: String
+  }
+
+  /// Runs the built `novmm`, which is beside the test bundle, with words as bash writes them: they need not be text.
+  private func novmm(_ words: String) throws -> Result {
+    let bundle = try #require(CommandLine.arguments.first { $0.contains(".xctest") })
+    let directory = URL(fileURLWithPath: bundle).deletingLastPathComponent()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+    process.arguments = ["-c", "exec \"$0\" \(words)", directory.appendingPathComponent("novmm").path]
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    // Little enough to fit into the pipes.
+    process.waitUntilExit()
+    func text(_ pipe: Pipe) -> String {
+      String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    }
+    return Result(status: process.terminationStatus, output: text(output), errors: text(errors))
+  }
+
+  @Test(arguments: [
+    ("", "no kernel: give --kernel FILE"),
+    ("--memroy 1", "unknown option --memroy; novmm --help lists them"),
+    ("--kernel", "--kernel wants a value"),
+    ("--memory 0", "--memory 0: give a whole number from 1 to 262144"),
+    ("--memory=1x", "--memory 1x: give"),
+    ("--cpus 256", "--cpus 256: give a whole number from 1 to 255"),
+    ("--read 'x=>/srv'", "--read x=>/srv: give GUEST=>HOST, GUEST an absolute path"),
+    ("--write '/x=>'", "--write /x=>: give GUEST=>HOST"),
+    ("--tag ''", "give 1 to 36 bytes"),
+    ("--vsock /tmp/s,cid=2", "a guest's cid is from 3"),
+    ("--lifeline 3", "--lifeline 3: give fd:N"),
+    ("--com1 fd:x", "--com1 fd:x: give fd:N"),
+    ("--kvm=fd:", "--kvm fd:: give fd:N"),
+    ("$'--\\xff\\n'", "unknown option --\\xff\\x0a; novmm"),
+  ])
+  func whatMakesNoSenseIsNamed(_ words: String, _ text: String) throws {
+    let result = try novmm(words)
+    #expect(result.status == 2)
+    #expect(result.output == "")
+    #expect(result.errors.hasPrefix("novmm: ") && result.errors.contains(text), "\(result.errors)")
+    #expect(result.errors.filter { $0 == "\n" }.count == 1)
+  }
+
+  @Test(arguments: [
+    ("--kernel /no/where", "/no/where: No such file or directory"),
+    ("--kernel $'/no/\\xff'", "/no/\\xff: No such file or directory"),
+    ("--kernel /", "/: Is a directory"),
+    ("--kernel=/proc/self/exe --initramfs=/no/where", "/no/where: No such file or directory"),
+  ])
+  func whatIsNotThereIsNamed(_ words: String, _ text: String) throws {
+    let result = try novmm(words)
+    #expect(result.status == 1)
+    #expect(result.errors == "novmm: \(text)\n")
+  }
+
+  /// Each option of the manual is one, and takes a value if the manual shows one.
+  @Test func theManualIsRight() throws {
+    let manual = try novmm("--help")
+    #expect(manual.status == 0 && manual.errors == "")
+    let lines = manual.output.split(separator: "\n").filter { $0.hasPrefix("  --") }
+    #expect(lines.count >= 18)
+    for line in lines {
+      let words = line.split(separator: " ")
+      let options = words.prefix { $0.hasPrefix("--") }.map { $0.filter { $0 != "," } }
+      let takesValue = words.dropFirst(options.count).first?.first.map { $0.isUppercase || "[-f".contains($0) } ?? false
+      for option in options {
+        // What follows an option without a value is the next option, unless it ends the program.
+        let errors = try novmm(takesValue ? option : "\(option) --nonsense").errors
+        if takesValue {
+          #expect(errors == "novmm: \(option) wants a value\n")
+        } else {
+          #expect(
+            errors.contains("unknown option --nonsense") || ["--help", "--version"].contains(option), "\(errors)")
+          #expect(!errors.contains("unknown option \(option)"))
+        }
+      }
+    }
+  }
+
+  @Test func version() throws {
+    let result = try novmm("--version")
+    #expect(result.status == 0 && result.output.hasPrefix("novmm ") && result.errors == "")
+  }
+}
