@@ -26,15 +26,22 @@ package final class FileSystemDevice: VirtioDevice {
   package let isParallel = true
 
   private let backend: any FileSystemBackend
+  /// Where the guest finds the DAX window, if there is one.
+  private let window: Range<UInt64>?
   /// One for each queue, touched only by the queue's thread.
   private let chains: [ReusableChain]
 
   /// - Parameters:
   ///   - tag: the name to mount it by, 1 to 36 bytes of UTF-8 without NUL; longer ones are cut.
   ///   - requestQueues: at least 1.
-  package init(tag: [UInt8], requestQueues: Int, queueSize: UInt16 = 128, backend: any FileSystemBackend) {
+  ///   - window: guest-physical addresses at which the backend shows pieces of files.
+  package init(
+    tag: [UInt8], requestQueues: Int, queueSize: UInt16 = 128, window: Range<UInt64>? = nil,
+    backend: any FileSystemBackend
+  ) {
     let requestQueues = max(requestQueues, 1)
     self.backend = backend
+    self.window = window
     queueSizes = [UInt16](repeating: queueSize, count: 1 + requestQueues)
     var chains: [ReusableChain] = []
     for _ in 0...requestQueues { chains.append(ReusableChain()) }
@@ -57,6 +64,9 @@ package final class FileSystemDevice: VirtioDevice {
   }
 
   package func reset() { backend.disconnected() }
+
+  /// The DAX window is region 0 (5.11.6.4).
+  package func sharedMemory(_ number: UInt32) -> Range<UInt64>? { number == 0 ? window : nil }
 }
 
 extension FileSystemBackend {

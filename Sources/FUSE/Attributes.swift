@@ -40,7 +40,11 @@ package struct Attributes: Equatable, Sendable {
   /// The device number of a special file, in the kernel's 32-bit encoding (`new_encode_dev`).
   package var device: UInt32 = 0
   package var blockSize: UInt32 = 0
+  /// FUSE_ATTR_*.
   package var flags: UInt32 = 0
+
+  /// FUSE_ATTR_DAX: to be mapped through the DAX window (since 7.36).
+  package static let isDAX: UInt32 = 1 << 1
 
   package init() {}
 

@@ -107,6 +107,12 @@ extension FileSystemServer {
     }
   }
 
+  /// Whether the guest shall map a file rather than read it: a large one of a read layer. A small one takes fewer exits to
+  /// read, and what is written would be mapped anew with every change of its length.
+  private func isWorthMapping(_ node: Node, _ status: FileStatus) -> Bool {
+    node.isMappable && status.isRegular && status.length >= 512 << 10
+  }
+
   func attributes(_ node: Node, _ status: FileStatus) -> Attributes {
     var attributes = Attributes()
     attributes.inode = node.inode
@@ -121,6 +127,11 @@ extension FileSystemServer {
     attributes.gid = status.gid
     attributes.device = Attributes.encodeDevice(major: status.specialMajor, minor: status.specialMinor)
     attributes.blockSize = status.blockSize
+    if settings.flags.contains(.inodeDAX), isWorthMapping(node, status) {
+      attributes.flags |= Attributes.isDAX
+      // Linux writes such a file back only where its blocks are pages.
+      attributes.blockSize = 4096
+    }
     return attributes
   }
 }

@@ -136,7 +136,12 @@ package final class FileSystemServer: @unchecked Sendable {
     case .ioctl: try ioctl(header, &reader, &reply)
     // Locks are the guest kernel's own: nobody else uses the tree. Access is checked there too (virtio-fs always sets
     // default_permissions), and closing a file has nothing to write back.
-    case .getlk, .setlk, .setlkw, .access, .flush, .bmap, .poll, .notifyReply, .setupMapping, .removeMapping:
+    case .setupMapping:
+      let request = try message { () throws(MessageError) in try SetupMappingRequest(&reader) }
+      let node = try node(header.node)
+      try host { () throws(Errno) in try tree.map(node, request) }
+    case .removeMapping: try removeMapping(&reader)
+    case .getlk, .setlk, .setlkw, .access, .flush, .bmap, .poll, .notifyReply:
       throw .host(.notImplemented)
     case .forget, .batchForget, .interrupt: break
     }
@@ -167,6 +172,7 @@ package final class FileSystemServer: @unchecked Sendable {
       // Nobody else writes, so the guest's kernel may hold writes back, until a file is closed or synchronized.
       offered.insert(.writebackCache)
     }
+    if tree.mapped != nil { offered.insert([.mapAlignment, .inodeDAX]) }
     // Without root, owners and modes are recorded beside the files, where no access list applies to them.
     if tree.keepsAccessLists { offered.insert([.posixACL, .dontMask]) }
     settings.minor = min(request.minor, FUSE.minorVersion)
@@ -177,6 +183,7 @@ package final class FileSystemServer: @unchecked Sendable {
     answer.maximumBackground = 128
     answer.congestionThreshold = 96
     answer.maximumPages = FileSystemServer.maximumPages
+    answer.mapAlignment = 12
     answer.maximumWrite = UInt32(FileSystemServer.maximumPages) * 4096
     try message { () throws(MessageError) in try answer.write(to: &reply) }
   }
@@ -189,9 +196,20 @@ package final class FileSystemServer: @unchecked Sendable {
 
   /// Forgets what the last session knew.
   private func reset() {
+    tree.mapped?.unmapAll()
     tree.listings.dropAll()
     tree.files.releaseAll()
     tree.nodes.forgetAll()
+  }
+
+  private func removeMapping(_ reader: inout RequestReader) throws(Failure) {
+    guard let mapped = tree.mapped else { throw .host(.notImplemented) }
+    let count = try message { () throws(MessageError) in try reader.load(UInt32.self) }
+    // Bounded by the request's length, whatever the count says.
+    for _ in 0..<count {
+      let request = try message { () throws(MessageError) in try RemoveMappingRequest(&reader) }
+      try host { () throws(Errno) in try mapped.unmap(at: request.windowOffset, count: request.count) }
+    }
   }
 
   private func forget(_ opcode: Opcode, _ header: RequestHeader, _ reader: inout RequestReader) {

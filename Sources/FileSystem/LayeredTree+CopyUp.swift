@@ -70,6 +70,7 @@ extension LayeredTree {
     node.identity = FileIdentity(layer, status)
     node.layer = layer
     files.drop(node)
+    try? mapped?.move(node) { () throws(Errno) in try openFile(try place(of: node), OpenFlags.readWrite, nil) }
     if node.lowerLinks > 1 {
       nodes.link(node.origin!, to: node)
       nodes.link(node.identity, to: node)

@@ -91,6 +91,7 @@ extension LayeredTree {
     let node = Node(
       id: id, type: found.status.mode & FileType.mask, inode: inode, parent: parent, name: name, identity: identity,
       writeLayer: parent.writeLayer, caching: found.layer.caching)
+    node.isMappable = found.layer.isRead
     if found.isMountPoint { return node }
     if node.isDirectory {
       node.parts = [DirectoryPart(layer: found.layer)] + found.lower.map { DirectoryPart(layer: $0) }

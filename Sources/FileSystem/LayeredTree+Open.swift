@@ -26,6 +26,26 @@ extension LayeredTree {
     }
   }
 
+  /// SETUPMAPPING: shows a piece of a file in the guest's window. No lock is held.
+  func map(_ node: Node, _ request: SetupMappingRequest) throws(Errno) {
+    guard let mapped else { throw .notImplemented }
+    _ = try file(of: node, forWriting: request.isWritable)
+    try namespace.withReadLock { () throws(Errno) in
+      // Again, as it is now: since it was opened it may have been copied up.
+      var open = files.find(node, forWriting: request.isWritable)
+      if open == nil { open = try openAgain(node, isWritable: request.isWritable) }
+      try mapped.map(
+        node, open!, fileOffset: request.fileOffset, count: request.count, isWritable: request.isWritable,
+        at: request.windowOffset)
+    }
+  }
+
+  private func openAgain(_ node: Node, isWritable: Bool) throws(Errno) -> SharedDescriptor {
+    if isWritable, !node.isUpper { throw .stale }
+    let flags = isWritable ? OpenFlags.readWrite : OpenFlags.read
+    return SharedDescriptor(try openFile(try place(of: node), flags, node.anonymous == nil ? node.identity : nil))
+  }
+
   /// OPEN, from a client that tells of its opens. No lock is held.
   ///
   /// - Parameter flags: O_* of the guest.

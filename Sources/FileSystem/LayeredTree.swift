@@ -23,6 +23,8 @@ package final class LayeredTree: @unchecked Sendable {
   let cache: DescriptorCache
   let files: FileCache
   let listings = ListingCache()
+  /// What is in the guest's DAX window, if it has one.
+  let mapped: MappedRanges?
   let namespace = ReadWriteLock()
   let copying: [Lock]
   let inodes: InodeNumbers
@@ -40,14 +42,16 @@ package final class LayeredTree: @unchecked Sendable {
   ///   - hides: guest paths that the read layers do not show.
   ///   - ownership: how owners are kept in the write maps and shares.
   ///   - users: which host users stand for the guest's, and `groups` likewise; only with `.real` ownership.
+  ///   - window: what the guest can map files into.
   package init(
     reads: [LayerMap], writes: [LayerMap] = [], shares: [Share] = [], hides: [Path] = [],
     ownership: Ownership = .forThisUser,
-    users: IDMap = IDMap(), groups: IDMap = IDMap()
+    users: IDMap = IDMap(), groups: IDMap = IDMap(), window: FileWindow? = nil
   ) throws(TreeError) {
     self.ownership = ownership
     self.users = users
     self.groups = groups
+    mapped = window.map { MappedRanges($0) }
     let limit = FileCalls.raiseDescriptorLimit()
     cache = DescriptorCache(capacity: max(32, min(4096, limit / 8)))
     files = FileCache(capacity: max(32, min(16384, limit / 4)))

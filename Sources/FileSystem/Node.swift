@@ -27,6 +27,8 @@ final class Node {
   let inode: UInt64
   /// How long what the guest sees of it stays true. Set before the node is given out.
   var caching: Caching
+  /// Whether the guest may be told to map it: what was in a read layer when it was first seen.
+  var isMappable = false
 
   /// Where it is; nil for the root, and for files without a name.
   var parent: Node?

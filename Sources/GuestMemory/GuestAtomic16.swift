@@ -13,6 +13,7 @@ public struct GuestAtomic16: @unchecked Sendable {
   public init(_ memory: GuestMemory, at address: GuestAddress) throws(GuestMemoryError) {
     guard address & 1 == 0 else { throw .misaligned(address: address) }
     let slice = try memory.slice(at: address, count: 2)
+    guard !slice.isWindow else { throw .outside(address: address, count: 2) }
     // In range, aligned (regions begin on pages), and `Atomic<UInt16>` has the layout of `UInt16`.
     unsafe cell = UnsafeRawPointer(slice.start!).assumingMemoryBound(to: Atomic<UInt16>.self)
   }

@@ -9,7 +9,7 @@ public enum GuestMemoryError: Error, Equatable, Sendable {
   case misaligned(address: GuestAddress)
 }
 
-/// The guest-physical address space: RAM only, as a few regions of host memory.
+/// The guest-physical address space: RAM, as a few regions of host memory, and perhaps a window into files.
 ///
 /// Every raw pointer to guest RAM lives in this target. Guest RAM is shared with running vCPUs: each access may see
 /// bytes change under it, so callers load a field once and validate the copy.
@@ -19,13 +19,17 @@ public final class GuestMemory: @unchecked Sendable {
   public struct Region: @unchecked Sendable {
     /// The first guest-physical address.
     public let base: GuestAddress
+    /// Whether it is no RAM but a window into files: only the host's kernel may touch it for us (`GuestSlice.hostBytes`), since
+    /// an access fails where a file ends, which ends the process that makes it.
+    public let isWindow: Bool
     @usableFromInline let bytes: UnsafeMutableRawBufferPointer
 
     /// - Parameters:
     ///   - base: guest-physical address of the first byte.
     ///   - bytes: host memory behind it, which must outlive every `GuestMemory` made from this region.
-    @unsafe public init(base: GuestAddress, bytes: UnsafeMutableRawBufferPointer) {
+    @unsafe public init(base: GuestAddress, bytes: UnsafeMutableRawBufferPointer, isWindow: Bool = false) {
       self.base = base
+      self.isWindow = isWindow
       unsafe self.bytes = unsafe bytes
     }
 
@@ -45,7 +49,7 @@ public final class GuestMemory: @unchecked Sendable {
   }
 
   /// Bytes of RAM in all regions together.
-  public var size: UInt64 { regions.reduce(0) { $0 + UInt64($1.count) } }
+  public var size: UInt64 { regions.reduce(0) { $0 + ($1.isWindow ? 0 : UInt64($1.count)) } }
 
   /// A contiguous piece of RAM. A piece of no bytes is valid anywhere.
   ///
@@ -61,7 +65,8 @@ public final class GuestMemory: @unchecked Sendable {
       let size = UInt64(region.count)
       if offset < size, UInt64(count) <= size &- offset {
         // The range was just checked against the region.
-        return unsafe GuestSlice(start: region.bytes.baseAddress! + Int(offset), count: count)
+        return unsafe GuestSlice(
+          start: region.bytes.baseAddress! + Int(offset), count: count, isWindow: region.isWindow)
       }
     }
     throw .outside(address: address, count: count)

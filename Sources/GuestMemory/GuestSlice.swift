@@ -9,16 +9,21 @@ public struct GuestSlice: @unchecked Sendable {
   /// Length in bytes.
   public let count: Int
 
+  /// Whether only `hostBytes` leads to its bytes: loads and stores fail, copies copy nothing.
+  public let isWindow: Bool
+
   @unsafe @inlinable
-  init(start: UnsafeMutableRawPointer, count: Int) {
+  init(start: UnsafeMutableRawPointer, count: Int, isWindow: Bool) {
     unsafe self.start = start
     self.count = count
+    self.isWindow = isWindow
   }
 
   @inlinable
   init() {
     unsafe start = nil
     count = 0
+    isWindow = false
   }
 
   /// No bytes.
@@ -28,7 +33,7 @@ public struct GuestSlice: @unchecked Sendable {
   @inlinable
   public func dropping(_ offset: Int, count limit: Int = .max) -> GuestSlice {
     guard offset >= 0, offset < count, limit > 0 else { return .empty }
-    return unsafe GuestSlice(start: start! + offset, count: min(limit, count - offset))
+    return unsafe GuestSlice(start: start! + offset, count: min(limit, count - offset), isWindow: isWindow)
   }
 
   /// A little-endian integer.
@@ -79,7 +84,7 @@ public struct GuestSlice: @unchecked Sendable {
   @unsafe @inlinable @discardableResult
   func copy(from source: UnsafeRawBufferPointer) -> Int {
     let length = min(count, source.count)
-    guard length > 0 else { return 0 }
+    guard length > 0, !isWindow else { return 0 }
     unsafe start!.copyMemory(from: source.baseAddress!, byteCount: length)
     return length
   }
@@ -90,7 +95,7 @@ public struct GuestSlice: @unchecked Sendable {
   @inlinable @discardableResult
   public func copy(to target: inout MutableRawSpan) -> Int {
     unsafe target.withUnsafeMutableBytes { bytes in
-      let length = min(count, bytes.count)
+      let length = isWindow ? 0 : min(count, bytes.count)
       if length > 0 { unsafe bytes.baseAddress!.copyMemory(from: start!, byteCount: length) }
       return length
     }
@@ -99,14 +104,14 @@ public struct GuestSlice: @unchecked Sendable {
   /// Sets every byte.
   @inlinable
   public func fill(_ byte: UInt8 = 0) {
-    guard count > 0 else { return }
+    guard count > 0, !isWindow else { return }
     _ = unsafe start!.initializeMemory(as: UInt8.self, repeating: byte, count: count)
   }
 
   /// A copy of all bytes.
   @inlinable
   public func bytes() -> [UInt8] {
-    guard count > 0 else { return [] }
+    guard count > 0, !isWindow else { return [] }
     return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
   }
 
@@ -118,7 +123,7 @@ public struct GuestSlice: @unchecked Sendable {
 
   @inlinable
   func holds(_ size: Int, at offset: Int) -> Bool {
-    offset >= 0 && offset <= count && size <= count - offset
+    offset >= 0 && offset <= count && size <= count - offset && !isWindow
   }
 
   @inlinable

@@ -6,8 +6,11 @@ import Host
 struct GuestRAM {
   let memory: GuestMemory
   private let mappings: [MemoryMapping]
+  /// Where the guest finds pieces of files, if anywhere: behind all RAM.
+  let window: (files: FileWindow, addresses: Range<UInt64>)?
 
-  init(_ map: MemoryMap) throws(MachineError) {
+  /// - Parameter windowSize: a multiple of 2 MiB, 0 for no window.
+  init(_ map: MemoryMap, windowSize: UInt64 = 0) throws(MachineError) {
     var mappings: [MemoryMapping] = []
     var regions: [GuestMemory.Region] = []
     for range in map.ram {
@@ -22,6 +25,20 @@ struct GuestRAM {
       regions.append(unsafe GuestMemory.Region(base: range.lowerBound, bytes: mapping.bytes))
     }
     self.mappings = mappings
+    if windowSize > 0 {
+      let files: FileWindow
+      do {
+        files = try FileWindow(count: Int(windowSize))
+      } catch {
+        throw .memory(bytes: windowSize, error)
+      }
+      let base = Platform.windowBase(after: map)
+      // As for RAM; the value keeps it.
+      regions.append(unsafe GuestMemory.Region(base: base, bytes: files.bytes, isWindow: true))
+      window = (files, base..<base + windowSize)
+    } else {
+      window = nil
+    }
     memory = GuestMemory(regions: regions)
   }
 

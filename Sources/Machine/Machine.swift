@@ -55,7 +55,7 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .boot(error)
     }
-    ram = try GuestRAM(map)
+    ram = try GuestRAM(map, windowSize: description.window)
     memory = ram.memory
     let loader = try KernelLoader(description, ram)
     do throws(KVMError) {
@@ -207,7 +207,7 @@ package final class Machine: @unchecked Sendable {
     do {
       tree = try LayeredTree(
         reads: description.reads, writes: description.writes, shares: description.shares, hides: description.hides,
-        users: description.users, groups: description.groups)
+        users: description.users, groups: description.groups, window: ram.window?.files)
     } catch {
       throw .tree(error)
     }
@@ -216,7 +216,7 @@ package final class Machine: @unchecked Sendable {
     // More queues than vCPUs have nobody to fill them.
     try add(
       FileSystemDevice(
-        tag: description.tag, requestQueues: min(description.cpus, 4), backend: server))
+        tag: description.tag, requestQueues: min(description.cpus, 4), window: ram.window?.addresses, backend: server))
   }
 
   private func addVsock(_ path: Path, _ cid: UInt64) throws(MachineError) {

@@ -22,6 +22,8 @@ package struct MachineDescription {
   package var hides: [Path] = []
   package var users = IDMap()
   package var groups = IDMap()
+  /// Bytes of the DAX window, a multiple of 2 MiB; 0 for none.
+  package var window: UInt64 = 0
   /// The name by which the guest mounts the tree.
   package var tag = Array("root".utf8)
   /// The Unix socket that bridges to the guest's vsock.

@@ -20,6 +20,12 @@ enum Platform {
   static let firstVirtioInterrupt: UInt32 = 6
   static let lastInterrupt: UInt32 = 23
 
+  /// The DAX window begins at the first GiB behind all RAM and the hole.
+  static func windowBase(after map: MemoryMap) -> UInt64 {
+    let end = max(MemoryMap.mmioHole.upperBound, map.ram[map.ram.count - 1].upperBound)
+    return (end + (1 << 30) - 1) & ~((1 << 30) - 1)
+  }
+
   static func virtioWindow(_ index: Int) -> UInt64 { virtioBase + UInt64(index) * MMIOTransport.windowSize }
 
   static let power = PowerRegisters(

@@ -28,6 +28,7 @@ package final class MMIOTransport {
   private var deviceFeaturesWord: UInt32 = 0
   private var driverFeaturesWord: UInt32 = 0
   private var selectedQueue: UInt32 = 0
+  private var selectedSharedMemory: UInt32 = 0
   private let generation = Atomic<UInt32>(0)
   /// DEVICE_NEEDS_RESET, which the device sets while the driver's bits belong to the thread of a register access.
   private let isBroken = Atomic<Bool>(false)
@@ -70,7 +71,10 @@ package final class MMIOTransport {
     case Register.status:
       let broken = isBroken.load(ordering: .acquiring)
       return status.union(broken ? .needsReset : []).rawValue
-    case Register.sharedMemoryFirst...Register.sharedMemoryLast: return .max  // No such region (4.2.2.1).
+    case Register.sharedMemoryLength: return low(sharedMemoryLength)
+    case Register.sharedMemoryLength + 4: return high(sharedMemoryLength)
+    case Register.sharedMemoryBase: return low(sharedMemory?.lowerBound ?? .max)
+    case Register.sharedMemoryBase + 4: return high(sharedMemory?.lowerBound ?? .max)
     case Register.generation: return generation.load(ordering: .acquiring)
     default: return 0
     }
@@ -89,6 +93,7 @@ package final class MMIOTransport {
     case Register.driverFeaturesSelect: driverFeaturesWord = value
     case Register.driverFeatures: accept(value)
     case Register.queueSelect: selectedQueue = value
+    case Register.sharedMemorySelect: selectedSharedMemory = value
     case Register.queueNotify: owner.notified(queue: value)
     case Register.interruptAcknowledge: interrupt.acknowledge(value)
     case Register.status: setStatus(DeviceStatus(rawValue: value))
@@ -111,6 +116,14 @@ package final class MMIOTransport {
   private var selected: VirtQueue? {
     selectedQueue < UInt32(queues.count) ? queues[Int(selectedQueue)] : nil
   }
+
+  private var sharedMemory: Range<UInt64>? { device.sharedMemory(selectedSharedMemory) }
+
+  /// All ones where there is no such region (4.2.2.1).
+  private var sharedMemoryLength: UInt64 { sharedMemory.map { $0.upperBound - $0.lowerBound } ?? .max }
+
+  private func low(_ value: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: value) }
+  private func high(_ value: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: value >> 32) }
 
   private func word(_ features: Features, _ index: UInt32) -> UInt32 {
     switch index {
@@ -184,6 +197,7 @@ package final class MMIOTransport {
     status = []
     accepted = []
     selectedQueue = 0
+    selectedSharedMemory = 0
     deviceFeaturesWord = 0
     driverFeaturesWord = 0
   }
@@ -226,8 +240,9 @@ private enum Register {
   static let descriptorTable: UInt64 = 0x080
   static let availableRing: UInt64 = 0x090
   static let usedRing: UInt64 = 0x0a0
-  static let sharedMemoryFirst: UInt64 = 0x0b0
-  static let sharedMemoryLast: UInt64 = 0x0bc
+  static let sharedMemorySelect: UInt64 = 0x0ac
+  static let sharedMemoryLength: UInt64 = 0x0b0
+  static let sharedMemoryBase: UInt64 = 0x0b8
   static let generation: UInt64 = 0x0fc
   static let configuration: UInt64 = 0x100
 }

@@ -18,6 +18,9 @@ package protocol VirtioDevice: AnyObject {
   /// Whether `process` may run for different queues at once.
   var isParallel: Bool { get }
 
+  /// A region of guest-physical space that device and driver share, by its number (Virtio 1.2, 2.10).
+  func sharedMemory(_ number: UInt32) -> Range<UInt64>?
+
   /// The driver writes `value` (`width` bytes: 1, 2, 4) at `offset` of the configuration.
   func writeConfiguration(_ value: UInt32, at offset: Int, width: Int)
 
@@ -37,6 +40,7 @@ extension VirtioDevice {
   package var features: Features { [] }
   package var configuration: [UInt8] { [] }
   package var isParallel: Bool { false }
+  package func sharedMemory(_ number: UInt32) -> Range<UInt64>? { nil }
   package func writeConfiguration(_ value: UInt32, at offset: Int, width: Int) {}
   package func start(_ queues: [VirtQueue], features: Features) {}
   package func reset() {}

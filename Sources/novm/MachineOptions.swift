@@ -52,6 +52,13 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp("The guest's memory: MiB, or with K, M, G, T.", valueName: "size"))
   var memory = "512M"
 
+  @Option(
+    help: ArgumentHelp(
+      "Let the guest map large files of its read layers from the host's page cache.",
+      discussion: "The size of the window for it: as much as the guest's memory with auto.",
+      valueName: "size|auto|off"))
+  var dax = DAXWindow.off
+
   @Option(parsing: .unconditional, help: ArgumentHelp("The guest's processors.", valueName: "count"))
   var cpus = "1"
 
@@ -86,6 +93,7 @@ struct MachineOptions: ParsableArguments {
     request.hides = hide.map(ByteString.bytes)
     request.users = try uidmap.map { try Self.range($0, option: "--uidmap") }
     request.groups = try gidmap.map { try Self.range($0, option: "--gidmap") }
+    request.window = dax
     request.hostname = hostname
     request.commandLine = Array(cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
     request.serialLog = com1
@@ -98,4 +106,9 @@ struct MachineOptions: ParsableArguments {
     guard let range = IDRange(text) else { throw NovmError.idMap(option: option, ByteString.printable(text)) }
     return range
   }
+}
+
+extension DAXWindow: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+  package var defaultValueDescription: String { description }
 }

@@ -75,7 +75,8 @@ struct RunCommand: ParsableCommand {
   }
 
   private static let optionNames = [
-    "--read", "--write", "--share", "--volume", "--hide", "--uidmap", "--gidmap", "--memory", "--cpus", "--kernel",
+    "--read", "--write", "--share", "--volume", "--hide", "--uidmap", "--gidmap", "--dax", "--memory", "--cpus",
+    "--kernel",
     "--cmdline", "--hostname", "--com1", "--env", "--cwd",
     "--user", "--terminal", "--verbose", "--timings", "--help", "--version",
   ]

@@ -25,6 +25,7 @@ struct Arguments {
 
   mutating func parse() throws(UsageError) -> Request {
     var machine = MachineDescription()
+    var window = Window.off
     var isVerbose = false
     var isCheck = false
     while let word = words.popFirst() {
@@ -46,6 +47,7 @@ struct Arguments {
       case "--hide": machine.hides.append(Path(try value(name, inline)))
       case "--uidmap": machine.users.ranges.append(try idRange(name, inline))
       case "--gidmap": machine.groups.ranges.append(try idRange(name, inline))
+      case "--dax": window = try self.window(name, inline)
       case "--tag": machine.tag = try tag(name, inline)
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--com1": machine.com1 = try output(name, inline)
@@ -56,6 +58,7 @@ struct Arguments {
       default: throw UsageError(message: "unknown option \(String(printable: word)); novmm --help lists them")
       }
     }
+    machine.window = window.size(memory: machine.memory)
     if isCheck { return .check(machine.kvm) }
     guard !machine.kernel.isEmpty else {
       throw UsageError(message: "no kernel: give --kernel FILE, a vmlinux or a bzImage")
@@ -121,6 +124,35 @@ struct Arguments {
       }
     }
     return share
+  }
+
+  /// How large the DAX window is.
+  private enum Window {
+    case off
+    case auto
+    case bytes(UInt64)
+
+    /// Bytes. By itself as much as RAM: the guest's kernel keeps 16 bytes of RAM for each KiB of the window.
+    func size(memory: UInt64) -> UInt64 {
+      switch self {
+      case .off: 0
+      case .auto: (min(memory, 16 << 30) + (2 << 20) - 1) & ~((2 << 20) - 1)
+      case .bytes(let count): count
+      }
+    }
+  }
+
+  private mutating func window(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Window {
+    let value = try value(name, inline)
+    switch String(printable: value) {
+    case "off": return .off
+    case "auto": return .auto
+    case let text:
+      guard let mebibytes = UInt64(text), (2...(64 << 10)).contains(mebibytes), mebibytes % 2 == 0 else {
+        throw refusal(name, value, "give off, auto, or an even number of MiB from 2 to 65536")
+      }
+      return .bytes(mebibytes << 20)
+    }
   }
 
   /// `GUEST:HOST:COUNT`.

@@ -26,6 +26,8 @@ let manual = """
     --uidmap, --gidmap GUEST:HOST:COUNT
                             as root: COUNT users (groups) of the guest from GUEST on own files as those from HOST on,
                             in write maps and shares
+    --dax MIB|auto|off      a window through which the guest maps large files of the read layers from the host's page
+                            cache (DAX), instead of reading them into its own; auto: as large as RAM (default off)
     --tag TAG               its name (default root)
   Talking to the guest
     --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;

@@ -43,6 +43,15 @@ struct FileSystemDeviceTests {
     #expect(long.queueSizes.count == 2)
   }
 
+  @Test func theWindowIsRegionZero() {
+    let plain = FileSystemDevice(tag: [], requestQueues: 1, backend: Reverser())
+    #expect(plain.sharedMemory(0) == nil)
+    let range: Range<UInt64> = 0x1_4000_0000..<0x1_8000_0000
+    let device = FileSystemDevice(tag: [], requestQueues: 1, window: range, backend: Reverser())
+    #expect(device.sharedMemory(0) == range)
+    #expect(device.sharedMemory(1) == nil)
+  }
+
   @Test func resetIsPassedOn() {
     let backend = Reverser()
     FileSystemDevice(tag: [], requestQueues: 1, backend: backend).reset()

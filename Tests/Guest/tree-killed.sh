@@ -27,7 +27,8 @@ while True:
     os.close(directory)
     print(number, flush=True)
 PROGRAM
-  run --read "/srv/t=>$TEST/read" --write "/srv/t=>$TEST/writes" -- python3 "$TEST/write.py" >"$TEST/said" &
+  "$NOVM" run --kernel cloud --read "/srv/t=>$TEST/read" --write "/srv/t=>$TEST/writes" -- \
+    python3 "$TEST/write.py" >"$TEST/said" &
   novm=$!
   until [[ $(wc -l <"$TEST/said") -ge 20 ]]; do
     kill -0 "$novm" || fail 'the machine ended by itself'

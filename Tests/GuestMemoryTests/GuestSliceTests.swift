@@ -39,4 +39,22 @@ struct GuestSliceTests {
     #expect(GuestSlice.empty.copy(from: [1]) == 0)
     #expect(GuestSlice.empty.bytes() == [])
   }
+
+  @Test func aWindowIsForTheHostsKernelOnly() throws {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 8)
+    _ = bytes.initializeMemory(as: UInt8.self, repeating: 7)
+    defer { bytes.deallocate() }
+    let memory = GuestMemory(regions: [unsafe GuestMemory.Region(base: 0x1000, bytes: bytes, isWindow: true)])
+    #expect(memory.size == 0)
+    let slice = try memory.slice(at: 0x1000, count: 64).dropping(8)
+    #expect((slice.count, slice.isWindow) == (56, true))
+    #expect(throws: GuestMemoryError.self) { try slice.load(UInt32.self, at: 0) }
+    #expect(throws: GuestMemoryError.self) { try slice.store(UInt32(1), at: 0) }
+    #expect(throws: GuestMemoryError.self) { try memory.load(UInt8.self, at: 0x1000) }
+    #expect(throws: GuestMemoryError.self) { try GuestAtomic16(memory, at: 0x1000) }
+    #expect(slice.bytes() == [] && slice.copy(from: [1, 2]) == 0)
+    slice.fill(1)
+    #expect(bytes[8] == 7)
+    #expect(unsafe slice.hostBytes.count == 56)
+  }
 }

@@ -10,6 +10,7 @@ package struct MachineDescription: Sendable {
   package var shares: [TreeShare] = []
   /// Paths that the read layers do not show.
   package var hides: [[UInt8]] = []
+  package var window = DAXWindow.off
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
   package var hostname: String
@@ -74,6 +75,7 @@ package struct MachineDescription: Sendable {
     for map in writes { arguments.append("--write", map.argument) }
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
+    if window != .off { arguments.append("--dax", window.description) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
     if verbose { arguments.append("--verbose") }

@@ -31,6 +31,7 @@ package struct MachineRequest: Sendable {
   package var hides: [[UInt8]] = []
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
+  package var window = DAXWindow.off
   package var hostname = "novm"
   package var commandLine: [UInt8] = []
   package var serialLog = false
@@ -123,6 +124,7 @@ package struct MachineRequest: Sendable {
       TreeShare(map, isReadOnly: share.isReadOnly, caching: share.caching)
     }
     machine.hides = hides
+    machine.window = window
     machine.users = users
     machine.groups = groups
     return machine

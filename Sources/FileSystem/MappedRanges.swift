@@ -1,0 +1,81 @@
+import Host
+
+/// What the guest has mapped into its DAX window: pieces of files, each at a range of 2 MiB as Linux's FUSE divides it.
+///
+/// A file that is copied up is shown anew, from its copy, wherever it was: what is written to the copy must be seen.
+final class MappedRanges {
+  static let rangeSize = 2 << 20
+
+  let window: FileWindow
+  private let lock = Lock()
+  private var ranges: [Mapping?]
+
+  private struct Mapping {
+    let node: Node
+    let fileOffset: UInt64
+    let count: Int
+    let isWritable: Bool
+  }
+
+  init(_ window: FileWindow) {
+    self.window = window
+    ranges = [Mapping?](repeating: nil, count: window.count / MappedRanges.rangeSize)
+  }
+
+  /// Where in the window a request's range is; it must be one whole or the first part of one.
+  private func index(_ offset: UInt64, _ count: UInt64) throws(Errno) -> Int {
+    guard count > 0, count <= MappedRanges.rangeSize, count % 4096 == 0, offset % UInt64(MappedRanges.rangeSize) == 0,
+      offset / UInt64(MappedRanges.rangeSize) < UInt64(ranges.count)
+    else { throw .invalid }
+    return Int(offset / UInt64(MappedRanges.rangeSize))
+  }
+
+  /// Shows a piece of a node's file. The namespace lock is held, so that the file stays the node's.
+  func map(
+    _ node: Node, _ file: SharedDescriptor, fileOffset: UInt64, count: UInt64, isWritable: Bool, at offset: UInt64
+  ) throws(Errno) {
+    let index = try index(offset, count)
+    guard fileOffset % 4096 == 0, fileOffset <= UInt64(Int64.max) - count else { throw .invalid }
+    let mapping = Mapping(node: node, fileOffset: fileOffset, count: Int(count), isWritable: isWritable)
+    try lock.withLock { () throws(Errno) in
+      try show(mapping, file, at: index)
+      ranges[index] = mapping
+    }
+  }
+
+  private func show(_ mapping: Mapping, _ file: SharedDescriptor, at index: Int) throws(Errno) {
+    try window.show(
+      file.raw, from: mapping.fileOffset, at: index * MappedRanges.rangeSize, count: mapping.count,
+      isWritable: mapping.isWritable)
+  }
+
+  /// Takes a range away again.
+  func unmap(at offset: UInt64, count: UInt64) throws(Errno) {
+    let index = try index(offset, count)
+    try lock.withLock { () throws(Errno) in
+      try window.hide(at: index * MappedRanges.rangeSize, count: MappedRanges.rangeSize)
+      ranges[index] = nil
+    }
+  }
+
+  func unmapAll() {
+    lock.withLock {
+      guard ranges.contains(where: { $0 != nil }) else { return }
+      try? window.hide(at: 0, count: window.count)
+      for index in ranges.indices { ranges[index] = nil }
+    }
+  }
+
+  /// Shows a node's ranges from another file. The namespace lock is held for writing.
+  ///
+  /// - Parameter open: the file, opened only if there are any.
+  func move(_ node: Node, to open: () throws(Errno) -> FileDescriptor) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      guard ranges.contains(where: { $0?.node === node }) else { return }
+      let file = SharedDescriptor(try open())
+      for index in ranges.indices {
+        if let mapping = ranges[index], mapping.node === node { try show(mapping, file, at: index) }
+      }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import FUSE
+import Foundation
+import GuestMemory
+import Host
+import Testing
+
+@testable import FileSystem
+
+/// The DAX window: pieces of files, seen through guest memory.
+struct MappedRangesTests {
+  let layers = Layers()
+  private let window: FileWindow
+  private static let range = UInt64(MappedRanges.rangeSize)
+
+  init() throws { window = try FileWindow(count: 4 * MappedRanges.rangeSize) }
+
+  private func client() throws -> FUSEClient {
+    let tree = try LayeredTree(
+      reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
+      writes: [LayerMap(guestPath: "/", hostPath: layers.upper)], window: window)
+    return FUSEClient(FileSystemServer(tree), offering: FUSEClient.linux.union([.mapAlignment, .inodeDAX]))
+  }
+
+  /// What the guest sees in the window.
+  private func seen(at offset: UInt64, count: Int) -> String {
+    let bytes = unsafe window.bytes[Int(offset)..<Int(offset) + count]
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private func map(
+    _ client: FUSEClient, _ node: UInt64, at offset: UInt64, from fileOffset: UInt64 = 0,
+    count: UInt64 = MappedRangesTests.range, isWritable: Bool = false
+  ) -> Errno? {
+    var arguments = FUSEClient.Bytes()
+    for value in [.max, fileOffset, count, isWritable ? 3 : 2, offset] { arguments.put(value) }
+    let error = client.call(.setupMapping, node, arguments.bytes).error
+    return error == 0 ? nil : Errno(error)
+  }
+
+  private func unmap(_ client: FUSEClient, _ offset: UInt64, _ count: UInt64 = MappedRangesTests.range) -> Errno? {
+    var arguments = FUSEClient.Bytes()
+    arguments.put(UInt32(1))
+    for value in [offset, count] { arguments.put(value) }
+    // As Linux sends it, without padding behind the count.
+    let error = client.call(.removeMapping, 1, arguments.bytes).error
+    return error == 0 ? nil : Errno(error)
+  }
+
+  @Test func filesShowInTheWindow() throws {
+    layers.lower("f", "text")
+    let client = try client()
+    #expect(client.flags.isSuperset(of: [.mapAlignment, .inodeDAX]))
+    let node = try client.node("f")
+    #expect(map(client, node, at: MappedRangesTests.range) == nil)
+    #expect(seen(at: MappedRangesTests.range, count: 4) == "text")
+    #expect(unmap(client, MappedRangesTests.range) == nil)
+    #expect(seen(at: MappedRangesTests.range, count: 4) == "\0\0\0\0")
+    #expect(map(client, node, at: 0) == nil)
+    client.call(.destroy, 0, [])
+    #expect(seen(at: 0, count: 4) == "\0\0\0\0")
+  }
+
+  @Test func aCopyTakesTheFilesPlaceInTheWindow() throws {
+    let path = layers.lower("f", String(repeating: "x", count: 3 << 20))
+    let client = try client()
+    let node = try client.node("f")
+    #expect(map(client, node, at: 0) == nil)
+    #expect(map(client, node, at: MappedRangesTests.range, from: MappedRangesTests.range) == nil)
+    // By a request, and through the window.
+    try client.write(node, 0, 2 << 20, Array("written".utf8))
+    #expect(seen(at: MappedRangesTests.range, count: 8) == "writtenx")
+    #expect(map(client, node, at: 0, isWritable: true) == nil)
+    unsafe window.bytes.storeBytes(of: UInt8(ascii: "W"), toByteOffset: 1, as: UInt8.self)
+    #expect(try client.read(node, 0, 0, 3) == Array("xWx".utf8))
+    #expect(layers.contents(path)?.prefix(3) == "xxx")
+    #expect(layers.contents(layers.upper + "/f")?.prefix(3) == "xWx")
+    // It has grown where it was mapped before.
+    try client.write(node, 0, 3 << 20, Array("more".utf8))
+    #expect(seen(at: MappedRangesTests.range + (1 << 20), count: 4) == "more")
+  }
+
+  @Test func mappingForWritingCopiesUp() throws {
+    layers.lower("f", "text")
+    let client = try client()
+    let node = try client.node("f")
+    #expect(map(client, node, at: 0, isWritable: true) == nil)
+    unsafe window.bytes.storeBytes(of: UInt8(ascii: "T"), as: UInt8.self)
+    #expect(layers.contents(layers.upper + "/f") == "Text")
+    #expect(layers.contents(layers.lower + "/f") == "text")
+  }
+
+  @Test func onlyLargeFilesOfReadLayersAreToBeMapped() throws {
+    layers.lower("large", String(repeating: "x", count: 1 << 20))
+    layers.lower("small", "x")
+    let client = try client()
+    try client.put("new", String(repeating: "x", count: 1 << 20))
+    for (name, flag) in [("large", 2), ("small", 0), ("new", 0)] as [(String, UInt32)] {
+      let reply = client.call(.lookup, 1, Array(name.utf8) + [0])
+      #expect(reply.load(UInt32.self, at: 40 + 84) == flag)
+    }
+  }
+
+  @Test func whatDoesNotFitIsRefused() throws {
+    layers.lower("f", "text")
+    layers.lower("d/f", "")
+    let client = try client()
+    let node = try client.node("f")
+    let range = MappedRangesTests.range
+    for (offset, from, count) in [
+      (4 * range, 0, range), (.max, 0, range), (4096, 0, 4096), (0, 1, range), (0, 0, 0), (0, 0, 2 * range),
+      (0, 0, 4095), (0, .max, range), (0, UInt64(Int64.max) & ~4095, range), (0, 0, .max),
+    ] as [(UInt64, UInt64, UInt64)] {
+      #expect(map(client, node, at: offset, from: from, count: count) == Errno.invalid)
+    }
+    #expect(map(client, try client.node("d"), at: 0) == Errno.isDirectory)
+    #expect(map(client, 999, at: 0) == Errno.stale)
+    for (offset, count) in [(4 * range, range), (1, range), (0, .max), (0, 0)] as [(UInt64, UInt64)] {
+      #expect(unmap(client, offset, count) == Errno.invalid)
+    }
+    // More than came.
+    var arguments = FUSEClient.Bytes()
+    arguments.put(UInt32.max)
+    #expect(client.call(.removeMapping, 1, arguments.bytes).error == Errno.invalid.code)
+    // Without a window there is no such thing.
+    let without = try layers.client()
+    #expect(map(without, try without.node("f"), at: 0) == Errno.notImplemented)
+  }
+}

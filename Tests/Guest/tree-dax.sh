@@ -1,0 +1,35 @@
+# --dax: large files of read layers are mapped, written to, copied from, and what is seen is the same as without.
+#: as root tester
+#: timeout 600
+run() { "$NOVM" run --kernel cloud --memory 1G "$@"; }
+
+mkdir "$TEST/read" "$TEST/writes"
+head -c 5000000 /dev/urandom >"$TEST/read/big"
+sum=$(sha256sum <"$TEST/read/big")
+cat >"$TEST/program.py" <<'END'
+import mmap, os
+file = os.open("/d/big", os.O_RDWR)
+memory = mmap.mmap(file, 5000000)
+before = memory[4999990:]
+memory[10:14] = b"mine"
+memory.flush()
+os.pwrite(file, b"end", 5000000)
+assert os.pread(file, 4, 10) == b"mine"
+assert os.pread(file, 20, 4999990) == before + b"end"
+# What is written from mapped memory reaches the host as addresses in the window.
+copy = os.open("/d/copy", os.O_RDWR | os.O_CREAT)
+assert os.write(copy, memoryview(memory)[:3000000]) == 3000000
+assert os.pread(copy, 3000000, 0) == memory[:3000000]
+os.ftruncate(file, 1000000)
+assert os.fstat(file).st_size == 1000000
+assert os.pread(file, 10, 999995) == memory[999995:1000000]
+END
+run --dax 256M --read "/d=>$TEST/read" --read "/p=>$TEST" --write "/d=>$TEST/writes" -- sh -c '
+  dmesg | grep -q "virtiofs.*Cache len: 0x10000000" || { echo "the guest found no window"; exit 1; }
+  sha256sum </d/big && python3 /p/program.py' >"$TEST/out" || fail "$(cat "$TEST/out")"
+[[ $(cat "$TEST/out") == "$sum" ]] || fail "read: $(cat "$TEST/out")"
+[[ $(sha256sum <"$TEST/read/big") == "$sum" ]] || fail 'the layer below was changed'
+[[ $(stat -c %s "$TEST/writes/big" "$TEST/writes/copy") == $'1000000\n3000000' ]] || fail 'the copies are not as long as they should be'
+[[ $(tail -c +11 "$TEST/writes/big" | head -c 4) == mine ]] || fail 'what was written by memory is not there'
+# A window smaller than what is read through it.
+expect_output "$sum" run --dax 4M --read "/d=>$TEST/read" -- sh -c 'sha256sum </d/big'
