@@ -10,7 +10,7 @@ help:
 	@echo 'make install   the same into PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make deb       the same as a Debian package, in .build'
 	@echo 'make test      unit tests, embedded build, fuzzing for a bounded time, guest tests; ONLY=name for one guest test'
-	@echo 'make test-full the same with every guest test; takes long, and not all of them have passed yet'
+	@echo 'make test-full the same with the long guest tests, such as a database in a machine'
 	@echo 'make fuzz      each fuzz target, for SECONDS_EACH (60)'
 	@echo 'make check     formatting, shell scripts, embedded build'
 	@echo 'make fmt       format all sources in place'

@@ -1,6 +1,6 @@
 # `novmm` by hand, as its --help tells: signals, how a machine ends, and that nothing of it stays.
 #: as root tester
-#: timeout 200
+#: timeout 400
 command -v python3 >/dev/null || skip 'python3 is not installed'
 
 cd "$TEST"

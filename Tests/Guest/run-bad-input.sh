@@ -1,6 +1,6 @@
 # Each mistake gets one line that names it and the mend, status 125, and leaves nothing.
 #: as root tester
-#: timeout 80
+#: timeout 400
 
 # refused TEXT ARGUMENT...: the line holds this text.
 refused() {

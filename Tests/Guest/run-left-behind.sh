@@ -1,6 +1,6 @@
 # kill -9 of each process at each stage leaves nothing once the next command has begun.
 #: as root tester
-#: timeout 120
+#: timeout 400
 
 marker=novm.left-behind=$$
 start() {

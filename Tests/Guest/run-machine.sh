@@ -1,6 +1,6 @@
 # What a command finds in its machine: environment, user, directory, name, processors, memory, kernel and its modules.
 #: as root tester
-#: timeout 200
+#: timeout 400
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 # shellcheck disable=SC2016 # for the shell in there

@@ -1,6 +1,6 @@
 # --read and --write: what the guest sees of the host, and where its writes go.
 #: as root tester
-#: timeout 120
+#: timeout 400
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 mkdir -p "$TEST/one/sub" "$TEST/two" "$TEST/out" "$TEST/root changes" "$TEST/tree/bin"

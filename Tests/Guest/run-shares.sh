@@ -1,6 +1,6 @@
 # --share, --volume and --hide: what goes through at once, what is kept, what is not shown.
 #: as root tester
-#: timeout 1800
+#: timeout 600
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 mkdir -p "$TEST/share/sub" "$TEST/read"

@@ -1,6 +1,6 @@
 # Signals for `novm run` go to the command; a second one ends the machine.
 #: as root tester
-#: timeout 240
+#: timeout 400
 
 # Starts a machine that says when its command runs; waits for that.
 start() {

@@ -1,6 +1,6 @@
 # What `novm run` exits with: the command's own status, or Docker's for what kept it from running.
 #: as root tester
-#: timeout 150
+#: timeout 400
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 expect_status 42 run -- sh -c 'exit 42'

@@ -1,6 +1,6 @@
 # Standard input, output and errors: apart, whole, whatever the bytes, whoever leaves first.
 #: as root tester
-#: timeout 360
+#: timeout 600
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 # Input that is empty; arguments and environment that are bytes.

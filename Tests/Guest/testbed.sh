@@ -1,6 +1,6 @@
 # The emulated host itself: what goes in and comes out, who may do what, and mending.
 #: outside
-#: timeout 300
+#: timeout 600
 host=Testbed/host
 
 "$host" up

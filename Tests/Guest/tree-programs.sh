@@ -1,5 +1,6 @@
 # SQLite, git, fio, tar, gcc and PostgreSQL in a machine, on what it writes and on a share (Tests/tree/programs.sh).
 #: as root tester
+#: long
 #: timeout 3600
 run() { "$NOVM" run --kernel cloud --memory 1G --cpus 2 "$@"; }
 
