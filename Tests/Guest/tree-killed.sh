@@ -29,13 +29,13 @@ while True:
 PROGRAM
   "$NOVM" run --kernel cloud --read "/srv/t=>$TEST/read" --write "/srv/t=>$TEST/writes" -- \
     python3 "$TEST/write.py" >"$TEST/said" &
-  novm=$!
+  pid=$!
   until [[ $(wc -l <"$TEST/said") -ge 20 ]]; do
-    kill -0 "$novm" || fail 'the machine ended by itself'
+    kill -0 "$pid" || fail 'the machine ended by itself'
     sleep 0.2
   done
-  kill -9 "$(pgrep -P "$novm" novmm)"
-  wait "$novm" && fail 'novm did not notice'
+  kill -9 "$(pgrep -P "$pid" novmm)"
+  wait "$pid" && fail 'novm did not notice'
   last=$(tail -n 1 "$TEST/said")
   for number in $(seq "$last"); do
     [[ $(sort -u "$TEST/writes/$round-$number") == "$number" ]] || fail "$round-$number is not what was synchronized"
