@@ -44,7 +44,12 @@ struct CPUIDTests {
     #expect(try leaf(1, of: processor(0, of: 1, hasTSCDeadline: present)).ecx >> 24 & 1 == (present ? 1 : 0))
   }
 
-  @Test(arguments: [(0, 1, 0), (0, 2, 1), (1, 2, 1), (2, 3, 2), (63, 64, 6), (199, 200, 8)] as [(UInt32, UInt32, UInt32)])
+  /// A processor's number, how many there are, and the bits that number them.
+  static let processors: [(UInt32, UInt32, UInt32)] = [
+    (0, 1, 0), (0, 2, 1), (1, 2, 1), (2, 3, 2), (63, 64, 6), (199, 200, 8),
+  ]
+
+  @Test(arguments: processors)
   func everyProcessorIsACoreOfOnePackage(apicID: UInt32, count: UInt32, coreBits: UInt32) throws {
     let cpuid = processor(apicID, of: count)
     #expect(try leaf(1, of: cpuid).ebx >> 24 == apicID)
