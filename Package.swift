@@ -68,7 +68,7 @@ let package = Package(
       ["Store", "KernelBundle", "AgentProtocol", "Host", "CLinux", .product(name: "Logging", package: "swift-log")]),
     .executableTarget(
       name: "novm",
-      dependencies: ["NovmKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: ["NovmKit", "Host", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     // Tests mirror the sources.
     .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),

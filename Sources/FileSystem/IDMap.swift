@@ -1,22 +1,11 @@
+import Host
+
 /// Which host user (or group) stands for which of the guest's, where the server runs as root.
 package struct IDMap: Equatable, Sendable {
-  /// `count` ids from `guest` on in the guest are those from `host` on, on the host's files.
-  package struct Range: Equatable, Sendable {
-    package var guest: UInt32
-    package var host: UInt32
-    package var count: UInt32
-
-    package init(guest: UInt32, host: UInt32, count: UInt32) {
-      self.guest = guest
-      self.host = host
-      self.count = count
-    }
-  }
-
   /// None at all: every id is itself.
-  package var ranges: [Range]
+  package var ranges: [IDRange]
 
-  package init(_ ranges: [Range] = []) { self.ranges = ranges }
+  package init(_ ranges: [IDRange] = []) { self.ranges = ranges }
 
   /// What the guest sees of ids that no range has (`/proc/sys/kernel/overflowuid`).
   package static let overflow: UInt32 = 65534

@@ -9,7 +9,7 @@ public struct GuestSlice: @unchecked Sendable {
   /// Length in bytes.
   public let count: Int
 
-  /// Whether only `hostBytes` leads to its bytes: loads and stores fail, copies copy nothing.
+  /// Whether only `hostBytes` leads to its bytes: loads and stores fail, copies into it copy nothing, and `bytes` are zero.
   public let isWindow: Bool
 
   @unsafe @inlinable
@@ -108,10 +108,11 @@ public struct GuestSlice: @unchecked Sendable {
     _ = unsafe start!.initializeMemory(as: UInt8.self, repeating: byte, count: count)
   }
 
-  /// A copy of all bytes.
+  /// A copy of all bytes; of a window as many zeros, since whoever copies counts on the length.
   @inlinable
   public func bytes() -> [UInt8] {
-    guard count > 0, !isWindow else { return [] }
+    guard count > 0 else { return [] }
+    if isWindow { return [UInt8](repeating: 0, count: count) }
     return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Host
 import NovmKit
 
 /// What machine to make; the same for every command that makes one.

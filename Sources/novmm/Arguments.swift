@@ -156,14 +156,13 @@ struct Arguments {
   }
 
   /// `GUEST:HOST:COUNT`.
-  private mutating func idRange(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> IDMap.Range {
+  private mutating func idRange(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> IDRange {
     let value = try value(name, inline)
-    let parts = String(printable: value).split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
-    guard parts.count == 3, let guest = parts[0], let host = parts[1], let count = parts[2], count > 0 else {
+    guard let range = IDRange(String(printable: value)) else {
       throw refusal(name, value, "give GUEST:HOST:COUNT, such as 0:100000:65536")
     }
     guard geteuid() == 0 else { throw refusal(name, value, "only root can give files away") }
-    return IDMap.Range(guest: guest, host: host, count: count)
+    return range
   }
 
   private mutating func tag(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> [UInt8] {

@@ -147,12 +147,12 @@ struct ShareTests {
 struct IDMapTests {
   @Test func mapsBothWays() {
     let map = IDMap([
-      IDMap.Range(guest: 0, host: 100_000, count: 1000), IDMap.Range(guest: 1000, host: 1000, count: 1),
+      IDRange(guest: 0, host: 100_000, count: 1000), IDRange(guest: 1000, host: 1000, count: 1),
     ])
     #expect([0, 999, 1000].map { map.host($0) } == [100_000, 100_999, 1000])
     #expect(map.host(1001) == nil)
     #expect([100_000, 100_999, 101_000, 1000, 0].map { map.guest($0) } == [0, 999, 65534, 1000, 65534])
-    let edge = IDMap([IDMap.Range(guest: .max - 1, host: .max - 1, count: .max)])
+    let edge = IDMap([IDRange(guest: .max - 1, host: .max - 1, count: .max)])
     #expect(edge.host(.max) == .max)
     #expect(IDMap().host(7) == 7)
   }
@@ -160,7 +160,7 @@ struct IDMapTests {
   @Test(.enabled(if: geteuid() == 0, "only root can give files away")) func ownersOnTheHostAreTheMapped() throws {
     let layers = Layers()
     chown(layers.lower("lower", "text"), 5, 6)
-    let map = IDMap([IDMap.Range(guest: 0, host: 100_000, count: 1000)])
+    let map = IDMap([IDRange(guest: 0, host: 100_000, count: 1000)])
     let client = FUSEClient(FileSystemServer(try layers.tree(ownership: .real, users: map, groups: map)))
     try client.put("f", "x")
     try client.mkdir("d")

@@ -1,3 +1,4 @@
+import Host
 import KernelBundle
 
 /// Everything that makes one machine, as `novmm` is told it.

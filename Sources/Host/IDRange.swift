@@ -1,4 +1,5 @@
-/// `GUEST:HOST:COUNT`: which users or groups of the host stand for the guest's.
+/// Which users or groups of the host stand for the guest's: `count` ids from `guest` on in the guest are those from `host`
+/// on.
 package struct IDRange: Equatable, Sendable {
   package var guest: UInt32
   package var host: UInt32
@@ -10,6 +11,7 @@ package struct IDRange: Equatable, Sendable {
     self.count = count
   }
 
+  /// Reads `GUEST:HOST:COUNT`; nil for anything else, and where the last id would not be one.
   package init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 3, let guest = UInt32(parts[0]), let host = UInt32(parts[1]), let count = UInt32(parts[2]),
@@ -18,5 +20,6 @@ package struct IDRange: Equatable, Sendable {
     self.init(guest: guest, host: host, count: count)
   }
 
+  /// As ``init(_:)`` reads it.
   package var description: String { "\(guest):\(host):\(count)" }
 }
