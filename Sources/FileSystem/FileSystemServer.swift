@@ -134,13 +134,13 @@ package final class FileSystemServer: @unchecked Sendable {
     case .syncfs: try host { () throws(Errno) in try tree.syncAll() }
     case .destroy: reset()
     case .ioctl: try ioctl(header, &reader, &reply)
-    // Locks are the guest kernel's own: nobody else uses the tree. Access is checked there too (virtio-fs always sets
-    // default_permissions), and closing a file has nothing to write back.
     case .setupMapping:
       let request = try message { () throws(MessageError) in try SetupMappingRequest(&reader) }
       let node = try node(header.node)
       try host { () throws(Errno) in try tree.map(node, request) }
     case .removeMapping: try removeMapping(&reader)
+    // Locks are the guest kernel's own: nobody else uses the tree. Access is checked there too (virtio-fs always sets
+    // default_permissions), and closing a file has nothing to write back.
     case .getlk, .setlk, .setlkw, .access, .flush, .bmap, .poll, .notifyReply:
       throw .host(.notImplemented)
     case .forget, .batchForget, .interrupt: break
@@ -193,6 +193,17 @@ package final class FileSystemServer: @unchecked Sendable {
     reset()
     tree.close()
   }
+
+  // MARK: The window
+
+  /// A number for `mendWindow`, to be taken before a vCPU runs.
+  package var windowMends: Int { tree.mapped?.mendCount ?? 0 }
+
+  /// Puts zeros where the host took something away that the guest has mapped, after a vCPU ran into it.
+  ///
+  /// - Parameter seen: `windowMends` from before.
+  /// - Returns: false if that cannot be why it stopped.
+  package func mendWindow(after seen: Int) -> Bool { tree.mapped?.mend(after: seen) ?? false }
 
   /// Forgets what the last session knew.
   private func reset() {

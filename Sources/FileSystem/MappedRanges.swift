@@ -1,4 +1,5 @@
 import Host
+import Synchronization
 
 /// What the guest has mapped into its DAX window: pieces of files, each at a range of 2 MiB as Linux's FUSE divides it.
 ///
@@ -15,7 +16,12 @@ final class MappedRanges {
     let fileOffset: UInt64
     let count: Int
     let isWritable: Bool
+    /// How much of it there was of the file when it was mapped, up to a whole page.
+    var filled = 0
   }
+
+  /// How often pages were mended. Read without a lock: who sees an old number only tries once more.
+  private let mends = Atomic<Int>(0)
 
   init(_ window: FileWindow) {
     self.window = window
@@ -37,16 +43,44 @@ final class MappedRanges {
     let index = try index(offset, count)
     guard fileOffset % 4096 == 0, fileOffset <= UInt64(Int64.max) - count else { throw .invalid }
     let mapping = Mapping(node: node, fileOffset: fileOffset, count: Int(count), isWritable: isWritable)
-    try lock.withLock { () throws(Errno) in
-      try show(mapping, file, at: index)
-      ranges[index] = mapping
-    }
+    try lock.withLock { () throws(Errno) in try show(mapping, file, at: index) }
   }
 
   private func show(_ mapping: Mapping, _ file: SharedDescriptor, at index: Int) throws(Errno) {
+    let length = try FileCalls.status(file.raw).length
     try window.show(
       file.raw, from: mapping.fileOffset, at: index * MappedRanges.rangeSize, count: mapping.count,
       isWritable: mapping.isWritable)
+    var mapping = mapping
+    mapping.filled = length <= mapping.fileOffset ? 0 : min(mapping.count, Int(length - mapping.fileOffset))
+    ranges[index] = mapping
+  }
+
+  // MARK: Mending
+
+  /// A number for `mend`, to be taken before the guest touches the window.
+  var mendCount: Int { mends.load(ordering: .acquiring) }
+
+  /// A vCPU could not reach something: where the host has shortened a file that the guest has mapped, or cannot read it, there
+  /// are zeros from now on, until that piece is mapped anew.
+  ///
+  /// What was behind the end of its file from the beginning stays out of reach, since the file may yet grow there.
+  ///
+  /// - Parameter seen: `mendCount` from before the vCPU ran.
+  /// - Returns: whether anything was, since then, so that it is worth trying again.
+  func mend(after seen: Int) -> Bool {
+    lock.withLock {
+      if mends.load(ordering: .relaxed) != seen { return true }
+      var mended = false
+      for index in ranges.indices {
+        guard let mapping = ranges[index], mapping.filled > 0 else { continue }
+        let isMended = try? window.mend(
+          at: index * MappedRanges.rangeSize, count: mapping.filled, isWritable: mapping.isWritable)
+        if isMended == true { mended = true }
+      }
+      if mended { mends.add(1, ordering: .releasing) }
+      return mended
+    }
   }
 
   /// Takes a range away again.

@@ -44,6 +44,56 @@ public final class FileWindow: @unchecked Sendable {
     try place(offset, length, protection, MAP_SHARED | MAP_FIXED, file, fileOffset)
   }
 
+  /// Gives the pages that cannot be read, because the file was shortened or its disk fails, memory of zeros in their place.
+  ///
+  /// - Returns: whether there were any.
+  package func mend(at offset: Int, count length: Int, isWritable: Bool) throws(Errno) -> Bool {
+    guard offset >= 0, length > 0, length <= count, offset <= count - length else { throw .invalid }
+    let protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
+    let end = offset + length
+    var next = offset
+    var mended = false
+    while next < end {
+      next += readablePages(from: next, to: end) * Self.page
+      guard next < end else { break }
+      try place(next, Self.page, protection, flags, -1, 0)
+      next += Self.page
+      mended = true
+    }
+    return mended
+  }
+
+  private static let page = 4096
+
+  /// How many pages can be read before one that cannot (process_vm_readv(2), which stops there).
+  private func readablePages(from start: Int, to end: Int) -> Int {
+    var readable = 0
+    var at = start
+    var byte: UInt8 = 0
+    while at < end {
+      // One byte of each page, all to the same place.
+      let pages = min((end - at + Self.page - 1) / Self.page, 512)
+      let read = unsafe withUnsafeMutablePointer(to: &byte) { byte in
+        let target = unsafe InlineArray<512, iovec>(repeating: iovec(iov_base: byte, iov_len: 1))
+        let source = unsafe InlineArray<512, iovec> { index in
+          unsafe iovec(iov_base: base + (at + min(index, pages - 1) * Self.page), iov_len: 1)
+        }
+        return unsafe target.span.withUnsafeBufferPointer { to in
+          unsafe source.span.withUnsafeBufferPointer { from in
+            unsafe clinux_probe(to.baseAddress, from.baseAddress, UInt(pages))
+          }
+        }
+      }
+      // An error of another kind says nothing of the pages.
+      if read < 0, Errno.current != .badAddress { return (end - start + Self.page - 1) / Self.page }
+      readable += max(0, read)
+      guard read == pages else { return readable }
+      at += pages * Self.page
+    }
+    return readable
+  }
+
   /// Takes away what was there.
   package func hide(at offset: Int, count length: Int) throws(Errno) {
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED

@@ -27,6 +27,7 @@ extension Errno {
   package static let noSuchDevice = Errno(ENXIO)
   package static let badDescriptor = Errno(EBADF)
   package static let outOfMemory = Errno(ENOMEM)
+  package static let badAddress = Errno(EFAULT)
   package static let accessDenied = Errno(EACCES)
   package static let busy = Errno(EBUSY)
   package static let exists = Errno(EEXIST)

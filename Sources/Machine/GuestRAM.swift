@@ -42,11 +42,11 @@ struct GuestRAM {
     memory = GuestMemory(regions: regions)
   }
 
-  func slice(at address: GuestAddress, count: UInt64) throws(BootError) -> GuestSlice {
+  func slice(at address: GuestAddress, count: UInt64) throws(MachineError) -> GuestSlice {
     do {
       return try memory.slice(at: address, count: Int(clamping: count))
     } catch {
-      throw .cannotWrite(address: address)
+      throw .boot(.cannotWrite(address: address))
     }
   }
 }

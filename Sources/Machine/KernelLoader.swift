@@ -32,10 +32,10 @@ final class KernelLoader {
     self.failure = failure
     do {
       reading = try Thread("kernel") {
-        do throws(BootError) {
+        do throws(MachineError) {
           for segment in image.segments {
-            let target = try ram.slice(at: segment.address, count: segment.fileSize)
-            try kernel.read(at: segment.fileOffset, into: target)
+            try kernel.read(
+              at: segment.fileOffset, into: try ram.slice(at: segment.address, count: segment.fileSize))
           }
         } catch {
           failure.error = error
@@ -53,34 +53,36 @@ final class KernelLoader {
   func finish(_ map: MemoryMap, _ options: BootPlan.Options) throws(MachineError) -> EntryState {
     var options = options
     options.initramfsSize = UInt64(initramfs?.size ?? 0)
-    do throws(BootError) {
-      let plan = try BootPlan(image, map, options)
-      reading.join()
-      // What the plan says of a kernel that does not fit is the better word.
-      if let error = failure.error { throw error }
-      if let initramfs, let place = plan.initramfs {
-        try initramfs.read(at: 0, into: ram.slice(at: place.lowerBound, count: options.initramfsSize))
-      }
-      try plan.loadBootData(into: ram.memory)
-      return plan.entry
-    } catch {
-      throw .boot(error)
+    let plan = try boot { () throws(BootError) in try BootPlan(image, map, options) }
+    reading.join()
+    // What the plan says of a kernel that does not fit is the better word.
+    if let error = failure.error { throw error }
+    if let initramfs, let place = plan.initramfs {
+      try initramfs.read(at: 0, into: ram.slice(at: place.lowerBound, count: options.initramfsSize))
     }
+    try boot { () throws(BootError) in try plan.loadBootData(into: ram.memory) }
+    return plan.entry
+  }
+
+  private func boot<Result>(_ body: () throws(BootError) -> Result) throws(MachineError) -> Result {
+    do throws(BootError) { return try body() } catch { throw .boot(error) }
   }
 
   /// What the thread ran into. Read after its end.
   private final class Failure: @unchecked Sendable {
-    var error: BootError?
+    var error: MachineError?
   }
 }
 
 /// A regular file that the machine reads, open and mapped.
 final class OpenFile {
+  private let path: Path
   let descriptor: FileDescriptor
   let mapping: MemoryMapping
   let size: Int
 
   init(_ path: Path) throws(MachineError) {
+    self.path = path
     do throws(Errno) {
       descriptor = try FileDescriptor.open(path, readOnly)
       size = try descriptor.regularFileSize()
@@ -93,9 +95,9 @@ final class OpenFile {
 
   /// Reads from `offset` on until `target`, which was zero before, is full. Holes of a sparse file are not read: memory
   /// that nothing touches costs nothing.
-  func read(at offset: UInt64, into target: GuestSlice) throws(BootError) {
+  func read(at offset: UInt64, into target: GuestSlice) throws(MachineError) {
     let (end, overflow) = offset.addingReportingOverflow(UInt64(target.count))
-    guard !overflow, end <= UInt64(size) else { throw .truncated(needed: end, size: UInt64(size)) }
+    guard !overflow, end <= UInt64(size) else { throw .boot(.truncated(needed: end, size: UInt64(size))) }
     var position = offset
     while let data = nextData(from: position, before: end) {
       position = data.lowerBound
@@ -104,8 +106,13 @@ final class OpenFile {
         var vectors = IOVectors()
         // Guest RAM outlives the call.
         unsafe vectors.append(piece.hostBytes)
-        let count = (try? vectors.read(from: descriptor.raw, at: Int64(position))) ?? 0
-        guard count > 0 else { throw .truncated(needed: end, size: position) }
+        let count: Int
+        do throws(Errno) {
+          count = try vectors.read(from: descriptor.raw, at: Int64(position))
+        } catch {
+          throw .file(path: path, error)
+        }
+        guard count > 0 else { throw .boot(.truncated(needed: end, size: position)) }
         position += UInt64(count)
       }
     }

@@ -138,7 +138,10 @@ package final class Machine: @unchecked Sendable {
 
   private func run(_ vcpu: VCPU) {
     while true {
+      let mends = tree?.windowMends ?? 0
       let exit = vcpu.run(addresses)
+      // A page of the DAX window that the host's kernel could not give.
+      if exit == .failed(.badAddress), let tree, tree.mendWindow(after: mends) { continue }
       guard exit == .interrupted else { return finish(after: exit, of: vcpu) }
       vcpu.resumeRequests()
     }

@@ -89,6 +89,50 @@ struct MappedRangesTests {
     #expect(layers.contents(layers.lower + "/f") == "text")
   }
 
+  @Test func whatTheHostCutsOffReadsAsZeroOnceTheGuestRanIntoIt() throws {
+    let path = layers.lower("f", String(repeating: "x", count: 2 << 20))
+    layers.lower("g", String(repeating: "y", count: 6000))
+    let client = try client()
+    let (node, other) = (try client.node("f"), try client.node("g"))
+    #expect(map(client, node, at: 0) == nil)
+    #expect(map(client, other, at: MappedRangesTests.range) == nil)
+    // Nothing was cut off: a guest that stumbles now stumbles over something else, such as the end of a file.
+    let before = client.server.windowMends
+    #expect(!client.server.mendWindow(after: before))
+    #expect(truncate(path, 5000) == 0)
+    #expect(client.server.mendWindow(after: before))
+    // Each of these would be a signal without.
+    #expect(seen(at: 4090, count: 6) == "xxxxxx")
+    #expect(seen(at: 4999, count: 2) == "x\0")
+    #expect(seen(at: 8192, count: 2) == "\0\0")
+    #expect(seen(at: (2 << 20) - 1, count: 1) == "\0")
+    // A second vCPU that ran into the same tries again; after that there is nothing to mend.
+    #expect(client.server.mendWindow(after: before))
+    #expect(!client.server.mendWindow(after: client.server.windowMends))
+    // What is cut off again is mended again.
+    #expect(truncate(path, 0) == 0)
+    #expect(client.server.mendWindow(after: client.server.windowMends))
+    #expect(seen(at: 0, count: 1) == "\0")
+    // Mapped anew, it is the file.
+    layers.lower("f", String(repeating: "z", count: 2 << 20))
+    #expect(unmap(client, 0) == nil)
+    #expect(map(client, try client.node("f"), at: 0) == nil)
+    #expect(seen(at: (2 << 20) - 1, count: 1) == "z")
+  }
+
+  @Test func aWritableRangeStaysWritableWhenItIsMended() throws {
+    layers.lower("f", String(repeating: "x", count: 1 << 20))
+    let client = try client()
+    let node = try client.node("f")
+    #expect(map(client, node, at: 0, isWritable: true) == nil)
+    #expect(truncate(layers.upper + "/f", 4096) == 0)
+    #expect(client.server.mendWindow(after: client.server.windowMends))
+    unsafe window.bytes.storeBytes(of: UInt8(ascii: "W"), toByteOffset: 8192, as: UInt8.self)
+    #expect(seen(at: 8192, count: 2) == "W\0")
+    // It was cut off, and stays so.
+    #expect(try client.attributes("f").length == 4096)
+  }
+
   @Test func onlyLargeFilesOfReadLayersAreToBeMapped() throws {
     layers.lower("large", String(repeating: "x", count: 1 << 20))
     layers.lower("small", "x")

@@ -4,8 +4,12 @@
 #: timeout 1800
 run() { "$NOVM" run --kernel cloud --memory 1G "$@"; }
 
+settings=
 mkdir "$TEST/writes" "$TEST/auto" "$TEST/none"
-check() { run "${@:2}" -- sh -c "mkdir $1/t && python3 $PWD/Tests/tree/behaviours.py $1/t" || fail "$1: ${*:2}"; }
+check() {
+  run "${@:2}" -- sh -c "mkdir $1/t && $settings python3 $PWD/Tests/tree/behaviours.py $1/t" || fail "$1: ${*:2}"
+}
 check /srv/t --write "/srv/t=>$TEST/writes"
 check /srv/t --share "/srv/t=>$TEST/auto"
+settings=TREE_CACHE=none
 check /srv/t --share "/srv/t=>$TEST/none:cache=none"

@@ -33,3 +33,23 @@ run --dax 256M --read "/d=>$TEST/read" --read "/p=>$TEST" --write "/d=>$TEST/wri
 [[ $(tail -c +11 "$TEST/writes/big" | head -c 4) == mine ]] || fail 'what was written by memory is not there'
 # A window smaller than what is read through it.
 expect_output "$sum" run --dax 4M --read "/d=>$TEST/read" -- sh -c 'sha256sum </d/big'
+# The host shortens a file that a guest has mapped: what is cut off reads as zero, and the machine goes on.
+cat >"$TEST/cut.py" <<'END'
+import mmap, os
+file = os.open("/d/big", os.O_RDONLY)
+memory = mmap.mmap(file, 5000000, prot=mmap.PROT_READ)
+assert len(set(memory[4900000:])) > 1
+print("mapped", flush=True)
+input()
+assert set(memory[4900000:]) == {0} and len(set(memory[:4096])) > 1
+print("cut", flush=True)
+END
+mkfifo "$TEST/go"
+run --dax 256M --read "/d=>$TEST/read" --read "/p=>$TEST" -- python3 /p/cut.py <"$TEST/go" >"$TEST/out" &
+machine=$!
+exec 3>"$TEST/go"
+eventually 60 grep -q mapped "$TEST/out"
+truncate -s 5000 "$TEST/read/big"
+echo go >&3
+wait "$machine" || fail "a file cut short: $(cat "$TEST/out")"
+grep -q cut "$TEST/out"

@@ -24,7 +24,7 @@ mounted || fail 'behaviours'
 mounted --recorded || fail 'behaviours with recorded owners'
 mounted --no-writeback --opens || fail 'behaviours, told of opens'
 for caching in none auto always; do
-  mounted --share "/s=>$TEST/shared" --cache "$caching" || fail "behaviours of a share, cache=$caching"
+  TREE_CACHE=$caching mounted --share "/s=>$TEST/shared" --cache "$caching" || fail "behaviours of a share, cache=$caching"
 done
 action=(Tests/tree/programs.sh)
 mounted || fail 'programs'
