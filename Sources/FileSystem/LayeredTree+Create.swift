@@ -54,7 +54,14 @@ extension LayeredTree {
         file = try replaceWhiteout(object, place, slot.layer, wanted, inheritsACL: inheritsACL)
       }
       place = Place(base: slot.base, name: array)
-      return (try enterNew(place, parent, slot.layer), file)
+      do throws(Errno) {
+        return (try enterNew(place, parent, slot.layer), file)
+      } catch {
+        // Who is told that it failed shall not find it.
+        try? FileCalls.remove(slot.base.raw, array.span, isDirectory: object.isDirectory)
+        if slot.hasWhiteout { try? FileCalls.makeWhiteout(slot.base.raw, array.span) }
+        throw error
+      }
     }
   }
 
