@@ -4,6 +4,7 @@
 #   $cache/server/      dropbear and its libraries
 #   $cache/keys/        client and host key
 #   $cache/initramfs-*  named by a digest of what is in it
+#   $cache/emulator-*   a mended copy of QEMU, named by a digest of what it is made of
 
 cache_packages=(qemu-system-x86 busybox-static cpio e2fsprogs openssh-client)
 
@@ -49,6 +50,7 @@ cache_prepare() {
   [[ -x $cache/server/usr/sbin/dropbear ]] || cache_fetch_server
   [[ -f $cache/keys/host ]] || cache_make_keys
   cache_make_initramfs
+  cache_make_emulator
   exec {lock}>&-
 }
 
@@ -161,4 +163,25 @@ cache_module_with_dependencies() {
   awk -v name="$2" '
     { file = $1; sub(/:$/, "", file); base = file; sub(/.*\//, "", base); sub(/\.ko.*/, "", base); gsub(/-/, "_", base) }
     base == name { for (i = NF; i > 1; i--) print $i; print file }' "$cache/kernel/lib/modules/$1/modules.dep"
+}
+
+# Leaves the path of QEMU in `cache_emulator`: a mended copy, in a place from which it finds its own files as the original
+# does, or the original where the mend does not fit.
+cache_make_emulator() {
+  local original place
+  original=$(readlink -f "$(command -v qemu-system-x86_64)")
+  place=$cache/emulator-$(stat --format='%n %s %Y' "$original" "$testbed/library/mend-emulator" | sha256sum | cut -c 1-16)
+  cache_emulator=$place/bin/qemu-system-x86_64
+  if [[ -d $place ]]; then
+    touch "$place"
+  else
+    # Another checkout's Testbed may be about to use a recent one.
+    find "$cache" -maxdepth 1 -name 'emulator-*' -mtime +1 -exec rm -rf {} +
+    mkdir -p "$place.new/bin"
+    ln -s "${original%/bin/*}"/{lib,share} "$place.new/"
+    "$testbed/library/mend-emulator" "$original" "$place.new/bin/qemu-system-x86_64" ||
+      say 'a fault of this QEMU remains, by which machines may hang now and then; see Testbed/library/mend-emulator'
+    mv -T "$place.new" "$place"
+  fi
+  [[ -x $cache_emulator ]] || cache_emulator=$original
 }

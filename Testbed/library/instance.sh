@@ -100,7 +100,7 @@ instance_start() {
     exec {alive}>"$instance/alive"
     flock "$alive"
     # shellcheck disable=SC2046 # words of options, without blanks
-    setsid qemu-system-x86_64 -name "testbed-$instance_name" -nodefaults -no-user-config -no-reboot \
+    setsid "$cache_emulator" -name "testbed-$instance_name" -nodefaults -no-user-config -no-reboot \
       -machine q35 -cpu "$processor" "${accelerator[@]}" -m "$instance_memory" \
       -display none -monitor "unix:$instance/monitor,server=on,wait=off" -serial "file:$instance/console" \
       -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$cache_initramfs" \
