@@ -47,8 +47,9 @@ class Guest:
 
     def __init__(self, command, timings=None, **options):
         self.started = time.monotonic()
+        self._errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options)
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, **options)
         self.command = command
         self.timings = timings
         self._pending = b""
@@ -67,13 +68,18 @@ class Guest:
                 if line.strip().startswith(wanted):
                     return self._arrived
             if not self._selector.select(max(deadline - time.monotonic(), 0)):
-                raise GuestFailed(f"no '{text}' within {timeout} s after '{self._last.decode(errors='replace')}' from: "
-                    f"{' '.join(self.command)}")
+                raise self._failure(f"no '{text}' within {timeout} s")
             data = os.read(self.process.stdout.fileno(), 65536)
             self._arrived = time.monotonic()
             if not data:
-                raise GuestFailed(f"ended before '{text}': {' '.join(self.command)}")
+                raise self._failure(f"ended with status {self.process.wait()} before '{text}'")
             self._pending += data
+
+    def _failure(self, what):
+        self._errors.seek(0)
+        errors = self._errors.read()[-2000:].decode(errors="replace").strip()
+        return GuestFailed(
+            f"{what}, after '{self._last.decode(errors='replace')}', from: {' '.join(self.command)}\n{errors}".rstrip())
 
     def moments(self):
         """What `novmm --timings` wrote, in seconds of time.monotonic."""
@@ -89,6 +95,7 @@ class Guest:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+        self._errors.close()
         self._selector.close()
 
 
