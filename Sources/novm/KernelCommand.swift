@@ -124,7 +124,7 @@ extension KernelCommand {
           novm kernel inspect 6.1.0-56-cloud-amd64
         """)
 
-    @Argument(help: "The kernel's name; the newest if none is given.")
+    @Argument(help: "The kernel's name; the newest if none is given.", completion: .kernels)
     var name: String?
 
     @Flag(help: "Print JSON.")
@@ -148,7 +148,7 @@ extension KernelCommand {
         """,
       aliases: ["remove"])
 
-    @Argument(help: "The kernels' names.")
+    @Argument(help: "The kernels' names.", completion: .kernels)
     var names: [String]
 
     func run() throws {

@@ -65,7 +65,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp("A kernel's name, or its directory; the newest if not given.", valueName: "name|path"),
-    completion: .shellCommand("novm kernel list 2>/dev/null | sed -n '2,$s/ .*//p'"))
+    completion: .kernels)
   var kernel: String?
 
   @Option(

@@ -37,7 +37,7 @@ struct RunCommand: ParsableCommand {
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp("The command to run, and its arguments.", valueName: "COMMAND"),
-    completion: .shellCommand("compgen -c"))
+    completion: .commands)
   var words: [String] = []
 
   /// Without the `--` before it.
