@@ -24,7 +24,8 @@ enum CommandNames {
       return names(in: directory, prefix: String(prefix[prefix.index(after: slash)...]), directories: true)
         .map { directory + $0 }
     }
-    return Set(path.split(separator: ":").flatMap { names(in: String($0), prefix: prefix, directories: false) }).sorted()
+    return Set(path.split(separator: ":").flatMap { names(in: String($0), prefix: prefix, directories: false) })
+      .sorted()
   }
 
   private static func names(in directory: String, prefix: String, directories: Bool) -> [String] {
