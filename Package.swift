@@ -43,6 +43,8 @@ let package = Package(
         .apt(["libbz2-dev", "liblz4-dev", "liblzma-dev", "liblzo2-dev", "libzstd-dev", "zlib1g-dev"])
       ]),
 
+    .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
+
     // The core: no operating system.
     core("GuestMemory"),
     core("Virtio", ["GuestMemory"]),
@@ -63,12 +65,16 @@ let package = Package(
     // The command.
     host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host"]),
     host("Store", ["Host"]),
+    host("Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
     host(
       "NovmKit",
-      ["Store", "KernelBundle", "AgentProtocol", "Host", "CLinux", .product(name: "Logging", package: "swift-log")]),
+      [
+        "Store", "Packs", "KernelBundle", "AgentProtocol", "Host", "CLinux",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .executableTarget(
       name: "novm",
-      dependencies: ["NovmKit", "Host", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: ["NovmKit", "Packs", "Host", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     // Tests mirror the sources.
     .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
@@ -93,6 +99,7 @@ let package = Package(
     tests("GuestAgentTests", ["AgentProtocol"]),
     tests("KernelBundleTests", ["KernelBundle"]),
     tests("StoreTests", ["Store", "Host"]),
+    tests("PacksTests", ["Packs", "Host"]),
     tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host"]),
     tests("NovmTests", ["novm"]),
     // Runs the program. As a dependency it would bring its linker flags along.

@@ -7,12 +7,14 @@ import Glibc
 /// | `root` | `NOVM_ROOT` | `/var/lib/novm` | `$XDG_DATA_HOME/novm`, by default `~/.local/share/novm` |
 /// | `kernels` | `NOVM_KERNELS` | `root`/kernels | `root`/kernels |
 /// | `machines` | `NOVM_INSTANCES` | `root`/machines | `root`/machines |
+/// | `packs` | `NOVM_PACKS` | `root`/packs | `root`/packs |
 /// | `volumes` | | `root`/volumes | `root`/volumes |
 /// | `runtime` | | `/run/novm` | `$XDG_RUNTIME_DIR/novm`, else `/tmp/novm-UID` |
 package struct StorePaths: Equatable, Sendable {
   package let root: String
   package let kernels: String
   package let machines: String
+  package let packs: String
   package let volumes: String
   /// Sockets and other files that live only as long as a machine.
   package let runtime: String
@@ -35,6 +37,7 @@ package struct StorePaths: Equatable, Sendable {
     self.root = root
     kernels = path("NOVM_KERNELS") ?? "\(root)/kernels"
     machines = path("NOVM_INSTANCES") ?? "\(root)/machines"
+    packs = path("NOVM_PACKS") ?? "\(root)/packs"
     volumes = "\(root)/volumes"
     runtime =
       userID == 0 ? "/run/novm" : base("XDG_RUNTIME_DIR").map { "\($0)/novm" } ?? "/tmp/novm-\(userID)"

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import KernelBundle
 import NovmKit
+import Packs
 
 /// A failure of novm's own, told in one line.
 struct CommandFailure: Error {
@@ -22,6 +23,7 @@ struct CommandFailure: Error {
     case let failure as CommandFailure: self = failure
     case let error as NovmError: self.init(error.message, exitStatus: error.exitStatus)
     case let error as KernelBundleError: self.init(error.message)
+    case let error as PackError: self.init(error.message)
     default: return nil
     }
   }

@@ -18,6 +18,7 @@ struct Novm: ParsableCommand {
     version: Version.text,
     groupedSubcommands: [
       CommandGroup(name: "Machines:", subcommands: [RunCommand.self]),
+      CommandGroup(name: "Packs:", subcommands: [PackCommand.self]),
       CommandGroup(name: "Kernels:", subcommands: [KernelCommand.self]),
       CommandGroup(name: "This host:", subcommands: [DoctorCommand.self, VersionCommand.self]),
     ])

@@ -8,7 +8,8 @@ enum Surroundings {
   /// bytes.
   static func requireText() throws {
     let variables = [
-      "NOVM_ROOT", "NOVM_KERNELS", "NOVM_INSTANCES", "NOVM_LIBEXEC", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "HOME",
+      "NOVM_ROOT", "NOVM_KERNELS", "NOVM_INSTANCES", "NOVM_PACKS", "NOVM_LIBEXEC", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
+      "HOME",
     ]
     for name in variables {
       guard let value = ByteString.environment(name), String(validating: value, as: UTF8.self) == nil else { continue }

@@ -1,17 +1,15 @@
-import Host
-
 /// The value of `user.containers.override_stat`, as containers/storage and fuse-overlayfs write it:
 /// `UID:GID:MODE[:TYPE]`, ids decimal, mode octal, and type one of `file`, `dir`, `symlink`, `pipe`, `socket`,
 /// `block-MAJOR-MINOR`, `char-MAJOR-MINOR`.
-struct OverrideStat: Equatable {
-  var uid: UInt32
-  var gid: UInt32
+package struct OverrideStat: Equatable, Sendable {
+  package var uid: UInt32
+  package var gid: UInt32
   /// Permissions (07777) and type.
-  var mode: UInt32
-  var major: UInt32 = 0
-  var minor: UInt32 = 0
+  package var mode: UInt32
+  package var major: UInt32 = 0
+  package var minor: UInt32 = 0
 
-  init(uid: UInt32, gid: UInt32, mode: UInt32, major: UInt32 = 0, minor: UInt32 = 0) {
+  package init(uid: UInt32, gid: UInt32, mode: UInt32, major: UInt32 = 0, minor: UInt32 = 0) {
     self.uid = uid
     self.gid = gid
     self.mode = mode
@@ -19,14 +17,14 @@ struct OverrideStat: Equatable {
     self.minor = minor
   }
 
-  init(_ status: FileStatus) {
+  package init(_ status: FileStatus) {
     self.init(
       uid: status.uid, gid: status.gid, mode: status.mode, major: status.specialMajor, minor: status.specialMinor)
   }
 
   /// - Parameter hostType: the type bits of the file that carries the value; they hold when it names no other.
   /// - Returns: nil for bytes of another form.
-  init?(parsing bytes: Span<UInt8>, hostType: UInt32) {
+  package init?(parsing bytes: Span<UInt8>, hostType: UInt32) {
     var cursor = Cursor(bytes: bytes)
     guard let uid = cursor.number(base: 10), cursor.take(":"), let gid = cursor.number(base: 10), cursor.take(":"),
       let mode = cursor.number(base: 8)
@@ -63,7 +61,7 @@ struct OverrideStat: Equatable {
     self.mode = mode & 0o7777 | type
   }
 
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var text = "\(uid):\(gid):0\(String(mode & 0o7777, radix: 8))"
     switch mode & FileType.mask {
     case FileType.directory: text += ":dir"
@@ -78,11 +76,11 @@ struct OverrideStat: Equatable {
   }
 
   /// Takes the permissions that the host has given a new file, and keeps set-id bits and the type.
-  mutating func keepPermissions(of host: FileStatus) {
+  package mutating func keepPermissions(of host: FileStatus) {
     mode = mode & ~0o777 | host.mode & 0o777
   }
 
-  func apply(to status: inout FileStatus) {
+  package func apply(to status: inout FileStatus) {
     status.uid = uid
     status.gid = gid
     status.mode = mode

@@ -1,0 +1,305 @@
+import FoundationEssentials
+import Glibc
+import Host
+import Store
+
+/// The directory of all packs.
+///
+///     PACKS/.lock            held while names change
+///     PACKS/names/NAME       which pack has the name (JSON)
+///     PACKS/packs/DIGEST/    a pack: `tree`, `manifest`; locked (shared, flock(2)) by machines that have it
+///     PACKS/objects/         files, shared by packs (`ObjectPool`)
+///     PACKS/new/ID/          one being made (`PackBuilder`)
+///     PACKS/gone/ID/         one being removed
+///
+/// A pack appears and disappears whole, by a rename, and is named by the digest of its manifest. What a killed command
+/// left in `new` or `gone` is nobody's: it is not locked, and the next command finishes with it.
+package struct PackStore: Sendable {
+  package let directory: String
+
+  package init(directory: String) { self.directory = directory }
+
+  package struct Listing {
+    /// By name.
+    package var packs: [Pack] = []
+    package var damaged: [(name: String, error: PackError)] = []
+  }
+
+  package func list() throws(PackError) -> Listing {
+    mend()
+    var listing = Listing()
+    guard Names.exists("\(directory)/names") else { return listing }
+    for name in try Names.list("\(directory)/names") where Self.isName(name) {
+      do throws(PackError) {
+        listing.packs.append(try read(name))
+      } catch {
+        // Removed since it was listed.
+        if case .noSuchPack = error { continue }
+        listing.damaged.append((name, error))
+      }
+    }
+    return listing
+  }
+
+  package func pack(named name: String) throws(PackError) -> Pack {
+    try Self.check(name)
+    mend()
+    return try read(name)
+  }
+
+  /// A pack that stays until the value is gone.
+  package func hold(_ name: String) throws(PackError) -> HeldPack {
+    try Self.check(name)
+    while true {
+      let pack = try read(name)
+      if let lock = try lock(pack) { return HeldPack(pack, lock) }
+    }
+  }
+
+  /// - Returns: nil if the pack was replaced or removed since it was found.
+  private func lock(_ pack: Pack) throws(PackError) -> FileDescriptor? {
+    do throws(Errno) {
+      let lock = try FileDescriptor.open(pack.directory, OpenFlags.directory)
+      let number = lock.raw
+      try retryingInterrupts { flock(number, LOCK_SH) }
+      let path = Array(pack.directory.utf8) + [0]
+      if try FileCalls.status(AT_FDCWD, path.span).inode == FileCalls.status(number).inode { return lock }
+    } catch {
+      if error != .notFound { throw .system(.lock, pack.directory, error) }
+    }
+    if (try? read(pack.name))?.digest == pack.digest, !Names.exists(pack.directory) {
+      throw .damagedPack(pack.name, "its files are gone")
+    }
+    return nil
+  }
+
+  package func manifest(of pack: Pack) throws(PackError) -> Manifest {
+    let bytes = try Names.read(pack.manifestPath)
+    guard Digest.of(bytes) == pack.digest, let manifest = Manifest(decoding: bytes) else {
+      throw .damagedPack(pack.name, "its manifest is not what it was")
+    }
+    return manifest
+  }
+
+  /// Makes a pack.
+  ///
+  /// - Parameters:
+  ///   - replacing: whether a pack may have the name already, which is then this one's.
+  ///   - fill: gives the builder all entries.
+  package func create(
+    _ name: String, origin: String, replacing: Bool = false, limits: PackLimits? = nil,
+    _ fill: (PackBuilder) throws(PackError) -> Void
+  ) throws(PackError) -> Pack {
+    try Self.check(name)
+    for part in ["names", "packs", "objects", "new", "gone"] { try Names.makeDirectories("\(directory)/\(part)") }
+    if !replacing, Names.exists(path(of: name)) { throw .nameTaken(name) }
+    mend()
+    let work = "\(directory)/new/\(Names.random())"
+    let builder = try locked { () throws(PackError) in
+      try Names.makeDirectories(work)
+      return try PackBuilder(
+        path: work, pool: ObjectPool(directory: "\(directory)/objects"), limits: limits ?? PackLimits(bytes: room))
+    }
+    defer { try? TreeRemoval.remove(work) }
+    try fill(builder)
+    let manifest = try builder.finish()
+    let record = PackRecord(
+      digest: Digest.of(manifest.encoded), created: Date(), origin: origin, entries: manifest.entries.count,
+      size: manifest.size)
+    try locked { () throws(PackError) in
+      if Names.exists(path(of: name)) {
+        guard replacing else { throw .nameTaken(name) }
+        if let old = try? read(name), old.digest == record.digest { return }
+      }
+      if !Names.exists(path(of: record.digest)) {
+        try builder.fillPool()
+        try Names.rename("\(work)/pack", path(of: record.digest))
+        try Names.sync("\(directory)/packs")
+      }
+      let old = try? read(name)
+      let file = "\(work)/name"
+      try Names.write(record.json, to: file)
+      try Names.rename(file, path(of: name))
+      try Names.sync("\(directory)/names")
+      if let old { try replace(old) }
+    }
+    mend()
+    return try read(name)
+  }
+
+  /// Removes a pack whose name is another's now; one that a machine still has stays, until a command finds it free.
+  private func replace(_ old: Pack) throws(PackError) {
+    do throws(PackError) {
+      try bury(old)
+    } catch {
+      guard case .inUse = error else { throw error }
+      try leaveReminder()
+    }
+  }
+
+  /// Has the next command look for packs without a name.
+  private func leaveReminder() throws(PackError) {
+    try Names.makeDirectories("\(directory)/gone/\(Names.random())")
+  }
+
+  package func remove(_ name: String) throws(PackError) {
+    try Self.check(name)
+    mend()
+    if !Names.exists(path(of: name)) { throw .noSuchPack(name, store: directory) }
+    for part in ["packs", "gone"] { try Names.makeDirectories("\(directory)/\(part)") }
+    try locked { () throws(PackError) in
+      let pack: Pack
+      do throws(PackError) {
+        pack = try read(name)
+      } catch {
+        // What cannot be read can be removed.
+        guard case .damagedPack = error else { throw error }
+        guard unsafe unlink(path(of: name)) == 0 else { throw .system(.remove, path(of: name), .current) }
+        return
+      }
+      try bury(pack)
+    }
+    mend()
+  }
+
+  /// Takes a name, and its pack if no other name has it, out of the store; with the store's lock held.
+  private func bury(_ pack: Pack) throws(PackError) {
+    let isShared = try Names.list("\(directory)/names").contains { other in
+      other != pack.name && (try? read(other))?.digest == pack.digest
+    }
+    let isNamed = (try? read(pack.name))?.digest == pack.digest
+    let grave = "\(directory)/gone/\(Names.random())"
+    if !isShared, Names.exists(pack.directory) {
+      let tree = try Names.directory(pack.directory)
+      guard flock(tree.raw, LOCK_EX | LOCK_NB) == 0 else { throw .inUse(pack.name) }
+      try Names.makeDirectories(grave)
+      try Names.rename(pack.directory, "\(grave)/pack")
+      // The lock holds until here.
+      _ = tree.raw
+    }
+    guard isNamed else { return }
+    guard unsafe unlink(path(of: pack.name)) == 0 else { throw .system(.remove, path(of: pack.name), .current) }
+  }
+
+  // MARK: Mending
+
+  /// Finishes what killed commands began. Never waits, and fails silently: whoever may not write here can still read.
+  package func mend() {
+    let left = ["new", "gone"].flatMap { part in
+      ((try? Names.list("\(directory)/\(part)")) ?? []).map { "\(directory)/\(part)/\($0)" }
+    }
+    guard !left.isEmpty,
+      let lock = try? FileDescriptor.open("\(directory)/.lock", O_RDWR | O_CREAT, mode: 0o600),
+      flock(lock.raw, LOCK_EX | LOCK_NB) == 0
+    else { return }
+    var isClean = true
+    for path in left {
+      guard let work = try? FileDescriptor.open(path, OpenFlags.directory) else { continue }
+      // Somebody is at work on it.
+      if path.hasPrefix("\(directory)/new/"), flock(work.raw, LOCK_EX | LOCK_NB) == 0 {
+        try? Names.makeDirectories("\(directory)/gone")
+        try? Names.rename(path, "\(directory)/gone/\(Names.random())")
+      }
+    }
+    // A pack may be there whose name was not written, or a name be gone whose pack is not.
+    if !((try? Names.list("\(directory)/gone")) ?? []).isEmpty { isClean = dropNameless() }
+    let dead = (try? Names.list("\(directory)/gone")) ?? []
+    _ = lock.raw
+    for name in dead { destroy("\(directory)/gone/\(name)") }
+    if !isClean { try? leaveReminder() }
+  }
+
+  /// - Returns: whether none is left.
+  private func dropNameless() -> Bool {
+    guard let names = try? Names.list("\(directory)/names"), let packs = try? Names.list("\(directory)/packs") else {
+      return true
+    }
+    var isDone = true
+    let named = Set(names.compactMap { (try? read($0))?.digest.hexadecimal })
+    for digest in packs where !named.contains(digest) {
+      guard let record = Digest(digest) else { continue }
+      let pack = Pack(
+        name: "", record: PackRecord(digest: record, created: Date(), origin: "", entries: 0, size: 0),
+        directory: path(of: record))
+      if (try? bury(pack)) == nil { isDone = false }
+    }
+    return isDone
+  }
+
+  /// Removes what lies in `gone`: the tree, then what the pool had only for it, then the list of that.
+  private func destroy(_ path: String) {
+    let pool = ObjectPool(directory: "\(directory)/objects")
+    guard (try? TreeRemoval.remove("\(path)/pack/tree")) != nil else { return }
+    if let bytes = try? Names.read("\(path)/pack/manifest"), let manifest = Manifest(decoding: bytes) {
+      for entry in manifest.entries {
+        guard case .file(_, let digest) = entry.kind else { continue }
+        pool.drop(ObjectPool.name(digest, entry))
+      }
+    }
+    try? TreeRemoval.remove(path)
+  }
+
+  // MARK: Paths
+
+  private func read(_ name: String) throws(PackError) -> Pack {
+    let bytes: [UInt8]
+    do throws(PackError) {
+      bytes = try Names.read(path(of: name))
+    } catch {
+      if case .system(_, _, .notFound) = error { throw .noSuchPack(name, store: directory) }
+      throw error
+    }
+    guard let record = PackRecord(json: bytes) else { throw .damagedPack(name, "its description cannot be read") }
+    return Pack(name: name, record: record, directory: path(of: record.digest))
+  }
+
+  private func path(of name: String) -> String { "\(directory)/names/\(name)" }
+  private func path(of digest: Digest) -> String { "\(directory)/packs/\(digest.hexadecimal)" }
+
+  /// 1 to 64 letters, digits, `.`, `_`, `-` and `:`, the first one a letter or digit.
+  package static func isName(_ name: String) -> Bool {
+    guard (1...64).contains(name.utf8.count), let first = name.utf8.first, ![0x2e, 0x2d, 0x5f, 0x3a].contains(first)
+    else { return false }
+    return name.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), 0x2e, 0x2d, 0x5f, 0x3a:
+        true
+      default: false
+      }
+    }
+  }
+
+  private static func check(_ name: String) throws(PackError) {
+    if !isName(name) { throw .invalidName(name) }
+  }
+
+  /// What a pack may have: not more than the disk has room for, however little it would write.
+  private var room: UInt64 {
+    var status = statvfs()
+    guard unsafe statvfs(directory, &status) == 0 else { return 1 << 40 }
+    return UInt64(status.f_bavail) &* UInt64(status.f_frsize)
+  }
+
+  private func locked<Result: ~Copyable>(
+    _ body: () throws(PackError) -> Result
+  ) throws(PackError) -> Result {
+    let lock = try lockFile()
+    let result = try body()
+    // Until here.
+    _ = lock.raw
+    return result
+  }
+
+  private func lockFile() throws(PackError) -> FileDescriptor {
+    let path = "\(directory)/.lock"
+    do throws(Errno) {
+      let lock = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o600)
+      let number = lock.raw
+      try retryingInterrupts { flock(number, LOCK_EX) }
+      return lock
+    } catch {
+      throw .system(.lock, path, error)
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Glibc
+import Host
+import NovmKit
+import Packs
+
+extension PackCommand {
+  struct Create: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Make a pack of a directory.",
+      discussion: """
+        What a machine wrote (--write) is a directory, too: removed files stay removed. Without root, what belongs to \
+        you is root's in the pack. Prints the pack's digest.
+
+        A pattern without a slash is for names at any depth, one with a slash for paths from the top; * and ? do not \
+        match slashes, ** does. What matches brings all beneath it.
+
+        Examples:
+          novm pack create tools /opt/tools
+          novm pack create --include /usr --include /etc --exclude '*.pyc' system /srv/debian
+        """)
+
+    @Argument(help: "The new pack's name.")
+    var name: String
+
+    @Argument(help: "The directory.", completion: .directory)
+    var directory: String
+
+    @OptionGroup var options: PackMakingOptions
+
+    func run() throws {
+      let source = ByteString.bytes(directory)
+      let path = source.first == UInt8(ascii: "/") ? source : Surroundings.workingDirectory + [0x2f] + source
+      let patterns = try options.patterns()
+      try options.make(name, origin: String(printable: path)) { (builder, progress) throws(PackError) in
+        try DirectorySource(path, patterns: patterns).read(into: builder) { progress("reading: \($0) files") }
+      }
+    }
+  }
+}
+
+/// What all commands that make packs take.
+struct PackMakingOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Take only what matches. Repeatable.", valueName: "pattern"))
+  var include: [String] = []
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Leave out what matches. Repeatable.", valueName: "pattern"))
+  var exclude: [String] = []
+
+  @Option(help: ArgumentHelp("Let all files belong to this user and group.", valueName: "UID:GID"))
+  var owner: String?
+
+  @Flag(help: "Let it have the name though another pack has it.")
+  var replace = false
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func validate() throws {
+    if owner != nil && ownerIDs == nil { throw ValidationError("--owner: give two numbers, such as 0:0") }
+  }
+
+  private var ownerIDs: (UInt32, UInt32)? {
+    let parts = (owner ?? "").split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+    guard parts.count == 2, let uid = parts[0], let gid = parts[1], uid != .max, gid != .max else { return nil }
+    return (uid, gid)
+  }
+
+  func patterns() throws(PackError) -> PathPatterns {
+    try PathPatterns(include: include.map(ByteString.bytes), exclude: exclude.map(ByteString.bytes))
+  }
+
+  /// Makes a pack, shows how far it is, and prints what it is.
+  func make(
+    _ name: String, origin: String, _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
+  ) throws {
+    let line = ProgressLine()
+    defer { line.clear() }
+    let pack = try PackCommand.store.create(name, origin: origin, replacing: replace) { (builder) throws(PackError) in
+      try fill(builder) { line.show("\(name): \($0)") }
+      if let (uid, gid) = ownerIDs {
+        for index in builder.entries.indices {
+          if case .whiteout = builder.entries[index].kind { continue }
+          if case .link = builder.entries[index].kind { continue }
+          (builder.entries[index].uid, builder.entries[index].gid) = (uid, gid)
+        }
+      }
+      line.show("\(name): writing \(builder.entries.count) files")
+    }
+    line.clear()
+    if json { return try JSONOutput.print(PackReport(pack)) }
+    print(pack.digest)
+  }
+}
+
+enum StandardOutput {
+  /// Writes it all.
+  static func write(_ bytes: [UInt8]) throws {
+    fflush(nil)
+    do {
+      let output = try FileDescriptor.duplicate(of: STDOUT_FILENO)
+      try output.writeAll(bytes)
+    } catch {
+      throw NovmError.output(error)
+    }
+  }
+}
