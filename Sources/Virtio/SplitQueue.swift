@@ -76,13 +76,21 @@ package final class SplitQueue {
   ///
   /// - Parameter written: bytes that the device wrote, from the first writable one on.
   package func complete(head: UInt16, written: UInt32) {
+    stage(head: head, written: written)
+    publish()
+  }
+
+  /// Gives a chain back, which the driver sees at the next `publish`.
+  package func stage(head: UInt16, written: UInt32) {
     let offset = 8 * Int(nextUsed & (size - 1))
     // The ring was checked to hold `size` entries.
     try? areas.usedEntries.store(UInt32(head), at: offset)
     try? areas.usedEntries.store(written, at: offset + 4)
     nextUsed &+= 1
-    areas.usedIndex.store(nextUsed)
   }
+
+  /// Shows the driver all that was given back.
+  package func publish() { areas.usedIndex.store(nextUsed) }
 
   /// Whether the chains completed since the last call want an interrupt (2.7.7).
   package func takeInterrupt() -> Bool {

@@ -10,7 +10,7 @@ package final class VirtQueue {
   package let maximumSize: UInt16
 
   /// What the driver wrote to the queue registers of its transport.
-  var size: UInt16
+  package internal(set) var size: UInt16
   var layout = SplitQueue.Layout()
   var isReady = false
 
@@ -52,6 +52,14 @@ package final class VirtQueue {
   package func push(head: UInt16, written: Int = 0) {
     ring?.complete(head: head, written: UInt32(clamping: written))
   }
+
+  /// Gives back the chain that began at `head`, which the driver sees with all others at `publish`.
+  package func stage(head: UInt16, written: Int) {
+    ring?.stage(head: head, written: UInt32(clamping: written))
+  }
+
+  /// Shows the driver what was staged.
+  package func publish() { ring?.publish() }
 
   /// Interrupts the driver if it wants to hear of what was pushed since the last call.
   package func notifyDriver() {
