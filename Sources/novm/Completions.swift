@@ -9,6 +9,11 @@ extension CompletionKind {
     .custom { _, _, _ in (try? KernelCommand.store.list().bundles.map(\.name)) ?? [] }
   }
 
+  /// Names of packs.
+  static var packs: CompletionKind {
+    .custom { _, _, _ in (try? PackCommand.store.list().packs.map(\.name)) ?? [] }
+  }
+
   /// Commands of this machine, which are those of a guest with its `/`.
   static var commands: CompletionKind {
     .custom { _, _, prefix in CommandNames.beginning(with: prefix, path: Surroundings.environment["PATH"] ?? "") }

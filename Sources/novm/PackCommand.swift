@@ -17,12 +17,11 @@ struct PackCommand: ParsableCommand {
         novm pack create tools /opt/tools
         novm run --read / --pack 'tools=>/opt/tools' -- /opt/tools/bin/hello
       """,
-    subcommands: [Create.self, List.self, Inspect.self, Verify.self, Remove.self])
+    subcommands: [
+      Create.self, List.self, Inspect.self, Import.self, Export.self, Verify.self, Remove.self,
+    ])
 
   static var store: PackStore { PackStore(directory: Surroundings.paths.packs) }
-
-  /// For shells to complete a pack's name.
-  static let completion = CompletionKind.shellCommand("novm pack ls --quiet 2>/dev/null")
 }
 
 extension PackCommand {
@@ -69,7 +68,7 @@ extension PackCommand {
           novm pack inspect --files tools
         """)
 
-    @Argument(help: "The pack's name.", completion: PackCommand.completion)
+    @Argument(help: "The pack's name.", completion: .packs)
     var name: String
 
     @Flag(help: "Print its manifest: a line for each file (docs/packs.md).")
@@ -101,7 +100,7 @@ extension PackCommand {
           novm pack verify tools
         """)
 
-    @Argument(help: "The packs' names; all if none is given.", completion: PackCommand.completion)
+    @Argument(help: "The packs' names; all if none is given.", completion: .packs)
     var names: [String] = []
 
     func run() throws {
@@ -148,7 +147,7 @@ extension PackCommand {
         """,
       aliases: ["remove"])
 
-    @Argument(help: "The packs' names.", completion: PackCommand.completion)
+    @Argument(help: "The packs' names.", completion: .packs)
     var names: [String]
 
     func run() throws {

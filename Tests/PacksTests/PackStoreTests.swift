@@ -5,50 +5,19 @@ import Testing
 @testable import Packs
 
 struct PackStoreTests {
-  private let scratch = try! TemporaryDirectory()
-  private var source: String { "\(scratch.path)/source" }
-  private var store: PackStore { PackStore(directory: "\(scratch.path)/packs") }
+  private let scratch: PackScratch
+  private var store: PackStore { scratch.store }
 
-  private func shell(_ script: String) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/bash")
-    process.arguments = ["-euc", script]
-    process.currentDirectoryURL = URL(fileURLWithPath: scratch.path)
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0, "\(script)")
-  }
-
-  @discardableResult
-  private func create(
-    _ name: String, from path: String? = nil, replacing: Bool = false, exclude: [String] = []
-  ) throws -> Pack {
-    let patterns = try PathPatterns(exclude: exclude.map { Array($0.utf8) })
-    return try store.create(name, origin: "test", replacing: replacing) { (builder) throws(PackError) in
-      try DirectorySource(Array((path ?? source).utf8), patterns: patterns).read(into: builder)
-    }
-  }
-
-  private func left() throws -> [String] {
-    try ["new", "gone", "packs", "names"].flatMap { part in
-      try Names.list("\(store.directory)/\(part)").map { "\(part)/\($0)" }
-    }
-  }
-
-  private func objects() throws -> Int {
-    try Names.list("\(store.directory)/objects").reduce(0) {
-      try $0 + Names.list("\(store.directory)/objects/\($1)").count
-    }
-  }
+  init() throws { scratch = try PackScratch() }
 
   @Test func aDirectoryBecomesAPack() throws {
-    try shell(
+    try scratch.shell(
       """
       mkdir -p source/{bin,empty,secret}; cd source
       echo hello >bin/hello; chmod 4755 bin/hello; ln bin/hello bin/hi; ln -s hello bin/link; cp -p bin/hello copy
       touch $'od\\xffd name'; mkfifo pipe; mknod gone c 0 0; chmod 0 empty; echo x >secret/.novm.work; touch .novm.work
       """)
-    let pack = try create("one", exclude: ["secret/x"])
+    let pack = try scratch.create("one", exclude: ["secret/x"])
     let manifest = try store.manifest(of: pack)
     let paths = manifest.entries.map { String(printable: $0.path) }
     #expect(
@@ -68,116 +37,117 @@ struct PackStoreTests {
   }
 
   @Test func oneTreeIsOnePack() throws {
-    try shell("mkdir -p source/d; echo a >source/d/f; cp -a source other")
-    let one = try create("one")
-    let two = try create("two", from: "\(scratch.path)/other")
+    try scratch.shell("mkdir -p source/d; echo a >source/d/f; cp -a source other")
+    let one = try scratch.create("one")
+    let two = try scratch.create("two", from: "\(scratch.path)/other")
     #expect(one.digest == two.digest && one.directory == two.directory)
     try store.remove("one")
     #expect(try store.verify(try store.pack(named: "two")) == [])
     try store.remove("two")
-    #expect(try left() == [])
-    #expect(try objects() == 0)
+    #expect(try scratch.left() == [])
+    #expect(try scratch.objects() == 0)
     #expect(throws: PackError.noSuchPack("two", store: store.directory)) { try store.remove("two") }
   }
 
   @Test func filesAreStoredOnce() throws {
-    try shell(
+    try scratch.shell(
       "mkdir source; head -c 1000000 /dev/urandom >source/large; echo a >source/a; cp -a source more; echo b >more/b")
-    try create("one")
-    try create("more", from: "\(scratch.path)/more")
-    #expect(try objects() == 3)
+    try scratch.create("one")
+    try scratch.create("more", from: "\(scratch.path)/more")
+    #expect(try scratch.objects() == 3)
     try store.remove("one")
-    #expect(try objects() == 3)
+    #expect(try scratch.objects() == 3)
     #expect(try store.verify(try store.pack(named: "more")) == [])
     // Another time, another file.
-    try shell("touch -d @5 more/large")
-    try create("again", from: "\(scratch.path)/more")
-    #expect(try objects() == 4)
+    try scratch.shell("touch -d @5 more/large")
+    try scratch.create("again", from: "\(scratch.path)/more")
+    #expect(try scratch.objects() == 4)
     #expect(try store.verify(try store.pack(named: "again")) == [])
     try store.remove("more")
     try store.remove("again")
-    #expect(try objects() == 0)
+    #expect(try scratch.objects() == 0)
   }
 
   @Test func namesAreTakenOnce() throws {
-    try shell("mkdir source; echo a >source/a")
-    let first = try create("name")
-    #expect(throws: PackError.nameTaken("name")) { try create("name") }
-    #expect(try create("name", replacing: true).digest == first.digest)
-    try shell("echo b >source/a")
-    let second = try create("name", replacing: true)
+    try scratch.shell("mkdir source; echo a >source/a")
+    let first = try scratch.create("name")
+    #expect(throws: PackError.nameTaken("name")) { try scratch.create("name") }
+    #expect(try scratch.create("name", replacing: true).digest == first.digest)
+    try scratch.shell("echo b >source/a")
+    let second = try scratch.create("name", replacing: true)
     #expect(second.digest != first.digest)
-    #expect(try left() == ["packs/\(second.digest.hexadecimal)", "names/name"])
+    #expect(try scratch.left() == ["packs/\(second.digest.hexadecimal)", "names/name"])
     for name in ["", ".", "..", "a/b", "-a", ".a", "a b", String(repeating: "a", count: 65)] {
-      #expect(throws: PackError.invalidName(name)) { try create(name) }
+      #expect(throws: PackError.invalidName(name)) { try scratch.create(name) }
     }
   }
 
   @Test func whatAMachineHasStays() throws {
-    try shell("mkdir source; echo a >source/a")
-    try create("name")
+    try scratch.shell("mkdir source; echo a >source/a")
+    try scratch.create("name")
     try withExtendedLifetime(try store.hold("name")) {
       #expect(throws: PackError.inUse("name")) { try store.remove("name") }
       #expect(try store.verify(try store.pack(named: "name")) == [])
-      try shell("echo b >source/a")
-      try create("name", replacing: true)
+      try scratch.shell("echo b >source/a")
+      try scratch.create("name", replacing: true)
       #expect(FileManager.default.fileExists(atPath: "\($0.pack.tree)/a"))
     }
     // Nobody has the old one any more.
     #expect(try store.list().packs.count == 1)
     #expect(try Names.list("\(store.directory)/packs").count == 1)
-    #expect(try objects() == 1)
+    #expect(try scratch.objects() == 1)
   }
 
   /// Each step at which a kill could end a command, as it would leave the store.
   @Test func leftoversAreMended() throws {
-    try shell("mkdir source; echo a >source/a")
-    let pack = try create("name")
+    try scratch.shell("mkdir source; echo a >source/a")
+    let pack = try scratch.create("name")
     // While it is made.
-    try shell("mkdir -p packs/new/1/{files,objects,pack/tree/d}; echo x >packs/new/1/files/1")
+    try scratch.shell("mkdir -p packs/new/1/{files,objects,pack/tree/d}; echo x >packs/new/1/files/1")
     #expect(try store.list().packs == [pack])
-    #expect(try left() == ["packs/\(pack.digest.hexadecimal)", "names/name"])
+    #expect(try scratch.left() == ["packs/\(pack.digest.hexadecimal)", "names/name"])
     // Before the name is written.
-    try shell(
+    try scratch.shell(
       "mkdir packs/new/2; cp -a packs/packs/\(pack.digest.hexadecimal) packs/packs/\(Digest.of([]).hexadecimal)")
     #expect(try store.pack(named: "name") == pack)
-    #expect(try left() == ["packs/\(pack.digest.hexadecimal)", "names/name"])
+    #expect(try scratch.left() == ["packs/\(pack.digest.hexadecimal)", "names/name"])
     // Halfway through the removal, with the name gone or not.
-    try shell("mkdir packs/gone/3; mv packs/packs/\(pack.digest.hexadecimal) packs/gone/3/pack; rm packs/names/name")
+    try scratch.shell(
+      "mkdir packs/gone/3; mv packs/packs/\(pack.digest.hexadecimal) packs/gone/3/pack; rm packs/names/name")
     #expect(try store.list().packs == [])
-    #expect(try left() == [])
-    #expect(try objects() == 0)
+    #expect(try scratch.left() == [])
+    #expect(try scratch.objects() == 0)
     // One that is being made is left alone.
-    try store.create("busy", origin: "") { (builder) throws(PackError) in
+    _ = try store.create("busy", origin: "") { (builder) throws(PackError) in
       store.mend()
-      try DirectorySource(Array(source.utf8), patterns: try PathPatterns()).read(into: builder)
+      try DirectorySource(Array(scratch.source.utf8), patterns: try PathPatterns()).read(into: builder)
       store.mend()
     }
     #expect(try store.verify(try store.pack(named: "busy")) == [])
   }
 
   @Test func changesAreFound() throws {
-    try shell("mkdir -p source/d; echo a >source/d/a; echo b >source/b; echo c >source/c; chmod 4755 source/c")
-    let pack = try create("name")
-    let good = try create("good")
-    try shell("cd packs/packs/*/tree; echo A >d/a; rm b; touch -d @9 c; mkdir d/new")
+    try scratch.shell("mkdir -p source/d; echo a >source/d/a; echo b >source/b; echo c >source/c; chmod 4755 source/c")
+    let pack = try scratch.create("name")
+    let good = try scratch.create("good")
+    try scratch.shell("cd packs/packs/*/tree; echo A >d/a; rm b; touch -d @9 c; mkdir d/new")
     let faults = try store.verify(pack)
     #expect(
       faults.map { "\(String(printable: $0.path)) \($0.kind)" } == [
         " metadata", "b missing", "c metadata", "d metadata", "d/a content", "d/new unexpected",
       ])
     #expect(good.digest == pack.digest)
-    try shell("echo x >>packs/packs/*/manifest")
+    try scratch.shell("echo x >>packs/packs/*/manifest")
     #expect(throws: PackError.self) { try store.verify(pack) }
     try store.remove("name")
     try store.remove("good")
-    #expect(try left() == [])
+    #expect(try scratch.left() == [])
   }
 
   @Test func manyAtOnce() async throws {
-    try shell("mkdir source; for i in {1..50}; do echo $i >source/$i; done")
+    try scratch.shell("mkdir source; for i in {1..50}; do echo $i >source/$i; done")
     let store = self.store
-    let source = Array(self.source.utf8)
+    let source = Array(scratch.source.utf8)
     await withTaskGroup(of: Void.self) { group in
       for index in 0..<16 {
         group.addTask {
@@ -197,7 +167,7 @@ struct PackStoreTests {
       try store.remove(pack.name)
     }
     store.mend()
-    #expect(try left() == [])
-    #expect(try objects() == 0)
+    #expect(try scratch.left() == [])
+    #expect(try scratch.objects() == 0)
   }
 }

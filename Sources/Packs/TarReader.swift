@@ -1,0 +1,113 @@
+import CArchive
+import Glibc
+import Host
+
+/// A tar archive, in any dialect and compression that libarchive itself reads.
+///
+/// Safe: the handle is this value's alone, from `init` to `deinit`, the input outlives it, and every call bounds what it
+/// writes.
+@safe final class TarReader {
+  /// A header, in bytes as they stand in the archive.
+  struct Header {
+    var path: [UInt8]
+    var type: UInt32
+    var hardLink: [UInt8]?
+    var symlink: [UInt8]?
+    var mode: UInt32
+    var uid: UInt32
+    var gid: UInt32
+    var size: UInt64
+    var modified: FileTime
+    var major: UInt32
+    var minor: UInt32
+    var attributes: [PackEntry.Attribute]
+  }
+
+  private let archive: OpaquePointer
+  private let input: ArchiveInput
+  private let path: [UInt8]
+
+  /// - Parameter path: for errors.
+  init(_ input: ArchiveInput, path: [UInt8]) throws(PackError) {
+    self.input = input
+    self.path = path
+    // Names in pax headers are UTF-8: to another character set libarchive would convert them.
+    _ = unsafe setlocale(LC_CTYPE, "C.UTF-8")
+    guard let archive = unsafe archive_read_new() else {
+      throw .system(operation: .open, path: path, .outOfMemory)
+    }
+    unsafe self.archive = unsafe archive
+    // By name: "all" would run programs of the host for some formats.
+    unsafe archive_read_support_filter_gzip(archive)
+    unsafe archive_read_support_filter_bzip2(archive)
+    unsafe archive_read_support_filter_xz(archive)
+    unsafe archive_read_support_filter_zstd(archive)
+    unsafe archive_read_support_filter_lz4(archive)
+    unsafe archive_read_support_format_tar(archive)
+    let client = unsafe Unmanaged.passUnretained(input).toOpaque()
+    let status = unsafe archive_read_open(
+      archive, client, nil,
+      { _, client, place in
+        guard let client = unsafe client else { return -1 }
+        return unsafe Unmanaged<ArchiveInput>.fromOpaque(client).takeUnretainedValue().next(place)
+      }, nil)
+    guard status == ARCHIVE_OK else { throw failure() }
+  }
+
+  deinit { _ = unsafe archive_read_free(archive) }
+
+  private func failure() -> PackError {
+    if let error = input.error { return .system(operation: .read, path: path, error) }
+    guard let text = unsafe archive_error_string(archive) else { return .archive(path: path, "cannot be read") }
+    let message = unsafe String(cString: text)
+    if message == "Unrecognized archive format" { return .archive(path: path, "is no tar archive") }
+    return .archive(path: path, "is damaged: \(message)")
+  }
+
+  /// The next header, or nil at the end.
+  func next() throws(PackError) -> Header? {
+    var entry: OpaquePointer?
+    let status = unsafe archive_read_next_header(archive, &entry)
+    if status == ARCHIVE_EOF { return nil }
+    guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry = unsafe entry else { throw failure() }
+    guard let name = unsafe Self.bytes(archive_entry_pathname(entry)) else {
+      throw .entry(archive: path, path: Array("(unnamed)".utf8), .badName)
+    }
+    var header = Header(
+      path: name, type: unsafe UInt32(archive_entry_filetype(entry)),
+      hardLink: unsafe Self.bytes(archive_entry_hardlink(entry)),
+      symlink: unsafe Self.bytes(archive_entry_symlink(entry)), mode: unsafe UInt32(archive_entry_perm(entry)),
+      uid: UInt32(truncatingIfNeeded: unsafe archive_entry_uid(entry)),
+      gid: UInt32(truncatingIfNeeded: unsafe archive_entry_gid(entry)),
+      size: UInt64(max(0, unsafe archive_entry_size(entry))),
+      modified: FileTime(
+        seconds: Int64(unsafe archive_entry_mtime(entry)),
+        nanoseconds: UInt32(clamping: min(999_999_999, unsafe archive_entry_mtime_nsec(entry)))),
+      major: UInt32(truncatingIfNeeded: unsafe archive_entry_rdevmajor(entry)),
+      minor: UInt32(truncatingIfNeeded: unsafe archive_entry_rdevminor(entry)), attributes: [])
+    _ = unsafe archive_entry_xattr_reset(entry)
+    while true {
+      var name: UnsafePointer<CChar>?
+      var value: UnsafeRawPointer?
+      var size = 0
+      guard unsafe archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK,
+        let name = unsafe Self.bytes(name)
+      else { break }
+      header.attributes.append(
+        .init(name: name, value: unsafe [UInt8](UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))))
+    }
+    return header
+  }
+
+  /// Reads the current entry's data; 0 at the end.
+  func read(into buffer: inout [UInt8]) throws(PackError) -> Int {
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe archive_read_data(archive, $0.baseAddress, $0.count) }
+    guard count >= 0 else { throw failure() }
+    return count
+  }
+
+  private static func bytes(_ text: UnsafePointer<CChar>?) -> [UInt8]? {
+    guard let text = unsafe text else { return nil }
+    return unsafe [UInt8](UnsafeRawBufferPointer(start: text, count: strlen(text)))
+  }
+}

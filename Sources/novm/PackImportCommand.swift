@@ -1,0 +1,211 @@
+import ArgumentParser
+import Glibc
+import Host
+import NovmKit
+import Packs
+
+extension PackCommand {
+  struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Make a pack of a tar archive.",
+      discussion: """
+        The archive may be compressed (gzip, bzip2, xz, zstd, lz4), and be a layer of a container image. What could lead \
+        out of it is refused, by its name, and nothing is taken then. Prints the pack's digest.
+
+        Examples:
+          novm pack import tools.tar.zst
+          novm pack import --digest sha256:9f86d081… layer.tar.gz base
+          tar c -C /opt/tools . | novm pack import - tools
+        """)
+
+    @Argument(help: "The archive's file, or - for standard input.", completion: .file())
+    var archive: String
+
+    @Argument(help: "The new pack's name; the file's without its ending if not given.")
+    var name: String?
+
+    @Option(help: ArgumentHelp("What the archive must be.", valueName: "sha256:…"))
+    var digest: String?
+
+    @OptionGroup var options: PackMakingOptions
+
+    func validate() throws {
+      if let digest, Digest(digest) == nil { throw ValidationError("--digest: give sha256: and 64 hexadecimal digits") }
+      if archive == "-", name == nil { throw ValidationError("give the pack's name: novm pack import - NAME") }
+    }
+
+    func run() throws {
+      let name = name ?? ArchiveName(archive).stem
+      let file = try ArchiveName.open(archive)
+      let size = try? file.regularFileSize()
+      var source = ArchiveSource(
+        archive == "-" ? Array("standard input".utf8) : ByteString.bytes(archive), patterns: try options.patterns())
+      source.digest = digest.flatMap { Digest($0) }
+      let number = file.raw
+      try options.make(name, origin: archive == "-" ? "standard input" : ByteString.printable(archive)) {
+        (builder, progress) throws(PackError) in
+        // Blocks of the archive come fast, and the terminal is slow.
+        var shown: UInt64 = 0
+        try withoutActuallyEscaping(progress) { (progress) throws(PackError) in
+          try source.read(number, into: builder) { bytes in
+            guard bytes - shown >= 1 << 22 else { return }
+            shown = bytes
+            progress(ProgressBar.text("reading", bytes, of: size.map { UInt64($0) }))
+          }
+        }
+      }
+      _ = file.raw
+    }
+  }
+
+  struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Write a pack to a tar archive.",
+      discussion: """
+        How it is compressed goes by the file's ending (.tar, .tar.gz, .tgz, .tar.zst) unless said. With --layer removed \
+        files are written as the OCI image specification has it. Prints the archive's digest; one pack always gives the \
+        same archive.
+
+        Examples:
+          novm pack export tools tools.tar.zst
+          novm pack export --layer --json changes layer.tar.gz
+          novm pack export tools - | tar tv
+        """)
+
+    @Argument(help: "The pack's name.", completion: .packs)
+    var name: String
+
+    @Argument(help: "The new file, or - for standard output.", completion: .file())
+    var file: String
+
+    @Flag(help: "As a layer of a container image.")
+    var layer = false
+
+    @Option(help: ArgumentHelp("How to compress.", valueName: "none|gzip|zstd"))
+    var compress: ArchiveExport.Compression?
+
+    @Flag(help: "Print JSON: what an image's manifest needs to know.")
+    var json = false
+
+    func validate() throws {
+      if json && file == "-" {
+        throw ValidationError("--json: the archive itself goes to standard output; give a file")
+      }
+    }
+
+    func run() throws {
+      let store = PackCommand.store
+      let held = try store.hold(name)
+      let manifest = try store.manifest(of: held.pack)
+      let export = ArchiveExport(
+        form: layer ? .layer : .tar, compression: compress ?? ArchiveName(file).compression ?? .none)
+      let line = ProgressLine()
+      defer { line.clear() }
+      let target = try ExportFile(file)
+      let result = try export.write(held.pack, manifest, to: target.descriptor, path: ByteString.bytes(file)) {
+        line.show(ProgressBar.text("\(name): writing", UInt64($0), of: UInt64(manifest.entries.count), unit: .files))
+      }
+      try target.finish()
+      line.clear()
+      if file == "-" { return }
+      if json { return try JSONOutput.print(LayerReport(result, export.compression)) }
+      print(result.digest)
+    }
+  }
+}
+
+/// What an image's manifest and configuration say of a layer.
+private struct LayerReport: Encodable {
+  var mediaType: String
+  var digest: Digest
+  var size: UInt64
+  var diffID: Digest
+
+  init(_ result: ArchiveExport.Result, _ compression: ArchiveExport.Compression) {
+    let base = "application/vnd.oci.image.layer.v1.tar"
+    mediaType = compression == .none ? base : "\(base)+\(compression.rawValue)"
+    digest = result.digest
+    size = result.size
+    diffID = result.diffID
+  }
+}
+
+extension ArchiveExport.Compression: ExpressibleByArgument {}
+
+/// What an archive's file name says.
+struct ArchiveName {
+  private let base: String
+
+  init(_ path: String) { base = String(path.split(separator: "/").last ?? "") }
+
+  private static let endings: [(String, ArchiveExport.Compression?)] = [
+    (".tar", ArchiveExport.Compression.none), (".tar.gz", .gzip), (".tgz", .gzip), (".tar.zst", .zstd),
+    (".tzst", .zstd),
+    (".tar.xz", nil), (".txz", nil), (".tar.bz2", nil), (".tbz2", nil), (".tar.lz4", nil),
+  ]
+
+  /// The name without what says that it is an archive.
+  var stem: String {
+    for (ending, _) in Self.endings where base.hasSuffix(ending) { return String(base.dropLast(ending.count)) }
+    return base
+  }
+
+  var compression: ArchiveExport.Compression? {
+    Self.endings.first { base.hasSuffix($0.0) }?.1
+  }
+
+  static func open(_ path: String) throws -> FileDescriptor {
+    do {
+      return path == "-"
+        ? try FileDescriptor.duplicate(of: STDIN_FILENO)
+        : try FileDescriptor.open(Path(ByteString.bytes(path)), O_RDONLY)
+    } catch {
+      throw PackError.system(operation: .open, path: ByteString.bytes(path), error)
+    }
+  }
+}
+
+/// A file that appears under its name when it is whole, or standard output.
+final class ExportFile {
+  private let path: Path?
+  private let temporary: Path
+  private let file: FileDescriptor
+  private var isFinished = false
+
+  init(_ name: String) throws {
+    let path = Path(ByteString.bytes(name))
+    temporary = path + ".\(getpid()).new"
+    do {
+      if name == "-" {
+        self.path = nil
+        fflush(nil)
+        file = try FileDescriptor.duplicate(of: STDOUT_FILENO)
+      } else {
+        self.path = path
+        file = try FileDescriptor.create(temporary)
+      }
+    } catch {
+      throw PackError.system(operation: .create, path: path.bytes, error)
+    }
+  }
+
+  deinit {
+    if path != nil, !isFinished {
+      (temporary.bytes + [0]).withUnsafeBytes { _ = unlink($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
+    }
+  }
+
+  var descriptor: Int32 { file.raw }
+
+  func finish() throws {
+    guard let path else { return }
+    do {
+      try FileCalls.sync(file.raw, dataOnly: false)
+      let (from, to) = (temporary.bytes + [0], path.bytes + [0])
+      try FileCalls.rename(AT_FDCWD, from.span, to: AT_FDCWD, to.span)
+      isFinished = true
+    } catch {
+      throw PackError.system(operation: .write, path: path.bytes, error)
+    }
+  }
+}
