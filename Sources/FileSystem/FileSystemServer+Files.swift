@@ -97,6 +97,11 @@ extension FileSystemServer {
     return try host { () throws(Errno) in try tree.file(of: node, forWriting: forWriting) }
   }
 
+  /// A file may have another length now, which matters where the guest has mapped it.
+  private func resized(_ id: UInt64, _ file: SharedDescriptor) {
+    if let mapped = tree.mapped, let node = tree.nodes.node(id) { mapped.resized(node, file) }
+  }
+
   func read(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     let request = try message { () throws(MessageError) in try ReadRequest(&reader) }
     let file = try file(header.node, forWriting: false)
@@ -117,6 +122,7 @@ extension FileSystemServer {
     let written = try host { () throws(Errno) in
       try Transfer.write(file, request.offset, Int(request.count), from: &reader, flags: request.flags)
     }
+    resized(header.node, file)
     try message { () throws(MessageError) in
       try reply.append(UInt32(written))
       try reply.append(UInt32(0))
@@ -139,6 +145,7 @@ extension FileSystemServer {
       try FileCalls.allocate(
         file.raw, mode: request.mode, offset: request.offset, count: request.count)
     }
+    resized(header.node, file)
   }
 
   func lseek(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
@@ -165,6 +172,7 @@ extension FileSystemServer {
         source.raw, request.offsetIn, to: target.raw, request.offsetOut,
         count: request.count)
     }
+    resized(request.nodeOut, target)
     try message { () throws(MessageError) in
       try reply.append(UInt32(copied))
       try reply.append(UInt32(0))

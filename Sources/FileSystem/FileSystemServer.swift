@@ -199,6 +199,12 @@ package final class FileSystemServer: @unchecked Sendable {
   /// A number for `mendWindow`, to be taken before a vCPU runs.
   package var windowMends: Int { tree.mapped?.mendCount ?? 0 }
 
+  /// Readable when `mendShortened` has something to do; nil where there is no window.
+  package var windowWatch: Int32? { tree.mapped?.watch?.raw }
+
+  /// Puts zeros where the host has shortened a file that the guest has mapped, before the guest runs into it.
+  package func mendShortened() { tree.mapped?.mendShortened() }
+
   /// Puts zeros where the host took something away that the guest has mapped, after a vCPU ran into it.
   ///
   /// - Parameter seen: `windowMends` from before.

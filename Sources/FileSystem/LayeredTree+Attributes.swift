@@ -24,7 +24,10 @@ extension LayeredTree {
       } else if valid.contains(.killPrivileges) {
         try clearPrivileges(place)
       }
-      if let file { try FileCalls.truncate(file.raw, to: request.length) }
+      if let file {
+        try FileCalls.truncate(file.raw, to: request.length)
+        mapped?.resized(node, file)
+      }
       if !valid.isDisjoint(with: [.accessed, .modified]) {
         try FileCalls.changeTimes(
           place.base.raw, place.name.span,

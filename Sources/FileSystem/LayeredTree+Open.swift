@@ -59,6 +59,7 @@ extension LayeredTree {
     let file = try self.file(of: node, forWriting: writes)
     if truncates {
       try FileCalls.truncate(file.raw, to: 0)
+      mapped?.resized(node, file)
       if killPrivileges { try clearPrivileges(Place(base: file, name: FileCalls.itself)) }
     }
     files.hold(node)

@@ -43,16 +43,19 @@ package final class LayeredTree: @unchecked Sendable {
   ///   - ownership: how owners are kept in the write maps and shares.
   ///   - users: which host users stand for the guest's, and `groups` likewise; only with `.real` ownership.
   ///   - window: what the guest can map files into.
+  ///   - mountPoints: guest paths at which there is a directory, whatever the layers have, for the guest to mount on.
+  ///   - treeCount: how many trees this process serves, which share its descriptors.
   package init(
     reads: [LayerMap], writes: [LayerMap] = [], shares: [Share] = [], hides: [Path] = [],
     ownership: Ownership = .forThisUser,
-    users: IDMap = IDMap(), groups: IDMap = IDMap(), window: FileWindow? = nil
+    users: IDMap = IDMap(), groups: IDMap = IDMap(), window: FileWindow? = nil, mountPoints: [Path] = [],
+    treeCount: Int = 1
   ) throws(TreeError) {
     self.ownership = ownership
     self.users = users
     self.groups = groups
     mapped = window.map { MappedRanges($0) }
-    let limit = FileCalls.raiseDescriptorLimit()
+    let limit = FileCalls.raiseDescriptorLimit() / max(1, treeCount)
     cache = DescriptorCache(capacity: max(32, min(4096, limit / 8)))
     files = FileCache(capacity: max(32, min(16384, limit / 4)))
     nodes = NodeTable(files: files)
@@ -93,7 +96,8 @@ package final class LayeredTree: @unchecked Sendable {
       composePinned()
     }
     for path in hides { try hide(path) }
-    if !hides.isEmpty { composePinned() }
+    for path in mountPoints { _ = try walk(path) }
+    if !(hides.isEmpty && mountPoints.isEmpty) { composePinned() }
     for node in [root] + pinnedNodes { adoptAttributes(node) }
   }
 

@@ -27,6 +27,8 @@ final class Node {
   let inode: UInt64
   /// How long what the guest sees of it stays true. Set before the node is given out.
   var caching: Caching
+  /// How many ranges of the window show it. Guarded by the lock of `MappedRanges`.
+  var mappedCount = 0
   /// Whether the guest may be told to map it: what was in a read layer when it was first seen.
   var isMappable = false
 

@@ -48,17 +48,16 @@ public final class FileWindow: @unchecked Sendable {
   ///
   /// - Returns: whether there were any.
   package func mend(at offset: Int, count length: Int, isWritable: Bool) throws(Errno) -> Bool {
-    guard offset >= 0, length > 0, length <= count, offset <= count - length else { throw .invalid }
     let protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
-    let end = offset + length
-    var next = offset
+    let pages = (length + Self.page - 1) / Self.page
+    var next = 0
     var mended = false
-    while next < end {
-      next += readablePages(from: next, to: end) * Self.page
-      guard next < end else { break }
-      try place(next, Self.page, protection, flags, -1, 0)
-      next += Self.page
+    while next < pages {
+      next += readable(pages - next) { offset + (next + $0) * Self.page }
+      guard next < pages else { break }
+      try place(offset + next * Self.page, Self.page, protection, flags, -1, 0)
+      next += 1
       mended = true
     }
     return mended
@@ -66,32 +65,33 @@ public final class FileWindow: @unchecked Sendable {
 
   private static let page = 4096
 
-  /// How many pages can be read before one that cannot (process_vm_readv(2), which stops there).
-  private func readablePages(from start: Int, to end: Int) -> Int {
-    var readable = 0
-    var at = start
+  /// How many bytes can be read before one that cannot (process_vm_readv(2), which stops there).
+  ///
+  /// - Parameter offset: where in the window the first, second, … byte is.
+  package func readable(_ count: Int, _ offset: (Int) -> Int) -> Int {
+    var done = 0
     var byte: UInt8 = 0
-    while at < end {
-      // One byte of each page, all to the same place.
-      let pages = min((end - at + Self.page - 1) / Self.page, 512)
+    while done < count {
+      let number = min(count - done, 512)
       let read = unsafe withUnsafeMutablePointer(to: &byte) { byte in
+        // All to the same place.
         let target = unsafe InlineArray<512, iovec>(repeating: iovec(iov_base: byte, iov_len: 1))
         let source = unsafe InlineArray<512, iovec> { index in
-          unsafe iovec(iov_base: base + (at + min(index, pages - 1) * Self.page), iov_len: 1)
+          let offset = max(0, min(offset(done + min(index, number - 1)), self.count - 1))
+          return unsafe iovec(iov_base: base + offset, iov_len: 1)
         }
         return unsafe target.span.withUnsafeBufferPointer { to in
           unsafe source.span.withUnsafeBufferPointer { from in
-            unsafe clinux_probe(to.baseAddress, from.baseAddress, UInt(pages))
+            unsafe clinux_probe(to.baseAddress, from.baseAddress, UInt(number))
           }
         }
       }
-      // An error of another kind says nothing of the pages.
-      if read < 0, Errno.current != .badAddress { return (end - start + Self.page - 1) / Self.page }
-      readable += max(0, read)
-      guard read == pages else { return readable }
-      at += pages * Self.page
+      // An error of another kind says nothing of the memory.
+      if read < 0, Errno.current != .badAddress { return count }
+      done += max(0, read)
+      guard read == number else { return done }
     }
-    return readable
+    return count
   }
 
   /// Takes away what was there.

@@ -30,6 +30,7 @@ package final class Machine: @unchecked Sendable {
   private let powerButton: InterruptEvent
   private var vsock: UnixVsockBackend?
   private var tree: FileSystemServer?
+  private var shares: [FileSystemServer] = []
   private var slots: [VirtioSlot] = []
   /// Kept open while the agent works on the last wish.
   private var agentConnection: Int32?
@@ -181,6 +182,7 @@ package final class Machine: @unchecked Sendable {
     // The vCPUs may still run; nobody serves them any more.
     for slot in slots { slot.retire() }
     tree?.close()
+    for share in shares { share.close() }
     vsock?.close()
   }
 
@@ -198,9 +200,10 @@ package final class Machine: @unchecked Sendable {
       acpiDevices.append(.com1)
     }
     try add(EntropyDevice(source: HostEntropy()))
-    if !(description.reads.isEmpty && description.writes.isEmpty && description.shares.isEmpty) {
+    if description.hasTree {
       try addTree(description)
     }
+    for (tag, share) in description.sharedDevices { try addShare(tag, share, description) }
     if let path = description.vsock { try addVsock(path, description.guestCID) }
     if let output = description.console { try addConsole(output) }
   }
@@ -210,16 +213,39 @@ package final class Machine: @unchecked Sendable {
     do {
       tree = try LayeredTree(
         reads: description.reads, writes: description.writes, shares: description.shares, hides: description.hides,
-        users: description.users, groups: description.groups, window: ram.window?.files)
+        users: description.users, groups: description.groups, window: ram.window?.files,
+        mountPoints: description.sharedDevices.map { $0.share.map.guestPath }, treeCount: description.treeCount)
     } catch {
       throw .tree(error)
     }
     let server = FileSystemServer(tree)
     self.tree = server
+    if let watch = server.windowWatch {
+      let handler = WindowWatch(server)
+      watches.append(handler)
+      do throws(Errno) { try loop.add(watch, .readable, handler) } catch { throw .host("inotify", error) }
+    }
     // More queues than vCPUs have nobody to fill them.
     try add(
       FileSystemDevice(
         tag: description.tag, requestQueues: min(description.cpus, 4), window: ram.window?.addresses, backend: server))
+  }
+
+  /// A share that is a device: it alone is what the guest mounts from it.
+  private func addShare(_ tag: [UInt8], _ share: Share, _ description: MachineDescription) throws(MachineError) {
+    var share = share
+    share.map.guestPath = "/"
+    let tree: LayeredTree
+    do {
+      tree = try LayeredTree(
+        reads: [], shares: [share], users: description.users, groups: description.groups,
+        treeCount: description.treeCount)
+    } catch {
+      throw .tree(error)
+    }
+    let server = FileSystemServer(tree)
+    shares.append(server)
+    try add(FileSystemDevice(tag: tag, requestQueues: min(description.cpus, 4), backend: server))
   }
 
   private func addVsock(_ path: Path, _ cid: UInt64) throws(MachineError) {

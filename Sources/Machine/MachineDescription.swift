@@ -18,6 +18,8 @@ package struct MachineDescription {
   package var writes: [LayerMap] = []
   /// Directories that are in the tree as they are.
   package var shares: [Share] = []
+  /// Such that are devices of their own, by these tags; in the tree there is a directory to mount each on.
+  package var sharedDevices: [(tag: [UInt8], share: Share)] = []
   /// Guest paths that the read layers do not show.
   package var hides: [Path] = []
   package var users = IDMap()
@@ -38,6 +40,14 @@ package struct MachineDescription {
   package var kvm: KVMSource = .path("/dev/kvm")
 
   package init() {}
+
+  var hasTree: Bool { !(reads.isEmpty && writes.isEmpty && shares.isEmpty) }
+
+  /// Trees that the machine serves.
+  var treeCount: Int { sharedDevices.count + (hasTree ? 1 : 0) }
+
+  /// More have no interrupt.
+  package static let mostSharedDevices = 8
 
   /// Where a console's output goes, and its input comes from.
   package enum Output {

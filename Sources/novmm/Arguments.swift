@@ -43,7 +43,7 @@ struct Arguments {
       case "--cpus": machine.cpus = Int(try number(name, inline, 1...254))
       case "--read": machine.reads.append(try map(name, inline))
       case "--write": machine.writes.append(try map(name, inline))
-      case "--share": machine.shares.append(try share(name, inline))
+      case "--share": try share(name, inline, &machine)
       case "--hide": machine.hides.append(Path(try value(name, inline)))
       case "--uidmap": machine.users.ranges.append(try idRange(name, inline))
       case "--gidmap": machine.groups.ranges.append(try idRange(name, inline))
@@ -57,6 +57,9 @@ struct Arguments {
       case "--kvm": machine.kvm = try kvm(name, inline)
       default: throw UsageError(message: "unknown option \(String(printable: word)); novmm --help lists them")
       }
+    }
+    if let share = machine.sharedDevices.first(where: { $0.tag == machine.tag }) {
+      throw refusal("--share", share.tag, "the tree has this tag; give one of them another")
     }
     machine.window = window.size(memory: machine.memory)
     if isCheck { return .check(machine.kvm) }
@@ -108,22 +111,40 @@ struct Arguments {
     return map
   }
 
-  /// A map and, behind a colon, options: `ro`, `rw`, `cache=none|auto|always`. Without options the colon is the path's.
-  private mutating func share(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Share {
+  /// A map and, behind a colon, options: `ro`, `rw`, `cache=none|auto|always`, `tag=TAG`. Without options the colon is the
+  /// path's.
+  private mutating func share(
+    _ name: String, _ inline: [UInt8]?, _ machine: inout MachineDescription
+  ) throws(UsageError) {
     let value = try value(name, inline)
-    guard let colon = value.lastIndex(of: UInt8(ascii: ":")) else { return Share(map: try map(name, value)) }
+    guard let colon = value.lastIndex(of: UInt8(ascii: ":")) else {
+      return machine.shares.append(Share(map: try map(name, value)))
+    }
     var share = Share(map: try map(name, Array(value[..<colon])))
-    for option in value[(colon + 1)...].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-      let option = String(printable: Array(option))
+    var tag: [UInt8]?
+    for word in value[(colon + 1)...].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      let option = String(printable: Array(word))
       if option == "ro" {
         share.isReadOnly = true
       } else if option.hasPrefix("cache="), let caching = Caching(rawValue: String(option.dropFirst(6))) {
         share.caching = caching
+      } else if option.hasPrefix("tag=") {
+        tag = Array(word.dropFirst(4))
       } else if option != "rw" {
-        return Share(map: try map(name, value))
+        return machine.shares.append(Share(map: try map(name, value)))
       }
     }
-    return share
+    guard let tag else { return machine.shares.append(share) }
+    guard (1...36).contains(tag.count) else {
+      throw refusal(name, tag, "give a tag of 1 to 36 bytes (Virtio 1.2, 5.11.4)")
+    }
+    guard machine.sharedDevices.count < MachineDescription.mostSharedDevices else {
+      throw refusal(name, value, "no more than \(MachineDescription.mostSharedDevices) shares can have tags")
+    }
+    guard !machine.sharedDevices.contains(where: { $0.tag == tag }) else {
+      throw refusal(name, value, "another share has this tag")
+    }
+    machine.sharedDevices.append((tag, share))
   }
 
   /// How large the DAX window is.

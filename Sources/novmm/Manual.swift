@@ -21,7 +21,9 @@ let manual = """
     --share [GUEST=>]HOST[:OPTIONS]
                             directory HOST as it is, nothing merging with it, changes going both ways. Options, with
                             commas between them: ro; cache=none (a change of the host's shows at once), auto (within a
-                            second and with each open; the default), always (the host changes nothing)
+                            second and with each open; the default), always (the host changes nothing); tag=TAG (a
+                            device of its own by this tag, for the guest to mount on GUEST, where the tree has a
+                            directory for it: unless it is cache=always, a share slows the tree that it is part of)
     --hide GUEST            a path that the read layers do not show
     --uidmap, --gidmap GUEST:HOST:COUNT
                             as root: COUNT users (groups) of the guest from GUEST on own files as those from HOST on,

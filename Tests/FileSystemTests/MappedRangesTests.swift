@@ -120,6 +120,47 @@ struct MappedRangesTests {
     #expect(seen(at: (2 << 20) - 1, count: 1) == "z")
   }
 
+  @Test func whatTheHostCutsOffIsMendedBeforeTheGuestRunsIntoIt() throws {
+    let path = layers.lower("f", String(repeating: "x", count: 5 << 20))
+    let client = try client()
+    let node = try client.node("f")
+    for index in 0..<3 as Range<UInt64> {
+      #expect(map(client, node, at: index * MappedRangesTests.range, from: index * MappedRangesTests.range) == nil)
+    }
+    let watch = try #require(client.server.windowWatch)
+    var ready = pollfd(fd: watch, events: Int16(POLLIN), revents: 0)
+    #expect(poll(&ready, 1, 0) == 0)
+    #expect(truncate(path, 3 << 20) == 0)
+    #expect(poll(&ready, 1, 1000) == 1)
+    client.server.mendShortened()
+    #expect(seen(at: (3 << 20) - 1, count: 2) == "x\0")
+    #expect(seen(at: (5 << 20) - 1, count: 1) == "\0")
+    #expect(poll(&ready, 1, 0) == 0)
+    // No longer mapped, it is no longer watched.
+    for index in 0..<3 as Range<UInt64> { #expect(unmap(client, index * MappedRangesTests.range) == nil) }
+    #expect(truncate(path, 10) == 0)
+    client.server.mendShortened()
+    #expect(poll(&ready, 1, 100) == 0)
+  }
+
+  @Test func whatTheGuestCutsOffAndWritesAgainIsSeen() throws {
+    layers.lower("f", String(repeating: "x", count: 2 << 20))
+    let client = try client()
+    let node = try client.node("f")
+    #expect(map(client, node, at: 0, isWritable: true) == nil)
+    try client.set(node: node, size: 10)
+    client.server.mendShortened()
+    try client.write(node, 0, 1 << 20, Array("again".utf8))
+    #expect(seen(at: 1 << 20, count: 5) == "again")
+    #expect(seen(at: 9, count: 2) == "x\0")
+    // Also when the host was in between.
+    #expect(truncate(layers.upper + "/f", 10) == 0)
+    client.server.mendShortened()
+    #expect(seen(at: 1 << 20, count: 5) == "\0\0\0\0\0")
+    try client.write(node, 0, 1 << 20, Array("again".utf8))
+    #expect(seen(at: 1 << 20, count: 5) == "again")
+  }
+
   @Test func aWritableRangeStaysWritableWhenItIsMended() throws {
     layers.lower("f", String(repeating: "x", count: 1 << 20))
     let client = try client()

@@ -8,6 +8,26 @@ import Testing
 
 /// Directories that are in the tree as they are.
 struct ShareTests {
+  @Test func aPlaceToMountOn() throws {
+    let layers = Layers()
+    layers.lower("there/f", "text")
+    let tree = try LayeredTree(
+      reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
+      writes: [LayerMap(guestPath: "/", hostPath: layers.upper)], mountPoints: ["/there", "/a/new"])
+    let client = FUSEClient(FileSystemServer(tree))
+    #expect(try client.names("") == ["a", "there"] && client.names("a") == ["new"])
+    #expect(try client.contents("there/f") == "text")
+    #expect(try client.attributes("a/new").type == FileType.directory)
+    // It stays, and leaves no trace in what is written.
+    for path in ["a/new", "a", "there"] { #expect(throws: Errno.busy) { try client.rmdir(path) } }
+    #expect(throws: Errno.busy) { try client.rename("there", "elsewhere") }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: layers.upper) == [])
+    layers.lower("file")
+    #expect(throws: TreeError.self) {
+      try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: layers.lower)], mountPoints: ["/file"])
+    }
+  }
+
   let layers = Layers()
   private var shared: String { layers.base + "/shared" }
 

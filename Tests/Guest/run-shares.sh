@@ -31,6 +31,17 @@ exec 9>&-
 wait "$machine" || fail 'the machine failed'
 [[ $(cat "$TEST/out") == $'guest\nchanged by the host\nlater\ngone' ]] || fail "the guest saw $(cat "$TEST/out")"
 
+# Such a share is a file system of its own; one that the guest has to itself, or that another lies in, is part of the tree.
+mkdir "$TEST/share/inner" "$TEST/own"
+run --share "/s=>$TEST/share" --share "/t/u/v=>$TEST/share" --share "/own=>$TEST/own:cache=always" -- sh -c '
+  test "$(stat -c %d /)" != "$(stat -c %d /s)" && test "$(stat -c %d /)" = "$(stat -c %d /own)" &&
+  test "$(stat -c %d /s)" != "$(stat -c %d /t/u/v)" && test "$(cat /t/u/v/file)" = "$(cat /s/file)" &&
+  echo both >/t/u/v/both && sleep 1.5 && cat /s/both' >"$TEST/out" || fail "shares as devices: $(cat "$TEST/out")"
+expect_output both cat "$TEST/out"
+expect_output 'own' run --share "/s=>$TEST/share" --share "/s/inner=>$TEST/own" -- sh -c 'echo own >/s/inner/f; cat /s/inner/f'
+expect_output own cat "$TEST/own/f"
+rm -r "$TEST/share/both" "$TEST/share/inner"
+
 # For reading only.
 expect_output 'changed by the host' run --share "/s=>$TEST/share:ro" -- sh -c 'cat /s/file; ! echo x 2>/dev/null >/s/file'
 expect_output 'changed by the host' cat "$TEST/share/file"

@@ -77,9 +77,31 @@ struct MachineRequestTests {
     #expect(
       arguments.suffix(14) == [
         "--read", "/=>/", "--write", "/=>/scratch", "--write", "/root=>/volumes/v/tree", "--share",
-        "/src=>/home/me/src:ro,cache=auto", "--hide", "/etc/shadow", "--uidmap", "0:100000:65536", "--gidmap",
+        "/src=>/home/me/src:ro,cache=auto,tag=share0", "--hide", "/etc/shadow", "--uidmap", "0:100000:65536",
+        "--gidmap",
         "0:100000:65536",
       ])
+  }
+
+  @Test func sharesThatTheHostChangesAreDevices() {
+    var request = MachineRequest()
+    func share(_ guest: String, _ caching: TreeShare.Caching = .auto) -> TreeShare {
+      TreeShare(TreeMap(guest: guest, host: "/srv"), caching: caching)
+    }
+    request.shares = [
+      share("/a"), share("/b", .none), share("/c", .always),
+      // Another map lies in it.
+      share("/d"), share("/d/e"),
+      // Its path would come to pieces in a command line.
+      share("/f g"), share("/\""), share("/" + String(repeating: "x", count: 200)),
+    ]
+    request.reads = [TreeMap(guest: "/bc", host: "/srv")]
+    let machine = request.compose(kernel: kernel, scratch: "/s")
+    #expect(machine.shares.map(\.tag) == ["share0", "share1", nil, nil, "share2", nil, nil, nil])
+    let line = String(decoding: machine.kernelCommandLine, as: UTF8.self)
+    #expect(line.contains(" novm.mount=share0:/a novm.mount=share1:/b novm.mount=share2:/d/e "))
+    request.shares = (0..<12).map { share("/\($0)") }
+    #expect(request.compose(kernel: kernel, scratch: "/s").shares.count { $0.tag != nil } == 8)
   }
 
   @Test func aShareOrAVolumeCanBeTheWholeTree() {

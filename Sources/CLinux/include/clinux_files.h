@@ -11,6 +11,8 @@
 #include <linux/stat.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -77,6 +79,17 @@ static inline long clinux_pwritev2(int fd, const struct iovec *vectors, int coun
 static inline long clinux_probe(const struct iovec *to, const struct iovec *from, unsigned long count) {
   return syscall(SYS_process_vm_readv, getpid(), to, count, from, count, 0ul);
 }
+
+static inline int clinux_inotify_init(void) { return inotify_init1(IN_NONBLOCK | IN_CLOEXEC); }
+
+// IN_MODIFY comes with each write, and when a file is shortened.
+static inline int clinux_inotify_add(int inotify, int file) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+  return inotify_add_watch(inotify, path, IN_MODIFY);
+}
+
+static inline void clinux_inotify_remove(int inotify, int number) { inotify_rm_watch(inotify, number); }
 
 static inline int clinux_syncfs(int fd) { return (int)syscall(SYS_syncfs, fd); }
 

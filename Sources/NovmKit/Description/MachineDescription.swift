@@ -47,9 +47,38 @@ package struct MachineDescription: Sendable {
     words.append("cryptomgr.notests")
     let kept = Self.freshDirectories.filter(isMapped)
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
+    for share in shares {
+      if let tag = share.tag { words.append("novm.mount=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))") }
+    }
     words.append(serialLog ? "console=ttyS0" : "quiet")
     let ours = Array(words.joined(separator: " ").utf8)
     return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
+  }
+
+  /// Makes devices of their own of shares that the host may change. In the tree, such a share would have the guest's kernel tell
+  /// of each open and hold no write back, everywhere (docs/decisions/0017-shares-are-devices.md).
+  ///
+  /// A share stays in the tree if another map lies in it, or its path is more than the kernel command line can carry.
+  mutating func separateShares() {
+    let maps = (reads + writes + shares.map(\.map)).map(\.guest)
+    var count = 0
+    for index in shares.indices {
+      let guest = shares[index].map.guest
+      let isAlone = maps.filter { $0 == guest || $0.starts(with: guest + [UInt8(ascii: "/")]) }.count == 1
+      guard shares[index].caching != .always, guest.count > 1, isAlone, count < Self.mostSharedDevices,
+        guest.count <= 128, guest.allSatisfy(Self.isPlain)
+      else { continue }
+      shares[index].tag = "share\(count)"
+      count += 1
+    }
+  }
+
+  /// How many novmm has interrupts for.
+  private static let mostSharedDevices = 8
+
+  /// Whether a byte means itself in a kernel command line.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    (0x21...0x7e).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
   }
 
   /// Where `noguest` mounts file systems of the guest's own over the tree, unless told to keep what is there.

@@ -7,6 +7,8 @@ package struct TreeShare: Equatable, Sendable {
   package var map: TreeMap
   package var isReadOnly = false
   package var caching = Caching.auto
+  /// Set where it is a device of its own, which `noguest` mounts; part of the tree otherwise.
+  package var tag: String?
 
   package init(_ map: TreeMap, isReadOnly: Bool = false, caching: Caching = .auto) {
     self.map = map
@@ -34,7 +36,8 @@ package struct TreeShare: Equatable, Sendable {
 
   /// As novmm's `--share` takes it.
   package var argument: [UInt8] {
-    map.argument + Array(":\(isReadOnly ? "ro" : "rw"),cache=\(caching.rawValue)".utf8)
+    map.argument
+      + Array(":\(isReadOnly ? "ro" : "rw"),cache=\(caching.rawValue)\(tag.map { ",tag=\($0)" } ?? "")".utf8)
   }
 
   private enum Option {

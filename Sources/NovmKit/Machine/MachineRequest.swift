@@ -123,6 +123,7 @@ package struct MachineRequest: Sendable {
     machine.shares = zip(shares, resolved[layers.count...]).map { share, map in
       TreeShare(map, isReadOnly: share.isReadOnly, caching: share.caching)
     }
+    machine.separateShares()
     machine.hides = hides
     machine.window = window
     machine.users = users

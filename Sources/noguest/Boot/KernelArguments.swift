@@ -12,6 +12,8 @@ struct KernelArguments {
   var hostName: Bytes = []
   /// `novm.keep=`: paths of the tree that no fresh file system may be mounted on or above.
   var kept: [Bytes] = []
+  /// `novm.mount=TAG:PATH`: further virtio-fs devices, and where they go.
+  var mounts: [(tag: Bytes, path: Bytes)] = []
 
   init(_ line: Bytes) {
     for word in Self.words(line) {
@@ -20,6 +22,9 @@ struct KernelArguments {
       if let value = word.after("rootflags=") { options = value }
       if let value = word.after("hostname=") { hostName = value }
       if let value = word.after("novm.keep=") { kept = value.parts(at: UInt8(ascii: ",")) }
+      if let value = word.after("novm.mount="), let colon = value.firstIndex(of: UInt8(ascii: ":")) {
+        mounts.append((Bytes(value[..<colon]), Bytes(value[(colon + 1)...])))
+      }
       if word == "ro" { isReadOnly = true }
       if word == "rw" { isReadOnly = false }
     }

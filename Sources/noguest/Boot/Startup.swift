@@ -11,6 +11,7 @@ enum Startup {
       let arguments = KernelArguments((try? Files.contents("/proc/cmdline")) ?? [])
       try RootFileSystem(arguments: arguments).enter()
       StandardMounts.mountInTree(arguments)
+      try SharedDirectories.mount(arguments)
       configure(arguments)
       try serve()
     } catch {
