@@ -288,6 +288,19 @@ class Behaviours(unittest.TestCase):
             self.assertEqual(caught.exception.errno, errno.ENXIO)
             self.assertEqual(os.pread(file.fileno(), 8, (8 << 20) - 2), b"\0\0data\0\0")
 
+    def test_what_was_just_written_is_no_hole(self):
+        with open(self.path("f"), "w+b", buffering=0) as file:
+            os.pwrite(file.fileno(), b"late", 1 << 20)
+            self.assertLessEqual(os.lseek(file.fileno(), 0, os.SEEK_DATA), 1 << 20)
+            os.fsync(file.fileno())
+            os.pwrite(file.fileno(), b"early", 8192)
+            self.assertLessEqual(os.lseek(file.fileno(), 0, os.SEEK_DATA), 8192)
+            self.assertGreaterEqual(os.lseek(file.fileno(), 8192, os.SEEK_HOLE), 8197)
+            self.assertEqual(os.lseek(file.fileno(), 8192, os.SEEK_DATA), 8192)
+            end = (1 << 20) + 4
+            self.assertEqual(os.lseek(file.fileno(), 1 << 20, os.SEEK_HOLE), end)
+            self.fails(errno.ENXIO, os.lseek, file.fileno(), end, os.SEEK_DATA)
+
     def test_truncation(self):
         self.put("f", b"0123456789")
         os.truncate(self.path("f"), 4)
@@ -566,6 +579,46 @@ class Behaviours(unittest.TestCase):
         time.sleep(0.2)
         self.assertEqual(os.waitpid(waiter, os.WNOHANG), (0, 0))
         fcntl.lockf(file, fcntl.LOCK_UN)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(waiter, 0)[1]), 0)
+        os.close(file)
+
+    def test_a_waiting_flock_is_interrupted(self):
+        path = self.put("f")
+        file = os.open(path, os.O_RDWR)
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+        class Alarm(Exception):
+            pass
+
+        def wake(number, frame):
+            raise Alarm
+
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, wake)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            other = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(other, fcntl.LOCK_SH)
+            except Alarm:
+                os._exit(0)
+            os._exit(1)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        waiter = os.fork()
+        if waiter == 0:
+            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
+            os._exit(0)
+        time.sleep(0.2)
+        self.assertEqual(os.waitpid(waiter, os.WNOHANG), (0, 0))
+        # Killed while it waits, it leaves nothing.
+        killed = os.fork()
+        if killed == 0:
+            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
+            os._exit(0)
+        os.kill(killed, signal.SIGKILL)
+        os.waitpid(killed, 0)
+        # Closed here, it would still be open in the child.
+        fcntl.flock(file, fcntl.LOCK_UN)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(waiter, 0)[1]), 0)
         os.close(file)
 
