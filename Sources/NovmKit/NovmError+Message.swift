@@ -31,6 +31,7 @@ extension NovmError {
     case .memoryTooLarge(let size, let most): "--memory: \(size) is more than this host has; give \(most) or less"
     case .processorCount(let text, let most): "--cpus: '\(text)' is no number; give 1 to \(most)"
     case .processors(let count, let most): "--cpus: \(count) is not possible; give 1 to \(most)"
+    case .window(let text): "--dax: '\(text)' is no size of a window; give one such as 1G, or auto, or off"
     case .hostname(let name):
       "--hostname: '\(name)' is no host name; use 1 to 64 letters, digits, hyphens and dots"
     case .environment(let argument): "--env: '\(argument)' is not NAME=VALUE"
@@ -47,6 +48,9 @@ extension NovmError {
       "\(path) is missing; install novm completely, or set NOVM_LIBEXEC to the directory that has it"
     case .damagedProgram(let path, let errno): "\(path): cannot be run: \(errno.description)"
     case .machineEnded(let end): end.message
+    case .start(_, let message): message
+    case .machineGone(let name): "\(name) ended before the command; `novm inspect \(name)` tells how"
+    case .notRunning(let name): "\(name) does not run; `novm start \(name)` starts it"
     case .agentLost: "the guest closed the connection before the command ended; --com1 shows its kernel's log"
     case .agentVersion(let version):
       "the guest's agent speaks version \(version) of the protocol, this novm \(Agent.version); import the kernel again"
@@ -126,6 +130,14 @@ extension StoreError {
   package var message: String {
     switch self {
     case .system(let operation, let path, let errno): "\(path): cannot \(operation.rawValue): \(errno.description)"
+    case .machineName(let name):
+      "--name: '\(String(printable: Array(name.utf8)))' is no name; use up to 64 letters, digits, '_', '.' and '-'"
+    case .nameTaken(let name): "the name \(name) is taken; `novm rm \(name)` removes that machine"
+    case .noMachine(let name, let known):
+      "no machine '\(String(printable: Array(name.utf8)))'; "
+        + (known.isEmpty ? "there are none" : "`novm ls --all` shows those that there are")
+    case .ambiguous(let beginning, let count): "\(count) machines begin with '\(beginning)'; give more of it"
+    case .machineRuns(let name): "\(name) runs; `novm stop \(name)` ends it"
     case .volumeInUse(let name):
       "the volume \(name) is in use by another machine; wait for its end, or give this one a volume of its own"
     case .untrustedRuntime(let path):

@@ -33,6 +33,8 @@ package enum NovmError: Error, Equatable {
   /// Not a number.
   case processorCount(String, most: Int)
   case processors(Int, most: Int)
+  /// Not a size, `auto` or `off`.
+  case window(String)
   case hostname(String)
   case environment(String)
   /// `--user` with nothing in it.
@@ -48,6 +50,12 @@ package enum NovmError: Error, Equatable {
 
   // The machine.
   case machineEnded(MachineEnd)
+  /// A machine in the background did not start.
+  case start(status: Int32, message: String)
+  /// What was asked needs a machine that runs.
+  case notRunning(String)
+  /// The machine of this name ended before its command.
+  case machineGone(String)
   /// The guest closed the connection of a command that had not ended.
   case agentLost
   case agentVersion(UInt16)
@@ -68,6 +76,7 @@ package enum NovmError: Error, Equatable {
     switch self {
     case .commandFailed(_, let failure): Int32(failure.exitStatus)
     case .interrupted(let signal): 128 + signal
+    case .start(let status, _): status
     default: 125
     }
   }

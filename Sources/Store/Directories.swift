@@ -3,7 +3,7 @@ import Glibc
 import Host
 
 /// File system calls on whole directories, failing with the path that they failed on.
-enum Directories {
+package enum Directories {
   /// Makes a directory and those above it; one that is there already is as good.
   static func make(_ path: String, mode: mode_t) throws(StoreError) {
     if unsafe mkdir(path, mode) == 0 { return }
@@ -32,7 +32,7 @@ enum Directories {
   }
 
   /// The names in a directory, without `.` and `..`. Only for directories whose names novm chose.
-  static func names(_ path: String) throws(StoreError) -> [String] {
+  package static func names(_ path: String) throws(StoreError) -> [String] {
     guard let stream = unsafe opendir(path) else { throw .system(operation: .list, path: path, .current) }
     defer { unsafe closedir(stream) }
     var names: [String] = []
@@ -43,6 +43,35 @@ enum Directories {
       if name != "." && name != ".." { names.append(name) }
     }
     return names
+  }
+
+  /// A small file's content; nil if it cannot be read.
+  static func read(_ path: String) -> [UInt8]? {
+    guard let file = try? FileDescriptor.open(path, O_RDONLY) else { return nil }
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while let count = try? file.read(into: &buffer) {
+      if count == 0 { return content }
+      content += buffer[..<count]
+    }
+    return nil
+  }
+
+  static func write(_ content: [UInt8], to path: String) throws(StoreError) {
+    do throws(Errno) {
+      let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+      try file.writeAll(content)
+    } catch {
+      throw .system(operation: .write, path: path, error)
+    }
+  }
+
+  /// At every moment there is the old content or the new one.
+  static func replace(_ path: String, with content: [UInt8]) throws(StoreError) {
+    try write(content, to: "\(path).new")
+    guard unsafe Glibc.rename("\(path).new", path) == 0 else {
+      throw .system(operation: .rename, path: path, .current)
+    }
   }
 
   static func linkTarget(_ path: String) -> String? {

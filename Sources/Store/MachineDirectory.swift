@@ -5,6 +5,8 @@ import Host
 /// One machine's place on disk, locked for as long as this value lives.
 package final class MachineDirectory {
   package let identifier: String
+  /// What people call it; its identifier if they gave it no name.
+  package let name: String
   package let path: String
   /// Where its sockets are: short enough for a Unix socket's address, and private to the user.
   package let runtime: String
@@ -12,16 +14,16 @@ package final class MachineDirectory {
   private var isRemoved = false
 
   /// Fills a directory that was just made, with the store's lock held.
-  init(identifier: String, path: String, runtime: String) throws(StoreError) {
+  ///
+  /// - Parameter definition: what to keep as `machine.json`; a machine without one does not outlive its processes.
+  init(
+    identifier: String, name: String?, path: String, runtime: String, definition: [UInt8]?, isKept: Bool
+  ) throws(StoreError) {
     self.identifier = identifier
+    self.name = name ?? identifier
     self.path = path
     self.runtime = runtime
-    do throws(Errno) {
-      lock = try FileDescriptor.open("\(path)/lock", O_RDWR | O_CREAT, mode: 0o600)
-      try checked(flock(lock.raw, LOCK_EX | LOCK_NB))
-    } catch {
-      throw .system(operation: .lock, path: "\(path)/lock", error)
-    }
+    lock = try Self.lock(path)
     // The link goes first: whoever finds the directory must be able to find the sockets.
     guard unsafe symlink(runtime, "\(path)/runtime") == 0 else {
       throw .system(operation: .link, path: "\(path)/runtime", .current)
@@ -31,13 +33,64 @@ package final class MachineDirectory {
     }
     // The guest sees this directory's own attributes as those of its `/`.
     guard unsafe chmod(root, 0o755) == 0 else { throw .system(operation: .create, path: root, .current) }
+    if let name { try Directories.write(Array(name.utf8), to: "\(path)/name") }
+    if let definition { try Directories.write(definition, to: self.definition) }
+    // Last: a machine that is kept is whole.
+    if isKept { try Directories.write([], to: "\(path)/\(MachineStore.keepName)") }
+  }
+
+  /// Locks a directory that is there, with the store's lock held, and makes a new place for its sockets.
+  init(opening record: MachineRecord, runtime: String) throws(StoreError) {
+    identifier = record.identifier
+    name = record.name
+    path = record.path
+    self.runtime = runtime
+    lock = try Self.lock(path)
+    if let old = Directories.linkTarget("\(path)/runtime"), old.hasSuffix("/\(identifier)") {
+      try TreeRemoval.remove(old)
+    }
+    let link = "\(path)/runtime"
+    guard unsafe unlink(link) == 0 || Errno.current == Errno(ENOENT), unsafe symlink(runtime, link) == 0 else {
+      throw .system(operation: .link, path: link, .current)
+    }
+    guard unsafe mkdir(runtime, 0o700) == 0 else { throw .system(operation: .create, path: runtime, .current) }
+  }
+
+  /// Takes over a directory whose lock another process left us as an open descriptor.
+  package init(adopting record: MachineRecord, lock: consuming FileDescriptor) throws(StoreError) {
+    guard let runtime = record.runtime else {
+      throw .system(operation: .open, path: "\(record.path)/runtime", Errno(ENOENT))
+    }
+    identifier = record.identifier
+    name = record.name
+    path = record.path
+    self.runtime = runtime
+    self.lock = lock
+  }
+
+  private static func lock(_ path: String) throws(StoreError) -> FileDescriptor {
+    do throws(Errno) {
+      let lock = try FileDescriptor.open("\(path)/lock", O_RDWR | O_CREAT, mode: 0o600)
+      try checked(flock(lock.raw, LOCK_EX | LOCK_NB))
+      return lock
+    } catch {
+      throw .system(operation: .lock, path: "\(path)/lock", error)
+    }
   }
 
   /// The directory for the guest's writes.
   package var root: String { "\(path)/root" }
 
+  /// What the machine is, in the words of who made it.
+  package var definition: String { "\(path)/machine.json" }
+
   /// The Unix socket that stands for the guest's vsock.
   package var vsock: String { "\(runtime)/vsock" }
+
+  /// As a reader finds it.
+  package var record: MachineRecord {
+    MachineRecord(identifier: identifier, name: name, path: path, runtime: runtime, isAlive: true)
+  }
 
   /// For a child process to hold, so that the machine counts as alive until that has ended too.
   package var lockDescriptor: Int32 { lock.raw }

@@ -12,7 +12,18 @@ package enum StoreError: Error, Equatable, Sendable {
   /// Another machine writes to a volume.
   case volumeInUse(String)
 
+  /// Not a name for a machine.
+  case machineName(String)
+  /// Another machine has this name.
+  case nameTaken(String)
+  /// No machine has this name or an identifier that begins so; the names that there are.
+  case noMachine(String, known: [String])
+  /// So many identifiers begin like this.
+  case ambiguous(String, count: Int)
+  /// What was asked needs a machine that does not run.
+  case machineRuns(String)
+
   package enum Operation: String, Sendable {
-    case open, create, remove, rename, list, lock, link
+    case open, create, write, remove, rename, list, lock, link
   }
 }

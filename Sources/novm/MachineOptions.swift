@@ -1,5 +1,4 @@
 import ArgumentParser
-import Host
 import NovmKit
 
 /// What machine to make; the same for every command that makes one.
@@ -79,33 +78,39 @@ struct MachineOptions: ParsableArguments {
   @Flag(help: "Show the kernel's log on standard error.")
   var com1 = false
 
-  func request(verbose: Bool) throws -> MachineRequest {
-    let directory = Surroundings.workingDirectory
-    var request = MachineRequest()
-    request.kernel = MachineRequest.Kernel(kernel)
-    guard let memory = MemorySize(memory) else { throw NovmError.memory(memory) }
-    request.memory = memory
-    guard let processors = Int(cpus) else { throw NovmError.processorCount(cpus, most: MachineRequest.mostProcessors) }
-    request.processors = processors
-    request.reads = try read.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
-    request.writes = try write.map { try TreeMap(parsing: ByteString.bytes($0), directory: directory) }
-    request.shares = try share.map { try TreeShare(parsing: ByteString.bytes($0), directory: directory) }
-    request.volumes = try volume.map { try VolumeMap(parsing: ByteString.bytes($0)) }
-    request.hides = hide.map(ByteString.bytes)
-    request.users = try uidmap.map { try Self.range($0, option: "--uidmap") }
-    request.groups = try gidmap.map { try Self.range($0, option: "--gidmap") }
-    request.window = dax
-    request.hostname = hostname
-    request.commandLine = Array(cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
-    request.serialLog = com1
-    request.verbose = verbose
-    try request.validate(host: .current)
-    return request
+  /// As they were given.
+  var settings: MachineSettings {
+    var settings = MachineSettings()
+    settings.read = read
+    settings.write = write
+    settings.share = share
+    settings.volume = volume
+    settings.hide = hide
+    settings.uidmap = uidmap
+    settings.gidmap = gidmap
+    settings.memory = memory
+    settings.dax = dax.description
+    settings.cpus = cpus
+    settings.kernel = kernel
+    settings.cmdline = cmdline
+    settings.hostname = hostname
+    settings.com1 = com1
+    return settings
   }
 
-  private static func range(_ text: String, option: String) throws -> IDRange {
-    guard let range = IDRange(text) else { throw NovmError.idMap(option: option, ByteString.printable(text)) }
-    return range
+  /// The machine, for whatever working directory.
+  func definition(_ process: CommandSettings?, remove: Bool) throws -> MachineDefinition {
+    let settings = try settings.absolute(Surroundings.workingDirectory)
+    return MachineDefinition(machine: settings, process: process, remove: remove)
+  }
+}
+
+extension MachineRequest {
+  /// What is asked of a machine, checked as far as that is possible without one.
+  static func checked(_ settings: MachineSettings) throws -> MachineRequest {
+    let request = try MachineRequest(settings, directory: Surroundings.workingDirectory)
+    try request.validate(host: .current)
+    return request
   }
 }
 

@@ -16,11 +16,18 @@ struct Novm: ParsableCommand {
       found, 128 and a signal's number if a signal ended it.
       """,
     version: Version.text,
+    subcommands: [SuperviseCommand.self],
     groupedSubcommands: [
-      CommandGroup(name: "Machines:", subcommands: [RunCommand.self]),
-      CommandGroup(name: "Packs:", subcommands: [PackCommand.self]),
-      CommandGroup(name: "Kernels:", subcommands: [KernelCommand.self]),
-      CommandGroup(name: "This host:", subcommands: [DoctorCommand.self, VersionCommand.self]),
+      CommandGroup(
+        name: "Machines",
+        subcommands: [
+          RunCommand.self, CreateCommand.self, ExecCommand.self, ListCommand.self, LogsCommand.self, StartCommand.self,
+          StopCommand.self, RestartCommand.self, KillCommand.self, WaitCommand.self, InspectCommand.self,
+          RenameCommand.self, RemoveCommand.self, PruneCommand.self,
+        ]),
+      CommandGroup(name: "Packs", subcommands: [PackCommand.self]),
+      CommandGroup(name: "Kernels", subcommands: [KernelCommand.self]),
+      CommandGroup(name: "This host", subcommands: [DoctorCommand.self, VersionCommand.self]),
     ])
 
   /// `novm` alone greets with what to do first.

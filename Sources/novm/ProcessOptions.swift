@@ -23,16 +23,22 @@ struct ProcessOptions: ParsableArguments {
   @Flag(name: [.short, .long], help: "Give the command a terminal, and your keys to it.")
   var terminal = false
 
-  func command(_ arguments: [String]) throws -> Command {
+  func settings(_ arguments: [String]) throws -> CommandSettings {
     // Which the guest would take for root.
     if user == "" { throw NovmError.noUser }
-    var command = Command(
-      arguments: arguments.map(ByteString.bytes), environment: try environment(),
-      directory: ByteString.bytes(cwd ?? ""), user: ByteString.bytes(user ?? ""), options: .input)
-    if terminal {
-      command.options.insert(.terminal)
-      command.window = Terminal.windowSize() ?? WindowSize(rows: 24, columns: 80)
-    }
+    var settings = CommandSettings()
+    settings.command = arguments
+    settings.env = try environment().map(ByteString.string)
+    settings.cwd = cwd
+    settings.user = user
+    settings.terminal = terminal
+    return settings
+  }
+
+  /// The command with the caller's input.
+  func command(_ arguments: [String]) throws -> Command {
+    var command = try settings(arguments).agentCommand
+    command.options.insert(.input)
     return command
   }
 

@@ -11,7 +11,8 @@ struct RunCommand: ParsableCommand {
     usage: "novm run [OPTIONS] [--] COMMAND [ARG...]",
     discussion: """
       The machine's / is the host's, unless --read says otherwise. What it writes is gone afterwards, unless --write \
-      says where it goes. Input, output, signals and the exit status are the command's own.
+      says where it goes, or the machine has a name. Input, output, signals and the exit status are the command's own, \
+      unless the machine is to run in the background.
 
       Examples:
         novm run -- /bin/ls -la /
@@ -19,6 +20,7 @@ struct RunCommand: ParsableCommand {
         tar c . | novm run -- sha256sum
         novm run --read /srv/debian --read '/src=>.' --write /tmp/out --cwd /src -- make
         novm run -t --share '/src=>.' --volume 'home=>/root' --cwd /src -- bash
+        novm run -d --name web --share '/srv=>.' -- /srv/server
         novm run --com1 --memory 1G --cpus 2 -- uname -a
 
       Exit status: that of the command; 125 if novm itself failed, 126 if the command cannot be run, 127 if it was not \
@@ -27,6 +29,13 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup(title: "The machine") var machine: MachineOptions
   @OptionGroup(title: "The command") var process: ProcessOptions
+  @OptionGroup(title: "What becomes of it") var keeping: KeepingOptions
+
+  @Flag(name: [.short, .long], help: "Leave the machine in the background and print its identifier.")
+  var detach = false
+
+  @Flag(help: "Remove the machine once it has ended, though it has a name or runs in the background.")
+  var rm = false
 
   @Flag(help: "Tell what is done.")
   var verbose = false
@@ -40,16 +49,10 @@ struct RunCommand: ParsableCommand {
     completion: .commands)
   var words: [String] = []
 
-  /// Without the `--` before it.
-  private var command: [String] { words.first == "--" ? Array(words.dropFirst()) : words }
-
   func validate() throws {
-    // The parser takes everything from the first thing that it does not know for the command.
-    if let first = words.first, first.hasPrefix("-"), first != "--" {
-      if first == "-h" || first == "--help" { throw CleanExit.helpRequest(self) }
-      throw ValidationError(Suggestion.unknownOption(first, known: Self.optionNames))
-    }
+    let command = try CommandWords(words, of: Self.self).words
     if command.isEmpty { throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /") }
+    if detach, timings { throw ValidationError("--timings: for a machine in the foreground; leave out --detach") }
   }
 
   func run() throws {
@@ -57,27 +60,47 @@ struct RunCommand: ParsableCommand {
     times.mark("process", at: ProcessStart.time)
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
-    let request = try machine.request(verbose: verbose)
-    let command = try process.command(command)
+    let words = try CommandWords(words, of: Self.self).words
+    let definition = try machine.definition(
+      process.settings(words), remove: rm || (keeping.name == nil && !detach))
+    if detach { return try Machines.create(keeping.name, definition, verbose: verbose) }
+    var request = try MachineRequest.checked(machine.settings)
+    request.verbose = verbose
     let programs = Surroundings.programs
     try programs.require()
-    let paths = Surroundings.paths
-    let kernel = try request.kernel.find(in: KernelStore(directory: paths.kernels), noguest: programs.noguest)
+    let kernel = try Machines.kernel(for: request)
     logger.debug("kernel \(kernel.name): \(kernel.image)")
 
     let run = AttachedMachine(
-      request, kernel: kernel, command: command, timings: times, logger: logger)
+      request, kernel: kernel, command: try process.command(words),
+      record: AttachedMachine.Record(name: keeping.name, definition: definition), timings: times, logger: logger)
     defer { if timings { StandardError.write(times.table()) } }
     let status = try run.run(
-      store: MachineStore(directory: paths.machines, runtime: paths.runtime), volumes: paths.volumes,
-      novmm: programs.novmm)
+      store: Machines.store, volumes: Surroundings.paths.volumes, novmm: programs.novmm)
     if status != 0 { throw ExitCode(status) }
   }
+}
 
-  private static let optionNames = [
-    "--read", "--write", "--share", "--volume", "--hide", "--uidmap", "--gidmap", "--dax", "--memory", "--cpus",
-    "--kernel",
-    "--cmdline", "--hostname", "--com1", "--env", "--cwd",
-    "--user", "--terminal", "--verbose", "--timings", "--help", "--version",
-  ]
+/// What a machine is called.
+struct KeepingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A name for the machine, which is kept until `novm rm`.", valueName: "name"))
+  var name: String?
+}
+
+/// The words of a command line from the first on that is no option of novm's.
+struct CommandWords {
+  /// Without the `--` before them.
+  let words: [String]
+
+  /// - Throws: the help, if that was asked for, or a word about an option that novm does not know.
+  init<Command: ParsableCommand>(_ words: [String], of command: Command.Type) throws {
+    // The parser takes everything from the first thing that it does not know for the command.
+    if let first = words.first, first.hasPrefix("-"), first != "--" {
+      if first == "-h" || first == "--help" { throw CleanExit.helpRequest(command) }
+      throw ValidationError(Suggestion.unknownOption(first, of: command))
+    }
+    self.words = words.first == "--" ? Array(words.dropFirst()) : words
+  }
 }

@@ -17,7 +17,8 @@ struct SessionTests {
     let loop = PollLoop()
     let connection = try AgentConnection(stream: agent.takeHostEnd())
     let session = try Session(
-      command ?? self.command, on: connection, loop: loop, input: input, output: output, error: error)
+      command ?? self.command, on: connection, loop: loop, input: input, output: OutputStream(output),
+      error: OutputStream(error))
     try loop.run(until: .after(milliseconds: 60_000)) { session.isStarted || session.result != nil }
     try started(session)
     try loop.run(until: .after(milliseconds: 90_000)) { session.result != nil }
@@ -196,7 +197,8 @@ struct SessionTests {
     }
     let loop = PollLoop()
     let session = try Session(
-      command, on: try AgentConnection(stream: agent.takeHostEnd()), loop: loop, input: nil, output: full, error: full)
+      command, on: try AgentConnection(stream: agent.takeHostEnd()), loop: loop, input: nil,
+      output: OutputStream(full), error: OutputStream(full))
     try loop.run(until: .after(milliseconds: 60_000)) { session.result != nil }
     #expect(session.result == .exited(0))
     #expect(session.outputFault == Errno(ENOSPC))

@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Testing
 
 @testable import Store
@@ -73,6 +74,55 @@ struct MachineStoreTests {
     machine = nil
     #expect(try store.removeStale() == [])
     #expect(machines.count == 1)
+  }
+
+  @Test func machinesAreFoundByNameAndByTheBeginningOfTheirIdentifier() throws {
+    let box = try store.create(name: "box", definition: Array("{}".utf8), isKept: true)
+    let other = try store.create(name: "other", isKept: true)
+    #expect(try Set(store.list().map(\.name)) == ["box", "other"])
+    #expect(try store.find("box").identifier == box.identifier)
+    #expect(try store.find(box.identifier).read("machine.json") == Array("{}".utf8))
+    let count = zip(box.identifier, other.identifier).prefix { $0 == $1 }.count
+    #expect(try store.find(String(other.identifier.prefix(count + 1))).name == "other")
+    #expect(throws: StoreError.noMachine("nix", known: try store.list().map(\.name))) { try store.find("nix") }
+    #expect(throws: StoreError.self) { try store.find("") }
+    #expect(throws: StoreError.nameTaken("box")) { try store.create(name: "box") }
+    #expect(throws: StoreError.nameTaken(other.identifier)) { try store.create(name: other.identifier) }
+    for name in ["", "-a", ".a", "a/b", "a b", "\u{e4}", String(repeating: "a", count: 65)] {
+      #expect(throws: StoreError.machineName(name)) { try store.create(name: name) }
+    }
+    try store.rename(store.find("box"), to: "crate")
+    #expect(try store.find("crate").identifier == box.identifier)
+    #expect(throws: StoreError.nameTaken("other")) { try store.rename(store.find("crate"), to: "other") }
+  }
+
+  @Test func aKeptMachineIsOpenedAnewAfterItsEnd() throws {
+    var machine: MachineDirectory? = try store.create(name: "box", isKept: true)
+    let record = try store.find("box")
+    #expect(record.isAlive)
+    #expect(throws: StoreError.machineRuns("box")) { try store.open(record) }
+    #expect(FileManager.default.createFile(atPath: machine!.vsock, contents: nil))
+    machine = nil
+    #expect(try store.removeStale() == [])
+    #expect(try store.find("box").isAlive == false)
+    let again = try store.open(record)
+    // Sockets of the life before are gone.
+    #expect(!FileManager.default.fileExists(atPath: again.vsock))
+    #expect(try store.find("box").isAlive)
+    try again.remove()
+    #expect(machines.isEmpty && sockets.isEmpty)
+  }
+
+  /// As the process in the background does, which inherits the lock.
+  @Test func aLockIsHandedOver() throws {
+    var machine: MachineDirectory? = try store.create(name: "box", isKept: true)
+    let copy = fcntl(machine!.lockDescriptor, F_DUPFD_CLOEXEC, 3)
+    machine = nil
+    var adopted: MachineDirectory? = try MachineDirectory(
+      adopting: store.find("box"), lock: FileDescriptor(owning: copy))
+    #expect(try store.find("box").isAlive && adopted?.name == "box")
+    adopted = nil
+    #expect(try store.find("box").isAlive == false)
   }
 
   /// The link in a machine's directory says which directory of sockets to remove, and only one of that name.

@@ -73,5 +73,12 @@ static inline int clinux_renameat2(int from_fd, const char *from, int to_fd, con
   return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
 }
 
+// pidfd_open(2) and pidfd_send_signal(2): a process that is named by a descriptor is never another's by accident.
+static inline int clinux_open_process(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+static inline int clinux_signal_process(int process, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, process, signal, 0, 0);
+}
+
 // accept4(2), which glibc declares only with _GNU_SOURCE.
 static inline int clinux_accept(int listener, int flags) { return (int)syscall(SYS_accept4, listener, 0, 0, flags); }

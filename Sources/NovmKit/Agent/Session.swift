@@ -25,8 +25,8 @@ package final class Session {
 
   private let connection: AgentConnection
   private let input: InputPump
-  private let output: OutputStream
-  private let error: OutputStream
+  private let output: any CommandOutput
+  private let error: any CommandOutput
   private let command: Command
   private var isKilled = false
   /// Why output could not be written, if not because its reader went away.
@@ -40,20 +40,21 @@ package final class Session {
   ///   - output: where standard output goes.
   ///   - error: where standard error goes.
   package init(
-    _ command: Command, on connection: AgentConnection, loop: PollLoop, input: Int32?, output: Int32, error: Int32
+    _ command: Command, on connection: AgentConnection, loop: PollLoop, input: Int32?, output: any CommandOutput,
+    error: any CommandOutput
   ) throws(NovmError) {
     self.command = command
     self.connection = connection
     self.input = InputPump(input, connection: connection)
-    self.output = OutputStream(output)
-    self.error = OutputStream(error)
+    self.output = output
+    self.error = error
     connection.onFrame = { [unowned self] frame throws(NovmError) in try take(frame) }
     connection.onData = { [unowned self] type, bytes throws(NovmError) in try take(type, bytes) }
     connection.onClose = { [unowned self] () throws(NovmError) in if end == nil { end = .lost } }
     connection.wantsFrames = { [unowned self] in
       end == nil && self.output.pending < Self.outputLimit && self.error.pending < Self.outputLimit
     }
-    for stream in [self.output, self.error] {
+    for stream in [output, error] {
       stream.onBreak = { [unowned self] errno throws(NovmError) in try outputBroke(errno) }
     }
     for source in [connection, self.input, self.output, self.error] as [any PollSource] { loop.add(source) }
@@ -118,7 +119,7 @@ package final class Session {
 
   /// A command that takes no notice of SIGPIPE would see EPIPE and end in a pipeline of one host; here it would go on for
   /// ever.
-  private func giveUpIfUnheard(_ stream: OutputStream) throws(NovmError) {
+  private func giveUpIfUnheard(_ stream: any CommandOutput) throws(NovmError) {
     guard !isKilled, stream.dropped > Self.unheardLimit else { return }
     isKilled = true
     try signal(SIGKILL)

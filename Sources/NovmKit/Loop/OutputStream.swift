@@ -7,7 +7,7 @@ import Host
 /// The descriptor's own `O_NONBLOCK` is left alone, since it is shared with the shell and other programs. A pipe or a
 /// terminal is opened a second time instead; where that is not allowed, so little is written at a time that poll(2)
 /// promises it will not block.
-package final class OutputStream: PollSource {
+package final class OutputStream: CommandOutput {
   private enum Manner {
     /// Writes at most this much once poll(2) says that there is room.
     case chunks(Int)

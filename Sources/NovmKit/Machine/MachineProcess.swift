@@ -7,7 +7,7 @@ import Host
 /// It cannot outlive this process: it polls the read end of a pipe whose write end is only here, and ends at the end of
 /// file, however we end. It has a session of its own, so that a terminal's signals reach only `novm`.
 package final class MachineProcess: PollSource {
-  private let identifier: pid_t
+  let identifier: pid_t
   private let lifeline: FileDescriptor
   private let errors: FileDescriptor
   private var partialLine: [UInt8] = []

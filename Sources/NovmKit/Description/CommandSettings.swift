@@ -1,0 +1,26 @@
+import AgentProtocol
+
+/// What a user asks of a command in a machine, as text; see ``MachineSettings``.
+package struct CommandSettings: Codable, Equatable, Sendable {
+  /// The command and its arguments.
+  package var command: [String] = []
+  /// `NAME=VALUE`.
+  package var env: [String] = []
+  package var cwd: String?
+  package var user: String?
+  package var terminal = false
+
+  package init() {}
+
+  /// What the guest's agent is told of it.
+  package var agentCommand: Command {
+    var result = Command(
+      arguments: command.map(ByteString.bytes), environment: env.map(ByteString.bytes),
+      directory: ByteString.bytes(cwd ?? ""), user: ByteString.bytes(user ?? ""))
+    if terminal {
+      result.options.insert(.terminal)
+      result.window = Terminal.windowSize() ?? WindowSize(rows: 24, columns: 80)
+    }
+    return result
+  }
+}

@@ -1,0 +1,70 @@
+import Host
+
+/// What a user asks of a machine, as text: an option's name and what follows it, as on the command line. Bytes that are
+/// not UTF-8 are as ``ByteString`` has them.
+package struct MachineSettings: Codable, Equatable, Sendable {
+  package var read: [String] = []
+  package var write: [String] = []
+  package var share: [String] = []
+  package var volume: [String] = []
+  package var hide: [String] = []
+  package var uidmap: [String] = []
+  package var gidmap: [String] = []
+  package var memory = "512M"
+  package var dax = DAXWindow.off.description
+  package var cpus = "1"
+  package var kernel: String?
+  package var cmdline: [String] = []
+  package var hostname = "novm"
+  package var com1 = false
+
+  package init() {}
+
+  /// The same, for any working directory: host paths are absolute.
+  package func absolute(_ directory: [UInt8]) throws(NovmError) -> MachineSettings {
+    let request = try MachineRequest(self, directory: directory)
+    var settings = self
+    settings.read = request.reads.map { ByteString.string($0.argument) }
+    settings.write = request.writes.map { ByteString.string($0.argument) }
+    settings.share = request.shares.map { ByteString.string($0.argument) }
+    if let kernel, kernel.contains("/"), !kernel.hasPrefix("/") {
+      settings.kernel = "\(ByteString.string(directory))/\(kernel)"
+    }
+    return settings
+  }
+}
+
+extension MachineRequest {
+  /// Parses settings.
+  ///
+  /// - Parameter directory: what relative host paths are relative to.
+  package init(_ settings: MachineSettings, directory: [UInt8]) throws(NovmError) {
+    self.init()
+    kernel = Kernel(settings.kernel)
+    guard let memory = MemorySize(settings.memory) else { throw .memory(settings.memory) }
+    self.memory = memory
+    guard let processors = Int(settings.cpus) else { throw .processorCount(settings.cpus, most: Self.mostProcessors) }
+    self.processors = processors
+    for map in settings.read { reads.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
+    for map in settings.write { writes.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
+    for share in settings.share { shares.append(try TreeShare(parsing: ByteString.bytes(share), directory: directory)) }
+    for map in settings.volume { volumes.append(try VolumeMap(parsing: ByteString.bytes(map))) }
+    hides = settings.hide.map(ByteString.bytes)
+    users = try Self.ranges(settings.uidmap, option: "--uidmap")
+    groups = try Self.ranges(settings.gidmap, option: "--gidmap")
+    guard let window = DAXWindow(settings.dax) else { throw .window(settings.dax) }
+    self.window = window
+    hostname = settings.hostname
+    commandLine = Array(settings.cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
+    serialLog = settings.com1
+  }
+
+  private static func ranges(_ texts: [String], option: String) throws(NovmError) -> [IDRange] {
+    var ranges: [IDRange] = []
+    for text in texts {
+      guard let range = IDRange(text) else { throw .idMap(option: option, ByteString.printable(text)) }
+      ranges.append(range)
+    }
+    return ranges
+  }
+}

@@ -1,0 +1,137 @@
+import AgentProtocol
+import Glibc
+import Host
+import KernelBundle
+import Logging
+import Store
+
+/// Looks after one machine in the background: starts it, runs its command with the output going to the machine's log, and
+/// writes down how it ended. One process, which nothing but signals talks to:
+///
+/// | signal | |
+/// |---|---|
+/// | SIGTERM | ends the command with it, or powers the machine off if that has none; a second one ends the machine |
+/// | SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 | is passed on to the command |
+/// | SIGKILL | ends the machine as it stands |
+package final class MachineSupervisor {
+  private let definition: MachineDefinition
+  private let directory: MachineDirectory
+  private let logger: Logger
+  private let loop = PollLoop()
+  private let life: MachineLife
+  private var session: Session?
+  private var stops = 0
+
+  package init(_ directory: MachineDirectory, _ definition: MachineDefinition, logger: Logger) {
+    self.directory = directory
+    self.definition = definition
+    self.logger = logger
+    life = MachineLife(directory)
+  }
+
+  /// Returns once the machine has ended.
+  ///
+  /// - Parameters:
+  ///   - volumes: the directory of all volumes.
+  ///   - kernel: finds the kernel that the machine boots.
+  ///   - started: called once when the machine runs, and so does its command if it has one.
+  /// - Throws: what kept the machine from starting, or ended it.
+  package func run(
+    volumes: String, novmm: String, kernel: (MachineRequest) throws(NovmError) -> KernelFiles,
+    started: () -> Void
+  ) throws(NovmError) {
+    let signals = try SignalInbox(Self.signals) { [unowned self] signal throws(NovmError) in try received(signal) }
+    loop.add(signals)
+    var result: Result<Int32, NovmError>
+    do throws(NovmError) {
+      let request = try MachineRequest(definition.machine, directory: [UInt8(ascii: "/")])
+      try request.validate(host: .current)
+      var opened: [Volume] = []
+      for volume in request.volumes { opened.append(try Self.open(volume, in: volumes)) }
+      result = .success(try run(request, opened, try kernel(request), novmm, started))
+    } catch {
+      result = .failure(error)
+    }
+    do throws(NovmError) {
+      if definition.remove { try directory.discard() } else { try life.ended(result) }
+    } catch {
+      if case .success = result { result = .failure(error) }
+    }
+    _ = try result.get()
+  }
+
+  private static func open(_ volume: VolumeMap, in directory: String) throws(NovmError) -> Volume {
+    do { return try Volume(volume.name, in: directory) } catch { throw .store(error) }
+  }
+
+  private func run(
+    _ request: MachineRequest, _ volumes: [Volume], _ kernel: KernelFiles, _ novmm: String, _ started: () -> Void
+  ) throws(NovmError) -> Int32 {
+    let log = try MachineLog(directory.log)
+    let console = try MachineLog.console(directory)
+    let machine = try RunningMachine(
+      request, kernel: kernel, in: directory, volumes: volumes, novmm: novmm, log: console.raw, loop: loop,
+      timings: Timings(), logger: logger)
+    do throws(NovmError) {
+      try life.began(machine, kernel)
+      try machine.awaitReady()
+      var status: Int32 = 0
+      if let process = definition.process {
+        status = try run(process.agentCommand, in: machine, log, started)
+        try machine.shutDown()
+      } else {
+        try life.isReady()
+        started()
+        try loop.run { stops > 0 || machine.process.end != nil }
+        if let end = machine.process.end {
+          guard end.reason == .poweredOff else { throw NovmError.machineEnded(end) }
+        } else {
+          try machine.shutDown(stops > 1 ? .end : .powerOff)
+        }
+      }
+      return status
+    } catch {
+      if let session {
+        session.leave(loop)
+        if machine.process.end == nil { try? machine.shutDown() }
+      }
+      machine.process.kill()
+      throw error
+    }
+  }
+
+  private func run(
+    _ command: Command, in machine: RunningMachine, _ log: MachineLog, _ started: () -> Void
+  ) throws(NovmError) -> Int32 {
+    let session = try Session(
+      command, on: machine.connect(), loop: loop, input: nil, output: log.stream(.output), error: log.stream(.error))
+    self.session = session
+    try loop.run { session.isStarted || session.result != nil || stops > 1 }
+    if session.isStarted {
+      try life.isReady()
+      started()
+    }
+    try loop.run { session.result != nil || stops > 1 }
+    session.leave(loop)
+    log.end()
+    switch session.result {
+    case nil: return 128 + SIGKILL
+    case .lost?: try machine.explainLoss()
+    case .failed(let failure)?: throw .commandFailed(command: command.arguments.first ?? [], failure)
+    case let end?: return end.exitStatus ?? 125
+    }
+  }
+
+  private static let signals = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE]
+
+  private func received(_ signal: Int32) throws(NovmError) {
+    if signal == SIGPIPE { return }
+    if signal == SIGTERM { stops += 1 }
+    if let session, session.result == nil {
+      try session.signal(signal)
+    } else if signal == SIGTERM, session == nil, definition.process != nil {
+      // There is no command to end yet.
+      throw .interrupted(signal)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import AgentProtocol
+import Glibc
+import Host
+import KernelBundle
+import Logging
+import Store
+
+/// A machine from the start of its monitor to the end of it. Whoever owns one looks after the machine, which cannot outlive
+/// it.
+final class RunningMachine {
+  let directory: MachineDirectory
+  let process: MachineProcess
+  private let hello: HelloListener
+  private let marks: MachineMarks
+  private let loop: PollLoop
+  private let timings: Timings
+  private let logger: Logger
+
+  /// Starts the monitor.
+  ///
+  /// - Parameters:
+  ///   - volumes: those of the request, one each.
+  ///   - log: where the kernel's log goes if the request has it shown.
+  init(
+    _ request: MachineRequest, kernel: KernelFiles, in directory: MachineDirectory, volumes: [Volume], novmm: String,
+    log: Int32, loop: PollLoop, timings: Timings, logger: Logger
+  ) throws(NovmError) {
+    self.directory = directory
+    self.loop = loop
+    self.timings = timings
+    self.logger = logger
+    try request.validateStore(scratch: directory.root, volumes: volumes.map(\.tree))
+    hello = try HelloListener(vsock: directory.vsock, loop: loop)
+    marks = try MachineMarks(into: timings)
+    let description = request.compose(kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree))
+    var arguments = ByteArguments()
+    arguments.append("--vsock", directory.vsock)
+    arguments.append("--timings", "fd:\(marks.writer)")
+    var inherited = [marks.writer, directory.lockDescriptor] + volumes.map(\.lockDescriptor)
+    // Under a number of its own: novmm's standard error is a pipe to us.
+    let log = FileDescriptor(owning: fcntl(log, F_DUPFD_CLOEXEC, 3))
+    if description.serialLog {
+      arguments.append("--com1", "fd:\(log.raw)")
+      inherited.append(log.raw)
+    }
+    timings.mark("spawn")
+    logger.debug("starting \(novmm)")
+    process = try MachineProcess(
+      program: novmm, arguments: description.arguments + arguments.values, inherited: inherited)
+    _ = log.raw
+    process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
+    for source in [hello, marks, process] as [any PollSource] { loop.add(source) }
+  }
+
+  /// Waits until the guest takes commands.
+  func awaitReady() throws(NovmError) {
+    try loop.run { hello.hello != nil || process.end != nil }
+    if let end = process.end { throw .machineEnded(end) }
+    timings.mark("ready")
+    logger.debug("the guest is ready: Linux \(String(decoding: hello.hello?.kernelRelease ?? [], as: UTF8.self))")
+  }
+
+  func connect() throws(NovmError) -> AgentConnection { try AgentConnection(vsock: directory.vsock) }
+
+  /// The command's stream has ended before the command: says why.
+  func explainLoss() throws(NovmError) -> Never {
+    // If the machine went, it says why.
+    try loop.run(until: .after(milliseconds: 3000)) { process.end != nil }
+    if let end = process.end { throw .machineEnded(end) }
+    throw .agentLost
+  }
+
+  /// Lets the guest write back what it holds, and waits for the monitor's end, but not for ever.
+  func shutDown(_ mode: ShutdownMode = .end) throws(NovmError) {
+    if let connection = try? connect() {
+      let shutdown = try Shutdown(mode, on: connection, loop: loop)
+      try loop.run(until: .after(milliseconds: Self.grace)) { shutdown.isDone || process.end != nil }
+      logger.debug(shutdown.isDone ? "the guest has written everything back" : "the guest does not answer")
+      loop.remove(connection)
+    }
+    for signal in [nil, SIGTERM, SIGKILL] {
+      if let signal {
+        logger.debug("ending novmm with signal \(signal)")
+        process.signal(signal)
+      }
+      if try loop.run(until: .after(milliseconds: Self.grace / 2), { process.end != nil }) { break }
+    }
+    timings.mark("gone")
+    try marks.ready(POLLIN)
+  }
+
+  /// How long a guest may take to write back, in milliseconds.
+  private static let grace: UInt64 = 10_000
+}

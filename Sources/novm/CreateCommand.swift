@@ -1,0 +1,39 @@
+import ArgumentParser
+import NovmKit
+
+struct CreateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create",
+    abstract: "Make a machine that runs in the background.",
+    usage: "novm create [OPTIONS] [--] [COMMAND [ARG...]]",
+    discussion: """
+      Prints the machine's identifier once it runs. With a command it ends with that, whose output `novm logs` shows; \
+      without one it runs until `novm stop`. It is kept, with what it wrote, until `novm rm`.
+
+      Examples:
+        novm create --name box
+        novm exec box -- uname -a
+        novm create --name web --share '/srv=>.' -- /srv/server
+      """)
+
+  @OptionGroup(title: "The machine") var machine: MachineOptions
+  @OptionGroup(title: "The command") var process: ProcessOptions
+  @OptionGroup(title: "What becomes of it") var keeping: KeepingOptions
+
+  @Flag(help: "Remove the machine once it has ended.")
+  var rm = false
+
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp("The command to run, and its arguments.", valueName: "COMMAND"),
+    completion: .commands)
+  var words: [String] = []
+
+  func validate() throws { _ = try CommandWords(words, of: Self.self) }
+
+  func run() throws {
+    let words = try CommandWords(words, of: Self.self).words
+    let settings = words.isEmpty ? nil : try process.settings(words)
+    try Machines.create(keeping.name, machine.definition(settings, remove: rm), verbose: false)
+  }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import NovmKit
+import Store
+
+struct LogsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "logs",
+    abstract: "Print what a machine's command wrote.",
+    discussion: """
+      Of a machine in the background: standard output and standard error each to its own. The last 8 MiB at least are \
+      kept. --console prints the kernel's log instead, of a machine with --com1.
+
+      Examples:
+        novm logs --follow web
+        novm logs --since 10m --timestamps web
+      """)
+
+  @Flag(name: [.short, .long], help: "Go on until the machine has ended.")
+  var follow = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Only what is newer: a time (2026-11-20T18:00:00Z), or how long ago (90s, 10m, 2h, 1d).", valueName: "when"))
+  var since: String?
+
+  @Option(name: [.customShort("n"), .long], help: ArgumentHelp("Only the last so many lines.", valueName: "lines"))
+  var tail: Int?
+
+  @Flag(name: [.short, .long], help: "Put the time before each line.")
+  var timestamps = false
+
+  @Flag(help: "Print the kernel's log.")
+  var console = false
+
+  @Argument(help: "The machine's name or identifier.", completion: .machines)
+  var machine: String
+
+  private var start: LogTime? { since.flatMap { Self.time($0, now: .now) } }
+
+  func validate() throws {
+    if let since, start == nil {
+      throw ValidationError(
+        "--since: '\(since)' is no time; give one such as 2026-11-20T18:00:00Z, or 90s, 10m, 2h, 1d")
+    }
+    if let tail, tail < 0 { throw ValidationError("--tail: \(tail) is not possible; give 0 lines or more") }
+  }
+
+  func run() throws {
+    let record = try Machines.find(machine)
+    if console { return try printConsole(record) }
+    let reader = MachineLogReader(record)
+    let start = start
+    var entries: [MachineLogReader.Entry] = []
+    reader.readAll { entry in
+      if let start, entry.time < start { return }
+      // More than is asked for is not held.
+      if let tail, entries.count > 2 * tail + 1000 { entries.removeFirst(entries.count - tail) }
+      entries.append(entry)
+    }
+    for entry in entries.suffix(tail ?? .max) { try write(entry) }
+    while follow {
+      // Looked at first: what was written before the end is read after it.
+      let isAlive = try Machines.list().contains { $0.identifier == record.identifier && $0.isAlive }
+      var failure: (any Error)?
+      reader.readNew { entry in
+        do { try write(entry) } catch { failure = error }
+      }
+      if let failure { throw failure }
+      if !isAlive { return }
+      usleep(100_000)
+    }
+  }
+
+  private func write(_ entry: MachineLogReader.Entry) throws {
+    var line = timestamps ? Array("\(entry.time.text) ".utf8) : []
+    line += entry.bytes
+    if entry.isFull { line.append(UInt8(ascii: "\n")) }
+    try StandardStream.write(line, to: entry.name == .output ? STDOUT_FILENO : STDERR_FILENO)
+  }
+
+  private func printConsole(_ record: MachineRecord) throws {
+    try StandardStream.write(record.read("console") ?? [], to: STDOUT_FILENO)
+  }
+
+  /// - Parameter text: RFC 3339 in UTC, or a number with s, m, h or d.
+  static func time(_ text: String, now: LogTime) -> LogTime? {
+    let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
+    guard let unit = text.last.flatMap({ units[$0] }), let count = Int(text.dropLast()), count >= 0 else {
+      return LogTime(text)
+    }
+    let (seconds, overflow) = count.multipliedReportingOverflow(by: unit)
+    return overflow ? nil : LogTime(seconds: now.seconds - min(seconds, now.seconds), nanoseconds: now.nanoseconds)
+  }
+}
+
+enum StandardStream {
+  /// Writes it all.
+  static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      if count < 0 { throw NovmError.output(.current) }
+      rest = rest.dropFirst(count)
+    }
+  }
+}

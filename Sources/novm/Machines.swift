@@ -1,0 +1,109 @@
+import ArgumentParser
+import Glibc
+import KernelBundle
+import NovmKit
+import Store
+
+/// The machines of the store, as commands need them.
+enum Machines {
+  static var store: MachineStore {
+    let paths = Surroundings.paths
+    return MachineStore(directory: paths.machines, runtime: paths.runtime)
+  }
+
+  /// The machine of this name or identifier, or beginning of one; what dead ones left behind is removed first.
+  static func find(_ reference: String) throws(NovmError) -> MachineRecord {
+    do throws(StoreError) {
+      let store = store
+      try store.removeStale()
+      return try store.find(reference)
+    } catch {
+      throw .store(error)
+    }
+  }
+
+  static func list() throws(NovmError) -> [MachineRecord] {
+    do throws(StoreError) {
+      let store = store
+      try store.removeStale()
+      return try store.list()
+    } catch {
+      throw .store(error)
+    }
+  }
+
+  static func kernel(for request: MachineRequest) throws(NovmError) -> KernelFiles {
+    try request.kernel.find(
+      in: KernelStore(directory: Surroundings.paths.kernels), noguest: Surroundings.programs.noguest)
+  }
+
+  /// Makes a machine, starts it in the background, and prints its identifier.
+  static func create(_ name: String?, _ definition: MachineDefinition, verbose: Bool) throws {
+    // What can be told at once is told before there is a machine.
+    _ = try kernel(for: try MachineRequest.checked(definition.machine))
+    try Surroundings.programs.require()
+    let directory: MachineDirectory
+    do throws(StoreError) {
+      let store = store
+      try store.removeStale()
+      directory = try store.create(name: name, definition: definition.json, isKept: !definition.remove)
+    } catch {
+      throw NovmError.store(error)
+    }
+    let identifier = directory.identifier
+    try launch(directory)
+    print(identifier)
+  }
+
+  /// Starts a machine that is there and does not run.
+  static func start(_ record: MachineRecord) throws(NovmError) {
+    let directory: MachineDirectory
+    do { directory = try store.open(record) } catch { throw .store(error) }
+    try launch(directory)
+  }
+
+  private static func launch(_ directory: MachineDirectory) throws(NovmError) {
+    guard let program = unsafe realpath("/proc/self/exe", nil) else { throw .call("realpath", .current) }
+    defer { free(program) }
+    try MachineLauncher.start(
+      directory, novm: String(cString: program), arguments: [SuperviseCommand.name, directory.identifier])
+  }
+
+  /// Ends a machine and waits for it.
+  ///
+  /// - Parameter grace: seconds that the guest has for it.
+  static func stop(_ record: MachineRecord, grace: Double) throws(NovmError) {
+    if let supervisor = SupervisorProcess.of(record) {
+      supervisor.send(SIGTERM)
+      if !supervisor.awaitEnd(seconds: grace) {
+        supervisor.send(SIGTERM)
+        // As long as it lets the guest write back, and some.
+        if !supervisor.awaitEnd(seconds: 25) { supervisor.send(SIGKILL) }
+      }
+    }
+    try awaitEnd(record)
+  }
+
+  /// Ends a machine as it stands.
+  static func kill(_ record: MachineRecord) throws(NovmError) {
+    SupervisorProcess.of(record)?.send(SIGKILL)
+    try awaitEnd(record)
+    guard !(MachineDefinition(record)?.remove ?? true), var state = MachineState(record) else { return }
+    state.end(exitStatus: 128 + SIGKILL)
+    try state.write(to: record)
+  }
+
+  /// Waits until the last of a machine's processes has ended.
+  static func awaitEnd(_ record: MachineRecord) throws(NovmError) {
+    if let supervisor = SupervisorProcess.of(record) { _ = supervisor.awaitEnd() }
+    // The monitor follows within moments.
+    while try list().contains(where: { $0.identifier == record.identifier && $0.isAlive }) { usleep(20_000) }
+  }
+}
+
+extension CompletionKind {
+  /// Names of machines.
+  static var machines: CompletionKind {
+    .custom { _, _, _ in (try? Machines.list().map(\.name).sorted()) ?? [] }
+  }
+}
