@@ -5,14 +5,18 @@ package struct LayerMap: Equatable, Sendable {
   /// Absolute, `/` for the whole tree.
   package var guestPath: Path
   package var hostPath: Path
+  /// For reading only: a pack, which never changes, whose files keep owners as a write map without root does, and share
+  /// their inodes for no other reason than to be stored once.
+  package var isPack: Bool
 
-  package init(guestPath: Path, hostPath: Path) {
+  package init(guestPath: Path, hostPath: Path, isPack: Bool = false) {
     self.guestPath = guestPath
     self.hostPath = hostPath
+    self.isPack = isPack
   }
 
-  package init(guestPath: String, hostPath: String) {
-    self.init(guestPath: Path(guestPath), hostPath: Path(hostPath))
+  package init(guestPath: String, hostPath: String, isPack: Bool = false) {
+    self.init(guestPath: Path(guestPath), hostPath: Path(hostPath), isPack: isPack)
   }
 }
 
@@ -32,6 +36,7 @@ final class Layer {
 
   enum Kind: Equatable {
     case read
+    case pack
     case write
     case share(Caching, isReadOnly: Bool)
 
@@ -49,14 +54,15 @@ final class Layer {
     work = kind == .write ? WorkDirectory(layerRoot: root) : nil
   }
 
-  var isRead: Bool { kind == .read }
+  var isRead: Bool { kind == .read || kind == .pack }
+  var isPack: Bool { kind == .pack }
   var isWriteMap: Bool { kind == .write }
   var isShare: Bool { !isRead && !isWriteMap }
 
   /// Where changes may go.
   var isWritable: Bool {
     switch kind {
-    case .read: false
+    case .read, .pack: false
     case .write: true
     case .share(_, let isReadOnly): !isReadOnly
     }
@@ -71,7 +77,7 @@ final class Layer {
   var hasMarks: Bool { !isShare }
 
   /// Whether owners in it are kept as the tree keeps them (`Ownership`), not as they are.
-  var keepsOwners: Bool { !isRead }
+  var keepsOwners: Bool { kind != .read }
 
   /// Whether something found in the layer belongs to proc, sysfs or their like, mounted beneath it.
   ///

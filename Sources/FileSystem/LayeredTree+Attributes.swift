@@ -142,13 +142,15 @@ extension LayeredTree {
     namespace.withReadLock {
       if let known = nodes.peek(directory, entry.name.span) { return known.inode }
       // A plain listing of a layer below needs no second look.
-      if let only = directory.topPart, directory.parts.count == 1, !only.layer.isWriteMap, entry.hostInode != 0 {
+      if let only = directory.topPart, directory.parts.count == 1, !only.layer.isWriteMap, !only.layer.isPack,
+        entry.hostInode != 0
+      {
         return inodes.number(device: directory.identity.device, inode: entry.hostInode)
       }
       guard let found = try? resolve(directory, entry.name.span).found,
         let base = try? descriptor(of: directory, in: found.layer)
       else { return nil }
-      return number(of: found, place: Place(base: base, name: entry.name))
+      return number(of: found, place: Place(base: base, name: entry.name), in: directory)
     }
   }
 }

@@ -98,7 +98,7 @@ extension LayeredTree {
     try FileCalls.makeDirectory(work.raw, copy.name.span, mode: 0o700)
     do throws(Errno) {
       let host = try FileCalls.status(work.raw, copy.name.span)
-      if !node.isSynthetic { copyAttributes(try place(of: node), to: copy) }
+      if !node.isSynthetic { copyAttributes(try place(of: node), isPack: isInPack(node), to: copy) }
       try setOwner(copy, host: host, wanted: OverrideStat(status), isNew: true)
       try FileCalls.changeTimes(
         work.raw, copy.name.span, accessed: .set(status.accessed), modified: .set(status.modified))
@@ -148,11 +148,12 @@ extension LayeredTree {
     default:
       try makeSpecial(target, wanted)
     }
-    copyAttributes(source, to: target)
+    let isPack = namespace.withReadLock { isInPack(node) }
+    copyAttributes(source, isPack: isPack, to: target)
     let host = try FileCalls.status(target.base.raw, target.name.span)
     try setOwner(target, host: host, wanted: wanted, isNew: true)
     // Capabilities go when the owner changes, so they come after it.
-    copyCapabilities(source, to: target)
+    copyCapabilities(source, isPack: isPack, to: target)
     if ownership == .real || !status.isSymlink {
       try? FileCalls.setAttribute(
         target.base.raw, target.name.span, MarkName.inode(ownership), LayeredTree.hex(node.inode))
@@ -234,20 +235,22 @@ extension LayeredTree {
   }
 
   /// Copies extended attributes, other than marks and capabilities. What the host refuses is left out.
-  func copyAttributes(_ source: Place, to target: Place) {
+  func copyAttributes(_ source: Place, isPack: Bool = false, to target: Place) {
     guard let list = try? FileCalls.attributeNames(source.base.raw, source.name.span), !list.isEmpty else { return }
     for name in list.split(separator: 0) {
       let name = [UInt8](name)
-      guard let kept = keptName(name), name != AttributeName.capability else { continue }
+      let isOverride = isPack && name.starts(with: MarkName.overridePrefix)
+      let shown = isOverride ? [UInt8](name.dropFirst(MarkName.overridePrefix.count)) : name
+      guard let kept = keptName(shown), shown != AttributeName.capability else { continue }
       guard let value = try? FileCalls.attribute(source.base.raw, source.name.span, name + [0]) else { continue }
       try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
     }
   }
 
-  private func copyCapabilities(_ source: Place, to target: Place) {
+  private func copyCapabilities(_ source: Place, isPack: Bool, to target: Place) {
     guard let kept = keptName(AttributeName.capability),
-      let value = try? FileCalls.attribute(
-        source.base.raw, source.name.span, AttributeName.capability + [0])
+      let name = isPack ? keptName(AttributeName.capability, isPack: true) : AttributeName.capability + [0],
+      let value = try? FileCalls.attribute(source.base.raw, source.name.span, name)
     else { return }
     try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
   }

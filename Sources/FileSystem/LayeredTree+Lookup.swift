@@ -70,13 +70,13 @@ extension LayeredTree {
     if parent.isRemoved { return .done(nil) }
     guard var found = try resolve(parent, name.terminated).found else { return .done(nil) }
     let identity = FileIdentity(found.layer, found.status)
-    let linkedAs = !found.status.isDirectory && found.status.links > 1 ? identity : nil
+    let linkedAs = !found.status.isDirectory && found.status.links > 1 && !found.layer.isPack ? identity : nil
     if let linkedAs, let known = nodes.linkedNode(linkedAs), !known.isRemoved, known.layer !== found.layer {
       return .linkUp(known)
     }
     let place = Place(base: try descriptor(of: parent, in: found.layer), name: name.terminatedArray())
-    if found.layer.keepsOwners { decodeOwner(&found.status, place) }
-    let inode = number(of: found, place: place)
+    if found.layer.keepsOwners { decodeOwner(&found.status, place, isPack: found.layer.isPack) }
+    let inode = number(of: found, place: place, in: parent)
     let node = nodes.enter(parent, place.name, linkedAs: linkedAs) { id in
       LayeredTree.makeNode(id, found, identity, inode, parent, place.name)
     }
@@ -214,7 +214,7 @@ extension LayeredTree {
     if node.anonymous == nil {
       guard status.device == node.identity.device, status.inode == node.identity.inode else { throw .stale }
     }
-    if keepsOwners(node) { decodeOwner(&status, place) }
+    if keepsOwners(node) { decodeOwner(&status, place, isPack: isInPack(node)) }
     // Inode numbers are used again: a FIFO may have that of a file that was.
     guard status.mode & FileType.mask == node.type else { throw .stale }
     adjust(&status, node)
@@ -224,7 +224,7 @@ extension LayeredTree {
   /// The attributes of an open file, wherever its name is. The namespace lock is held.
   func status(of node: Node, open file: SharedDescriptor) throws(Errno) -> FileStatus {
     var status = try FileCalls.status(file.raw)
-    if keepsOwners(node) { decodeOwner(&status, Place(base: file, name: FileCalls.itself)) }
+    if keepsOwners(node) { decodeOwner(&status, Place(base: file, name: FileCalls.itself), isPack: isInPack(node)) }
     adjust(&status, node)
     return status
   }
@@ -246,6 +246,8 @@ extension LayeredTree {
       if node.isRemoved { status.links = 0 } else if node.parts.count != 1 { status.links = 1 }
     } else if node.isRemoved, !node.isUpper {
       status.links = 0
+    } else if node.layer?.isPack == true {
+      status.links = 1
     } else if node.linkAdjustment != 0 {
       let links = Int64(status.links) + Int64(node.linkAdjustment)
       status.links = UInt32(clamping: max(links, node.isRemoved ? 0 : 1))
@@ -255,7 +257,11 @@ extension LayeredTree {
   /// The guest's inode number of something found.
   ///
   /// - Parameter place: where its marks are, if it may have any.
-  func number(of found: Found, place: Place?) -> UInt64 {
+  func number(of found: Found, place: Place?, in parent: Node) -> UInt64 {
+    // Files that a pack has once under several names are several to the guest.
+    if let place, found.layer.isPack, !found.status.isDirectory, found.status.links > 1 {
+      return inodes.number(device: found.status.device, inode: LayeredTree.hash(parent.inode, place.name))
+    }
     if let lower = found.lowerIdentity, found.layer.isWriteMap {
       return inodes.number(device: lower.device, inode: lower.inode)
     }
@@ -269,6 +275,13 @@ extension LayeredTree {
       }
     }
     return inodes.number(device: found.status.device, inode: found.status.inode)
+  }
+
+  /// A number for a name in a directory, beyond those that file systems give out (FNV-1a).
+  private static func hash(_ directory: UInt64, _ name: [UInt8]) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ (directory &* 0x9e37_79b9_7f4a_7c15)
+    for byte in name { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    return (hash ^ hash >> 29) & 0x7fff_ffff_ffff | 1 << 47
   }
 
   private func hexDigit(_ byte: UInt8) -> UInt8 {

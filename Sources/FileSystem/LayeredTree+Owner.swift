@@ -6,9 +6,9 @@ extension LayeredTree {
   /// mode, which nothing else is likely to be, and says so in its `override_stat`.
   static let guestWhiteoutMode: UInt32 = 0o1000
 
-  /// Turns the attributes of a write map's file into those that the guest gave it.
-  func decodeOwner(_ status: inout FileStatus, _ place: Place) {
-    if ownership == .real {
+  /// Turns the attributes of a write map's or pack's file into those that the guest gave it.
+  func decodeOwner(_ status: inout FileStatus, _ place: Place, isPack: Bool = false) {
+    if ownership == .real, !isPack {
       (status.uid, status.gid) = (users.guest(status.uid), groups.guest(status.gid))
       guard status.isRegular, status.mode & 0o7777 == LayeredTree.guestWhiteoutMode, status.length == 0 else { return }
       if let stat = overrideStat(place, status), stat.mode & FileType.mask == FileType.characterDevice {
@@ -23,6 +23,8 @@ extension LayeredTree {
     // Without a record the user's own files are root's, as in a rootless container.
     if status.uid == user { status.uid = 0 }
     if status.gid == group { status.gid = 0 }
+    // As root, who made the pack could give them away.
+    if isPack, user == 0 { return }
     if status.isSymlink { (status.uid, status.gid) = (0, 0) }
   }
 

@@ -20,15 +20,15 @@ extension LayeredTree {
 
   /// Under which name, with its NUL, a write map keeps an attribute of the guest; nil for one it cannot have.
   ///
-  /// Without root, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on.
-  func keptName(_ name: [UInt8]) -> [UInt8]? {
+  /// Without root, and in packs, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on.
+  func keptName(_ name: [UInt8], isPack: Bool = false) -> [UInt8]? {
     if isMark(name) { return nil }
     if name.starts(with: AttributeName.user) { return name + [0] }
     if name.starts(with: AttributeName.security) || name.starts(with: AttributeName.trusted) {
-      return ownership == .real ? name + [0] : MarkName.overridePrefix + name + [0]
+      return ownership == .real && !isPack ? name + [0] : MarkName.overridePrefix + name + [0]
     }
     if name == AttributeName.accessACL || name == AttributeName.defaultACL {
-      return keepsAccessLists ? name + [0] : nil
+      return keepsAccessLists && !isPack ? name + [0] : nil
     }
     return nil
   }
@@ -44,10 +44,12 @@ extension LayeredTree {
   private func attributeNameToUse(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8]? {
     if name.isEmpty { throw .outOfRange }
     if isMark(name) { return nil }
-    let (isSynthetic, isKept) = namespace.withReadLock { (node.isSynthetic, keepsOwners(node)) }
+    let (isSynthetic, isKept, isPack) = namespace.withReadLock {
+      (node.isSynthetic, keepsOwners(node), isInPack(node))
+    }
     if isSynthetic { return nil }
     // One that there cannot be is not there: an error would make Linux refuse the file where it looks for access lists.
-    if isKept { return keptName(name) }
+    if isKept { return keptName(name, isPack: isPack) }
     return name + [0]
   }
 
@@ -56,17 +58,22 @@ extension LayeredTree {
     (node.isDirectory ? node.topPart?.layer : node.layer)?.keepsOwners == true
   }
 
+  /// Whether what the guest sees of a node is a pack's.
+  func isInPack(_ node: Node) -> Bool {
+    (node.isDirectory ? node.topPart?.layer : node.layer)?.isPack == true
+  }
+
   /// The names of all attributes that the guest may see, each with its NUL.
   func attributeNames(_ node: Node) throws(Errno) -> [UInt8] {
     if namespace.withReadLock({ node.isSynthetic }) { return [] }
-    let (place, isKept) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
-      (try self.place(of: node), keepsOwners(node))
+    let (place, isRecorded) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
+      (try self.place(of: node), keepsOwners(node) && ownership == .recorded || isInPack(node))
     }
     let list = try FileCalls.attributeNames(place.base.raw, place.name.span)
     if list.isEmpty { return [] }
     var names: [UInt8] = []
     for name in list.split(separator: 0) {
-      if isKept, ownership == .recorded, name.starts(with: MarkName.overridePrefix) {
+      if isRecorded, name.starts(with: MarkName.overridePrefix) {
         let original = name.dropFirst(MarkName.overridePrefix.count)
         if original.starts(with: AttributeName.security) || original.starts(with: AttributeName.trusted) {
           names += original

@@ -71,7 +71,7 @@ package final class LayeredTree: @unchecked Sendable {
       (depth($0.element), $0.offset) > (depth($1.element), $1.offset)
     }) { ordered.append((map, .write)) }
     for share in shares.reversed() { ordered.append((share.map, .share(share.caching, isReadOnly: share.isReadOnly))) }
-    for map in reads.reversed() { ordered.append((map, .read)) }
+    for map in reads.reversed() { ordered.append((map, map.isPack ? .pack : .read)) }
     var layers: [Layer] = []
     for (map, kind) in ordered { layers.append(try LayeredTree.open(map, rank: layers.count, kind: kind)) }
     self.layers = layers
@@ -195,7 +195,7 @@ package final class LayeredTree: @unchecked Sendable {
   }
 
   private func pin(_ parent: Node, _ name: [UInt8], _ found: Found?) -> Node {
-    let inode = found.map { number(of: $0, place: nil) } ?? inodes.synthetic(UInt64(pinnedNodes.count))
+    let inode = found.map { number(of: $0, place: nil, in: parent) } ?? inodes.synthetic(UInt64(pinnedNodes.count))
     let node = nodes.enter(parent, name, linkedAs: nil) { id in
       Node(
         id: id, type: FileType.directory, inode: inode, parent: parent, name: name,
@@ -255,8 +255,9 @@ package final class LayeredTree: @unchecked Sendable {
     let (source, target) = (
       Place(base: below, name: FileCalls.itself), Place(base: upper.root, name: FileCalls.itself)
     )
-    if node.parts[1].layer.keepsOwners { decodeOwner(&status, source) }
-    copyAttributes(source, to: target)
+    let layer = node.parts[1].layer
+    if layer.keepsOwners { decodeOwner(&status, source, isPack: layer.isPack) }
+    copyAttributes(source, isPack: layer.isPack, to: target)
     try? setOwner(target, host: host, wanted: OverrideStat(status))
   }
 

@@ -8,6 +8,7 @@ extension NovmError {
     switch self {
     case .store(let error): error.message
     case .bundle(let error): error.message
+    case .pack(let error): error.message
     case .system(let doing, let path, let errno): "\(path): cannot \(doing): \(errno.description)"
     case .call(let name, let errno): "\(name): \(errno.description)"
     case .treeMap(let bytes, let fault): "'\(Self.text(bytes))': \(fault.message)"
@@ -19,6 +20,8 @@ extension NovmError {
         + "set NOVM_ROOT to a directory on ext4, XFS or Btrfs"
     case .volume(let bytes):
       "--volume: '\(Self.text(bytes))' is not NAME=>GUEST, the name of up to 64 letters, digits, '.', '_' and '-'"
+    case .packMap(let bytes):
+      "--pack: '\(Self.text(bytes))' is not NAME or NAME=>GUEST, such as 'tools=>/opt/tools'; `novm pack ls` shows packs"
     case .hiddenPath(let bytes):
       "--hide: '\(Self.text(bytes))' cannot be hidden; give the absolute path of one name below the guest's /"
     case .idMap(let option, let text):

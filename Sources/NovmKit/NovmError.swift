@@ -1,12 +1,14 @@
 import AgentProtocol
 import Host
 import KernelBundle
+import Packs
 import Store
 
 /// What can go wrong with `novm`. Only the program turns it into words.
 package enum NovmError: Error, Equatable {
   case store(StoreError)
   case bundle(KernelBundleError)
+  case pack(PackError)
   /// A system call on a path failed.
   case system(doing: String, path: String, Errno)
   /// A system call without a path failed.
@@ -21,6 +23,8 @@ package enum NovmError: Error, Equatable {
   case storeWithoutAttributes(String)
   /// Not `NAME=>GUEST`.
   case volume([UInt8])
+  /// Not `NAME[=>GUEST]`.
+  case packMap([UInt8])
   /// Not a path of the guest's to hide.
   case hiddenPath([UInt8])
   /// Not `GUEST:HOST:COUNT`.

@@ -35,6 +35,13 @@ struct MachineOptions: ParsableArguments {
   var volume: [String] = []
 
   @Option(
+    help: ArgumentHelp(
+      "Show a pack to the guest, above what --read shows; without =>GUEST, as its /. Repeatable, later ones win.",
+      valueName: "NAME[=>GUEST]"),
+    completion: .packs)
+  var pack: [String] = []
+
+  @Option(
     help: ArgumentHelp("Do not show a path of the read layers to the guest. Repeatable.", valueName: "GUEST"))
   var hide: [String] = []
 
@@ -85,6 +92,7 @@ struct MachineOptions: ParsableArguments {
     settings.write = write
     settings.share = share
     settings.volume = volume
+    settings.pack = pack
     settings.hide = hide
     settings.uidmap = uidmap
     settings.gidmap = gidmap

@@ -40,7 +40,9 @@ enum Machines {
   /// Makes a machine, starts it in the background, and prints its identifier.
   static func create(_ name: String?, _ definition: MachineDefinition, verbose: Bool) throws {
     // What can be told at once is told before there is a machine.
-    _ = try kernel(for: try MachineRequest.checked(definition.machine))
+    let request = try MachineRequest.checked(definition.machine)
+    _ = try kernel(for: request)
+    for map in request.packs { _ = try PackCommand.store.pack(named: map.name) }
     try Surroundings.programs.require()
     let directory: MachineDirectory
     do throws(StoreError) {

@@ -76,7 +76,7 @@ struct RunCommand: ParsableCommand {
       record: AttachedMachine.Record(name: keeping.name, definition: definition), timings: times, logger: logger)
     defer { if timings { StandardError.write(times.table()) } }
     let status = try run.run(
-      store: Machines.store, volumes: Surroundings.paths.volumes, novmm: programs.novmm)
+      store: Machines.store, volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: programs.novmm)
     if status != 0 { throw ExitCode(status) }
   }
 }

@@ -34,8 +34,8 @@ struct SuperviseCommand: ParsableCommand {
       }
       let supervisor = MachineSupervisor(directory, definition, logger: CommandLog.logger(verbose: false))
       try supervisor.run(
-        volumes: Surroundings.paths.volumes, novmm: Surroundings.programs.novmm, kernel: Machines.kernel,
-        started: reporter.started)
+        volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: Surroundings.programs.novmm,
+        kernel: Machines.kernel, started: reporter.started)
     } catch {
       reporter.failed(error)
       throw error

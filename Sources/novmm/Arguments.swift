@@ -42,6 +42,10 @@ struct Arguments {
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
       case "--cpus": machine.cpus = Int(try number(name, inline, 1...254))
       case "--read": machine.reads.append(try map(name, inline))
+      case "--pack":
+        var pack = try map(name, inline)
+        pack.isPack = true
+        machine.reads.append(pack)
       case "--write": machine.writes.append(try map(name, inline))
       case "--share": try share(name, inline, &machine)
       case "--hide": machine.hides.append(Path(try value(name, inline)))

@@ -17,6 +17,8 @@ let manual = """
     --kvm PATH|fd:N         the KVM device (default /dev/kvm)
   Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
     --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
+    --pack [GUEST=>]HOST    a read layer, among those of --read, that never changes, keeps owners in attributes, and has
+                            hard links only to store files once: the tree of a pack of novm's
     --write [GUEST=>]HOST   where writes below GUEST go, in overlayfs's format; without one the tree is read-only
     --share [GUEST=>]HOST[:OPTIONS]
                             directory HOST as it is, nothing merging with it, changes going both ways. Options, with

@@ -101,7 +101,7 @@ package struct MachineDescription: Sendable {
     arguments.append("--memory", String(memory.mebibytes))
     arguments.append("--cpus", String(processors))
     arguments.append("--tag", Self.tag)
-    for map in reads { arguments.append("--read", map.argument) }
+    for map in reads { arguments.append(map.isPack ? "--pack" : "--read", map.argument) }
     for map in writes { arguments.append("--write", map.argument) }
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }

@@ -7,6 +7,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var write: [String] = []
   package var share: [String] = []
   package var volume: [String] = []
+  package var pack: [String] = []
   package var hide: [String] = []
   package var uidmap: [String] = []
   package var gidmap: [String] = []
@@ -49,6 +50,7 @@ extension MachineRequest {
     for map in settings.write { writes.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
     for share in settings.share { shares.append(try TreeShare(parsing: ByteString.bytes(share), directory: directory)) }
     for map in settings.volume { volumes.append(try VolumeMap(parsing: ByteString.bytes(map))) }
+    for map in settings.pack { packs.append(try PackMap(parsing: ByteString.bytes(map))) }
     hides = settings.hide.map(ByteString.bytes)
     users = try Self.ranges(settings.uidmap, option: "--uidmap")
     groups = try Self.ranges(settings.gidmap, option: "--gidmap")

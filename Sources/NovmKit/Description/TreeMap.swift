@@ -4,6 +4,8 @@ package struct TreeMap: Equatable, Sendable {
   package var guest: [UInt8]
   /// Absolute.
   package var host: [UInt8]
+  /// The tree of a pack, for reading.
+  package var isPack = false
 
   package init(guest: [UInt8], host: [UInt8]) {
     self.guest = guest
@@ -35,7 +37,7 @@ package struct TreeMap: Equatable, Sendable {
     self.init(guest: [Self.slash] + parts.joined(separator: [Self.slash]), host: host)
   }
 
-  /// As novmm's `--read` and `--write` take it.
+  /// As novmm's `--read`, `--pack` and `--write` take it.
   package var argument: [UInt8] { guest + Array("=>".utf8) + host }
 
   private static let slash = UInt8(ascii: "/")

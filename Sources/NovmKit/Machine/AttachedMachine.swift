@@ -3,6 +3,7 @@ import Glibc
 import Host
 import KernelBundle
 import Logging
+import Packs
 import Store
 
 /// One machine for one command, with the caller's terminal, input, output and signals: what `novm run` is.
@@ -44,8 +45,12 @@ package final class AttachedMachine {
   ///
   /// - Returns: the command's exit status, 128 and its number for a signal.
   ///
-  /// - Parameter volumes: the directory of all volumes.
-  package func run(store: MachineStore, volumes: String, novmm: String) throws(NovmError) -> Int32 {
+  /// - Parameters:
+  ///   - volumes: the directory of all volumes.
+  ///   - packs: all packs.
+  package func run(
+    store: MachineStore, volumes: String, packs: PackStore, novmm: String
+  ) throws(NovmError) -> Int32 {
     // First, so that no signal ends novm with something to remove.
     let signals = try SignalInbox(AttachedCommand.signals) { [command] signal throws(NovmError) in
       try command.received(signal)
@@ -64,7 +69,7 @@ package final class AttachedMachine {
     let life = MachineLife(directory)
     var result: Result<Int32, NovmError>
     do throws(NovmError) {
-      result = .success(try run(in: directory, opened, novmm, life))
+      result = .success(try run(in: directory, opened, packs, novmm, life))
     } catch {
       result = .failure(error)
     }
@@ -78,11 +83,11 @@ package final class AttachedMachine {
   }
 
   private func run(
-    in directory: MachineDirectory, _ volumes: [Volume], _ novmm: String, _ life: MachineLife
+    in directory: MachineDirectory, _ volumes: [Volume], _ packs: PackStore, _ novmm: String, _ life: MachineLife
   ) throws(NovmError) -> Int32 {
     let machine = try RunningMachine(
-      request, kernel: kernel, in: directory, volumes: volumes, novmm: novmm, log: attachment.error, loop: loop,
-      timings: timings, logger: logger)
+      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: attachment.error,
+      loop: loop, timings: timings, logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()

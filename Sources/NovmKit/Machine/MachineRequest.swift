@@ -27,6 +27,8 @@ package struct MachineRequest: Sendable {
   package var writes: [TreeMap] = []
   package var shares: [TreeShare] = []
   package var volumes: [VolumeMap] = []
+  /// Above all of `reads`.
+  package var packs: [PackMap] = []
   /// Absolute paths of the guest that its read layers do not show.
   package var hides: [[UInt8]] = []
   package var users: [IDRange] = []
@@ -99,11 +101,19 @@ package struct MachineRequest: Sendable {
   /// - Parameters:
   ///   - scratch: the directory for what the guest writes and nobody keeps.
   ///   - volumes: the directories of `volumes`, one each.
-  package func compose(kernel: KernelFiles, scratch: String, volumes: [String] = []) -> MachineDescription {
+  ///   - packs: the trees of `packs`, one each.
+  package func compose(
+    kernel: KernelFiles, scratch: String, volumes: [String] = [], packs: [String] = []
+  ) -> MachineDescription {
     let root = Array("/".utf8)
     var layers = reads
+    for (pack, tree) in zip(self.packs, packs) {
+      var layer = TreeMap(guest: pack.guest, host: Array(tree.utf8))
+      layer.isPack = true
+      layers.append(layer)
+    }
     let kept = zip(self.volumes, volumes).map { TreeMap(guest: $0.guest, host: Array($1.utf8)) }
-    if !(reads + shares.map(\.map)).contains(where: { $0.guest == root }) {
+    if !(layers + shares.map(\.map)).contains(where: { $0.guest == root }) {
       layers.insert(TreeMap(guest: "/", host: "/"), at: 0)
     }
     if let modules = kernel.modules {
@@ -114,7 +124,9 @@ package struct MachineRequest: Sendable {
 
     var resolved: [TreeMap] = []
     for map in layers + shares.map(\.map) + changes {
-      resolved.append(TreeMap(guest: GuestPaths(layers: resolved).resolve(map.guest), host: map.host))
+      var map = map
+      map.guest = GuestPaths(layers: resolved).resolve(map.guest)
+      resolved.append(map)
     }
     var machine = MachineDescription(
       kernel: kernel, memory: memory, processors: processors, reads: Array(resolved[..<layers.count]),

@@ -3,6 +3,7 @@ import Glibc
 import Host
 import KernelBundle
 import Logging
+import Packs
 import Store
 
 /// Looks after one machine in the background: starts it, runs its command with the output going to the machine's log, and
@@ -33,11 +34,12 @@ package final class MachineSupervisor {
   ///
   /// - Parameters:
   ///   - volumes: the directory of all volumes.
+  ///   - packs: all packs.
   ///   - kernel: finds the kernel that the machine boots.
   ///   - started: called once when the machine runs, and so does its command if it has one.
   /// - Throws: what kept the machine from starting, or ended it.
   package func run(
-    volumes: String, novmm: String, kernel: (MachineRequest) throws(NovmError) -> KernelFiles,
+    volumes: String, packs: PackStore, novmm: String, kernel: (MachineRequest) throws(NovmError) -> KernelFiles,
     started: () -> Void
   ) throws(NovmError) {
     let signals = try SignalInbox(Self.signals) { [unowned self] signal throws(NovmError) in try received(signal) }
@@ -48,7 +50,7 @@ package final class MachineSupervisor {
       try request.validate(host: .current)
       var opened: [Volume] = []
       for volume in request.volumes { opened.append(try Self.open(volume, in: volumes)) }
-      result = .success(try run(request, opened, try kernel(request), novmm, started))
+      result = .success(try run(request, opened, packs, try kernel(request), novmm, started))
     } catch {
       result = .failure(error)
     }
@@ -65,13 +67,14 @@ package final class MachineSupervisor {
   }
 
   private func run(
-    _ request: MachineRequest, _ volumes: [Volume], _ kernel: KernelFiles, _ novmm: String, _ started: () -> Void
+    _ request: MachineRequest, _ volumes: [Volume], _ packs: PackStore, _ kernel: KernelFiles, _ novmm: String,
+    _ started: () -> Void
   ) throws(NovmError) -> Int32 {
     let log = try MachineLog(directory.log)
     let console = try MachineLog.console(directory)
     let machine = try RunningMachine(
-      request, kernel: kernel, in: directory, volumes: volumes, novmm: novmm, log: console.raw, loop: loop,
-      timings: Timings(), logger: logger)
+      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: console.raw,
+      loop: loop, timings: Timings(), logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()

@@ -3,6 +3,7 @@ import Glibc
 import Host
 import KernelBundle
 import Logging
+import Packs
 import Store
 
 /// A machine from the start of its monitor to the end of it. Whoever owns one looks after the machine, which cannot outlive
@@ -10,6 +11,8 @@ import Store
 final class RunningMachine {
   let directory: MachineDirectory
   let process: MachineProcess
+  /// Held, so that nobody removes them.
+  private let packs: [HeldPack]
   private let hello: HelloListener
   private let marks: MachineMarks
   private let loop: PollLoop
@@ -20,23 +23,28 @@ final class RunningMachine {
   ///
   /// - Parameters:
   ///   - volumes: those of the request, one each.
+  ///   - packs: the store with those of the request.
   ///   - log: where the kernel's log goes if the request has it shown.
   init(
-    _ request: MachineRequest, kernel: KernelFiles, in directory: MachineDirectory, volumes: [Volume], novmm: String,
-    log: Int32, loop: PollLoop, timings: Timings, logger: Logger
+    _ request: MachineRequest, kernel: KernelFiles, in directory: MachineDirectory, volumes: [Volume], packs: PackStore,
+    novmm: String, log: Int32, loop: PollLoop, timings: Timings, logger: Logger
   ) throws(NovmError) {
     self.directory = directory
     self.loop = loop
     self.timings = timings
     self.logger = logger
     try request.validateStore(scratch: directory.root, volumes: volumes.map(\.tree))
+    let held = try Self.hold(request.packs, in: packs)
+    self.packs = held
     hello = try HelloListener(vsock: directory.vsock, loop: loop)
     marks = try MachineMarks(into: timings)
-    let description = request.compose(kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree))
+    let description = request.compose(
+      kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree))
     var arguments = ByteArguments()
     arguments.append("--vsock", directory.vsock)
     arguments.append("--timings", "fd:\(marks.writer)")
     var inherited = [marks.writer, directory.lockDescriptor] + volumes.map(\.lockDescriptor)
+    inherited += held.map(\.lockDescriptor)
     // Under a number of its own: novmm's standard error is a pipe to us.
     let log = FileDescriptor(owning: fcntl(log, F_DUPFD_CLOEXEC, 3))
     if description.serialLog {
@@ -50,6 +58,16 @@ final class RunningMachine {
     _ = log.raw
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
     for source in [hello, marks, process] as [any PollSource] { loop.add(source) }
+  }
+
+  private static func hold(_ maps: [PackMap], in store: PackStore) throws(NovmError) -> [HeldPack] {
+    var held: [HeldPack] = []
+    do throws(PackError) {
+      for map in maps { held.append(try store.hold(map.name)) }
+    } catch {
+      throw .pack(error)
+    }
+    return held
   }
 
   /// Waits until the guest takes commands.
