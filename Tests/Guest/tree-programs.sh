@@ -1,4 +1,4 @@
-# SQLite, git, fio, tar, gcc and PostgreSQL in a machine, on what it writes and on a share (Tests/tree/programs.sh).
+# SQLite, git, fio, tar, gcc, PostgreSQL and stress-ng in a machine, on what it writes and on a share (Tests/tree/programs.sh).
 #: as root tester
 #: long
 #: timeout 3600

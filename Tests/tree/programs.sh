@@ -121,7 +121,24 @@ try_postgres() {
   "${as[@]}" "$bin/pg_checksums" -D data --check >/dev/null
 }
 
-(($#)) || set -- sqlite git fio tar compiler postgres
+# Each of stress-ng's stressors of files, by two processes and with what they check.
+try_stress() {
+  has stress-ng || return 77
+  local name failed=()
+  for name in access aio aiol chattr chdir chmod chown copy-file dentry dir dirdeep dirmany dup fallocate fcntl fiemap \
+    file-ioctl filename flock fpunch fsize fstat getdent handle hdd inode-flags inotify io iomix lease link locka lockf \
+    lockofd mknod mmap msync open readahead rename revio seek sendfile splice symlink sync-file touch utime verity xattr; do
+    timeout 120 stress-ng --"$name" 2 -t "${STRESS_TIME:-1s}" --temp-path "$PWD" --verify >"$name.log" 2>&1 || {
+      grep -E 'fail|error' "$name.log" | head -n 3
+      failed+=("$name")
+    }
+    rm "$name.log"
+  done
+  ((!${#failed[@]})) || { echo "failed: ${failed[*]}" && return 1; }
+  [[ -z $(ls -A) ]]
+}
+
+(($#)) || set -- sqlite git fio tar compiler postgres stress
 for name; do
   mkdir "$directory/$name"
   chmod 755 "$directory/$name"

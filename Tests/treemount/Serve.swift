@@ -6,6 +6,7 @@ import GuestMemory
 /// How to serve, and what was served.
 final class Service: @unchecked Sendable {
   var trace = false
+  var recorder: Recorder?
   /// INIT flags that the server shall not see.
   var without: InitFlags = []
   private let lock = NSLock()
@@ -56,6 +57,9 @@ func serve(_ device: Int32, _ server: FileSystemServer, _ service: Service) {
       try! memory.slice(at: UInt64(half), count: 16), try! memory.slice(at: UInt64(half) + 16, count: half - 16),
     ]
     let length = server.serve(readable: readable, writable: writable)
+    service.recorder?.record(
+      UnsafeRawBufferPointer(start: bytes.baseAddress!, count: count),
+      UnsafeRawBufferPointer(start: bytes.baseAddress! + half, count: Int(length)))
     if service.trace {
       let error = length > 0 ? bytes.load(fromByteOffset: half + 4, as: Int32.self) : 0
       let node = bytes.load(fromByteOffset: 16, as: UInt64.self)

@@ -3,10 +3,10 @@
 //
 //   treemount MOUNTPOINT [--read GUEST=>HOST]... [--write GUEST=>HOST]... [--share GUEST=>HOST]...
 //             [--cache none|auto|always] [--hide GUEST]... [--recorded] [--threads N] [--no-writeback]
-//             [--opens] [--trace] [--count]
+//             [--opens] [--trace] [--count] [--record FILE]
 //
 // It runs until MOUNTPOINT is unmounted. --opens has it told of every open, --count tells in the end how many requests of which
-// kind came. Needs root.
+// kind came. --record writes what the kernel asked as a seed for the fuzzer (Fuzz/record). Needs root.
 
 import FUSE
 import FileSystem
@@ -47,6 +47,9 @@ while let argument = arguments.popFirst() {
   case "--trace": service.trace = true
   case "--count": counts = true
   case "--no-writeback": service.without.insert(.writebackCache)
+  case "--record":
+    service.recorder = Recorder(arguments.popFirst() ?? "")
+    threads = 1
   case "--opens": service.without.insert([.noOpen, .noOpendir])
   default: mountPoint = argument
   }
@@ -73,4 +76,5 @@ let fuse = device
 for _ in 1..<max(1, threads) { Thread { serve(fuse, server, service) }.start() }
 serve(fuse, server, service)
 server.close()
+service.recorder?.save()
 if counts { FileHandle.standardError.write(Data(service.summary.utf8)) }
