@@ -60,13 +60,17 @@ wait "$follower" "$waiter"
 # The shell tells of its `sleep` too, which got the signal with it.
 [[ $(grep -x -e out -e err "$TEST/followed" | sort) == $'err\nout' ]] || fail "followed: $(<"$TEST/followed")"
 expect_state job 'exited (5)'
+wrote_times() { (($("$NOVM" logs job 2>/dev/null | grep -cx out) == $1)); }
 "$NOVM" start job
+eventually 10 wrote_times 2
 "$NOVM" kill job
 expect_state job 'exited (137)'
 "$NOVM" restart job
+eventually 10 wrote_times 3
+sleep 0.5 # For the trap.
 "$NOVM" kill --signal TERM job
 expect_output 5 "$NOVM" wait job
-[[ $("$NOVM" logs job 2>/dev/null) == $'out\nout\nout' ]] || fail "the log of three starts: $("$NOVM" logs job)"
+expect_output $'out\nout\nout' "$NOVM" logs job
 expect_output job "$NOVM" prune --force
 [[ -z $(ls "$NOVM_ROOT/machines") ]] || fail "left: $(ls "$NOVM_ROOT/machines")"
 
