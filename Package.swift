@@ -44,6 +44,7 @@ let package = Package(
       ]),
 
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     // The core: no operating system.
     core("GuestMemory"),
@@ -65,16 +66,19 @@ let package = Package(
     // The command.
     host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host"]),
     host("Store", ["Host"]),
+    host("Download", ["CCurl", "Host"]),
     host("Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
     host(
       "NovmKit",
       [
-        "Store", "Packs", "KernelBundle", "AgentProtocol", "Host", "CLinux",
+        "Store", "Packs", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "novm",
-      dependencies: ["NovmKit", "Packs", "Host", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "NovmKit", "Packs", "Download", "Host", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     // Tests mirror the sources.
     .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
@@ -100,6 +104,7 @@ let package = Package(
     tests("KernelBundleTests", ["KernelBundle"]),
     tests("StoreTests", ["Store", "Host"]),
     tests("PacksTests", ["Packs", "Host"]),
+    tests("DownloadTests", ["Download", "Host"]),
     tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host"]),
     tests("NovmTests", ["novm"]),
     // Runs the program. As a dependency it would bring its linker flags along.

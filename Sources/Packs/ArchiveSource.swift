@@ -27,22 +27,35 @@ package struct ArchiveSource {
   package func read(
     _ file: Int32, into builder: PackBuilder, progress: @escaping (UInt64) -> Void = { _ in }
   ) throws(PackError) {
+    builder.entries = try entries(file, limits: builder.limits, progress: progress) { (name, read) throws(PackError) in
+      try builder.add(source: path, name, read)
+    }
+  }
+
+  /// Reads the data of an entry into a buffer; 0 at the end.
+  package typealias Reader = (inout [UInt8]) throws(PackError) -> Int
+
+  /// The tree of an archive.
+  ///
+  /// - Parameter take: gets each file's name in the archive, and its data.
+  package func entries(
+    _ file: Int32, limits: PackLimits, progress: @escaping (UInt64) -> Void = { _ in },
+    _ take: ([UInt8], Reader) throws(PackError) -> PackBuilder.Content
+  ) throws(PackError) -> [PackEntry] {
     let input = ArchiveInput(file: file, progress: progress)
     let reader = try TarReader(input, path: path)
     var listing = ArchiveListing(archive: path)
+    var room = limits.bytes
     while let header = try reader.next() {
       guard let name = try listing.path(of: header) else { continue }
-      if listing.count >= builder.limits.entries {
-        throw .limit(source: path, path: header.path, .entries(builder.limits.entries))
-      }
-      let (room, isOver) = builder.limits.bytes.subtractingReportingOverflow(builder.bytes)
-      if isOver || header.size > room {
-        throw .limit(source: path, path: header.path, .bytes(builder.limits.bytes))
-      }
+      if listing.count >= limits.entries { throw .limit(source: path, path: header.path, .entries(limits.entries)) }
+      if header.size > room { throw .limit(source: path, path: header.path, .bytes(limits.bytes)) }
       let bytes = header.attributes.reduce(0) { $0 + $1.name.count + $1.value.count }
-      if bytes > builder.limits.attributeBytes { throw .limit(source: path, path: header.path, .attributes) }
+      if bytes > limits.attributeBytes { throw .limit(source: path, path: header.path, .attributes) }
       try listing.add(header, as: name) { () throws(PackError) in
-        try builder.add(source: path, header.path) { (buffer) throws(PackError) in try reader.read(into: &buffer) }
+        let content = try take(header.path) { (buffer) throws(PackError) in try reader.read(into: &buffer) }
+        room -= min(room, content.size)
+        return content
       }
     }
     let actual: Digest
@@ -52,6 +65,6 @@ package struct ArchiveSource {
       throw .system(operation: .read, path: path, error)
     }
     if let digest, digest != actual { throw .digest(path: path, expected: digest, actual: actual) }
-    builder.entries = listing.entries(patterns)
+    return listing.entries(patterns)
   }
 }

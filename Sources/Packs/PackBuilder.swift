@@ -13,6 +13,11 @@ package final class PackBuilder {
   package struct Content: Equatable, Sendable {
     package var size: UInt64
     package var digest: Digest
+
+    package init(size: UInt64, digest: Digest) {
+      self.size = size
+      self.digest = digest
+    }
   }
 
   /// Where content is until files are made of it.

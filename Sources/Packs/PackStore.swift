@@ -142,6 +142,12 @@ package struct PackStore: Sendable {
     try Names.makeDirectories("\(directory)/gone/\(Names.random())")
   }
 
+  /// Refuses a name that cannot be a new pack's, before there is work done for it.
+  package func requireFree(_ name: String) throws(PackError) {
+    try Self.check(name)
+    if Names.exists(path(of: name)) { throw .nameTaken(name) }
+  }
+
   package func remove(_ name: String) throws(PackError) {
     try Self.check(name)
     mend()
@@ -275,10 +281,20 @@ package struct PackStore: Sendable {
   }
 
   /// What a pack may have: not more than the disk has room for, however little it would write.
-  private var room: UInt64 {
+  package var room: UInt64 {
     var status = statvfs()
     guard unsafe statvfs(directory, &status) == 0 else { return 1 << 40 }
     return UInt64(status.f_bavail) &* UInt64(status.f_frsize)
+  }
+
+  /// A file without a name, on the store's disk.
+  package func temporaryFile() throws(PackError) -> FileDescriptor {
+    try Names.makeDirectories(directory)
+    do throws(Errno) {
+      return try FileDescriptor.open(directory, OpenFlags.temporary, mode: 0o600)
+    } catch {
+      throw .system(.create, directory, error)
+    }
   }
 
   private func locked<Result: ~Copyable>(

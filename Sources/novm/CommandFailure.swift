@@ -1,4 +1,5 @@
 import ArgumentParser
+import Download
 import Glibc
 import KernelBundle
 import NovmKit
@@ -24,6 +25,7 @@ struct CommandFailure: Error {
     case let error as NovmError: self.init(error.message, exitStatus: error.exitStatus)
     case let error as KernelBundleError: self.init(error.message)
     case let error as PackError: self.init(error.message)
+    case let error as DownloadError: self.init(error.message)
     default: return nil
     }
   }

@@ -47,7 +47,7 @@ struct Novm: ParsableCommand {
   static func main() {
     StandardStreams.fill()
     do {
-      let arguments = ByteString.arguments()
+      let arguments = OldNames.expand(ByteString.arguments())
       if let first = arguments.first { try requireCommand(first) }
       try Surroundings.requireText()
       var command = try parseAsRoot(arguments)

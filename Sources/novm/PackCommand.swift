@@ -15,7 +15,7 @@ struct PackCommand: ParsableCommand {
 
       Example:
         novm pack create tools /opt/tools
-        novm run --read / --pack 'tools=>/opt/tools' -- /opt/tools/bin/hello
+        novm run --pack 'tools=>/opt/tools' -- /opt/tools/bin/hello
       """,
     subcommands: [
       Create.self, List.self, Inspect.self, Import.self, Export.self, Verify.self, Remove.self,

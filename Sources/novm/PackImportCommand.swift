@@ -1,4 +1,5 @@
 import ArgumentParser
+import Download
 import Glibc
 import Host
 import NovmKit
@@ -7,18 +8,19 @@ import Packs
 extension PackCommand {
   struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Make a pack of a tar archive.",
+      abstract: "Make a pack of a tar archive, from a file or the web.",
       discussion: """
         The archive may be compressed (gzip, bzip2, xz, zstd, lz4), and be a layer of a container image. What could lead \
         out of it is refused, by its name, and nothing is taken then. Prints the pack's digest.
 
         Examples:
           novm pack import tools.tar.zst
+          novm pack import https://example.org/tools.tar.zst
           novm pack import --digest sha256:9f86d081… layer.tar.gz base
           tar c -C /opt/tools . | novm pack import - tools
         """)
 
-    @Argument(help: "The archive's file, or - for standard input.", completion: .file())
+    @Argument(help: "The archive's file or address, or - for standard input.", completion: .file())
     var archive: String
 
     @Argument(help: "The new pack's name; the file's without its ending if not given.")
@@ -36,13 +38,14 @@ extension PackCommand {
 
     func run() throws {
       let name = name ?? ArchiveName(archive).stem
-      let file = try ArchiveName.open(archive)
-      let size = try? file.regularFileSize()
-      var source = ArchiveSource(
-        archive == "-" ? Array("standard input".utf8) : ByteString.bytes(archive), patterns: try options.patterns())
-      source.digest = digest.flatMap { Digest($0) }
-      let number = file.raw
-      try options.make(name, origin: archive == "-" ? "standard input" : ByteString.printable(archive)) {
+      let patterns = try options.patterns()
+      if !options.replace { try PackCommand.store.requireFree(name) }
+      let digest = digest.flatMap { Digest($0) }
+      let fetched = try FetchedFile(
+        archive, digest: digest, directory: PackCommand.store.directory, ProgressLine())
+      let source = ArchiveSource(Array(fetched.origin.utf8), patterns: patterns, digest: digest)
+      let (number, size) = (fetched.file.raw, fetched.size)
+      try options.make(name, origin: fetched.origin) {
         (builder, progress) throws(PackError) in
         // Blocks of the archive come fast, and the terminal is slow.
         var shown: UInt64 = 0
@@ -50,11 +53,11 @@ extension PackCommand {
           try source.read(number, into: builder) { bytes in
             guard bytes - shown >= 1 << 22 else { return }
             shown = bytes
-            progress(ProgressBar.text("reading", bytes, of: size.map { UInt64($0) }))
+            progress(ProgressBar.text("reading", bytes, of: size))
           }
         }
       }
-      _ = file.raw
+      _ = fetched.file.raw
     }
   }
 
@@ -136,7 +139,11 @@ extension ArchiveExport.Compression: ExpressibleByArgument {}
 struct ArchiveName {
   private let base: String
 
-  init(_ path: String) { base = String(path.split(separator: "/").last ?? "") }
+  /// - Parameter path: or an address.
+  init(_ path: String) {
+    let path = Download.isAddress(path) ? String(path.prefix { $0 != "?" && $0 != "#" }) : path
+    base = String(path.split(separator: "/").last ?? "")
+  }
 
   private static let endings: [(String, ArchiveExport.Compression?)] = [
     (".tar", ArchiveExport.Compression.none), (".tar.gz", .gzip), (".tgz", .gzip), (".tar.zst", .zstd),

@@ -1,0 +1,17 @@
+import Host
+
+/// Why something was not fetched.
+package enum DownloadError: Error, Equatable, Sendable {
+  /// Not an http or https address.
+  case badAddress(String)
+  /// The server's answer was another than the file.
+  case status(Int, address: String)
+  /// No such server, or none that could be reached or trusted; the library's words.
+  case connection(address: String, String)
+  /// The server stopped before the end, each time that it was tried.
+  case cut(address: String, String)
+  /// More bytes than there is room for.
+  case tooLarge(address: String, limit: UInt64)
+  /// What came could not be written.
+  case write(Errno)
+}

@@ -1,0 +1,49 @@
+import Download
+import Glibc
+import Host
+import NovmKit
+import Packs
+
+/// A file that a command was given, by path or address, open for reading.
+///
+/// What is fetched has no name on the disk, so that nothing is left of it however the command ends.
+struct FetchedFile: ~Copyable {
+  let file: FileDescriptor
+  /// For people.
+  let origin: String
+  let size: UInt64?
+
+  /// - Parameters:
+  ///   - name: a path, an address, or `-` for standard input.
+  ///   - digest: what it must be, which is for the reader to compare.
+  ///   - directory: where there is room.
+  init(_ name: String, digest: Digest?, directory: String, _ line: ProgressLine) throws {
+    let isAddress = Download.isAddress(name)
+    file = isAddress ? try Self.fetch(name, digest: digest, directory, line) : try ArchiveName.open(name)
+    origin = name == "-" ? "standard input" : ByteString.printable(name)
+    size = (try? file.regularFileSize()).map { UInt64($0) }
+  }
+
+  private static func fetch(
+    _ address: String, digest: Digest?, _ directory: String, _ line: ProgressLine
+  ) throws -> FileDescriptor {
+    let store = PackStore(directory: directory)
+    let file = try store.temporaryFile()
+    var download = try Download(address, limit: store.room)
+    guard digest != nil || download.isSecure else {
+      throw CommandFailure(
+        "\(address): by http anybody on the way could change it; give --digest sha256:…, or an https address")
+    }
+    download.resumes = digest != nil
+    defer { line.clear() }
+    var shown: (count: UInt64, time: MonotonicTime)?
+    try download.fetch(to: file.raw) { count, total in
+      let now = MonotonicTime.now
+      if let shown, shown.count == count || now.nanoseconds - shown.time.nanoseconds < 100_000_000 { return }
+      shown = (count, now)
+      line.show(ProgressBar.text("downloading", count, of: total))
+    }
+    lseek(file.raw, 0, SEEK_SET)
+    return file
+  }
+}

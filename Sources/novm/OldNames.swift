@@ -1,0 +1,19 @@
+/// Commands as the first novm (2014) had them, for the fingers of those who knew it.
+enum OldNames {
+  private static let commands: [String: [String]] = [
+    "packs": ["pack", "ls"],
+    "mkpack": ["pack", "create"],
+    "getpack": ["pack", "import"],
+    "rmpack": ["pack", "rm"],
+    "kernels": ["kernel", "list"],
+    "mkkernel": ["kernel", "import"],
+    "getkernel": ["kernel", "import"],
+    "rmkernel": ["kernel", "rm"],
+  ]
+
+  /// The command line in today's words.
+  static func expand(_ arguments: [String]) -> [String] {
+    guard let first = arguments.first, let words = commands[first] else { return arguments }
+    return words + arguments.dropFirst()
+  }
+}
