@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 
 import boot
 import command
@@ -19,10 +20,11 @@ from guests import GuestFailed, Kernel
 
 # What measures a group, and how the names of its rows begin.
 GROUPS = {
-    "boot": (boot, ["boot"]),
-    "run-true": (command, ["run-true"]),
-    "footprint": (footprint, ["memory", "size"]),
-    "files": (files, ["files"]),
+    "boot": (boot.measure, ["boot"]),
+    "run-true": (command.measure, ["run-true"]),
+    "footprint": (footprint.measure, ["memory", "size"]),
+    **{f"files-{name}": (partial(files.measure, name=name), [f"files-{phase}-" for phase in phases])
+       for name, phases in files.SETS.items()},
 }
 
 
@@ -41,9 +43,12 @@ def measure(group, only):
         for name in ("generic", "cloud")}
     rows = []
 
-    def row(name, unit, ours, peer=None, peer_name=None, bound=None, bound_value=None):
-        """`bound` is the most that ours / peer may be, `bound_value` the most that ours may be."""
-        if not name.startswith(only):
+    def row(name, unit, ours, peer=None, peer_name=None, bound=None, bound_value=None, costs=None):
+        """`bound` is the most that ours / peer may be, `bound_value` the most that ours may be.
+
+        `costs` are seconds of processors, in the guest and outside, of ours and of the peer.
+        """
+        if not row.wants(name):
             return
         ratio = ours / peer if peer else None
         holds = None
@@ -55,10 +60,13 @@ def measure(group, only):
             "name": name, "unit": unit, "ours": round(ours, 4), "peer": None if peer is None else round(peer, 4),
             "peer_name": peer_name, "ratio": None if ratio is None else round(ratio, 3),
             "bound": bound if bound is not None else bound_value, "holds": holds})
+        if costs:
+            rows[-1]["costs"] = costs
         print_row(rows[-1])
 
+    row.wants = lambda name: name.startswith(only)
     with tempfile.TemporaryDirectory() as scratch:
-        GROUPS[group][0].measure(kernels, scratch, row)
+        GROUPS[group][0](kernels, scratch, row)
     return rows
 
 
@@ -68,9 +76,13 @@ def print_row(row):
 
     verdict = {True: "  holds", False: "  DOES NOT HOLD", None: ""}[row["holds"]]
     peer = f"  {row['peer_name']}" if row["peer_name"] else ""
+    costs = ""
+    if "costs" in row:
+        costs = "  guest+host " + " to ".join(
+            f"{row['costs'][who]['guest']:.2f}+{row['costs'][who]['host']:.2f}" for who in ("ours", "peer"))
     print(
         f"{row['name']:34} {number(row['ours'], 3):>10} {number(row['peer'], 3):>10} {number(row['ratio'], 3):>7} "
-        f"{row['bound'] if row['bound'] is not None else '':>7} {row['unit']}{peer}{verdict}", file=sys.stderr)
+        f"{row['bound'] if row['bound'] is not None else '':>7} {row['unit']}{peer}{verdict}{costs}", file=sys.stderr)
 
 
 def main():

@@ -10,8 +10,11 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 from guests import GuestFailed, initramfs
+
+TICKS = os.sysconf("SC_CLK_TCK")
 
 TRANSPORT = ["virtio_ring", "virtio", "virtio_mmio"]
 VIRTIOFS = ["fuse", "virtiofs"]
@@ -22,24 +25,34 @@ MODERN = ["-global", "virtio-mmio.force-legacy=false"]
 
 DROP = "sync; echo 3 >/proc/sys/vm/drop_caches; "
 FIO = "/usr/bin/fio --name=f --filename=/large --ioengine=psync --size=16m --minimal --allow_file_create=1"
-# What is timed, in this order. Paths are those in the tree.
-PHASES = {
-    "find-cold": "find /small -type f -perm -400",
-    "find-warm": "find /small -type f -perm -400",
-    "read-cold": DROP + "find /small -type f -exec cat {} +",
-    "read-warm": "find /small -type f -exec cat {} +",
-    "create": "mkdir /made; i=0; while [ $i -lt 1000 ]; do echo data >/made/$i; i=$((i+1)); done",
-    "remove": "rm -r /made",
-    "untar": "mkdir /untar; tar xf /small.tar -C /untar",
-    "untar-rm": "rm -r /untar",
-    "write-large": "dd if=/dev/zero of=/large bs=64k count=1024 conv=fsync",
-    "read-large-cold": DROP + "dd if=/large of=/dev/null bs=64k",
-    "read-large-warm": "dd if=/large of=/dev/null bs=64k",
-    "random-write": f"{FIO} --rw=randwrite --bs=4k --end_fsync=1",
-    "random-read": DROP + f"{FIO} --rw=randread --bs=4k --randrepeat=1",
-    "git-clone": DROP + "git clone --quiet /repository /clone",
-    "git-status": "git -C /clone status --short",
-    "cc": "i=0; while [ $i -lt 6 ]; do gcc -O1 -o /o$i.o -c /c/$i.c || exit; i=$((i+1)); done; ld -r -o /all.o /o?.o",
+MAKE = "mkdir /made; i=0; while [ $i -lt 10000 ]; do echo data >/made/$i; i=$((i+1)); done"
+COMPILE = "i=0; while [ $i -lt 3 ]; do gcc -O1 -o /o$i.o -c /c/$i.c || exit; i=$((i+1)); done; ld -r -o /all.o /o?.o"
+# What is timed, in sets that need nothing of each other, in this order. Paths are those in the tree.
+SETS = {
+    "tree": {
+        "find-cold": "find /small -type f -perm -400",
+        "find-warm": "find /small -type f -perm -400",
+        "read-cold": DROP + "find /small -type f -exec cat {} +",
+        "read-warm": "find /small -type f -exec cat {} +",
+    },
+    "names": {
+        "create": MAKE,
+        "remove": "rm -r /made",
+        "untar": "mkdir /untar; tar xf /small.tar -C /untar",
+        "untar-rm": "rm -r /untar",
+    },
+    "data": {
+        "write-large": "dd if=/dev/zero of=/large bs=64k count=1024 conv=fsync",
+        "read-large-cold": DROP + "dd if=/large of=/dev/null bs=64k",
+        "read-large-warm": "dd if=/large of=/dev/null bs=64k",
+        "random-write": f"{FIO} --rw=randwrite --bs=4k --end_fsync=1",
+        "random-read": DROP + f"{FIO} --rw=randread --bs=4k --randrepeat=1",
+    },
+    "work": {
+        "git-clone": DROP + "git clone --quiet /repository /clone",
+        "git-status": "git -C /clone status --short",
+        "cc": COMPILE,
+    },
 }
 
 SCRIPT = """
@@ -61,61 +74,94 @@ def add_program(root, path):
             shutil.copy(os.path.realpath(word), root + word)
 
 
-def make_tree(root):
-    """24 directories of 36 files, 6,250 bytes each on average; the same as an archive and as a repository; programs."""
+def make_tree(root, phases):
+    """24 directories of 36 files, 6,250 bytes each on average, and what else the phases need."""
     source = random.Random(1)
     for number in range(864):
         place = f"{root}/small/{number // 36:02d}"
         os.makedirs(place, exist_ok=True)
         with open(f"{place}/{number:03d}", "wb") as file:
             file.write(source.randbytes(source.randrange(500, 12_000)))
-    subprocess.run(["tar", "cf", f"{root}/small.tar", "-C", root, "small"], check=True)
-    for name in ("dev", "proc", "tmp", "bin", "c", "root", "usr/include"):
+    for name in ("dev", "proc", "tmp", "bin", "root"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
+    shutil.copy("/bin/busybox", f"{root}/bin/busybox")
+    if "untar" in phases:
+        subprocess.run(["tar", "cf", f"{root}/small.tar", "-C", root, "small"], check=True)
+    if "random-read" in phases:
+        add_program(root, "/usr/bin/fio")
+    if "git-clone" in phases:
+        add_repository(root)
+    if "cc" in phases:
+        add_compiler(root)
+    with open(f"{root}/phases", "w") as script:
+        script.write("/bin/busybox --install -s /bin\nexport PATH=/usr/bin:/bin HOME=/root\n")
+        for name, command in phases.items():
+            script.write(f"echo @{name}\n({command}) >/dev/null 2>/tmp/errors || echo \"! {name}: $(tail -n 1 /tmp/errors)\"\n")
+            # A pause, in which to see what it cost.
+            script.write("echo @end\nsleep 0.2\n")
+
+
+def add_repository(root):
+    """git, and the small files as a repository."""
+    add_program(root, "/usr/bin/git")
+    os.makedirs(f"{root}/usr/lib/git-core", exist_ok=True)
+    os.symlink("/usr/bin/git", f"{root}/usr/lib/git-core/git-upload-pack")
+    with open(f"{root}/root/.gitconfig", "w") as settings:
+        settings.write("[safe]\n\tdirectory = *\n")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", f"{root}/repository"]
     shutil.copytree(f"{root}/small", f"{root}/repository")
     subprocess.run(["git", "init", "--quiet", f"{root}/repository"], check=True)
     subprocess.run([*git, "add", "."], check=True)
     subprocess.run([*git, "commit", "--quiet", "--message=all"], check=True)
-    for number in range(6):
-        with open(f"{root}/c/{number}.c", "w") as file:
-            file.writelines(f"int f{number}_{i}(int x) {{ return x * {i} + {number}; }}\n" for i in range(300))
-    shutil.copy("/bin/busybox", f"{root}/bin/busybox")
-    for program in ["/usr/bin/fio", "/usr/bin/git", "/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld"]:
+
+
+def add_compiler(root):
+    """gcc, and files for it."""
+    for program in ["/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld"]:
         add_program(root, program)
     add_program(root, subprocess.run(["gcc", "-print-prog-name=cc1"], capture_output=True, text=True).stdout.strip())
-    os.makedirs(f"{root}/usr/lib/git-core", exist_ok=True)
-    os.symlink("/usr/bin/git", f"{root}/usr/lib/git-core/git-upload-pack")
-    with open(f"{root}/phases", "w") as script:
-        script.write("/bin/busybox --install -s /bin\nexport PATH=/usr/bin:/bin HOME=/root\n")
-        script.write("git config --global --add safe.directory '*'\n")
-        for name, command in PHASES.items():
-            script.write(f"echo @{name}\n({command}) >/dev/null 2>/tmp/errors || echo \"! {name}: $(tail -n 1 /tmp/errors)\"\n")
-            script.write("echo @end\n")
+    os.makedirs(f"{root}/usr/include", exist_ok=True)
+    os.makedirs(f"{root}/c")
+    for number in range(3):
+        with open(f"{root}/c/{number}.c", "w") as file:
+            file.writelines(f"int f{number}_{i}(int x) {{ return x * {i} + {number}; }}\n" for i in range(300))
 
 
-def times(guest):
-    """Seconds by phase."""
-    return finished_times(guest, {})
+class Cost(NamedTuple):
+    """Of a phase, in seconds: from its beginning to its end, and of the processors in the guest and in the VMM."""
+    total: float
+    guest: float
+    host: float
 
 
-def finished_times(guest, result):
-    """The same, into `result`, which keeps what was there before a failure."""
-    with guest:
-        for phase in PHASES:
-            began = guest.wait_for(f"@{phase}")
-            result[phase] = guest.wait_for("@end", timeout=300) - began
-    return result
-
-
-def peer_times(guest, title):
-    """The same of a peer, without the phases that it does not get to: its failure is not ours."""
+def costs(guest, phases, servers=()):
+    """What each phase cost, and that by which it ended early if it did. `servers` are processes that work for the VMM."""
     result = {}
+    pids = [guest.process.pid, *servers]
     try:
-        finished_times(guest, result)
+        with guest:
+            before = None
+            for phase in phases:
+                began = guest.wait_for(f"@{phase}")
+                before = before or processor_times(pids)
+                total = guest.wait_for("@end", timeout=300) - began
+                after = processor_times(pids)
+                result[phase] = Cost(total, *(now - then for now, then in zip(after, before)))
+                before = after
     except GuestFailed as error:
-        print(f"bench: {title} failed, {len(result)} of {len(PHASES)} phases are compared: {error}", file=sys.stderr)
-    return result
+        return result, error
+    return result, None
+
+
+def processor_times(pids):
+    """Seconds that processes spent in guests, where Linux counts ticks, and outside."""
+    guest = everything = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rsplit(") ", 1)[1].split()  # From the third on: state.
+        guest += int(fields[40]) / TICKS
+        everything += (int(fields[11]) + int(fields[12])) / TICKS
+    return guest, max(everything - guest, 0)
 
 
 def virtiofsd(tree, socket, cache):
@@ -132,22 +178,29 @@ def virtiofsd(tree, socket, cache):
     return server
 
 
-def with_virtiofsd(kernel, init, tree, socket, cache):
+def with_virtiofsd(kernel, init, phases, tree, socket, cache):
     server = virtiofsd(tree, socket, cache)
     try:
-        return peer_times(kernel.qemu(
+        return costs(kernel.qemu(
             "microvm,memory-backend=ram", init, *MODERN, "-object", "memory-backend-memfd,id=ram,size=256M,share=on",
             "-chardev", f"socket,id=fs,path={socket}", "-device", "vhost-user-fs-device,chardev=fs,tag=root"),
-            f"QEMU + virtiofsd, cache={cache}")
+            phases, [server.pid])
     finally:
         server.kill()
         server.wait()
 
 
-def measure(kernels, scratch, row):
-    kernel = kernels["generic"]
+def with_9p(kernel, init, phases, tree):
+    return costs(kernel.qemu(
+        "microvm", init, *MODERN, "-fsdev", f"local,id=fs,path={tree},security_model=none",
+        "-device", "virtio-9p-device,fsdev=fs,mount_tag=root"), phases)
+
+
+def measure(kernels, scratch, row, name):
+    """Measures the set called `name`. A peer that fails costs only its own rows."""
+    kernel, phases = kernels["generic"], SETS[name]
     tree = f"{scratch}/tree"
-    make_tree(tree)
+    make_tree(tree, phases)
     virtiofs_init = initramfs(
         f"{scratch}/virtiofs", SCRIPT.format(kind="virtiofs", options="rw"), kernel.modules(TRANSPORT + VIRTIOFS))
     plan9_init = initramfs(
@@ -161,23 +214,28 @@ def measure(kernels, scratch, row):
         return f"{scratch}/copy"
 
     os.mkdir(f"{scratch}/writes")
-    ours = times(kernel.novmm(virtiofs_init, "--read", tree, "--write", f"{scratch}/writes"))
+    ours, error = costs(kernel.novmm(virtiofs_init, "--read", tree, "--write", f"{scratch}/writes"), phases)
+    if error:
+        raise error
     shutil.rmtree(f"{scratch}/writes")
     peers = {
-        "virtiofsd": (
-            with_virtiofsd(kernel, virtiofs_init, copy(), f"{scratch}/auto", "auto"), "QEMU + virtiofsd, cache=auto"),
-        "always": (
-            with_virtiofsd(kernel, virtiofs_init, copy(), f"{scratch}/always", "always"),
-            "QEMU + virtiofsd, cache=always"),
-        "9p": (
-            peer_times(kernel.qemu(
-                "microvm", plan9_init, *MODERN, "-fsdev", f"local,id=fs,path={copy()},security_model=none", "-device",
-                "virtio-9p-device,fsdev=fs,mount_tag=root"), "QEMU 9p"), "QEMU 9p, cache=loose"),
+        "virtiofsd": ("QEMU + virtiofsd, cache=auto", lambda tree: with_virtiofsd(
+            kernel, virtiofs_init, phases, tree, f"{scratch}/auto", "auto")),
+        "always": ("QEMU + virtiofsd, cache=always", lambda tree: with_virtiofsd(
+            kernel, virtiofs_init, phases, tree, f"{scratch}/always", "always")),
+        "9p": ("QEMU 9p, cache=loose", lambda tree: with_9p(kernel, plan9_init, phases, tree)),
     }
-    for phase in PHASES:
-        for name, (peer, title) in peers.items():
-            if phase not in peer:
-                row(f"files-{phase}-{name}", "s", ours[phase], peer_name=f"{title}: did not get there")
+    for peer_name, (title, run) in peers.items():
+        if not any(row.wants(f"files-{phase}-{peer_name}") for phase in phases):
+            continue
+        theirs, error = run(copy())
+        if error:
+            print(f"bench: {title} failed, {len(theirs)} of {len(phases)} phases are compared: {error}", file=sys.stderr)
+        for phase in phases:
+            if phase not in theirs:
+                row(f"files-{phase}-{peer_name}", "s", ours[phase].total, peer_name=f"{title}: did not get there")
                 continue
-            bound = None if name == "9p" else 0.6 if phase in ("find-cold", "read-cold") else 1
-            row(f"files-{phase}-{name}", "s", ours[phase], peer[phase], title, bound=bound)
+            bound = None if peer_name == "9p" else 0.6 if phase in ("find-cold", "read-cold") else 1
+            row(f"files-{phase}-{peer_name}", "s", ours[phase].total, theirs[phase].total, title, bound=bound,
+                costs={who: {"guest": round(cost.guest, 3), "host": round(cost.host, 3)}
+                       for who, cost in (("ours", ours[phase]), ("peer", theirs[phase]))})
