@@ -58,6 +58,9 @@ SETS = {
 SCRIPT = """
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t {kind} -o {options} root /mnt || /bin/busybox reboot -f
+# As `noguest` does: as much may wait to be written back as for a disk.
+/bin/busybox mount -t sysfs sys /sys
+for bdi in /sys/class/bdi/*; do echo 100 >$bdi/max_ratio; done
 /bin/busybox mount -t devtmpfs dev /mnt/dev
 /bin/busybox mount -t proc proc /mnt/proc
 /bin/busybox chroot /mnt /bin/busybox sh /phases

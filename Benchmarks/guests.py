@@ -23,7 +23,7 @@ class GuestFailed(Exception):
 def initramfs(path, script, modules=()):
     """Writes a newc archive whose /init is `script` for busybox's shell, with `modules` loaded in their order."""
     with tempfile.TemporaryDirectory() as root:
-        for directory in ("bin", "dev", "proc", "mnt", "modules"):
+        for directory in ("bin", "dev", "proc", "sys", "mnt", "modules"):
             os.mkdir(f"{root}/{directory}")
         subprocess.run(["cp", "/bin/busybox", f"{root}/bin/busybox"], check=True)
         lines = ["#!/bin/busybox sh"]
@@ -58,15 +58,17 @@ class Guest:
         self._selector.register(self.process.stdout, selectors.EVENT_READ)
 
     def wait_for(self, text, timeout=90):
-        """The moment (time.monotonic) at which a line that begins with `text` arrived."""
+        """The moment (time.monotonic) at which a line that begins with `text` arrived. One with `!` is a complaint."""
         wanted = text.encode()
         deadline = time.monotonic() + timeout
         while True:
             while b"\n" in self._pending:
                 line, self._pending = self._pending.split(b"\n", 1)
                 self._last = line.strip()
-                if line.strip().startswith(wanted):
+                if self._last.startswith(wanted):
                     return self._arrived
+                if self._last.startswith(b"!"):
+                    raise self._failure("the guest complained")
             if not self._selector.select(max(deadline - time.monotonic(), 0)):
                 raise self._failure(f"no '{text}' within {timeout} s")
             data = os.read(self.process.stdout.fileno(), 65536)
