@@ -23,8 +23,10 @@ extension FileSystemServer {
     try host { () throws(Errno) in
       try listing.read(from: request.offset) { (listing) throws(Errno) in
         var writer = DirectoryWriter(count: request.count, isPlus: isPlus, reply: output)
+        var position = request.offset
         while let entry = try listing.next() {
-          guard writer.fits(nameLength: entry.name.count - 1) else { return }
+          guard writer.fits(nameLength: entry.name.count - 1) else { return listing.putBack(entry, at: position) }
+          position = entry.next
           do throws(MessageError) {
             try append(entry, node, isPlus: isPlus, &writer, &output)
           } catch {

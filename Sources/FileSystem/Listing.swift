@@ -23,6 +23,8 @@ final class Listing {
   /// In a merged listing: the offset of the entry before the next one, and the next one's index.
   private var position: UInt64 = 0
   private var index = 0
+  /// An entry for which there was no room, and the offset that leads to it.
+  private var left: (entry: Entry, offset: UInt64)?
   private var hidesWork = false
   private var hidesWhiteouts = false
   private let lock = Lock()
@@ -48,6 +50,8 @@ final class Listing {
   /// Reads from `offset` on, which is where an entry's `next` pointed, or 0. One thread at a time.
   func read(from offset: UInt64, _ body: (Listing) throws(Errno) -> Void) throws(Errno) {
     try lock.withLock { () throws(Errno) in
+      if left?.offset == offset { return try body(self) }
+      left = nil
       if let directory {
         try reader.seek(directory.raw, to: offset)
       } else if offset != position {
@@ -58,8 +62,18 @@ final class Listing {
     }
   }
 
+  /// Keeps an entry for the next time, so that going on needs no seek: on tmpfs before Linux 6.6 an offset is a count of
+  /// entries, and leads past some when those before it were removed.
+  ///
+  /// - Parameter offset: where the entry before it said to go on.
+  func putBack(_ entry: Entry, at offset: UInt64) { left = (entry, offset) }
+
   /// The next entry; nil at the end.
   func next() throws(Errno) -> Entry? {
+    if let (entry, _) = left {
+      left = nil
+      return entry
+    }
     guard let directory else { return nextMerged() }
     while let entry = try reader.peek(directory.raw) {
       let name = reader.name(entry)

@@ -9,8 +9,8 @@ import Host
 final class Layers {
   let base: String
 
-  init() {
-    base = FileManager.default.temporaryDirectory.path + "/novm-tree-\(UUID().uuidString)"
+  init(in directory: String = FileManager.default.temporaryDirectory.path) {
+    base = directory + "/novm-tree-\(UUID().uuidString)"
     for name in ["lower", "upper"] { mkdir(base + "/" + name) }
   }
 
