@@ -57,9 +57,11 @@ struct RootFileSystem {
     let end = Clock.milliseconds + Self.diskTime
     while true {
       do throws(SystemError) {
-        return try Mount.attach(
+        try Mount.attach(
           arguments.root, at: Self.mountPoint, type: type, flags: arguments.isReadOnly ? Int32(MS_RDONLY) : 0,
           data: arguments.options)
+        if type == "virtiofs" { WriteBack.allowAll(at: Self.mountPoint) }
+        return
       } catch {
         guard error == .noEntry, arguments.root.after("/dev/") != nil, Clock.milliseconds < end else { throw error }
         Clock.sleep(milliseconds: 20)

@@ -9,6 +9,7 @@ enum SharedDirectories {
       do throws(SystemError) {
         if !Files.isDirectory(path) { makeDirectories(path) }
         try Mount.attach(tag, at: path, type: "virtiofs", flags: 0, data: [])
+        WriteBack.allowAll(at: path)
       } catch {
         throw Failure(.rejected, error, "cannot mount the share '" + tag + "' on " + path)
       }
