@@ -1,12 +1,14 @@
 import CLinux
 import Glibc
 
-/// A counter that wakes a reader: eventfd(2), non-blocking. Any thread may signal it.
+/// A counter that wakes a reader: eventfd(2). Any thread may signal it.
 public final class EventFD: @unchecked Sendable {
   private let descriptor: FileDescriptor
 
-  public init() throws(Errno) {
-    descriptor = FileDescriptor(owning: try checked(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))))
+  /// - Parameter isBlocking: `drain` waits: one system call for each signal, for a thread that does nothing else.
+  public init(isBlocking: Bool = false) throws(Errno) {
+    descriptor = FileDescriptor(
+      owning: try checked(eventfd(0, Int32(isBlocking ? EFD_CLOEXEC : EFD_CLOEXEC | EFD_NONBLOCK))))
   }
 
   /// The number, for epoll, irqfd and ioeventfd.
@@ -27,7 +29,7 @@ public final class EventFD: @unchecked Sendable {
 
   /// Blocks until the counter is not zero, then sets it to zero.
   ///
-  /// - Parameter milliseconds: how long at most; -1 for ever.
+  /// - Parameter milliseconds: how long at most, unless it is a blocking one; -1 for ever.
   /// - Returns: false when the time ran out.
   @discardableResult
   public func wait(milliseconds: Int32 = -1) -> Bool {

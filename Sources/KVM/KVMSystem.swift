@@ -15,6 +15,7 @@ public final class KVMSystem: Sendable {
   static let needed = [
     Capability(name: "KVM_CAP_IRQCHIP", number: KVM_CAP_IRQCHIP),
     Capability(name: "KVM_CAP_USER_MEMORY", number: KVM_CAP_USER_MEMORY),
+    Capability(name: "KVM_CAP_READONLY_MEM", number: KVM_CAP_READONLY_MEM),
     Capability(name: "KVM_CAP_SET_TSS_ADDR", number: KVM_CAP_SET_TSS_ADDR),
     Capability(name: "KVM_CAP_SET_IDENTITY_MAP_ADDR", number: KVM_CAP_SET_IDENTITY_MAP_ADDR),
     Capability(name: "KVM_CAP_EXT_CPUID", number: KVM_CAP_EXT_CPUID),

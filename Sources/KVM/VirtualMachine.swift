@@ -33,10 +33,15 @@ public final class VirtualMachine: Sendable {
   }
 
   /// Makes every region of `memory` guest RAM. `memory` must outlive the machine.
-  public func map(_ memory: GuestMemory) throws(KVMError) {
+  ///
+  /// - Parameters:
+  ///   - first: KVM's number of the first region.
+  ///   - isReadOnly: what the guest writes there comes to us, as if there were no RAM.
+  public func map(_ memory: GuestMemory, from first: Int = 0, isReadOnly: Bool = false) throws(KVMError) {
     for (slot, region) in memory.regions.enumerated() {
       var description = kvm_userspace_memory_region()
-      description.slot = UInt32(slot)
+      description.slot = UInt32(first + slot)
+      description.flags = isReadOnly ? ckvm_memory_read_only : 0
       description.guest_phys_addr = region.base
       description.memory_size = UInt64(region.count)
       description.userspace_addr = UInt64(UInt(bitPattern: unsafe region.hostAddress))

@@ -27,6 +27,7 @@ package final class Machine: @unchecked Sendable {
   private var threads: [Thread] = []
   private var acpiDevices: [ACPIDevice] = []
   private var virtioCount = 0
+  private let registers: RegisterPages
   private let powerButton: InterruptEvent
   private var vsock: UnixVsockBackend?
   private var tree: FileSystemServer?
@@ -58,6 +59,7 @@ package final class Machine: @unchecked Sendable {
     }
     ram = try GuestRAM(map, windowSize: description.window)
     memory = ram.memory
+    registers = try RegisterPages()
     let loader = try KernelLoader(description, ram)
     do throws(KVMError) {
       let system =
@@ -166,6 +168,7 @@ package final class Machine: @unchecked Sendable {
     timeline.mark("loaded")
     do {
       try vm.map(memory)
+      try vm.map(registers.memory(count: virtioCount), from: memory.regions.count, isReadOnly: true)
       for index in 0..<description.cpus {
         let vcpu = try VCPU(vm, index: index, of: description.cpus)
         try vcpu.prepare(of: description.cpus)
@@ -271,7 +274,7 @@ package final class Machine: @unchecked Sendable {
     precondition(line <= Platform.lastInterrupt, "more devices than interrupts")
     let base = Platform.virtioWindow(virtioCount)
     let slot = try VirtioSlot(
-      device, machine: self, base: base, line: InterruptEvent(vm, line: line))
+      device, machine: self, base: base, shown: registers.window(virtioCount), line: InterruptEvent(vm, line: line))
     slots.append(slot)
     addresses.add(slot, atMemory: base, size: MMIOTransport.windowSize)
     acpiDevices.append(

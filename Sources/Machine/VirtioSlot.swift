@@ -13,18 +13,32 @@ final class VirtioSlot: BusDevice, TransportOwner {
   private let loop: EventLoop
   private var transport: MMIOTransport!
   private var workers: [QueueWorker] = []
+  /// Takes acknowledgements of used buffers, which nobody needs to hear of; nobody reads it.
+  private let acknowledged: EventFD
 
   /// - Parameters:
   ///   - base: guest-physical address of the register window.
+  ///   - shown: the window as the guest reads it.
   init(
-    _ device: any VirtioDevice, machine: Machine, base: UInt64, line: any InterruptLine
+    _ device: any VirtioDevice, machine: Machine, base: UInt64, shown: ShownRegisters, line: any InterruptLine
   ) throws(MachineError) {
     loop = machine.loop
-    transport = MMIOTransport(device, memory: machine.memory, line: line, owner: self)
+    do {
+      acknowledged = try EventFD()
+    } catch {
+      throw .host("eventfd", error)
+    }
+    transport = MMIOTransport(device, memory: machine.memory, line: line, owner: self, shown: shown)
+    do {
+      try machine.vm.connect(
+        writeOf: MMIOTransport.usedBufferReason, at: base + MMIOTransport.interruptAcknowledgeOffset, to: acknowledged)
+    } catch {
+      throw .kvm(error)
+    }
     for queue in transport.queues {
       let event: EventFD
       do throws(Errno) {
-        event = try EventFD()
+        event = try EventFD(isBlocking: device.isParallel)
       } catch {
         throw .host("eventfd", error)
       }

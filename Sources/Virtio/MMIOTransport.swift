@@ -13,6 +13,9 @@ package final class MMIOTransport {
   /// Where the driver reads why it was interrupted, and acknowledges it: safe at any time, on any thread.
   package static let interruptStatusOffset: UInt64 = 0x60
   package static let interruptAcknowledgeOffset: UInt64 = 0x64
+  /// What is acknowledged after used buffers. It may be kept from us where registers are shown: the bit then stays set once
+  /// it was, which is no harm, since the line is an edge, and only interrupts make a driver look.
+  package static let usedBufferReason: UInt32 = 1
 
   package let device: any VirtioDevice
   package let queues: [VirtQueue]
@@ -22,7 +25,7 @@ package final class MMIOTransport {
   private let owner: any TransportOwner
   private let offered: Features
   private var accepted: Features = []
-  private var status: DeviceStatus = []
+  private let statusBits = Atomic<UInt32>(0)
   /// Between `started` and `stopped`; not so when DRIVER_OK came with queues that could not be.
   private var isRunning = false
   private var deviceFeaturesWord: UInt32 = 0
@@ -32,18 +35,22 @@ package final class MMIOTransport {
   private let generation = Atomic<UInt32>(0)
   /// DEVICE_NEEDS_RESET, which the device sets while the driver's bits belong to the thread of a register access.
   private let isBroken = Atomic<Bool>(false)
+  private let shown: ShownRegisters?
 
   /// - Parameters:
   ///   - line: the interrupt of the device, as its driver was told.
   ///   - owner: starts and stops the threads that work on the queues.
+  ///   - shown: where the driver reads, if not by `read`.
   package init(
-    _ device: any VirtioDevice, memory: GuestMemory, line: any InterruptLine, owner: any TransportOwner
+    _ device: any VirtioDevice, memory: GuestMemory, line: any InterruptLine, owner: any TransportOwner,
+    shown: ShownRegisters? = nil
   ) {
     self.device = device
+    self.shown = shown
     self.memory = memory
     self.owner = owner
     offered = device.features.union(.common)
-    let interrupt = TransportInterrupt(line: line)
+    let interrupt = TransportInterrupt(line: line, shown: shown)
     self.interrupt = interrupt
     var queues: [VirtQueue] = []
     for (index, size) in device.queueSizes.enumerated() {
@@ -52,6 +59,14 @@ package final class MMIOTransport {
       queues.append(queue)
     }
     self.queues = queues
+    showRegisters()
+    showConfiguration()
+  }
+
+  /// The driver's bits: written on the thread of a register access, shown on any.
+  private var status: DeviceStatus {
+    get { DeviceStatus(rawValue: statusBits.load(ordering: .acquiring)) }
+    set { statusBits.store(newValue.rawValue, ordering: .releasing) }
   }
 
   /// The driver reads `width` bytes (1, 2 or 4) at `offset`.
@@ -68,9 +83,7 @@ package final class MMIOTransport {
     case Register.queueSizeMaximum: return UInt32(selected?.maximumSize ?? 0)
     case Register.queueReady: return selected?.isReady == true ? 1 : 0
     case Register.interruptStatus: return interrupt.status
-    case Register.status:
-      let broken = isBroken.load(ordering: .acquiring)
-      return status.union(broken ? .needsReset : []).rawValue
+    case Register.status: return visibleStatus
     case Register.sharedMemoryLength: return low(sharedMemoryLength)
     case Register.sharedMemoryLength + 4: return high(sharedMemoryLength)
     case Register.sharedMemoryBase: return low(sharedMemory?.lowerBound ?? .max)
@@ -85,9 +98,11 @@ package final class MMIOTransport {
     if offset >= Register.configuration {
       let place = offset &- Register.configuration
       guard status.contains(.driver), place < UInt64(device.configuration.count) else { return }
-      return device.writeConfiguration(value, at: Int(place), width: width)
+      device.writeConfiguration(value, at: Int(place), width: width)
+      return showConfiguration()
     }
     guard width == 4 else { return }
+    defer { if offset != Register.queueNotify { showRegisters() } }
     switch offset {
     case Register.deviceFeaturesSelect: deviceFeaturesWord = value
     case Register.driverFeaturesSelect: driverFeaturesWord = value
@@ -104,13 +119,48 @@ package final class MMIOTransport {
   /// Marks the device as broken by its driver until the next reset (2.1.2).
   package func needsReset() {
     isBroken.store(true, ordering: .releasing)
+    showStatus()
     interrupt.signalConfiguration()
   }
 
   /// Tells the driver that the configuration has changed (2.5.1).
   package func configurationChanged() {
     _ = generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
+    showConfiguration()
     interrupt.signalConfiguration()
+  }
+
+  private var visibleStatus: UInt32 {
+    status.union(isBroken.load(ordering: .acquiring) ? .needsReset : []).rawValue
+  }
+
+  /// Shows what depends on the driver's writes; nearly all of it on few of them, but those are few too.
+  private func showRegisters() {
+    guard let shown else { return }
+    for offset in stride(from: 0, to: Register.configuration, by: 4) {
+      switch offset {
+      case Register.status, Register.interruptStatus, Register.generation: break
+      default: shown.store(read(offset: offset, width: 4), at: offset)
+      }
+    }
+    showStatus()
+  }
+
+  private func showStatus() { shown?.store(at: Register.status) { visibleStatus } }
+
+  private func showConfiguration() {
+    guard let shown else { return }
+    for place in stride(from: 0, to: UInt64(device.configuration.count), by: 4) {
+      shown.store(at: Register.configuration + place) { configurationWord(place) }
+    }
+    shown.store(at: Register.generation) { generation.load(ordering: .acquiring) }
+  }
+
+  /// Four bytes of the configuration, zero behind its end.
+  private func configurationWord(_ place: UInt64) -> UInt32 {
+    var value: UInt32 = 0
+    for byte in 0..<UInt64(4) { value |= readConfiguration(place + byte, 1) << (8 * UInt32(byte)) }
+    return value
   }
 
   private var selected: VirtQueue? {

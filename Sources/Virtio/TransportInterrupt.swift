@@ -12,8 +12,12 @@ package final class TransportInterrupt: QueueInterrupt {
 
   private let reasons = Atomic<UInt32>(0)
   private let line: any InterruptLine
+  private let shown: ShownRegisters?
 
-  package init(line: any InterruptLine) { self.line = line }
+  package init(line: any InterruptLine, shown: ShownRegisters? = nil) {
+    self.line = line
+    self.shown = shown
+  }
 
   package func signal(queue: Int) { raise(Self.usedBuffer) }
 
@@ -23,12 +27,19 @@ package final class TransportInterrupt: QueueInterrupt {
 
   func acknowledge(_ bits: UInt32) {
     _ = reasons.bitwiseAnd(~bits, ordering: .sequentiallyConsistent)
+    show()
   }
 
-  func reset() { reasons.store(0, ordering: .sequentiallyConsistent) }
+  func reset() {
+    reasons.store(0, ordering: .sequentiallyConsistent)
+    show()
+  }
 
   private func raise(_ reason: UInt32) {
-    _ = reasons.bitwiseOr(reason, ordering: .sequentiallyConsistent)
+    let (old, _) = reasons.bitwiseOr(reason, ordering: .sequentiallyConsistent)
+    if old & reason == 0 { show() }
     line.raise()
   }
+
+  private func show() { shown?.store(at: MMIOTransport.interruptStatusOffset) { status } }
 }

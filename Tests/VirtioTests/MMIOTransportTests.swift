@@ -9,11 +9,21 @@ struct MMIOTransportTests {
   private let line = InterruptCounter()
   private let owner = FakeOwner()
   private let device = FakeDevice()
+  private let page: GuestSlice
+  private let pages = FakeGuestMemory(size: Int(MMIOTransport.windowSize))
   private let transport: MMIOTransport
 
-  init() { transport = MMIOTransport(device, memory: memory, line: line, owner: owner) }
+  init() throws {
+    page = try pages.slice(at: 0, count: Int(MMIOTransport.windowSize))
+    transport = MMIOTransport(device, memory: memory, line: line, owner: owner, shown: ShownRegisters(page))
+  }
 
-  private func read(_ offset: UInt64) -> UInt32 { transport.read(offset: offset, width: 4) }
+  /// What a register gives, which is also what is shown of it.
+  private func read(_ offset: UInt64) -> UInt32 {
+    let value = transport.read(offset: offset, width: 4)
+    if offset & 3 == 0 { #expect(try! page.load(UInt32.self, at: Int(offset)) == value, "register \(offset)") }
+    return value
+  }
   private func write(_ value: UInt32, _ offset: UInt64) { transport.write(value, offset: offset, width: 4) }
 
   /// Steps 1 to 6 of 3.1.1.
@@ -187,6 +197,34 @@ struct MMIOTransportTests {
     #expect(read(0x60) == 2)
     write(.max, 0x64)
     #expect(read(0x60) == 0)
+  }
+
+  @Test func everythingIsShown() {
+    func check() {
+      for offset in stride(from: 0, through: 0x100, by: 4) { _ = read(UInt64(offset)) }
+      #expect((try? page.load(UInt8.self, at: 0x104)) == 5)
+    }
+    check()
+    negotiate()
+    check()
+    setUp(queue: 1)
+    write(1, 0x14)
+    check()
+    write(15, 0x70)
+    transport.interrupt.signal(queue: 1)
+    transport.configurationChanged()
+    check()
+    write(2, 0x64)
+    transport.needsReset()
+    check()
+    write(0, 0x70)
+    check()
+  }
+
+  @Test func withoutAPageNothingIsShown() {
+    let plain = MMIOTransport(device, memory: memory, line: line, owner: owner)
+    plain.write(1, offset: 0x70, width: 4)
+    #expect(plain.read(offset: 0x70, width: 4) == 1 && read(0x70) == 0)
   }
 
   @Test func configuration() {

@@ -30,6 +30,9 @@ CKVM_REQUEST(ckvm_set_cpuid2, KVM_SET_CPUID2);
 CKVM_REQUEST(ckvm_get_lapic, KVM_GET_LAPIC);
 CKVM_REQUEST(ckvm_set_lapic, KVM_SET_LAPIC);
 
+// A flag of kvm_userspace_memory_region, whose type does not import either.
+static const uint32_t ckvm_memory_read_only = KVM_MEM_READONLY;
+
 // Room for every leaf that KVM can report (KVM_MAX_CPUID_ENTRIES).
 #define CKVM_CPUID_CAPACITY 256
 
