@@ -2,7 +2,7 @@
 
 In the environment: IMAGES, a directory with the bzImages `generic` and `cloud`; NOVM_KERNELS, with bundles of the same
 names; NOVM and NOVM_LIBEXEC, the programs. Rows go to standard error as a table, and to standard output as JSON. With
-NAME, only rows whose names begin so. `bench.py --groups [NAME]` prints the groups which have such rows.
+NAME, only rows whose names begin so, or, if it is a group's, that group's. `bench.py --groups [NAME]` prints the groups which have such rows.
 """
 
 import json
@@ -29,6 +29,8 @@ GROUPS = {
 
 
 def groups(only):
+    if only in GROUPS:
+        return [only]
     found = [name for name, (_, prefixes) in GROUPS.items()
              if any(prefix.startswith(only) or only.startswith(prefix) for prefix in prefixes)]
     if not found:
@@ -64,7 +66,7 @@ def measure(group, only):
             rows[-1]["costs"] = costs
         print_row(rows[-1])
 
-    row.wants = lambda name: name.startswith(only)
+    row.wants = lambda name: only == group or name.startswith(only)
     with tempfile.TemporaryDirectory() as scratch:
         GROUPS[group][0](kernels, scratch, row)
     return rows
