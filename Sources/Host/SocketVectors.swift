@@ -12,9 +12,12 @@ package struct SocketVectors: ~Copyable {
 
   package init() {}
 
+  /// Whether no further piece fits.
+  package var isFull: Bool { used == Self.capacity }
+
   /// Adds a piece, which must stay valid until the transfer is done; ignored when full.
   @unsafe package mutating func append(_ piece: UnsafeMutableRawBufferPointer) {
-    guard used < Self.capacity, piece.count > 0 else { return }
+    guard !isFull, piece.count > 0 else { return }
     unsafe vectors[used] = iovec(iov_base: piece.baseAddress, iov_len: piece.count)
     used += 1
   }
@@ -27,6 +30,17 @@ package struct SocketVectors: ~Copyable {
   /// sendmsg(2), without SIGPIPE; may take less than all.
   package mutating func send(to socket: borrowing FileDescriptor) throws(Errno) -> Int {
     try unsafe transfer(socket.raw) { number, message in unsafe sendmsg(number, message, Int32(MSG_NOSIGNAL)) }
+  }
+
+  /// As `send`, with a big-endian number before the pieces, for which there must be room.
+  package mutating func send(to socket: borrowing FileDescriptor, behind number: UInt32) throws(Errno) -> Int {
+    var number = number.bigEndian
+    return try unsafe withUnsafeMutableBytes(of: &number) { (bytes) throws(Errno) -> Int in
+      for index in (0..<used).reversed() { unsafe vectors[index + 1] = unsafe vectors[index] }
+      unsafe vectors[0] = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+      used += 1
+      return try send(to: socket)
+    }
   }
 
   private mutating func transfer(

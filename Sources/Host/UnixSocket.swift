@@ -88,6 +88,16 @@ package enum UnixSocket {
     return bytes
   }
 
+  /// recv(2) into `buffer` from its byte `offset` on; 0 at the end.
+  package static func receive(
+    _ socket: borrowing FileDescriptor, into buffer: inout [UInt8], from offset: Int
+  ) throws(Errno) -> Int {
+    let number = socket.raw
+    return try retryingInterrupts {
+      unsafe buffer.withUnsafeMutableBytes { unsafe recv(number, $0.baseAddress! + offset, $0.count - offset, 0) }
+    }
+  }
+
   /// send(2) without SIGPIPE.
   package static func send(_ socket: borrowing FileDescriptor, _ bytes: Span<UInt8>) throws(Errno) -> Int {
     let number = socket.raw
@@ -144,4 +154,6 @@ package enum UnixSocket {
 extension Errno {
   /// What a descriptor that never blocks says when it would.
   package static let wouldBlock = Errno(EAGAIN)
+  /// What a descriptor says whose object is gone.
+  package static let badState = Errno(EBADFD)
 }

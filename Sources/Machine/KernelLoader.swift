@@ -10,14 +10,16 @@ import Host
 final class KernelLoader {
   private let ram: GuestRAM
   private let image: KernelImage
-  private let initramfs: OpenFile?
+  private let initramfs: [OpenFile]
   private let reading: Thread
   private let failure: Failure
 
   /// Opens the files and begins to read the kernel.
   init(_ description: MachineDescription, _ ram: GuestRAM) throws(MachineError) {
     let kernel = try OpenFile(description.kernel)
-    initramfs = if let path = description.initramfs { try OpenFile(path) } else { nil }
+    var initramfs: [OpenFile] = []
+    for path in description.initramfs { initramfs.append(try OpenFile(path)) }
+    self.initramfs = initramfs
     let setup: [UInt8]? = if let path = description.setup { try OpenFile(path).contents() } else { nil }
     let image: KernelImage
     do {
@@ -52,13 +54,18 @@ final class KernelLoader {
   /// - Returns: how the first vCPU enters the kernel.
   func finish(_ map: MemoryMap, _ options: BootPlan.Options) throws(MachineError) -> EntryState {
     var options = options
-    options.initramfsSize = UInt64(initramfs?.size ?? 0)
+    options.initramfsSize = initramfs.reduce(0) { Self.aligned($0) + UInt64($1.size) }
     let plan = try boot { () throws(BootError) in try BootPlan(image, map, options) }
     reading.join()
     // What the plan says of a kernel that does not fit is the better word.
     if let error = failure.error { throw error }
-    if let initramfs, let place = plan.initramfs {
-      try initramfs.read(at: 0, into: ram.slice(at: place.lowerBound, count: options.initramfsSize))
+    if let place = plan.initramfs {
+      var offset: UInt64 = 0
+      for archive in initramfs {
+        offset = Self.aligned(offset)
+        try archive.read(at: 0, into: ram.slice(at: place.lowerBound + offset, count: UInt64(archive.size)))
+        offset += UInt64(archive.size)
+      }
     }
     try boot { () throws(BootError) in try plan.loadBootData(into: ram.memory) }
     return plan.entry
@@ -67,6 +74,9 @@ final class KernelLoader {
   private func boot<Result>(_ body: () throws(BootError) -> Result) throws(MachineError) -> Result {
     do throws(BootError) { return try body() } catch { throw .boot(error) }
   }
+
+  /// Where an archive may begin behind another one (Linux, init/initramfs.c).
+  private static func aligned(_ offset: UInt64) -> UInt64 { (offset + 3) & ~3 }
 
   /// What the thread ran into. Read after its end.
   private final class Failure: @unchecked Sendable {

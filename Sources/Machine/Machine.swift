@@ -90,7 +90,7 @@ package final class Machine: @unchecked Sendable {
       throw .host("lifeline", error)
     }
     do throws(MachineError) {
-      try assemble(description, loader)
+      try assemble(description, loader, report)
     } catch {
       close()
       throw error
@@ -161,8 +161,10 @@ package final class Machine: @unchecked Sendable {
 
   // MARK: Assembly
 
-  private func assemble(_ description: MachineDescription, _ loader: KernelLoader) throws(MachineError) {
-    try addDevices(description)
+  private func assemble(
+    _ description: MachineDescription, _ loader: KernelLoader, _ report: @escaping (String) -> Void
+  ) throws(MachineError) {
+    try addDevices(description, report)
     timeline.mark("devices")
     let entry = try loader.finish(map, try bootOptions(description))
     timeline.mark("loaded")
@@ -189,7 +191,9 @@ package final class Machine: @unchecked Sendable {
     vsock?.close()
   }
 
-  private func addDevices(_ description: MachineDescription) throws(MachineError) {
+  private func addDevices(
+    _ description: MachineDescription, _ report: @escaping (String) -> Void
+  ) throws(MachineError) {
     addresses.add(
       PowerDevice(
         handler: self, sleepValue: PowerRegisters.sleepValue, resetValue: PowerRegisters.resetValue),
@@ -209,6 +213,10 @@ package final class Machine: @unchecked Sendable {
     for (tag, share) in description.sharedDevices { try addShare(tag, share, description) }
     if let path = description.vsock { try addVsock(path, description.guestCID) }
     if let output = description.console { try addConsole(output) }
+    for (index, card) in description.cards.enumerated() {
+      let line = NetworkLine(index, report: report)
+      line.attach(try add(try line.open(card, loop)))
+    }
   }
 
   private func addTree(_ description: MachineDescription) throws(MachineError) {
@@ -269,7 +277,8 @@ package final class Machine: @unchecked Sendable {
   }
 
   /// Gives a virtio device its window, its interrupt and its node in the ACPI tables.
-  private func add(_ device: any VirtioDevice) throws(MachineError) {
+  @discardableResult
+  private func add(_ device: any VirtioDevice) throws(MachineError) -> VirtioSlot {
     let line = Platform.firstVirtioInterrupt + UInt32(virtioCount)
     precondition(line <= Platform.lastInterrupt, "more devices than interrupts")
     let base = Platform.virtioWindow(virtioCount)
@@ -281,6 +290,7 @@ package final class Machine: @unchecked Sendable {
       .virtioMMIO(
         index: UInt8(virtioCount), base: UInt32(base), size: UInt32(MMIOTransport.windowSize), interrupt: line))
     virtioCount += 1
+    return slot
   }
 
   private func bootOptions(_ description: MachineDescription) throws(MachineError) -> BootPlan.Options {

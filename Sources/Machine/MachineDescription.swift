@@ -7,7 +7,8 @@ package struct MachineDescription {
   package var kernel: Path = ""
   /// The bzImage setup header that belongs to the ELF file.
   package var setup: Path?
-  package var initramfs: Path?
+  /// Archives that the kernel unpacks, later ones over earlier ones.
+  package var initramfs: [Path] = []
   package var commandLine: [UInt8] = []
   /// Bytes of RAM, a whole number of MiB.
   package var memory: UInt64 = 512 << 20
@@ -31,6 +32,7 @@ package struct MachineDescription {
   /// The Unix socket that bridges to the guest's vsock.
   package var vsock: Path?
   package var guestCID: UInt64 = 3
+  package var cards: [NetworkCard] = []
   /// Where COM1 and the virtio console go.
   package var com1: Output?
   package var console: Output?

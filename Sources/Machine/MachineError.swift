@@ -12,6 +12,14 @@ package enum MachineError: Error {
   case file(path: Path, Errno)
   /// A request to the host failed; `what` names it.
   case host(_ what: String, Errno)
+  /// A tap could not be opened or made.
+  case tap(name: String, Errno)
+  /// A tap could not be made a port of a bridge.
+  case bridge(name: String, port: String, Errno)
+  /// A tap could not be set up.
+  case interface(name: String, Errno)
+  /// An inherited descriptor is not what a card needs.
+  case cardDescriptor(Int32, Errno)
   /// The host cannot give this much memory.
   case memory(bytes: UInt64, Errno)
 }

@@ -92,6 +92,9 @@ final class VirtioSlot: BusDevice, TransportOwner {
     for worker in workers { worker.pause() }
   }
 
+  /// The device's configuration has changed. From any thread.
+  func configurationChanged() { transport.configurationChanged() }
+
   func notified(queue: UInt32) {
     if let index = Int(exactly: queue), index < workers.count { workers[index].wake() }
   }

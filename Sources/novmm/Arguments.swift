@@ -37,7 +37,7 @@ struct Arguments {
       case "--verbose": isVerbose = true
       case "--kernel": machine.kernel = Path(try value(name, inline))
       case "--setup": machine.setup = Path(try value(name, inline))
-      case "--initramfs": machine.initramfs = Path(try value(name, inline))
+      case "--initramfs": machine.initramfs.append(Path(try value(name, inline)))
       case "--cmdline": machine.commandLine = try value(name, inline)
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
       case "--cpus": machine.cpus = Int(try number(name, inline, 1...254))
@@ -54,6 +54,7 @@ struct Arguments {
       case "--dax": window = try self.window(name, inline)
       case "--tag": machine.tag = try tag(name, inline)
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
+      case "--nic": machine.cards.append(try card(name, inline))
       case "--com1": machine.com1 = try output(name, inline)
       case "--console": machine.console = try output(name, inline)
       case "--lifeline": machine.lifeline = try descriptor(name, inline)
@@ -66,6 +67,7 @@ struct Arguments {
       throw refusal("--share", share.tag, "the tree has this tag; give one of them another")
     }
     machine.window = window.size(memory: machine.memory)
+    try check(machine.cards)
     if isCheck { return .check(machine.kvm) }
     guard !machine.kernel.isEmpty else {
       throw UsageError(message: "no kernel: give --kernel FILE, a vmlinux or a bzImage")
@@ -208,6 +210,25 @@ struct Arguments {
       throw refusal(name, value, "a guest's cid is from 3 to 4294967294")
     }
     return (Path(Array(value[..<comma])), UInt64(number))
+  }
+
+  private mutating func card(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> NetworkCard {
+    let value = try value(name, inline)
+    do throws(NetworkCardFault) {
+      return try NetworkCard(String(printable: value))
+    } catch {
+      throw refusal(name, value, error.description)
+    }
+  }
+
+  private func check(_ cards: [NetworkCard]) throws(UsageError) {
+    guard cards.count <= NetworkCard.limit else {
+      throw UsageError(
+        message: "--nic: \(cards.count) cards are more than the \(NetworkCard.limit) that a machine can have")
+    }
+    if let address = NetworkCard.repeatedAddress(cards) {
+      throw UsageError(message: "--nic: two cards have the address \(address); give each its own mac=, or none")
+    }
   }
 
   private mutating func output(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> MachineDescription.Output {

@@ -9,7 +9,7 @@ let manual = """
   Kernel
     --kernel FILE           a vmlinux (ELF) or a bzImage
     --setup FILE            the bzImage's setup header, from its offset 0x1f1, for an extracted vmlinux
-    --initramfs FILE        the initial file system, a newc archive
+    --initramfs FILE        the initial file system, a newc archive; more of them are unpacked over it
     --cmdline TEXT          the kernel's command line
   Machine
     --memory MIB            RAM in MiB, up to 262144 (default 512)
@@ -33,6 +33,21 @@ let manual = """
     --dax MIB|auto|off      a window through which the guest maps large files of the read layers from the host's page
                             cache (DAX), instead of reading them into its own; auto: as large as RAM (default off)
     --tag TAG               its name (default root)
+  Network cards
+    --nic KEY=VALUE[,KEY=VALUE]...
+                            a card, with up to 8 of them. Its link is one of
+                              tap=NAME         a tap of the host's, which is made (and removed at the end) if it is not
+                                               there, with CAP_NET_ADMIN; without it, one that belongs to the user
+                              bridge=NAME      the bridge whose port that tap is; without tap=, a tap by a free name
+                              tap=fd:N[+fd:N]  open queues of a tap, with IFF_VNET_HDR and IFF_NO_PI
+                              stream=fd:N      a stream socket, each frame behind its length (32 bits, big-endian),
+                                               as of passt --fd or QEMU's -netdev stream
+                            and the rest
+                              mac=ADDRESS      by chance if not given
+                              mtu=BYTES        68 to 65535; the tap's, 1500 for a stream
+                              queues=N         pairs of queues of the tap (1 to 64, default 1)
+                              rate=BYTES       the most in a second, each direction; perhaps with K, M or G
+                              burst=BYTES      the most at once after a pause; a tenth of a second's if not given
   Talking to the guest
     --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;
                             a guest's connection to port P of CID 2 comes to the Unix socket PATH_P (default cid 3)

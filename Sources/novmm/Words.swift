@@ -12,8 +12,42 @@ func words(_ error: MachineError) -> String {
   case .tree(let error): error.description
   case .file(let path, let errno): "\(path): \(errno.description)"
   case .host(let what, let errno): "\(what): \(errno.description)"
+  case .tap(let name, let errno): words(tap: name, errno)
+  case .bridge(let name, let port, let errno): words(bridge: name, port, errno)
+  case .interface(let name, Errno(1)):
+    "\(name): it is not set up, which takes CAP_NET_ADMIN; have it done by root: ip link set \(name) up"
+  case .interface(let name, let errno): "\(name): \(errno.description)"
+  case .cardDescriptor(let number, Errno(22)):
+    "fd:\(number): not a queue of a tap with IFF_VNET_HDR and IFF_NO_PI"
+  case .cardDescriptor(let number, let errno): "fd:\(number): \(errno.description)"
   case .memory(let bytes, let errno):
     "the host cannot give \(bytes >> 20) MiB of memory: \(errno.description); ask for less with --memory"
+  }
+}
+
+private func words(tap name: String, _ errno: Errno) -> String {
+  switch errno {
+  case Errno(1):
+    """
+    \(name): making a tap takes CAP_NET_ADMIN; have it made for you by root: \
+    ip tuntap add dev NAME mode tap user $USER && ip link set NAME up
+    """
+  case Errno(2), Errno(19): "/dev/net/tun: \(errno.description); load the module tun"
+  case Errno(13): "/dev/net/tun: permission denied; it takes the right to read and write it"
+  case Errno(16): "\(name): in use by another program"
+  case Errno(22): "\(name): an interface of this name is there and is no tap, or one for another number of queues"
+  default: "\(name): \(errno.description)"
+  }
+}
+
+private func words(bridge: String, _ port: String, _ errno: Errno) -> String {
+  switch errno {
+  case Errno(1): "\(bridge): making \(port) a port of this bridge takes CAP_NET_ADMIN; have it done by root"
+  case Errno(16): "\(port): is a port of another bridge than \(bridge)"
+  case Errno(19): "\(bridge): no such bridge; make it: ip link add \(bridge) type bridge && ip link set \(bridge) up"
+  case Errno(65): "\(bridge): this host's kernel knows no bridges; load the module bridge"
+  case Errno(95): "\(bridge): an interface of this name is there, but it is no bridge"
+  default: "\(bridge): \(errno.description)"
   }
 }
 

@@ -43,6 +43,13 @@ struct ArgumentsTests {
     ("--share '/a=>/b:tag=x' --share '/c=>/d:tag=x'", "another share has this tag"),
     ("$(for n in 1 2 3 4 5 6 7 8 9; do echo --share /=/:tag=$n; done)", "no more than 8 shares can have tags"),
     ("--vsock /tmp/s,cid=2", "a guest's cid is from 3"),
+    ("--nic tap0", "--nic tap0: 'tap0' is not KEY=VALUE"),
+    ("--nic=mac=02:00:00:00:00:01", "no link; give tap=NAME"),
+    ("--nic tap=$'a\\xff'", "is no name of an interface"),
+    (
+      "--kernel x --nic tap=a,mac=02:00:00:00:00:01 --nic tap=b,mac=02:00:00:00:00:01", "two cards have the address 02:"
+    ),
+    ("--kernel x $(printf -- '--nic tap=t%d ' 1 2 3 4 5 6 7 8 9)", "9 cards are more than the 8"),
     ("--lifeline 3", "--lifeline 3: give fd:N"),
     ("--com1 fd:x", "--com1 fd:x: give fd:N"),
     ("--kvm=fd:", "--kvm fd:: give fd:N"),

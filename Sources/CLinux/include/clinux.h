@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -78,6 +79,13 @@ static inline int clinux_open_process(int process) { return (int)syscall(SYS_pid
 
 static inline int clinux_signal_process(int process, int signal) {
   return (int)syscall(SYS_pidfd_send_signal, process, signal, 0, 0);
+}
+
+static inline int clinux_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
+
+static inline int clinux_timer_start(int fd, long seconds, long nanoseconds) {
+  const struct itimerspec time = {.it_value = {.tv_sec = seconds, .tv_nsec = nanoseconds}};
+  return timerfd_settime(fd, 0, &time, 0);
 }
 
 // accept4(2), which glibc declares only with _GNU_SOURCE.

@@ -1,0 +1,78 @@
+/// What is wrong with the description of a network card.
+package enum NetworkCardFault: Error, Equatable, Sendable, CustomStringConvertible {
+  case noLink
+  case noValue(String)
+  case twice(String)
+  case unknownKey(String)
+  case streamWithTap
+  case bridgeOfDescriptor
+  case descriptor(String)
+  case descriptorOfNovm
+  case interface(String)
+  case address(String)
+  case burstWithoutRate
+  case size(String, ClosedRange<Int>)
+  case number(String, ClosedRange<Int>)
+  case prefix(String)
+  case ipAddress(String, String)
+  case gatewayWithDHCP
+
+  package var description: String {
+    switch self {
+    case .noLink: "no link; give tap=NAME, bridge=NAME or both"
+    case .noValue(let word): "'\(word)' is not KEY=VALUE"
+    case .twice(let key): "\(key)= is there twice"
+    case .unknownKey(let key): "no such key as \(key)="
+    case .streamWithTap: "stream= goes with neither tap=, bridge= nor queues="
+    case .bridgeOfDescriptor:
+      "bridge= goes with a tap's name, not with descriptors; whoever opened them sees to the bridge"
+    case .descriptor(let text): "'\(text)' is no fd:N, N an open descriptor"
+    case .descriptorOfNovm: "descriptors are for novmm; give novm a tap's name"
+    case .interface(let name): "'\(name)' is no name of an interface: 1 to 15 letters and digits, such as tap0"
+    case .address(let text): "'\(text)' is no card's address, such as 02:00:00:00:00:01 (the first byte even)"
+    case .burstWithoutRate: "burst= goes with rate="
+    case .size(let key, let range):
+      "\(key)= wants bytes, perhaps with K, M or G, from \(range.lowerBound) to \(range.upperBound)"
+    case .prefix(let text):
+      "ip=\(text) is neither ADDRESS/LENGTH, such as 10.0.0.2/24 or fd00::2/64, nor dhcp, nor none"
+    case .ipAddress(let key, let text): "\(key)=\(text) is no address, such as 10.0.0.1 or fd00::1"
+    case .gatewayWithDHCP: "gateway= goes with ip=ADDRESS/LENGTH; by DHCP the network says it"
+    case .number(let key, let range): "\(key)= wants a number from \(range.lowerBound) to \(range.upperBound)"
+    }
+  }
+}
+
+/// `KEY=VALUE` words, with commas between them.
+package struct CardWords {
+  package let pairs: [(key: String, value: String)]
+
+  /// - Parameter repeatable: keys that may be there more than once.
+  package init(_ text: String, repeatable: [String] = []) throws(NetworkCardFault) {
+    var pairs: [(key: String, value: String)] = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let equals = word.firstIndex(of: "="), equals != word.startIndex else { throw .noValue(String(word)) }
+      let key = String(word[..<equals])
+      guard repeatable.contains(key) || !pairs.contains(where: { $0.key == key }) else { throw .twice(key) }
+      pairs.append((key, String(word[word.index(after: equals)...])))
+    }
+    self.pairs = pairs
+  }
+
+  /// Bytes, or so many times 2^10, 2^20 or 2^30 of them.
+  package static func size(
+    _ text: String, _ key: String, _ range: ClosedRange<Int>
+  ) throws(NetworkCardFault) -> Int {
+    let shift = ["K": 10, "M": 20, "G": 30][text.suffix(1)]
+    guard let number = Int(shift == nil ? text[...] : text.dropLast()), (0...range.upperBound).contains(number),
+      range.contains(number << (shift ?? 0))
+    else { throw .size(key, range) }
+    return number << (shift ?? 0)
+  }
+
+  package static func number(
+    _ text: String, _ key: String, _ range: ClosedRange<Int>
+  ) throws(NetworkCardFault) -> Int {
+    guard let number = Int(text), range.contains(number) else { throw .number(key, range) }
+    return number
+  }
+}

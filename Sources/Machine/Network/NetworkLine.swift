@@ -1,0 +1,137 @@
+import Devices
+import Host
+
+/// A network card's way from its description to its device.
+final class NetworkLine {
+  private let index: Int
+  private let report: (String) -> Void
+  private var device: NetworkDevice?
+  private var slot: VirtioSlot?
+
+  /// - Parameters:
+  ///   - index: the card's place among the machine's.
+  ///   - report: takes lines for the machine's operator.
+  init(_ index: Int, report: @escaping (String) -> Void) {
+    self.index = index
+    self.report = report
+  }
+
+  /// Opens the card's link, with all that it takes on the host, and makes the device.
+  func open(_ card: NetworkCard, _ loop: EventLoop) throws(MachineError) -> NetworkDevice {
+    let address = (card.address ?? .random()).bytes
+    let made: NetworkDevice
+    switch card.link {
+    case .tap(let name, let bridge):
+      made = try openTap(name, bridge, card, address, loop)
+    case .tapQueues(let numbers):
+      made = try adoptTap(numbers, card, address, loop)
+    case .stream(let number):
+      let backend: StreamBackend
+      do throws(Errno) {
+        backend = try StreamBackend(FileDescriptor(owning: number), loop: loop, lost: lose)
+      } catch {
+        throw .cardDescriptor(number, error)
+      }
+      made = try device(on: backend, address, card.mtu ?? Self.usualMTU, card, loop)
+      backend.device = made
+    }
+    device = made
+    return made
+  }
+
+  /// The device has its place in the machine.
+  func attach(_ slot: VirtioSlot) { self.slot = slot }
+
+  /// Ethernet's.
+  private static let usualMTU = 1500
+
+  private func openTap(
+    _ name: String?, _ bridge: String?, _ card: NetworkCard, _ address: [UInt8], _ loop: EventLoop
+  ) throws(MachineError) -> NetworkDevice {
+    var numbers: [Int32] = []
+    var actual = name ?? "novm%d"
+    do throws(Errno) {
+      for _ in 0..<card.queues {
+        let tap = try TapDevice(attachingTo: actual, isOneOfMany: card.queues > 1)
+        actual = tap.name
+        numbers.append(tap.release())
+      }
+    } catch {
+      throw .tap(name: name ?? "a new tap", error)
+    }
+    if let bridge {
+      do throws(Errno) {
+        try NetworkInterface(actual).join(bridge: bridge)
+      } catch {
+        throw .bridge(name: bridge, port: actual, error)
+      }
+    }
+    let mtu: Int
+    do throws(Errno) {
+      let interface = try NetworkInterface(actual)
+      if let wanted = card.mtu { try interface.setMTU(wanted) }
+      try interface.bringUp()
+      mtu = try interface.mtu()
+    } catch {
+      throw .interface(name: actual, error)
+    }
+    return try device(numbers, mtu, address, card, loop)
+  }
+
+  private func adoptTap(
+    _ numbers: [Int32], _ card: NetworkCard, _ address: [UInt8], _ loop: EventLoop
+  ) throws(MachineError) -> NetworkDevice {
+    var owned: [Int32] = []
+    var mtu = card.mtu
+    for number in numbers {
+      do throws(Errno) {
+        let tap = try TapDevice(owning: FileDescriptor(owning: number))
+        // Its interface may be in a network namespace that is not ours.
+        if mtu == nil { mtu = try? NetworkInterface(tap.name).mtu() }
+        owned.append(tap.release())
+      } catch {
+        throw .cardDescriptor(number, error)
+      }
+    }
+    return try device(owned, mtu ?? Self.usualMTU, address, card, loop)
+  }
+
+  private func device(
+    _ numbers: [Int32], _ mtu: Int, _ address: [UInt8], _ card: NetworkCard, _ loop: EventLoop
+  ) throws(MachineError) -> NetworkDevice {
+    let backend: TapBackend
+    do throws(Errno) {
+      backend = try TapBackend(numbers, loop: loop, lost: lose)
+    } catch {
+      throw .cardDescriptor(numbers[0], error)
+    }
+    let made = try device(on: backend, address, mtu, card, loop)
+    backend.device = made
+    return made
+  }
+
+  /// The device on its link, or on what limits that.
+  private func device(
+    on link: any NetworkBackend, _ address: [UInt8], _ mtu: Int, _ card: NetworkCard, _ loop: EventLoop
+  ) throws(MachineError) -> NetworkDevice {
+    let mtu = UInt16(clamping: mtu)
+    guard let rate = card.rate else {
+      return NetworkDevice(address: address, mtu: mtu, pairs: card.queues, backend: link)
+    }
+    do throws(Errno) {
+      let limited = try RateLimitedBackend(
+        link, pairs: card.queues, rate: UInt64(rate), burst: UInt64(card.burst ?? max(rate / 10, 1)), loop: loop)
+      let made = NetworkDevice(address: address, mtu: mtu, pairs: card.queues, backend: limited)
+      limited.device = made
+      return made
+    } catch {
+      throw .host("timer", error)
+    }
+  }
+
+  private func lose(_ reason: String) {
+    report("network card \(index): \(reason); its link is down")
+    device?.setLink(isUp: false)
+    slot?.configurationChanged()
+  }
+}
