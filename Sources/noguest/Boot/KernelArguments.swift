@@ -10,6 +10,8 @@ struct KernelArguments {
   var isReadOnly = false
   /// `hostname=`
   var hostName: Bytes = []
+  /// `novm.nic=`: network cards.
+  var cards: [Bytes] = []
   /// `novm.keep=`: paths of the tree that no fresh file system may be mounted on or above.
   var kept: [Bytes] = []
   /// `novm.mount=TAG:PATH`: further virtio-fs devices, and where they go.
@@ -21,6 +23,7 @@ struct KernelArguments {
       if let value = word.after("rootfstype=") { types = value.parts(at: UInt8(ascii: ",")) }
       if let value = word.after("rootflags=") { options = value }
       if let value = word.after("hostname=") { hostName = value }
+      if let value = word.after("novm.nic=") { cards.append(value) }
       if let value = word.after("novm.keep=") { kept = value.parts(at: UInt8(ascii: ",")) }
       if let value = word.after("novm.mount="), let colon = value.firstIndex(of: UInt8(ascii: ":")) {
         mounts.append((Bytes(value[..<colon]), Bytes(value[(colon + 1)...])))

@@ -2,10 +2,17 @@ import CGuest
 
 /// The kernel modules that the initramfs brings (docs/architecture.md, "A kernel bundle").
 enum Modules {
-  /// Loads what `/modules.order` lists, in that order, and frees the memory that the files took.
+  /// The first is in every initramfs, the others are in parts that come with a device.
+  private static let lists: [Bytes] = ["/modules.order", "/modules.network"]
+
+  /// Loads what the lists name, in that order, and frees the memory that the files took.
   static func load() {
+    for list in lists { load(list) }
+  }
+
+  private static func load(_ list: Bytes) {
     // A kernel with everything built in comes without the list.
-    let order = (try? Files.contents("/modules.order")) ?? []
+    let order = (try? Files.contents(list)) ?? []
     for name in order.parts(at: UInt8(ascii: "\n")) where !name.isEmpty {
       let path = "/modules/" + name
       do throws(SystemError) {
@@ -17,6 +24,6 @@ enum Modules {
       }
       Files.remove(path)
     }
-    Files.remove("/modules.order")
+    Files.remove(list)
   }
 }

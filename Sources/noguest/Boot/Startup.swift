@@ -31,6 +31,7 @@ enum Startup {
     do throws(SystemError) { try Machine.raiseFileLimit() } catch {
       Log.warning("cannot raise the limit of open files: " + error.text)
     }
+    if !arguments.cards.isEmpty { Network.configure(arguments.cards, hostName: arguments.hostName) }
     // The kernel sets the clock from kvmclock. Without it files are older than their makers, which is worth a word.
     if Clock.wallSeconds < Clock.earliestPlausible { Log.warning("the clock is not set") }
   }

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <arpa/inet.h>
 #include <net/if.h>
+#include <net/ethernet.h>
+#include <netpacket/packet.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -90,6 +93,31 @@ static inline int cguest_vsock_connect(int fd, unsigned cid, unsigned port) {
 static inline int cguest_accept(int fd, int flags, struct cguest_sockaddr_vm *peer) {
   socklen_t size = sizeof *peer;
   return accept4(fd, (struct sockaddr *)peer, &size, flags);
+}
+
+// netdevice(7): the Ethernet address of the interface of this number; 1 for one that has none.
+static inline int cguest_interface_address(int fd, int index, unsigned char *address) {
+  struct ifreq request = {.ifr_ifindex = index};
+  if (ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFHWADDR, &request) < 0) return -1;
+  if (request.ifr_hwaddr.sa_family != 1) return 1;
+  memcpy(address, request.ifr_hwaddr.sa_data, 6);
+  return 0;
+}
+
+// packet(7): packets of IPv4 of one interface.
+static inline int cguest_packet_bind(int fd, int interface) {
+  const struct sockaddr_ll address = {
+      .sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE_IP), .sll_ifindex = interface};
+  return bind(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static inline ssize_t cguest_packet_broadcast(int fd, int interface, const unsigned char *bytes, size_t count) {
+  const struct sockaddr_ll address = {.sll_family = AF_PACKET,
+                                      .sll_protocol = htons(ETHERTYPE_IP),
+                                      .sll_ifindex = interface,
+                                      .sll_halen = 6,
+                                      .sll_addr = {255, 255, 255, 255, 255, 255}};
+  return sendto(fd, bytes, count, 0, (const struct sockaddr *)&address, sizeof address);
 }
 
 static inline int cguest_unix_bind(int fd, const char *path) {

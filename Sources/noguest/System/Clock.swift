@@ -17,6 +17,11 @@ enum Clock {
     _ = poll(nil, 0, Int32(clamping: milliseconds))
   }
 
+  static func sleep(seconds: UInt32) {
+    let end = milliseconds + Int64(seconds) * 1000
+    while milliseconds < end { sleep(milliseconds: end - milliseconds) }
+  }
+
   private static func time(_ clock: Int32) -> timespec {
     var now = timespec()
     _ = unsafe clock_gettime(clock, &now)

@@ -36,6 +36,17 @@ enum Files {
     }
   }
 
+  /// readlink(2); nil for what is no symbolic link.
+  static func linkTarget(_ path: Bytes) -> Bytes? {
+    var target = Bytes(repeating: 0, count: 4096)
+    let count = unsafe path.withCString { path in
+      unsafe target.withUnsafeMutableBufferPointer { buffer in
+        unsafe buffer.withMemoryRebound(to: CChar.self) { unsafe readlink(path, $0.baseAddress, $0.count) }
+      }
+    }
+    return count > 0 ? Bytes(target[..<count]) : nil
+  }
+
   /// unlink(2), for what may be gone already.
   static func remove(_ path: Bytes) {
     _ = unsafe path.withCString { unsafe unlink($0) }
