@@ -37,6 +37,16 @@ extension NovmError {
     case .window(let text): "--dax: '\(text)' is no size of a window; give one such as 1G, or auto, or off"
     case .hostname(let name):
       "--hostname: '\(name)' is no host name; use 1 to 64 letters, digits, hyphens and dots"
+    case .card(let text, let fault): "--nic: '\(ByteString.printable(text))': \(fault.description)"
+    case .tooManyCards(let count):
+      "--nic: \(count) network cards are more than the \(NetworkCard.limit) that a machine can have"
+    case .repeatedAddress(let address): "--nic: two cards have mac=\(address); give each one of its own, or none"
+    case .published(let text):
+      "--publish: '\(ByteString.printable(text))' is not [ADDRESS:]HOST:GUEST[/udp], such as 8080:80"
+    case .publishedWithoutNetwork: "--publish: there is no user network to lead into; give --net user too"
+    case .passtMissing:
+      "--net user: passt is not installed; on Debian and Ubuntu it is in the package passt: apt install passt"
+    case .userNetwork(let words): "--net user: passt: \(words)"
     case .environment(let argument): "--env: '\(argument)' is not NAME=VALUE"
     case .noUser: "--user: '' names nobody; give a name or a number, or leave it out for root"
     case .kernelPath(let path, let errno):

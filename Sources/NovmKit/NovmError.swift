@@ -40,6 +40,15 @@ package enum NovmError: Error, Equatable {
   /// Not a size, `auto` or `off`.
   case window(String)
   case hostname(String)
+  case card(String, NetworkCardFault)
+  case tooManyCards(Int)
+  case repeatedAddress(MACAddress)
+  /// Not `[ADDRESS:]HOST:GUEST[/udp]`.
+  case published(String)
+  case publishedWithoutNetwork
+  case passtMissing
+  /// The user network did not come up, and said why.
+  case userNetwork(String)
   case environment(String)
   /// `--user` with nothing in it.
   case noUser

@@ -55,6 +55,28 @@ struct MachineOptions: ParsableArguments {
   var gidmap: [String] = []
 
   @Option(
+    help: ArgumentHelp(
+      "Give the guest a network: user, through this user's own sockets, or none.",
+      discussion: "The guest is 10.0.2.15; 10.0.2.2 leads to the host's loopback. It takes the package passt.",
+      valueName: "user|none"))
+  var net = NetworkChoice.none
+
+  @Option(
+    help: ArgumentHelp(
+      "Lead a port of the host's to one of the guest's; with --net user. Repeatable.",
+      valueName: "[ADDRESS:]HOST:GUEST[/udp]"))
+  var publish: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Give the guest a network card by a tap of the host's, which is made if it is not there. Repeatable.",
+      discussion: """
+        tap=NAME, bridge=NAME (whose port the tap becomes), mac=, mtu=, queues=, rate= (bytes in a second, such as 10M), \
+        burst=; and for the guest ip=ADDRESS/LENGTH, dhcp (the default) or none, gateway=, dns=.
+        """, valueName: "KEY=VALUE[,...]"))
+  var nic: [String] = []
+
+  @Option(
     name: [.short, .long], parsing: .unconditional,
     help: ArgumentHelp("The guest's memory: MiB, or with K, M, G, T.", valueName: "size"))
   var memory = "512M"
@@ -103,6 +125,9 @@ struct MachineOptions: ParsableArguments {
     settings.cmdline = cmdline
     settings.hostname = hostname
     settings.com1 = com1
+    settings.net = net
+    settings.publish = publish
+    settings.nic = nic
     return settings
   }
 
@@ -121,6 +146,8 @@ extension MachineRequest {
     return request
   }
 }
+
+extension NetworkChoice: ExpressibleByArgument {}
 
 extension DAXWindow: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }

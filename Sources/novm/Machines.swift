@@ -34,7 +34,8 @@ enum Machines {
 
   static func kernel(for request: MachineRequest) throws(NovmError) -> KernelFiles {
     try request.kernel.find(
-      in: KernelStore(directory: Surroundings.paths.kernels), noguest: Surroundings.programs.noguest)
+      in: KernelStore(directory: Surroundings.paths.kernels), noguest: Surroundings.programs.noguest,
+      hasCards: request.hasCards)
   }
 
   /// Makes a machine, starts it in the background, and prints its identifier.

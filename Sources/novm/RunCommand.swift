@@ -21,6 +21,7 @@ struct RunCommand: ParsableCommand {
         novm run --read /srv/debian --read '/src=>.' --write /tmp/out --cwd /src -- make
         novm run -t --share '/src=>.' --volume 'home=>/root' --cwd /src -- bash
         novm run -d --name web --share '/srv=>.' -- /srv/server
+        novm run --net user --publish 8080:80 -- nginx -g 'daemon off;'
         novm run --com1 --memory 1G --cpus 2 -- uname -a
 
       Exit status: that of the command; 125 if novm itself failed, 126 if the command cannot be run, 127 if it was not \

@@ -17,6 +17,14 @@ package struct Initramfs {
     return archive.finished()
   }
 
+  /// A further archive that the kernel unpacks over the first, and what of it `noguest` loads, in this order.
+  package static func part(_ name: String, modules: [(fileName: String, image: [UInt8])]) -> [UInt8] {
+    var archive = NewcArchive()
+    for module in modules { archive.add(file: "modules/\(module.fileName)", module.image) }
+    archive.add(file: "modules.\(name)", Array(modules.map { $0.fileName + "\n" }.joined().utf8))
+    return archive.finished()
+  }
+
   /// The same archive with another noguest; nil if `archive` is not one of ours. `archive` itself when nothing changes.
   package static func replacing(noguest: [UInt8], in archive: [UInt8]) -> [UInt8]? {
     guard let (data, next) = NewcArchive.firstFile(initName, of: archive) else { return nil }

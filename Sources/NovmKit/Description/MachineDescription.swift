@@ -14,6 +14,7 @@ package struct MachineDescription: Sendable {
   package var window = DAXWindow.off
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
+  package var cards: [CardRequest] = []
   package var hostname: String
   /// What the user adds to the kernel's command line.
   package var commandLine: [UInt8]
@@ -46,6 +47,7 @@ package struct MachineDescription: Sendable {
     // `--cmdline cryptomgr.notests=0` has the tests back; with `fips=1` they run in any case.
     words.append("cryptomgr.notests")
     let kept = Self.freshDirectories.filter(isMapped)
+    words += cards.map { $0.kernelArgument }
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
     for share in shares {
       if let tag = share.tag { words.append("novm.mount=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))") }
@@ -97,6 +99,7 @@ package struct MachineDescription: Sendable {
     arguments.append("--kernel", kernel.image)
     if let setup = kernel.setup { arguments.append("--setup", setup) }
     if let initramfs = kernel.initramfs { arguments.append("--initramfs", initramfs) }
+    if let part = kernel.networkInitramfs, !cards.isEmpty { arguments.append("--initramfs", part) }
     arguments.append("--cmdline", kernelCommandLine)
     arguments.append("--memory", String(memory.mebibytes))
     arguments.append("--cpus", String(processors))
@@ -106,6 +109,7 @@ package struct MachineDescription: Sendable {
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }
+    for card in cards { arguments.append("--nic", card.card.argument) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
     if verbose { arguments.append("--verbose") }
@@ -120,16 +124,20 @@ package struct KernelFiles: Equatable, Sendable {
   package var image: String
   package var setup: String?
   package var initramfs: String?
+  /// What a network card needs besides.
+  package var networkInitramfs: String?
   package var modules: String?
 
   package init(
-    name: String, release: String, image: String, setup: String? = nil, initramfs: String? = nil, modules: String? = nil
+    name: String, release: String, image: String, setup: String? = nil, initramfs: String? = nil,
+    networkInitramfs: String? = nil, modules: String? = nil
   ) {
     self.name = name
     self.release = release
     self.image = image
     self.setup = setup
     self.initramfs = initramfs
+    self.networkInitramfs = networkInitramfs
     self.modules = modules
   }
 }

@@ -18,6 +18,9 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var cmdline: [String] = []
   package var hostname = "novm"
   package var com1 = false
+  package var net = NetworkChoice.none
+  package var publish: [String] = []
+  package var nic: [String] = []
 
   package init() {}
 
@@ -33,6 +36,11 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     }
     return settings
   }
+}
+
+/// What `--net` takes.
+package enum NetworkChoice: String, Codable, CaseIterable, Sendable {
+  case user, none
 }
 
 extension MachineRequest {
@@ -59,6 +67,12 @@ extension MachineRequest {
     hostname = settings.hostname
     commandLine = Array(settings.cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
     serialLog = settings.com1
+    hasUserNetwork = settings.net == .user
+    for text in settings.publish {
+      guard let port = PublishedPort(text) else { throw .published(text) }
+      publishedPorts.append(port)
+    }
+    for text in settings.nic { cards.append(try CardRequest(text)) }
   }
 
   private static func ranges(_ texts: [String], option: String) throws(NovmError) -> [IDRange] {

@@ -4,8 +4,13 @@ import KernelBundle
 
 extension MachineRequest.Kernel {
   /// Finds the bundle, and sees to it that its initramfs holds this novm's `noguest`.
-  package func find(in store: KernelStore, noguest: String) throws(NovmError) -> KernelFiles {
+  ///
+  /// - Parameter hasCards: whether the machine needs the driver of a network card.
+  package func find(
+    in store: KernelStore, noguest: String, hasCards: Bool = false
+  ) throws(NovmError) -> KernelFiles {
     let bundle: KernelBundle
+    var networkInitramfs: String?
     if case .directory(let path) = self {
       guard let mode = Self.mode(path) else { throw .kernelPath(path, .current) }
       if mode & S_IFMT != S_IFDIR { throw .kernelIsFile(path) }
@@ -18,6 +23,7 @@ extension MachineRequest.Kernel {
         bundle = try KernelBundle(name: String(path.split(separator: "/").last ?? "kernel"), directory: path)
       }
       try bundle.refreshInitramfs(noguest: noguest)
+      if hasCards { networkInitramfs = try bundle.networkInitramfs() }
     } catch {
       if case .directory(let path) = self, case .system(.read, "\(path)/bundle.json", Errno(ENOENT)) = error {
         throw .notABundle(path)
@@ -26,7 +32,7 @@ extension MachineRequest.Kernel {
     }
     return KernelFiles(
       name: bundle.name, release: bundle.release, image: bundle.vmlinux, setup: bundle.setup,
-      initramfs: bundle.initramfs, modules: bundle.modules)
+      initramfs: bundle.initramfs, networkInitramfs: networkInitramfs, modules: bundle.modules)
   }
 
   private static func mode(_ path: String) -> mode_t? {

@@ -34,6 +34,10 @@ package struct MachineRequest: Sendable {
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
   package var window = DAXWindow.off
+  package var cards: [CardRequest] = []
+  /// Whether it has a user network, and which ports lead into it.
+  package var hasUserNetwork = false
+  package var publishedPorts: [PublishedPort] = []
   package var hostname = "novm"
   package var commandLine: [UInt8] = []
   package var serialLog = false
@@ -50,6 +54,7 @@ package struct MachineRequest: Sendable {
     }
     let label = hostname.utf8
     guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
+    try validateCards()
     for map in reads { try Self.check(map.host, writable: false) }
     var written: Set<FileIdentity> = []
     for map in writes {
@@ -74,6 +79,14 @@ package struct MachineRequest: Sendable {
     }
   }
 
+  private func validateCards() throws(NovmError) {
+    let count = cards.count + (hasUserNetwork ? 1 : 0)
+    if count > NetworkCard.limit { throw .tooManyCards(count) }
+    if let address = NetworkCard.repeatedAddress(cards.map { $0.card }) { throw .repeatedAddress(address) }
+    if !publishedPorts.isEmpty, !hasUserNetwork { throw .publishedWithoutNetwork }
+    if hasUserNetwork, UserNetwork.find() == nil { throw .passtMissing }
+  }
+
   /// Checks the directories of novm's own that the guest will write to.
   ///
   /// - Parameters: as of `compose`.
@@ -89,6 +102,9 @@ package struct MachineRequest: Sendable {
     }
   }
 
+  /// Whether the guest needs the driver of a network card.
+  package var hasCards: Bool { hasUserNetwork || !cards.isEmpty }
+
   /// Whether nobody keeps what the guest writes to its `/`.
   private var writesToScratch: Bool {
     let root = Array("/".utf8)
@@ -102,8 +118,9 @@ package struct MachineRequest: Sendable {
   ///   - scratch: the directory for what the guest writes and nobody keeps.
   ///   - volumes: the directories of `volumes`, one each.
   ///   - packs: the trees of `packs`, one each.
+  ///   - userCard: the card of its user network, if it has one.
   package func compose(
-    kernel: KernelFiles, scratch: String, volumes: [String] = [], packs: [String] = []
+    kernel: KernelFiles, scratch: String, volumes: [String] = [], packs: [String] = [], userCard: CardRequest? = nil
   ) -> MachineDescription {
     let root = Array("/".utf8)
     var layers = reads
@@ -137,6 +154,11 @@ package struct MachineRequest: Sendable {
     }
     machine.separateShares()
     machine.hides = hides
+    machine.cards = (userCard.map { [$0] } ?? []) + cards
+    // The guest knows its cards by their addresses.
+    for index in machine.cards.indices where machine.cards[index].card.address == nil {
+      machine.cards[index].card.address = .random()
+    }
     machine.window = window
     machine.users = users
     machine.groups = groups

@@ -13,6 +13,7 @@ final class RunningMachine {
   let process: MachineProcess
   /// Held, so that nobody removes them.
   private let packs: [HeldPack]
+  private let network: UserNetwork?
   private let hello: HelloListener
   private let marks: MachineMarks
   private let loop: PollLoop
@@ -38,13 +39,16 @@ final class RunningMachine {
     self.packs = held
     hello = try HelloListener(vsock: directory.vsock, loop: loop)
     marks = try MachineMarks(into: timings)
+    let network = try Self.network(of: request)
+    self.network = network
     let description = request.compose(
-      kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree))
+      kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree),
+      userCard: network?.card)
     var arguments = ByteArguments()
     arguments.append("--vsock", directory.vsock)
     arguments.append("--timings", "fd:\(marks.writer)")
     var inherited = [marks.writer, directory.lockDescriptor] + volumes.map(\.lockDescriptor)
-    inherited += held.map(\.lockDescriptor)
+    inherited += held.map(\.lockDescriptor) + description.cards.flatMap { $0.card.descriptors }
     // Under a number of its own: novmm's standard error is a pipe to us.
     let log = FileDescriptor(owning: fcntl(log, F_DUPFD_CLOEXEC, 3))
     if description.serialLog {
@@ -56,8 +60,21 @@ final class RunningMachine {
     process = try MachineProcess(
       program: novmm, arguments: description.arguments + arguments.values, inherited: inherited)
     _ = log.raw
+    network?.handedOver()
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
     for source in [hello, marks, process] as [any PollSource] { loop.add(source) }
+    if let network {
+      network.onEnd = { [logger] words in
+        logger.warning("the user network: passt: \(words); the machine goes on without")
+      }
+      loop.add(network)
+    }
+  }
+
+  private static func network(of request: MachineRequest) throws(NovmError) -> UserNetwork? {
+    guard request.hasUserNetwork else { return nil }
+    guard let program = UserNetwork.find() else { throw .passtMissing }
+    return try UserNetwork(program: program, ports: request.publishedPorts)
   }
 
   private static func hold(_ maps: [PackMap], in store: PackStore) throws(NovmError) -> [HeldPack] {
@@ -72,7 +89,8 @@ final class RunningMachine {
 
   /// Waits until the guest takes commands.
   func awaitReady() throws(NovmError) {
-    try loop.run { hello.hello != nil || process.end != nil }
+    try loop.run { hello.hello != nil || process.end != nil || network?.end != nil }
+    if let words = network?.end, process.end == nil { throw .userNetwork(words) }
     if let end = process.end { throw .machineEnded(end) }
     timings.mark("ready")
     logger.debug("the guest is ready: Linux \(String(decoding: hello.hello?.kernelRelease ?? [], as: UTF8.self))")

@@ -1,0 +1,100 @@
+import Glibc
+import Host
+
+/// A machine's user network: a `passt` of its own, which turns the guest's frames into sockets of this user's.
+///
+/// It speaks on one end of a socket pair, whose other end is only with novmm, and ends with that, so nothing of it stays
+/// however novm and novmm end.
+package final class UserNetwork: PollSource {
+  /// The guest's addresses on its side of passt. The gateway leads to the host's loopback, the resolver to the host's own.
+  private static let address = "10.0.2.15"
+  private static let prefixLength = 24
+  private static let gateway = "10.0.2.2"
+  private static let resolver = "10.0.2.3"
+  /// What passt(1) takes: large packets cost no more than small ones.
+  private static let mtu = 65520
+
+  private let identifier: pid_t
+  private let errors: FileDescriptor
+  private var output: [UInt8] = []
+  private var guestEnd: FileDescriptor?
+
+  /// How it ended, in its own last words if it had any; nil while it runs.
+  package private(set) var end: String?
+  package var onEnd: (String) -> Void = { _ in }
+
+  /// The card for the guest, whose other end this is.
+  package let card: CardRequest
+
+  /// - Parameter program: the path of passt.
+  package init(program: String, ports: [PublishedPort]) throws(NovmError) {
+    let errors = try Program.pipe()
+    do { try errors.reader.setNonblocking() } catch { throw .call("fcntl", error) }
+    let (one, other) = try Self.pair()
+    let guestEnd = FileDescriptor(owning: one)
+    let ours = FileDescriptor(owning: other)
+    var words = [
+      "--foreground", "--fd", "\(ours.raw)", "--mtu", "\(Self.mtu)", "--address", Self.address,
+      "--netmask", "\(Self.prefixLength)", "--gateway", Self.gateway, "--dns-forward", Self.resolver,
+    ]
+    for port in ports { words += [port.transport == .tcp ? "--tcp-ports" : "--udp-ports", port.specification] }
+    identifier = try Program.start(
+      program, words.map { Array($0.utf8) }, errors: errors.writer.raw, inherited: [ours.raw])
+    self.errors = errors.takeReader()
+    var card = NetworkCard(.stream(guestEnd.raw))
+    card.address = .random()
+    card.mtu = Self.mtu
+    var request = CardRequest(card)
+    request.addresses = ["\(Self.address)/\(Self.prefixLength)"]
+    request.gateways = [Self.gateway]
+    request.resolvers = [Self.resolver]
+    self.card = request
+    self.guestEnd = consume guestEnd
+    _ = consume ours
+  }
+
+  private static func pair() throws(NovmError) -> (Int32, Int32) {
+    do { return try Host.UnixSocket.pair().split() } catch { throw .call("socketpair", error) }
+  }
+
+  deinit {
+    guard end == nil else { return }
+    Glibc.kill(identifier, SIGKILL)
+    _ = wait()
+  }
+
+  /// novmm has its end, so that it alone keeps passt alive.
+  package func handedOver() { guestEnd = nil }
+
+  /// The path of passt; nil if it is not installed.
+  package static func find() -> String? {
+    let directories = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+    for directory in directories.split(separator: ":") {
+      let path = "\(directory)/passt"
+      if unsafe access(path, X_OK) == 0 { return path }
+    }
+    return nil
+  }
+
+  package var interest: PollInterest? { end == nil ? PollInterest(errors.raw, POLLIN) : nil }
+
+  package func ready(_ events: Int32) throws(NovmError) {
+    switch InputChunk.read(errors.raw, into: &output, limit: 4096) {
+    case .none: return
+    case .bytes: output = Array(output.suffix(4096))
+    case .end:
+      let status = wait()
+      let line = output.split(separator: UInt8(ascii: "\n")).last.map { String(printable: Array($0)) }
+      let signal = status & 0x7f
+      // What it says before a signal has nothing to do with it.
+      end = signal != 0 ? "ended by signal \(signal)" : line ?? "ended with status \(status >> 8 & 0xff)"
+      onEnd(end ?? "")
+    }
+  }
+
+  private func wait() -> Int32 {
+    var status: Int32 = 0
+    while unsafe waitpid(identifier, &status, 0) < 0 && Errno.current == Errno(EINTR) {}
+    return status
+  }
+}

@@ -1,0 +1,149 @@
+# Network cards by taps, on a bridge, in a network namespace of this test's own: addresses from the description and by
+# DHCP, large transfers whole in both directions, two machines with each other, and nothing left of a tap.
+#: as root
+#: timeout 900
+if [[ -z ${NETWORK_TEST:-} ]]; then
+  export NETWORK_TEST=yes
+  # shellcheck disable=SC2016 # for the shell in there
+  exec unshare --net bash -euo pipefail -c 'source Tests/Guest/library; source Tests/Guest/network-tap.sh'
+fi
+# shellcheck disable=SC2153
+run() { timeout 280 "$NOVM" run --kernel cloud "$@"; }
+
+# refused TEXT OPTION...: one line that holds this text, before the guest starts.
+refused() {
+  local text=$1 status=0
+  shift
+  run "$@" -- true >"$TEST/output" 2>"$TEST/errors" </dev/null || status=$?
+  ((status == 125)) || fail "status $status of: $* ($(<"$TEST/errors"))"
+  [[ $(wc -l <"$TEST/errors") == 1 && $(<"$TEST/errors") == novm:*"$text"* ]] || fail "'$(<"$TEST/errors")' from: $*"
+  ! ip link show t0 2>/dev/null || fail "a tap is left of: $*"
+}
+
+ip link set lo up
+ip link add br0 type bridge 2>/dev/null || skip 'no bridges here'
+ip address add 10.77.0.1/24 dev br0
+ip link set br0 up
+cd "$TEST"
+head -c 3000000 /dev/urandom >file
+sum=$(sha256sum <file)
+python3 - >/dev/null 2>&1 <<'END' &
+import http.server
+class Server(http.server.SimpleHTTPRequestHandler):
+    """Gives files, and takes them as `upload`."""
+    def do_PUT(self):
+        with open('upload', 'wb') as file: file.write(self.rfile.read(int(self.headers['Content-Length'])))
+        self.send_response(201)
+        self.end_headers()
+http.server.ThreadingHTTPServer(('10.77.0.1', 8000), Server).serve_forever()
+END
+server=$!
+cat >udhcpd.conf <<END
+start 10.77.0.100
+end 10.77.0.110
+interface br0
+lease_file $TEST/leases
+pidfile $TEST/udhcpd.pid
+option subnet 255.255.255.0
+option router 10.77.0.1
+option dns 10.77.0.53
+option domain example.test
+option lease 3600
+END
+: >leases
+busybox udhcpd -f udhcpd.conf >udhcpd.log 2>&1 &
+dhcp=$!
+trap 'kill $server $dhcp' EXIT
+
+# Two pairs of queues. What goes through is whole, and the tap is gone afterwards.
+# shellcheck disable=SC2016 # for the shell in there
+run --cpus 2 --nic tap=t0,bridge=br0,mac=02:00:00:00:00:02,ip=10.77.0.2/24,ip=fd77::2/64,gateway=10.77.0.1,mtu=1400,queues=2 \
+  -- sh -euc '
+    cat /sys/class/net/eth0/address /sys/class/net/eth0/mtu
+    ls -d /sys/class/net/eth0/queues/rx-* | wc -l
+    ip -brief address show eth0 | tr -s " " "\n" | grep -E "^(10|fd77)"
+    ip route show default | cut -d" " -f 1-5
+    curl -s http://10.77.0.1:8000/file | tee /tmp/file | sha256sum
+    curl -s -T /tmp/file http://10.77.0.1:8000/upload' >output
+expected=$'02:00:00:00:00:02\n1400\n2\n10.77.0.2/24\nfd77::2/64\ndefault via 10.77.0.1 dev eth0\n'$sum
+[[ $(<output) == "$expected" ]] || fail "the guest saw $(<output)"
+[[ $(sha256sum <upload) == "$sum" ]] || fail 'what the guest sent came damaged'
+! ip link show t0 2>/dev/null || fail 'the tap is still there'
+
+# By DHCP, two machines with each other, one of them by a tap without a name. The tree keeps its resolv.conf.
+mkdir write
+mkfifo in
+# shellcheck disable=SC2016
+run --write write --nic bridge=br0 -- sh -euc '
+  cat /etc/resolv.conf
+  ip -4 -brief address show eth0 | tr -s " " | cut -d" " -f 3
+  ip route show default | cut -d" " -f 1-5
+  cd /tmp
+  echo from one machine to another >hello
+  python3 -m http.server 80 2>/dev/null & server=$!
+  read -r _
+  kill $server' <in >first &
+first=$!
+exec 8>in
+gone() { ! kill -0 "$first" 2>/dev/null; }
+ready() { grep -q default first || gone; }
+eventually 150 ready
+address=$(sed -n 3p first)
+[[ $(head -n 2 first) == $'search example.test\nnameserver 10.77.0.53' ]] || fail "resolv.conf: $(<first)"
+[[ $address == 10.77.0.1??/24 ]] || fail "no address by DHCP: $(<first)"
+[[ $(tail -n 1 first) == 'default via 10.77.0.1 dev eth0' ]] || fail "no route by DHCP: $(<first)"
+expect_output 'from one machine to another' run --nic tap=t0,bridge=br0,ip=10.77.0.3/24 -- \
+  curl -s --retry 5 --retry-connrefused "http://${address%/*}/hello"
+# A driver that goes and comes in a loop, while the other end speaks to it.
+# shellcheck disable=SC2016
+expect_output "$sum" run --nic tap=t0,bridge=br0,ip=10.77.0.4/24 -- sh -euc '
+  device=$(basename "$(readlink /sys/class/net/eth0/device)")
+  for i in 1 2 3 4 5 6; do
+    echo "$device" >/sys/bus/virtio/drivers/virtio_net/unbind
+    echo "$device" >/sys/bus/virtio/drivers/virtio_net/bind
+  done
+  ip link set eth0 up
+  ip address add 10.77.0.4/24 dev eth0
+  curl -s --retry 5 --retry-connrefused http://10.77.0.1:8000/file | sha256sum'
+echo >&8
+exec 8>&-
+wait "$first" || fail 'the first machine failed'
+[[ ! -e write/etc/resolv.conf ]] || fail 'resolv.conf was written to the tree'
+
+# Rates: 3 MB at 1 MiB in a second, but for what may pass at once.
+# shellcheck disable=SC2016
+run --nic tap=t0,bridge=br0,ip=10.77.0.6/24,rate=1M,burst=100K -- \
+  curl -s -o /dev/null -w '%{size_download} %{time_total}' http://10.77.0.1:8000/file >output
+awk '{ exit !($1 == 3000000 && $2 >= 2.6) }' output || fail "3000000 bytes at 1 MiB a second: $(<output)"
+
+# A tap that root made for somebody who may not make any; and kill -9.
+ip tuntap add dev t1 mode tap user tester
+ip link set t1 master br0 up
+mkdir -m 777 "$TEST/tester"
+chmod 755 "$TEST"
+tester() {
+  setpriv --reuid=tester --regid="$(id -g tester)" --groups="$(stat -c %g /dev/kvm)" env HOME="$TEST/tester" NOVM_ROOT="$TEST/tester/novm" "$@"
+}
+if [[ -r /dev/kvm ]] && tester test -w /dev/kvm; then
+  expect_output "$sum" tester timeout 280 "$NOVM" run --kernel cloud --nic tap=t1,ip=10.77.0.5/24 -- \
+    sh -c 'curl -s http://10.77.0.1:8000/file | sha256sum'
+  ip link show t1 >/dev/null || fail 'a tap of root is gone'
+  tester "$NOVM" run --kernel cloud --nic tap=t0 -- true 2>errors && fail 'a tap without CAP_NET_ADMIN'
+  grep -q CAP_NET_ADMIN errors || fail "$(<errors)"
+fi
+is_there() { ip link show t0 >/dev/null 2>&1; }
+is_gone() { ! is_there; }
+for victim in novm novmm; do
+  "$NOVM" run --kernel cloud --nic tap=t0,bridge=br0,ip=none -- sleep 100 2>/dev/null &
+  novm=$!
+  eventually 60 is_there
+  if [[ $victim == novm ]]; then kill -9 "$novm"; else pkill -9 -P "$novm"; fi
+  eventually 20 is_gone
+done
+
+refused 'no such bridge; make it' --nic tap=t0,bridge=br9,ip=none
+refused 'but it is no bridge' --nic tap=t0,bridge=lo,ip=none
+refused 'is there and is no tap' --nic tap=br0,ip=none
+refused "ip=10.77.0.2 is neither ADDRESS/LENGTH" --nic tap=t0,ip=10.77.0.2
+refused 'two cards have mac=02:00:00:00:00:01' --nic tap=t0,mac=02:00:00:00:00:01 --nic tap=t2,mac=02:00:00:00:00:01
+refused 'give --net user too' --publish 80:80

@@ -1,0 +1,86 @@
+import Host
+import Testing
+
+@testable import NovmKit
+
+struct CardRequestTests {
+  @Test func guestsPartIsNotTheMonitors() throws {
+    var request = try CardRequest(
+      "tap=t0,ip=10.0.0.2/24,bridge=br0,ip=fd00::2/64,gateway=10.0.0.1,gateway=fd00::1,dns=10.0.0.3,mtu=9000")
+    #expect(request.card.argument == "tap=t0,bridge=br0,mtu=9000")
+    request.card.address = MACAddress("02:00:00:00:00:01")
+    #expect(
+      request.kernelArgument
+        == "novm.nic=02:00:00:00:00:01,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fd00::1,dns=10.0.0.3")
+  }
+
+  @Test(arguments: [("tap=a", ",ip=dhcp"), ("tap=a,ip=dhcp,dns=::1", ",ip=dhcp,dns=::1"), ("tap=a,ip=none", "")])
+  func withoutAnAddress(_ text: String, _ rest: String) throws {
+    var request = try CardRequest(text)
+    request.card.address = MACAddress("02:00:00:00:00:01")
+    #expect(request.kernelArgument == "novm.nic=02:00:00:00:00:01" + rest)
+  }
+
+  @Test(
+    arguments: [
+      ("ip=10.0.0.2/24", NetworkCardFault.noLink), ("tap=a,ip=10.0.0.2", .prefix("10.0.0.2")),
+      ("tap=a,ip=10.0.0.2/33", .prefix("10.0.0.2/33")), ("tap=a,ip=10.0.0.256/24", .prefix("10.0.0.256/24")),
+      ("tap=a,ip=fd00::/129", .prefix("fd00::/129")), ("tap=a,ip=10.0.0.2/+4", .prefix("10.0.0.2/+4")),
+      ("tap=a,ip=", .prefix("")), ("tap=a,ip=10.0.0.2/24,ip=dhcp", .twice("ip")),
+      ("tap=a,ip=none,gateway=x", .ipAddress("gateway", "x")),
+      ("tap=a,dns=10.0.0.1/8", .ipAddress("dns", "10.0.0.1/8")),
+      ("tap=a,gateway=10.0.0.1", .gatewayWithDHCP), ("tap=a,speed=1", .unknownKey("speed")),
+    ])
+  func nonsense(_ text: String, _ fault: NetworkCardFault) {
+    #expect(throws: NovmError.card(text, fault)) { try CardRequest(text) }
+  }
+
+  @Test(arguments: [
+    ("8080:80", "8080:80", PublishedPort.Transport.tcp), ("53:53/udp", "53:53", .udp),
+    ("127.0.0.1:1:2/tcp", "127.0.0.1/1:2", .tcp), ("[::1]:1:2", "::1/1:2", .tcp),
+  ])
+  func publishedPorts(_ text: String, _ specification: String, _ transport: PublishedPort.Transport) throws {
+    let port = try #require(PublishedPort(text))
+    #expect(port.specification == specification && port.transport == transport)
+  }
+
+  @Test(arguments: [
+    "", "80", ":80", "80:", "0:80", "80:65536", "1:2:3", "a:1:2", "80:80/sctp", "-1:2", "+1:2", "80:80/",
+  ])
+  func noPorts(_ text: String) { #expect(PublishedPort(text) == nil) }
+
+  @Test func machineWithCards() throws {
+    var request = MachineRequest()
+    request.cards = [try CardRequest("tap=a,mac=02:00:00:00:00:01,ip=none"), try CardRequest("tap=b")]
+    var kernel = KernelFiles(name: "k", release: "1", image: "/k/vmlinux", initramfs: "/k/i")
+    kernel.networkInitramfs = "/k/n"
+    let machine = request.compose(kernel: kernel, scratch: "/w")
+    let arguments = machine.arguments.map { String(decoding: $0, as: UTF8.self) }
+    let address = try #require(machine.cards[1].card.address)
+    #expect(arguments.filter { $0 == "--initramfs" }.count == 2 && arguments.contains("/k/n"))
+    #expect(arguments.contains("tap=a,mac=02:00:00:00:00:01") && arguments.contains("tap=b,mac=\(address)"))
+    let line = String(decoding: machine.kernelCommandLine, as: UTF8.self)
+    #expect(line.contains(" novm.nic=02:00:00:00:00:01 novm.nic=\(address),ip=dhcp "))
+    // Without a card there is no trace of one.
+    request.cards = []
+    let bare = request.compose(kernel: kernel, scratch: "/w")
+    #expect(!bare.arguments.contains(Array("/k/n".utf8)) && !bare.arguments.contains(Array("--nic".utf8)))
+    #expect(!String(decoding: bare.kernelCommandLine, as: UTF8.self).contains("novm.nic"))
+  }
+
+  @Test func cardsThatDoNotGoTogether() throws {
+    let limits = HostLimits(memory: MemorySize(mebibytes: 1 << 20))
+    var request = MachineRequest()
+    request.cards = [try CardRequest("tap=a,mac=02:00:00:00:00:01"), try CardRequest("tap=b,mac=02:00:00:00:00:01")]
+    #expect(throws: NovmError.repeatedAddress(try #require(MACAddress("02:00:00:00:00:01")))) {
+      try request.validate(host: limits)
+    }
+    request.cards = (0..<8).map { try! CardRequest("tap=t\($0)") }
+    try request.validate(host: limits)
+    request.hasUserNetwork = true
+    #expect(throws: NovmError.tooManyCards(9)) { try request.validate(host: limits) }
+    request = MachineRequest()
+    request.publishedPorts = [try #require(PublishedPort("1:2"))]
+    #expect(throws: NovmError.publishedWithoutNetwork) { try request.validate(host: limits) }
+  }
+}
