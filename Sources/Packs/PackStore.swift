@@ -100,7 +100,7 @@ package struct PackStore: Sendable {
       return try PackBuilder(
         path: work, pool: ObjectPool(directory: "\(directory)/objects"), limits: limits ?? PackLimits(bytes: room))
     }
-    defer { try? TreeRemoval.remove(work) }
+    defer { destroy(work) }
     try fill(builder)
     let manifest = try builder.finish()
     let record = PackRecord(
@@ -109,7 +109,7 @@ package struct PackStore: Sendable {
     try locked { () throws(PackError) in
       if Names.exists(path(of: name)) {
         guard replacing else { throw .nameTaken(name) }
-        if let old = try? read(name), old.digest == record.digest { return }
+        if let old = try? read(name), old.digest == record.digest, Names.exists(old.manifestPath) { return }
       }
       if !Names.exists(path(of: record.digest)) {
         try builder.fillPool()
@@ -232,10 +232,12 @@ package struct PackStore: Sendable {
     return isDone
   }
 
-  /// Removes what lies in `gone`: the tree, then what the pool had only for it, then the list of that.
+  /// Removes what lies in `gone` or `new`: all links to files, then what the pool had only for them, then the list of that.
   private func destroy(_ path: String) {
     let pool = ObjectPool(directory: "\(directory)/objects")
-    guard (try? TreeRemoval.remove("\(path)/pack/tree")) != nil else { return }
+    for part in ["files", "objects", "pack/tree"] {
+      guard (try? TreeRemoval.remove("\(path)/\(part)")) != nil else { return }
+    }
     if let bytes = try? Names.read("\(path)/pack/manifest"), let manifest = Manifest(decoding: bytes) {
       for entry in manifest.entries {
         guard case .file(_, let digest) = entry.kind else { continue }

@@ -117,6 +117,17 @@ struct PackStoreTests {
     #expect(try store.list().packs == [])
     #expect(try scratch.left() == [])
     #expect(try scratch.objects() == 0)
+    // After the pool took its files in, before it was moved to its place.
+    let dead = try scratch.create("dead")
+    let digest = dead.digest.hexadecimal
+    try scratch.shell(
+      """
+      mkdir -p packs/new/4/objects; mv packs/packs/\(digest) packs/new/4/pack; rm packs/names/dead
+      ln packs/objects/*/* packs/new/4/objects/
+      """)
+    #expect(try store.list().packs == [])
+    #expect(try scratch.left() == [])
+    #expect(try scratch.objects() == 0)
     // One that is being made is left alone.
     _ = try store.create("busy", origin: "") { (builder) throws(PackError) in
       store.mend()
