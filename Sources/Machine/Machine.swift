@@ -280,7 +280,7 @@ package final class Machine: @unchecked Sendable {
   @discardableResult
   private func add(_ device: any VirtioDevice) throws(MachineError) -> VirtioSlot {
     let line = Platform.firstVirtioInterrupt + UInt32(virtioCount)
-    precondition(line <= Platform.lastInterrupt, "more devices than interrupts")
+    guard line <= Platform.lastInterrupt else { throw .tooManyDevices(most: virtioCount) }
     let base = Platform.virtioWindow(virtioCount)
     let slot = try VirtioSlot(
       device, machine: self, base: base, shown: registers.window(virtioCount), line: InterruptEvent(vm, line: line))

@@ -12,6 +12,8 @@ package enum MachineError: Error {
   case file(path: Path, Errno)
   /// A request to the host failed; `what` names it.
   case host(_ what: String, Errno)
+  /// Each virtio device takes an interrupt, of which there are so many.
+  case tooManyDevices(most: Int)
   /// A tap could not be opened or made.
   case tap(name: String, Errno)
   /// A tap could not be made a port of a bridge.

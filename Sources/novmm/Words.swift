@@ -12,6 +12,8 @@ func words(_ error: MachineError) -> String {
   case .tree(let error): error.description
   case .file(let path, let errno): "\(path): \(errno.description)"
   case .host(let what, let errno): "\(what): \(errno.description)"
+  case .tooManyDevices(let most):
+    "a machine has room for \(most) devices; give fewer of --nic and of --share that the host may change"
   case .tap(let name, let errno): words(tap: name, errno)
   case .bridge(let name, let port, let errno): words(bridge: name, port, errno)
   case .interface(let name, Errno(1)):
