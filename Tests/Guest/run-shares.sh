@@ -45,6 +45,9 @@ rm -r "$TEST/share/both" "$TEST/share/inner"
 # For reading only.
 expect_output 'changed by the host' run --share "/s=>$TEST/share:ro" -- sh -c 'cat /s/file; ! echo x 2>/dev/null >/s/file'
 expect_output 'changed by the host' cat "$TEST/share/file"
+run --share "/s=>$TEST/share:ro,cache=always" -- sh -c '
+  ! (: >>/s/file) && ! touch /s/x && ! mkdir /s/x && grep -q " /s virtiofs ro" /proc/mounts' 2>/dev/null ||
+  fail 'a share for reading can be opened for writing'
 
 # A volume is there again, and for one at a time.
 run --volume 'v=>/srv/v' -- sh -c 'echo kept >/srv/v/file'

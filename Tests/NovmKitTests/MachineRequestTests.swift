@@ -90,6 +90,8 @@ struct MachineRequestTests {
     }
     request.shares = [
       share("/a"), share("/b", .none), share("/c", .always),
+      // Writes are to be refused at once, not when what was held back is sent.
+      TreeShare(TreeMap(guest: "/r", host: "/srv"), isReadOnly: true, caching: .always),
       // Another map lies in it.
       share("/d"), share("/d/e"),
       // Its path would come to pieces in a command line.
@@ -97,9 +99,9 @@ struct MachineRequestTests {
     ]
     request.reads = [TreeMap(guest: "/bc", host: "/srv")]
     let machine = request.compose(kernel: kernel, scratch: "/s")
-    #expect(machine.shares.map(\.tag) == ["share0", "share1", nil, nil, "share2", nil, nil, nil])
+    #expect(machine.shares.map(\.tag) == ["share0", "share1", nil, "share2", nil, "share3", nil, nil, nil])
     let line = String(decoding: machine.kernelCommandLine, as: UTF8.self)
-    #expect(line.contains(" novm.mount=share0:/a novm.mount=share1:/b novm.mount=share2:/d/e "))
+    #expect(line.contains(" novm.mount=share0:/a novm.mount=share1:/b novm.mount-ro=share2:/r novm.mount=share3:/d/e "))
     request.shares = (0..<12).map { share("/\($0)") }
     #expect(request.compose(kernel: kernel, scratch: "/s").shares.count { $0.tag != nil } == 8)
   }

@@ -50,15 +50,18 @@ package struct MachineDescription: Sendable {
     words += cards.map { $0.kernelArgument }
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
     for share in shares {
-      if let tag = share.tag { words.append("novm.mount=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))") }
+      guard let tag = share.tag else { continue }
+      let option = share.isReadOnly ? "novm.mount-ro" : "novm.mount"
+      words.append("\(option)=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))")
     }
     words.append(serialLog ? "console=ttyS0" : "quiet")
     let ours = Array(words.joined(separator: " ").utf8)
     return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
   }
 
-  /// Makes devices of their own of shares that the host may change. In the tree, such a share would have the guest's kernel tell
-  /// of each open and hold no write back, everywhere (docs/decisions/0017-shares-are-devices.md).
+  /// Makes devices of their own of shares that the host may change: in the tree, such a share would have the guest's
+  /// kernel tell of each open and hold no write back, everywhere. And of those for reading only, so that the guest's
+  /// kernel itself refuses what would change them (docs/decisions/0017-shares-are-devices.md).
   ///
   /// A share stays in the tree if another map lies in it, or its path is more than the kernel command line can carry.
   mutating func separateShares() {
@@ -67,8 +70,9 @@ package struct MachineDescription: Sendable {
     for index in shares.indices {
       let guest = shares[index].map.guest
       let isAlone = maps.filter { $0 == guest || $0.starts(with: guest + [UInt8(ascii: "/")]) }.count == 1
-      guard shares[index].caching != .always, guest.count > 1, isAlone, count < Self.mostSharedDevices,
-        guest.count <= 128, guest.allSatisfy(Self.isPlain)
+      let isSlowOrReadOnly = shares[index].caching != .always || shares[index].isReadOnly
+      guard isSlowOrReadOnly, guest.count > 1, isAlone, count < Self.mostSharedDevices, guest.count <= 128,
+        guest.allSatisfy(Self.isPlain)
       else { continue }
       shares[index].tag = "share\(count)"
       count += 1

@@ -14,8 +14,8 @@ struct KernelArguments {
   var cards: [Bytes] = []
   /// `novm.keep=`: paths of the tree that no fresh file system may be mounted on or above.
   var kept: [Bytes] = []
-  /// `novm.mount=TAG:PATH`: further virtio-fs devices, and where they go.
-  var mounts: [(tag: Bytes, path: Bytes)] = []
+  /// `novm.mount=TAG:PATH`, `novm.mount-ro=TAG:PATH`: further virtio-fs devices, and where they go.
+  var mounts: [(tag: Bytes, path: Bytes, isReadOnly: Bool)] = []
 
   init(_ line: Bytes) {
     for word in Self.words(line) {
@@ -25,8 +25,9 @@ struct KernelArguments {
       if let value = word.after("hostname=") { hostName = value }
       if let value = word.after("novm.nic=") { cards.append(value) }
       if let value = word.after("novm.keep=") { kept = value.parts(at: UInt8(ascii: ",")) }
-      if let value = word.after("novm.mount="), let colon = value.firstIndex(of: UInt8(ascii: ":")) {
-        mounts.append((Bytes(value[..<colon]), Bytes(value[(colon + 1)...])))
+      for (name, isReadOnly) in [("novm.mount=", false), ("novm.mount-ro=", true)] as [(Bytes, Bool)] {
+        guard let value = word.after(name), let colon = value.firstIndex(of: UInt8(ascii: ":")) else { continue }
+        mounts.append((Bytes(value[..<colon]), Bytes(value[(colon + 1)...]), isReadOnly))
       }
       if word == "ro" { isReadOnly = true }
       if word == "rw" { isReadOnly = false }

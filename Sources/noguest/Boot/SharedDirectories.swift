@@ -5,10 +5,10 @@ import CGuest
 enum SharedDirectories {
   /// Mounts what `novm.mount=` names, in that order. The tree has a directory for each; other file systems get one here.
   static func mount(_ arguments: KernelArguments) throws(Failure) {
-    for (tag, path) in arguments.mounts {
+    for (tag, path, isReadOnly) in arguments.mounts {
       do throws(SystemError) {
         if !Files.isDirectory(path) { makeDirectories(path) }
-        try Mount.attach(tag, at: path, type: "virtiofs", flags: 0, data: [])
+        try Mount.attach(tag, at: path, type: "virtiofs", flags: isReadOnly ? Int32(MS_RDONLY) : 0)
         WriteBack.allowAll(at: path)
       } catch {
         throw Failure(.rejected, error, "cannot mount the share '" + tag + "' on " + path)
