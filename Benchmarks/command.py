@@ -11,6 +11,8 @@ def measure(kernels, scratch, row):
     for _ in range(2):  # The first one warms.
         result = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60)
-    for line in result.stderr.splitlines():
-        if match := re.match(r"(.+?) +([0-9.]+) ms", line):
-            row(f"run-true: {match[1]}", "ms", float(match[2]))
+    phases = [match for line in result.stderr.splitlines() if (match := re.match(r"(.+?) +([0-9.]+) ms", line))]
+    if not phases:
+        raise RuntimeError(f"no phases in what `novm run --timings` printed:\n{result.stderr}")
+    for phase in phases:
+        row(f"run-true: {phase[1]}", "ms", float(phase[2]))

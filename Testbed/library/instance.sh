@@ -80,12 +80,18 @@ instance_virtfs() {
 instance_start() {
   local lock=$1 alive release location parameters processor accelerator attempt port
   cache_prepare
+  # What the one before said tells why there has to be another.
+  for attempt in console qemu; do
+    [[ ! -s $instance/$attempt ]] || mv "$instance/$attempt" "$instance/$attempt.last"
+  done
   rm -f "$instance"/{ssh,pid,port,monitor,console,qemu}
   [[ -f $instance/scratch ]] || instance_make_scratch
   release=$(<"$cache/kernel/release")
   parameters=$instance_timers processor=$instance_processor
   location="testbed.cache=$cache testbed.release=$release"
   accelerator=(-accel 'tcg,thread=multi' -smp "$instance_cpus")
+  # With nothing at once, none of the races of several threads.
+  [[ $instance_cpus != 1 ]] || accelerator=(-accel 'tcg,thread=single' -smp 1)
   if [[ $instance_icount == yes ]]; then
     accelerator=(-accel 'tcg,thread=single' -icount 'shift=1,sleep=on' -smp 1)
     parameters=$instance_memory_options processor=$instance_counted_processor

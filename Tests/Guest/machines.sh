@@ -80,6 +80,8 @@ expect_status 127 "$NOVM" run -d --rm --kernel cloud -- /no/such/command
 
 # A machine in the foreground is one like the others while it lives; with a name it stays.
 "$NOVM" run --kernel cloud --name front -- sh -c 'echo up; read line; exit 4' <"$TEST/first" >/dev/null &
-wait $! || [[ $? == 4 ]] || fail "the command in the foreground"
+status=0
+wait $! || status=$?
+[[ $status == 4 ]] || fail "the command in the foreground: $status"
 expect_state front 'exited (4)'
 "$NOVM" rm front
