@@ -148,7 +148,10 @@ extension StoreError {
     case .nameTaken(let name): "the name \(name) is taken; `novm rm \(name)` removes that machine"
     case .noMachine(let name, let known):
       "no machine '\(String(printable: Array(name.utf8)))'; "
-        + (known.isEmpty ? "there are none" : "`novm ls --all` shows those that there are")
+        + (known.isEmpty
+          ? "there are none"
+          : Suggestion.nearest(to: name, in: known).map { "did you mean \($0)?" }
+            ?? "`novm ls --all` shows those that there are")
     case .ambiguous(let beginning, let count): "\(count) machines begin with '\(beginning)'; give more of it"
     case .machineRuns(let name): "\(name) runs; `novm stop \(name)` ends it"
     case .volumeInUse(let name):

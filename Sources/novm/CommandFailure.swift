@@ -30,11 +30,14 @@ struct CommandFailure: Error {
     }
   }
 
+  /// Says what went wrong, on one line.
+  func tell() { StandardError.write("novm: \(ByteString.printable(message))\n") }
+
   /// Says what went wrong and ends the process: the parser's help and version with 0, all else with 125.
   static func exit<Root: ParsableCommand>(_ error: any Error, of root: Root.Type) -> Never {
     if case NovmError.interrupted(let signal) = error { Glibc.exit(128 + signal) }
     if let failure = CommandFailure(error) {
-      StandardError.write("novm: \(ByteString.printable(failure.message))\n")
+      failure.tell()
       Glibc.exit(failure.exitStatus)
     }
     if root.exitCode(for: error) == .validationFailure {

@@ -10,11 +10,12 @@ struct InspectCommand: ParsableCommand {
         novm inspect web
       """)
 
-  @Argument(help: "Names or identifiers.", completion: .machines)
-  var machines: [String]
+  @OptionGroup var machines: MachineNames
 
   func run() throws {
-    let reports = try machines.map { MachineReport(try Machines.find($0)) }
-    try JSONOutput.print(reports)
+    var reports: [MachineReport] = []
+    // Those that are there are told of, whatever the others.
+    defer { try? JSONOutput.print(reports) }
+    try machines.each(naming: false) { reports.append(MachineReport($0)) }
   }
 }

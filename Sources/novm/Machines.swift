@@ -96,6 +96,11 @@ enum Machines {
     try state.write(to: record)
   }
 
+  /// Removes a machine that does not run.
+  static func remove(_ record: MachineRecord) throws(NovmError) {
+    do { try store.open(record).remove() } catch { throw .store(error) }
+  }
+
   /// Waits until the last of a machine's processes has ended.
   static func awaitEnd(_ record: MachineRecord) throws(NovmError) {
     if let supervisor = SupervisorProcess.of(record) { _ = supervisor.awaitEnd() }

@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+/// Commands on machines that do not run, which need no KVM.
+struct MachineCommandsTests {
+  private let novm: NovmProgram
+
+  init() throws {
+    novm = try NovmProgram()
+    try machine(
+      "aaaaaaaaaaa1", "web", created: "2026-11-20T10:00:00Z", state: #"{ "exitStatus" : 3, "isReady" : true }"#)
+    try machine("aaaaaaaaaaa2", "worker", created: "2026-11-20T11:00:00Z", state: nil)
+    try machine("bbbbbbbbbbb1", nil, created: "2026-11-20T12:00:00Z", state: #"{ "error" : "no kernel" }"#)
+  }
+
+  private func machine(_ identifier: String, _ name: String?, created: String, state: String?) throws {
+    let directory = "store/machines/\(identifier)"
+    for empty in ["lock", "keep"] { try novm.write("\(directory)/\(empty)", "") }
+    if let name { try novm.write("\(directory)/name", name) }
+    try novm.write(
+      "\(directory)/machine.json",
+      #"{ "created" : "\#(created)", "machine" : { "kernel" : "k" }, "process" : { "command" : [ "ls", "-l" ] } }"#)
+    if let state { try novm.write("\(directory)/state.json", state) }
+  }
+
+  @Test func eachFailureIsToldOnce() throws {
+    let result = try novm.run("rename", "web", "site")
+    #expect(result.status == 0)
+    // The first and the last fail, what is between is done.
+    let removed = try novm.run("rm", "nobody", "site", "bbbbbbbbbbb1", "nothing")
+    #expect(removed.status == 125)
+    #expect(removed.output == "site\nbbbbbbbbbbb1\n")
+    let told = removed.errors.split(separator: "\n")
+    #expect(told.count == 2)
+    #expect(told.first?.contains("no machine 'nobody'") == true && told.last?.contains("no machine 'nothing'") == true)
+    let one = try novm.run("rm", "nobody")
+    #expect(one.status == 125)
+    #expect(one.errors.split(separator: "\n").count == 1)
+    #expect(try novm.run("ls", "--all", "--quiet").output == "aaaaaaaaaaa2\n")
+  }
+
+  @Test func mistypedNamesAreCorrected() throws {
+    #expect(try novm.run("stop", "wrker").errors == "novm: no machine 'wrker'; did you mean worker?\n")
+    #expect(try novm.run("logs", "something-else").errors.contains("`novm ls --all` shows"))
+    #expect(try novm.run("rm", "aaaa").errors.contains("2 machines begin with 'aaaa'"))
+  }
+
+  @Test(arguments: ["stop", "restart"]) func graceIsATime(command: String) throws {
+    let result = try novm.run(command, "--time", "-1", "web")
+    #expect(result.status == 125)
+    #expect(result.errors.contains("--time: -1 is not possible"))
+    #expect(result.output == "")
+  }
+
+  @Test func listsAreNewestFirst() throws {
+    let table = try novm.run("ls", "--all").output.split(separator: "\n").map {
+      $0.split(separator: " ").map(String.init)
+    }
+    #expect(table.map { $0[0] } == ["ID", "bbbbbbbbbbb1", "aaaaaaaaaaa2", "aaaaaaaaaaa1"])
+    #expect(table[1] == ["bbbbbbbbbbb1", "bbbbbbbbbbb1", "failed", "k", "2026-11-20T12:00:00Z", "ls", "-l"])
+    #expect(
+      try novm.run("ls", "--dead", "--format", "{{.Name}}={{.Status}}").output
+        == "bbbbbbbbbbb1=failed\nworker=created\nweb=exited (3)\n")
+    #expect(try novm.run("ls").output.split(separator: "\n").count == 1)
+  }
+
+  @Test func jsonIsAList() throws {
+    struct Report: Decodable {
+      var id: String
+      var status: String
+      var exitStatus: Int?
+      var created: String
+    }
+    let reports = try JSONDecoder().decode([Report].self, from: Data(novm.run("ls", "--all", "--json").output.utf8))
+    #expect(reports.map(\.id) == ["bbbbbbbbbbb1", "aaaaaaaaaaa2", "aaaaaaaaaaa1"])
+    #expect(reports.map(\.status) == ["failed", "created", "exited"])
+    #expect(reports.last?.exitStatus == 3 && reports.last?.created == "2026-11-20T10:00:00Z")
+    // What is there is shown, whatever is not.
+    let inspected = try novm.run("inspect", "web", "nobody", "worker")
+    #expect(inspected.status == 125)
+    #expect(inspected.errors.contains("no machine 'nobody'"))
+    let found = try JSONDecoder().decode([Report].self, from: Data(inspected.output.utf8))
+    #expect(found.map(\.id) == ["aaaaaaaaaaa1", "aaaaaaaaaaa2"])
+  }
+}
