@@ -33,6 +33,32 @@ struct MachineSettingsTests {
       ])
   }
 
+  /// A file of novm's first days: what was added since has its default, and what it does not know is left alone.
+  @Test func filesOfOlderVersionsAreRead() throws {
+    let old = """
+      {
+        "created" : "2026-11-01T10:00:00Z",
+        "machine" : { "memory" : "1G", "read" : [ "/=>/srv/tree" ], "floppy" : "yes" },
+        "process" : { "command" : [ "/bin/true" ] }
+      }
+      """
+    let definition: MachineDefinition = try #require(StoredJSON.decode(Array(old.utf8)))
+    var settings = MachineSettings()
+    settings.memory = "1G"
+    settings.read = ["/=>/srv/tree"]
+    #expect(definition.machine == settings)
+    #expect(definition.process?.command == ["/bin/true"])
+    #expect(definition.process?.terminal == false)
+    #expect(!definition.remove)
+    #expect(definition.created == Date(timeIntervalSince1970: 1_793_527_200))
+    let state: MachineState = try #require(StoredJSON.decode(Array(#"{ "exitStatus" : 3 }"#.utf8)))
+    #expect(state.exitStatus == 3)
+    #expect(!state.isReady)
+    // A value of another kind is damage, not age.
+    let damaged: MachineDefinition? = StoredJSON.decode(Array(#"{ "machine" : { "memory" : 7 } }"#.utf8))
+    #expect(damaged == nil)
+  }
+
   @Test func whatIsNoSettingIsRefused() {
     func refusal(_ change: (inout MachineSettings) -> Void) -> NovmError? {
       var settings = MachineSettings()

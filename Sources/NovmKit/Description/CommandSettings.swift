@@ -12,6 +12,15 @@ package struct CommandSettings: Codable, Equatable, Sendable {
 
   package init() {}
 
+  package init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    try keys.read(.command, into: &command)
+    try keys.read(.env, into: &env)
+    try keys.read(.cwd, into: &cwd)
+    try keys.read(.user, into: &user)
+    try keys.read(.terminal, into: &terminal)
+  }
+
   /// What the guest's agent is told of it.
   package var agentCommand: Command {
     var result = Command(

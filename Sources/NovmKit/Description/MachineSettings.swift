@@ -24,6 +24,28 @@ package struct MachineSettings: Codable, Equatable, Sendable {
 
   package init() {}
 
+  package init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    try keys.read(.read, into: &read)
+    try keys.read(.write, into: &write)
+    try keys.read(.share, into: &share)
+    try keys.read(.volume, into: &volume)
+    try keys.read(.pack, into: &pack)
+    try keys.read(.hide, into: &hide)
+    try keys.read(.uidmap, into: &uidmap)
+    try keys.read(.gidmap, into: &gidmap)
+    try keys.read(.memory, into: &memory)
+    try keys.read(.dax, into: &dax)
+    try keys.read(.cpus, into: &cpus)
+    try keys.read(.kernel, into: &kernel)
+    try keys.read(.cmdline, into: &cmdline)
+    try keys.read(.hostname, into: &hostname)
+    try keys.read(.com1, into: &com1)
+    try keys.read(.net, into: &net)
+    try keys.read(.publish, into: &publish)
+    try keys.read(.nic, into: &nic)
+  }
+
   /// The same, for any working directory: host paths are absolute.
   package func absolute(_ directory: [UInt8]) throws(NovmError) -> MachineSettings {
     let request = try MachineRequest(self, directory: directory)

@@ -18,6 +18,14 @@ package struct MachineDefinition: Codable, Equatable, Sendable {
     self.remove = remove
   }
 
+  package init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    machine = try keys.decode(MachineSettings.self, forKey: .machine)
+    try keys.read(.created, into: &created)
+    try keys.read(.process, into: &process)
+    try keys.read(.remove, into: &remove)
+  }
+
   /// nil where the file is missing or damaged.
   package init?(_ record: MachineRecord) {
     guard let bytes = record.read(Self.file), let value: Self = StoredJSON.decode(bytes) else { return nil }
@@ -45,6 +53,18 @@ package struct MachineState: Codable, Equatable, Sendable {
   package var error: String?
 
   package init() {}
+
+  package init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    try keys.read(.supervisor, into: &supervisor)
+    try keys.read(.monitor, into: &monitor)
+    try keys.read(.kernel, into: &kernel)
+    try keys.read(.started, into: &started)
+    try keys.read(.isReady, into: &isReady)
+    try keys.read(.finished, into: &finished)
+    try keys.read(.exitStatus, into: &exitStatus)
+    try keys.read(.error, into: &error)
+  }
 
   package init?(_ record: MachineRecord) {
     guard let bytes = record.read(Self.file), let value: Self = StoredJSON.decode(bytes) else { return nil }
@@ -74,9 +94,13 @@ enum StoredJSON {
     return Array((try? encoder.encode(value)) ?? Data())
   }
 
-  static func decode<Value: Decodable>(_ bytes: [UInt8]) -> Value? {
+  private static let decoder: JSONDecoder = {
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .iso8601
-    return try? decoder.decode(Value.self, from: Data(bytes))
+    return decoder
+  }()
+
+  static func decode<Value: Decodable>(_ bytes: [UInt8]) -> Value? {
+    try? decoder.decode(Value.self, from: Data(bytes))
   }
 }
