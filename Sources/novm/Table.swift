@@ -7,11 +7,26 @@ struct Table {
   mutating func add(_ row: String...) { rows.append(row) }
 
   var text: String {
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      let padded = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-      return String(padded.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+    let widths = rows[0].indices.map { column in rows.map { Self.width($0[column]) }.max() ?? 0 }
+    var text = ""
+    for (index, row) in rows.enumerated() {
+      if index > 0 { text += "\n" }
+      // Blanks are due before the next word, not behind the last one.
+      var blanks = 0
+      for (cell, width) in zip(row, widths) {
+        if !cell.isEmpty {
+          text += String(repeating: " ", count: blanks)
+          text += cell
+          blanks = 0
+        }
+        blanks += width - Self.width(cell) + 2
+      }
     }
-    .joined(separator: "\n")
+    return text
+  }
+
+  /// In characters, which for ASCII are bytes.
+  private static func width(_ cell: String) -> Int {
+    cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count
   }
 }

@@ -14,20 +14,37 @@ package enum MachineStatus: Equatable, Sendable {
   /// Its processes were killed, and nobody wrote down when.
   case killed
 
-  package init(_ record: MachineRecord, _ state: MachineState?) {
-    switch (record.isAlive, state) {
-    case (true, let state?) where state.isReady && state.finished == nil: self = .running
+  /// What the status follows from, of what is written down about a machine that was started.
+  package struct Facts {
+    package var isReady: Bool
+    package var isFinished: Bool
+    package var exitStatus: Int32?
+    package var error: String?
+  }
+
+  /// - Parameter facts: nil for a machine that was never started.
+  package init(isAlive: Bool, _ facts: Facts?) {
+    switch (isAlive, facts) {
+    case (true, let facts?) where facts.isReady && !facts.isFinished: self = .running
     case (true, _): self = .starting
     case (false, nil): self = .created
-    case (false, let state?):
-      if let error = state.error {
+    case (false, let facts?):
+      if let error = facts.error {
         self = .failed(error)
-      } else if let status = state.exitStatus {
+      } else if let status = facts.exitStatus {
         self = .exited(status)
       } else {
         self = .killed
       }
     }
+  }
+
+  package init(_ record: MachineRecord, _ state: MachineState?) {
+    self.init(
+      isAlive: record.isAlive,
+      state.map {
+        Facts(isReady: $0.isReady, isFinished: $0.finished != nil, exitStatus: $0.exitStatus, error: $0.error)
+      })
   }
 
   /// One word.
