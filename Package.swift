@@ -82,12 +82,13 @@ let package = Package(
 
     // Tests mirror the sources.
     .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
+    .target(name: "HostTesting", path: "Tests/HostTesting"),
     tests("GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
     tests("VirtioTests", ["Virtio", "VirtioTesting"]),
     tests("DevicesTests", ["Devices", "VirtioTesting"]),
-    tests("BootTests", ["Boot", "VirtioTesting"]),
+    tests("BootTests", ["Boot", "VirtioTesting", "HostTesting"]),
     tests("FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
-    tests("FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting"]),
+    tests("FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting", "HostTesting"]),
     // Mounts a tree on this host through /dev/fuse.
     .executableTarget(
       name: "treemount", dependencies: ["FileSystem", "FUSE", "GuestMemory", "Host"], path: "Tests/treemount"),
@@ -100,13 +101,13 @@ let package = Package(
     tests("KVMTests", ["KVM"]),
     tests("MachineTests", ["Machine", "VirtioTesting"]),
     tests("AgentProtocolTests", ["AgentProtocol"]),
-    tests("GuestAgentTests", ["AgentProtocol"]),
-    tests("KernelBundleTests", ["KernelBundle"]),
-    tests("StoreTests", ["Store", "Host"]),
+    tests("GuestAgentTests", ["AgentProtocol", "HostTesting"]),
+    tests("KernelBundleTests", ["KernelBundle", "HostTesting"]),
+    tests("StoreTests", ["Store", "Host", "HostTesting"]),
     tests("PacksTests", ["Packs", "Host"]),
     tests("DownloadTests", ["Download", "Host"]),
-    tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host"]),
-    tests("NovmTests", ["novm"]),
+    tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host", "HostTesting"]),
+    tests("NovmTests", ["novm", "HostTesting"]),
     // Runs the program. As a dependency it would bring its linker flags along.
     tests("NovmmTests", []),
   ],

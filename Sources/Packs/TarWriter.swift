@@ -96,6 +96,8 @@ import Host
         }
       }
     }
+    // Where a name is not text in this locale, libarchive takes an ENOMEM that anybody left here for its own.
+    errno = 0
     let status = unsafe archive_write_header(archive, header)
     guard status == ARCHIVE_OK || status == ARCHIVE_WARN else { throw failure() }
   }

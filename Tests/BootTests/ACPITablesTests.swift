@@ -1,5 +1,6 @@
 import Boot
 import Foundation
+import HostTesting
 import Testing
 
 @Suite struct ACPITablesTests {
@@ -82,7 +83,7 @@ import Testing
   }
 
   /// The ACPI reference compiler takes each table apart and puts the DSDT together again, byte for byte.
-  @Test(.enabled(if: Tool.exists("iasl"), "iasl (package acpica-tools) is not installed"), arguments: [1, 300])
+  @Test(.needs(tool: "iasl"), arguments: [1, 300])
   func compilerReadsEveryTable(processors: Int) throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novm-acpi-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -90,15 +91,15 @@ import Testing
     for table in try ACPITables(platform(processors: processors), in: Self.area).tables {
       let name = String(decoding: table[0..<4], as: UTF8.self)
       try Data(table).write(to: directory.appendingPathComponent("\(name).aml"))
-      let read = try Tool.run("iasl", ["-d", "\(name).aml"], in: directory)
-      #expect(read.status == 0, "\(read.output)")
-      #expect(!read.output.contains("Error") && !read.output.contains("Warning"), "\(read.output)")
+      let read = try Tool.run("iasl", ["-d", "\(name).aml"], in: directory.path, withErrors: true)
+      #expect(read.status == 0, "\(read.text)")
+      #expect(!read.text.contains("Error") && !read.text.contains("Warning"), "\(read.text)")
       let source = try String(contentsOf: directory.appendingPathComponent("\(name).dsl"), encoding: .utf8)
       #expect(!source.contains("Invalid") && !source.contains("Incorrect checksum"), "\(source)")
-      let written = try Tool.run("iasl", ["-p", "again", "\(name).dsl"], in: directory)
-      #expect(written.status == 0, "\(written.output)")
+      let written = try Tool.run("iasl", ["-p", "again", "\(name).dsl"], in: directory.path, withErrors: true)
+      #expect(written.status == 0, "\(written.text)")
       if name == "DSDT" {
-        #expect(written.output.contains(" 0 Errors, 0 Warnings"), "\(written.output)")
+        #expect(written.text.contains(" 0 Errors, 0 Warnings"), "\(written.text)")
         let again = [UInt8](try Data(contentsOf: directory.appendingPathComponent("again.aml")))
         #expect(Array(again[36...]) == Array(table[36...]), "\(source)")
       }

@@ -1,5 +1,6 @@
 import Boot
 import Foundation
+import HostTesting
 import Testing
 
 @Suite struct BootParametersTests {
@@ -37,7 +38,7 @@ import Testing
   }
 
   /// A C program reads the page through the kernel's own definition of it.
-  @Test(.enabled(if: Tool.exists("cc") || Tool.exists("clang"), "no C compiler"))
+  @Test(.needs("a C compiler", Tool.exists("cc") || Tool.exists("clang")))
   func kernelHeaderReadsTheSame() throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novm-bp-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -61,12 +62,12 @@ import Testing
     try program.write(to: directory.appendingPathComponent("read.c"), atomically: true, encoding: .utf8)
     try Data(try parameters().bytes).write(to: directory.appendingPathComponent("page"))
     let compiler = Tool.exists("cc") ? "cc" : "clang"
-    let built = try Tool.run(compiler, ["-o", "read", "read.c"], in: directory)
-    #expect(built.status == 0, "\(built.output)")
-    let read = try Tool.run("sh", ["-c", "./read < page"], in: directory)
+    let built = try Tool.run(compiler, ["-o", "read", "read.c"], in: directory.path, withErrors: true)
+    #expect(built.status == 0, "\(built.text)")
+    let read = try Tool.run("sh", ["-c", "./read < page"], in: directory.path)
     #expect(read.status == 0)
     #expect(
-      read.output == "20000 1 34567000 2 11111001 1 e0000 10000 ff 1 aa55 20f 7fffffff 7ff 200000 3;"
+      read.text == "20000 1 34567000 2 11111001 1 e0000 10000 ff 1 aa55 20f 7fffffff 7ff 200000 3;"
         + " 0+a0000=1 e0000+1f000=3 ff000+1000=2 100000+bff00000=1 100000000+80000000=1")
   }
 }

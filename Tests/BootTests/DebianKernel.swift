@@ -1,11 +1,11 @@
 import Foundation
+import HostTesting
 
-/// The current Debian cloud kernel as `apt-get` gives it, unpacked once below the package's build directory.
+/// Debian's current cloud kernel, unpacked once below the package's build directory.
 struct DebianKernel {
   let bzImage: [UInt8]
   let vmlinux: [UInt8]
 
-  static let missing: String = "no Debian kernel to be had (apt-get download, dpkg-deb, and lz4, xz or zstd)"
   static let shared: DebianKernel? = try? DebianKernel()
 
   private struct Unavailable: Error {}
@@ -23,19 +23,11 @@ struct DebianKernel {
   }
 
   private static func fetch(into directory: URL, image: URL, decompressed: URL) throws {
-    guard ["apt-get", "apt-cache", "dpkg-deb"].allSatisfy(Tool.exists) else { throw Unavailable() }
+    guard let package = DebianKernels.cloud else { throw Unavailable() }
     let work = directory.appendingPathComponent("work-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: work, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: work) }
-
-    // The metapackage names the kernel of the day.
-    let depends = try Tool.run("apt-cache", ["depends", "linux-image-cloud-amd64"], in: work).output
-    guard let name = depends.split(whereSeparator: \.isWhitespace).first(where: { $0.hasPrefix("linux-image-6") }),
-      try Tool.run("apt-get", ["download", String(name)], in: work).status == 0
-    else { throw Unavailable() }
-    for package in try FileManager.default.contentsOfDirectory(atPath: work.path) where package.hasSuffix(".deb") {
-      guard try Tool.run("dpkg-deb", ["-x", package, "root"], in: work).status == 0 else { throw Unavailable() }
-    }
+    guard try Tool.run("dpkg-deb", ["-x", package, "root"], in: work.path).status == 0 else { throw Unavailable() }
     let boot = work.appendingPathComponent("root/boot")
     guard
       let kernel = try FileManager.default.contentsOfDirectory(atPath: boot.path).first(where: {
@@ -55,7 +47,7 @@ struct DebianKernel {
     default: throw Unavailable()
     }
     try Data(tool == "xz" ? payload : payload.dropLast(4)).write(to: work.appendingPathComponent("payload"))
-    guard Tool.exists(tool), try Tool.run("sh", ["-c", "\(tool) -dc < payload > vmlinux"], in: work).status == 0
+    guard Tool.exists(tool), try Tool.run("sh", ["-c", "\(tool) -dc < payload > vmlinux"], in: work.path).status == 0
     else { throw Unavailable() }
     try? FileManager.default.removeItem(at: image)
     try FileManager.default.moveItem(at: boot.appendingPathComponent(kernel), to: image)

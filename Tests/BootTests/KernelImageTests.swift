@@ -1,5 +1,6 @@
 import Boot
 import Foundation
+import HostTesting
 import Testing
 
 @Suite struct KernelImageTests {
@@ -88,7 +89,7 @@ import Testing
     #expect(alone.has64BitEntry)
   }
 
-  @Test(.enabled(if: DebianKernel.shared != nil, "\(DebianKernel.missing)"))
+  @Test(.needs(ofHost: "Debian", DebianKernels.areOffered), .needs(DebianKernels.what, DebianKernel.shared != nil))
   func readsDebiansVmlinux() throws {
     let kernel = try #require(DebianKernel.shared)
     let setup = try SetupHeader(kernel.bzImage.span)
@@ -117,7 +118,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: DebianKernel.shared != nil, "\(DebianKernel.missing)"))
+  @Test(.needs(ofHost: "Debian", DebianKernels.areOffered), .needs(DebianKernels.what, DebianKernel.shared != nil))
   func readsDebiansBzImage() throws {
     let kernel = try #require(DebianKernel.shared)
     let image = try KernelImage(kernel.bzImage.span)
@@ -125,7 +126,7 @@ import Testing
     #expect(UInt64(image.footprint.count) == UInt64(image.setup.initialSize))
   }
 
-  @Test(.enabled(if: DebianKernel.shared != nil, "\(DebianKernel.missing)"))
+  @Test(.needs(ofHost: "Debian", DebianKernels.areOffered), .needs(DebianKernels.what, DebianKernel.shared != nil))
   func refusesDebiansVmlinuxCutShort() throws {
     let kernel = try #require(DebianKernel.shared)
     for size in [0, 63, 64, 200, 0x20_0000, 0x1c0_0000, 0x244_e000 + 0x1000] {

@@ -1,12 +1,13 @@
 import FUSE
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import FileSystem
 
 /// POSIX access control lists, which the guest's kernel checks and the host's file system keeps.
-@Suite(.enabled(if: AccessLists.isPossible, "needs root and a host file system with access lists"))
+@Suite(.needsRoot, .needs(ofHost: "a file system with access lists", AccessLists.isPossible))
 struct AccessListTests {
   let layers = Layers()
 

@@ -2,12 +2,13 @@ import FUSE
 import Foundation
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import FileSystem
 
 /// Layers whose host fails at any step of any request: the guest sees the error, the tree stays what it was.
-@Suite(.enabled(if: TroubledMount.isPossible, "needs root and /dev/fuse"), .serialized)
+@Suite(.needsRoot, .needs(ofHost: "/dev/fuse", TroubledMount.isPossible), .serialized)
 struct FailingHostTests {
   private static let errors = [EIO, EDQUOT, ENOSPC, ENFILE, ENOMEM, ESTALE, EACCES]
 

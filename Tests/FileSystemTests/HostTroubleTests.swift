@@ -2,6 +2,7 @@ import FUSE
 import Foundation
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import FileSystem
@@ -10,9 +11,8 @@ import Testing
 struct HostTroubleTests {
   let layers = Layers()
 
-  @Test(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
-  func aFullFileSystem() throws {
-    guard mount("tmpfs", layers.upper, "tmpfs", 0, "size=1m,mode=755") == 0 else { return }
+  @Test(.needsRoot) func aFullFileSystem() throws {
+    try #require(mount("tmpfs", layers.upper, "tmpfs", 0, "size=1m,mode=755") == 0)
     defer { umount2(layers.upper, Int32(MNT_DETACH)) }
     layers.lower("big", String(repeating: "x", count: 2 << 20))
     layers.lower("small", "small")

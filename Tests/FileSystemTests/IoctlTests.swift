@@ -2,6 +2,7 @@ import FUSE
 import Foundation
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import FileSystem
@@ -58,7 +59,7 @@ struct IoctlTests {
     return try InodeFlags.get(file.raw)
   }
 
-  @Test(.enabled(if: hasFlags, "needs a host file system with flags"))
+  @Test(.needs(ofHost: "a file system with flags", hasFlags))
   func flagsAreSetOnTheCopy() throws {
     let lower = layers.lower("d/f", "text")
     let client = try layers.client()
@@ -73,7 +74,7 @@ struct IoctlTests {
     #expect(try ioctl(client, "d/f", Command.getAttributes, room: 28).count == 28)
   }
 
-  @Test(.enabled(if: hasFlags && geteuid() == 0, "needs root and a host file system with flags"))
+  @Test(.needsRoot, .needs(ofHost: "a file system with flags", hasFlags))
   func aFileForAppendingIsNotOverwrittenByWhatWasOpen() throws {
     let client = try layers.client()
     try client.put("f", "text")

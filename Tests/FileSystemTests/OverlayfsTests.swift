@@ -1,13 +1,14 @@
 import Foundation
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import FileSystem
 
 /// The kernel's overlayfs as the measure: the same random operations on it and on our tree over the same layers give the same,
 /// and each shows the other's write directory as the other does.
-@Suite(.enabled(if: Overlay.isAvailable, "needs root and a kernel with overlayfs"))
+@Suite(.needsRoot, .needs(ofHost: "a kernel with overlayfs", Overlay.isAvailable))
 struct OverlayfsTests {
   @Test(arguments: 101...106) func agreesWithTheKernel(seed: UInt64) throws {
     let layers = Layers()

@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import FileSystem
@@ -54,7 +55,7 @@ struct RecordedOwnershipTests {
     #expect(throws: Errno.noData) { try client.getxattr("f", "security.capability") }
   }
 
-  @Test(.enabled(if: geteuid() == 0, "only root can make files of others"))
+  @Test(.needsRoot)
   func copiesKeepTheirOwner() throws {
     let path = layers.lower("f", "x")
     chown(path, 7, 8)

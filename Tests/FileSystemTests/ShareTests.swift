@@ -2,6 +2,7 @@ import FUSE
 import Foundation
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import FileSystem
@@ -115,7 +116,7 @@ struct ShareTests {
     #expect(layers.contents(shared + "/f") == "text")
   }
 
-  @Test(.enabled(if: geteuid() == 0, "only root can make devices")) func marksMeanNothingHere() throws {
+  @Test(.needsRoot) func marksMeanNothingHere() throws {
     try #require(mknod(shared + "/w", S_IFCHR | 0o644, 0) == 0)
     layers.put(shared + "/.novm.work", "mine")
     layers.setAttribute(shared, "trusted.overlay.opaque", "y")
@@ -177,7 +178,7 @@ struct IDMapTests {
     #expect(IDMap().host(7) == 7)
   }
 
-  @Test(.enabled(if: geteuid() == 0, "only root can give files away")) func ownersOnTheHostAreTheMapped() throws {
+  @Test(.needsRoot) func ownersOnTheHostAreTheMapped() throws {
     let layers = Layers()
     chown(layers.lower("lower", "text"), 5, 6)
     let map = IDMap([IDRange(guest: 0, host: 100_000, count: 1000)])

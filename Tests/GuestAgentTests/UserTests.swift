@@ -1,9 +1,10 @@
 import AgentProtocol
 import Foundation
+import HostTesting
 import Testing
 
 /// Who commands run as. Only root can be somebody else.
-@Suite(.enabled(if: geteuid() == 0, "needs root")) struct UserTests {
+@Suite(.needsRoot) struct UserTests {
   let agent: GuestAgent
 
   init() throws { agent = try GuestAgent() }

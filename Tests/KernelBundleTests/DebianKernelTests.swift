@@ -1,46 +1,11 @@
 import Foundation
+import HostTesting
 import Testing
 
 @testable import KernelBundle
 
-/// Debian's own kernels, fetched once with `apt-get download` and kept below the package's build directory.
-enum DebianKernels {
-  static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .appendingPathComponent("../../.build/test-packages").standardizedFileURL.path
-
-  static let cloud = try? package(of: "linux-image-cloud-amd64")
-  static let generic = try? package(of: "linux-image-amd64")
-  static let missing: Comment = "no Debian kernel to be had (apt-get download)"
-
-  private struct Unavailable: Error {}
-
-  /// The package that the meta package of today leads to.
-  private static func package(of meta: String) throws -> String {
-    guard Tool.exists("apt-get"), Tool.exists("apt-cache") else { throw Unavailable() }
-    let depends = try Tool.run("apt-cache", ["depends", meta]).output
-    let words = String(decoding: depends, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-    guard let name = words.first(where: { $0.hasPrefix("linux-image-") && $0 != meta }) else { throw Unavailable() }
-    func found() -> String? {
-      (try? FileManager.default.contentsOfDirectory(atPath: directory))?.first {
-        $0.hasPrefix("\(name)_") && $0.hasSuffix(".deb")
-      }
-      .map { "\(directory)/\($0)" }
-    }
-    if let path = found() { return path }
-    // Downloaded apart, so that what lies there is whole.
-    let work = "\(directory)/work-\(UUID())"
-    try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: work) }
-    _ = try Tool.run("apt-get", ["download", "-q", "-o", "APT::Sandbox::User=root", String(name)], in: work)
-    for file in try FileManager.default.contentsOfDirectory(atPath: work) {
-      try FileManager.default.moveItem(atPath: "\(work)/\(file)", toPath: "\(directory)/\(file)")
-    }
-    guard let path = found() else { throw Unavailable() }
-    return path
-  }
-}
-
-@Suite(.enabled(if: DebianKernels.cloud != nil, DebianKernels.missing))
+@Suite(
+  .needs(ofHost: "Debian", DebianKernels.areOffered), .needs(DebianKernels.what, DebianKernels.cloud != nil))
 struct DebianKernelTests {
   private let directory: TemporaryDirectory
   private let store: KernelStore
@@ -69,7 +34,7 @@ struct DebianKernelTests {
     #expect(bundle.description.size > 100 << 20)
   }
 
-  @Test(.enabled(if: DebianKernels.generic != nil, DebianKernels.missing)) func genericKernel() throws {
+  @Test(.needs(DebianKernels.what, DebianKernels.generic != nil)) func genericKernel() throws {
     let bundle = try store.import(.packageFiles([try #require(DebianKernels.generic)]), noguest: noguest)
     #expect(Array(bundle.description.modules.prefix(Self.virtio.count)) == Self.virtio)
     #expect(bundle.description.support.fileSystem == .module)
@@ -106,7 +71,7 @@ struct DebianKernelTests {
     }
   }
 
-  @Test(.enabled(if: Tool.exists("depmod"), "no depmod here")) func indexesAreDepmods() throws {
+  @Test(.needs(tool: "depmod")) func indexesAreDepmods() throws {
     let (_, modules) = try unpacked()
     let release = (modules as NSString).lastPathComponent
     let theirs = "\(directory.path)/theirs/lib/modules"

@@ -1,9 +1,10 @@
 import Foundation
+import HostTesting
 import Testing
 
 @testable import KernelBundle
 
-@Suite(.enabled(if: Tool.exists("dpkg-deb"), "no dpkg-deb here"))
+@Suite(.needs(tool: "dpkg-deb"))
 struct DebianPackageTests {
   private let directory: TemporaryDirectory
   private let noguest: String

@@ -1,4 +1,5 @@
 import Foundation
+import HostTesting
 import Testing
 
 @testable import KernelBundle
@@ -7,7 +8,7 @@ struct InitramfsTests {
   private let noguest = Array("#!noguest, of an odd size".utf8)
   private let modules: [(fileName: String, image: [UInt8])] = [("one.ko", [1, 2, 3]), ("two.ko", [])]
 
-  @Test(.enabled(if: Tool.exists("cpio"), "no cpio here")) func cpioReadsIt() throws {
+  @Test(.needs(tool: "cpio")) func cpioReadsIt() throws {
     let directory = try TemporaryDirectory()
     let archive = Initramfs.archive(noguest: noguest, modules: modules)
     let listing = try Tool.run("cpio", ["-it", "--quiet"], input: archive)
@@ -28,7 +29,7 @@ struct InitramfsTests {
     #expect(FileManager.default.isExecutableFile(atPath: "\(directory.path)/init"))
   }
 
-  @Test(.enabled(if: Tool.exists("cpio"), "no cpio here")) func consoleIsADeviceNode() throws {
+  @Test(.needs(tool: "cpio")) func consoleIsADeviceNode() throws {
     let archive = Initramfs.archive(noguest: noguest, modules: [])
     let listing = try Tool.run("cpio", ["-itv", "--quiet"], input: archive)
     let line = String(decoding: listing.output, as: UTF8.self).split(separator: "\n").first {

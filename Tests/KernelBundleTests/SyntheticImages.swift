@@ -1,4 +1,5 @@
 import Foundation
+import HostTesting
 
 @testable import KernelBundle
 

@@ -19,8 +19,26 @@ struct CompletionsTests {
     #expect(byName.output.split(separator: "\n") == ["sha256sum"])
   }
 
-  @Test func noKernels() throws {
-    let result = try novm.run("---completion", "run", "--", "--kernel", "3", "0", "novm", "run", "--kernel", "")
-    #expect((result.status, result.output) == (0, ""))
+  @Test func kernelsByName() throws {
+    func names() throws -> [Substring] {
+      let result = try novm.run("---completion", "run", "--", "--kernel", "3", "0", "novm", "run", "--kernel", "")
+      #expect((result.status, result.errors) == (0, ""))
+      return result.output.split(separator: "\n")
+    }
+    #expect(try names() == [])
+    for name in ["one", "two"] {
+      for file in ["vmlinux", "initramfs"] { try novm.write("store/kernels/\(name)/\(file)", "") }
+      try novm.write(
+        "store/kernels/\(name)/bundle.json",
+        """
+        {"format": 1, "release": "6.1.0-\(name)", "entries": {"linux64": "0x1000000"}, "modules": [], "size": 1,
+         "origin": {"kind": "image", "name": "/boot/vmlinuz"}, "imported": "2026-11-21T11:25:18Z",
+         "support": {"acpi": true, "commandLineDevices": false, "console": "module", "entropy": "module",
+          "evidence": "modules", "fileSystem": "module", "mmio": "module", "panic": "module", "vsock": "module"}}
+        """)
+    }
+    // One that cannot be read is not offered.
+    try novm.write("store/kernels/broken/bundle.json", "{}")
+    #expect(try names().sorted() == ["one", "two"])
   }
 }

@@ -6,15 +6,6 @@ struct PackCommandTests {
 
   init() throws { novm = try NovmProgram() }
 
-  /// Status 125, nothing on stdout, one line on stderr that holds each of the words.
-  private func expectFailure(_ result: NovmProgram.Result, naming words: String...) {
-    #expect(result.status == 125)
-    #expect(result.output == "")
-    #expect(result.errors.hasPrefix("novm: ") && result.errors.hasSuffix("\n"))
-    #expect(result.errors.dropLast().contains("\n") == false, "\(result.errors)")
-    for word in words { #expect(result.errors.contains(word), "\(result.errors)") }
-  }
-
   @Test func aPacksLife() throws {
     try novm.write("source/bin/hello", "hello\n")
     let source = "\(novm.directory)/source"

@@ -1,14 +1,21 @@
 import Foundation
 
 /// A program of the host, whose files ours must understand, or which must understand ours.
-enum Tool {
-  static func exists(_ name: String) -> Bool { path(name) != nil }
+package enum Tool {
+  package struct Result {
+    package let status: Int32
+    package let output: [UInt8]
+    package var text: String { String(decoding: output, as: UTF8.self) }
+  }
 
-  static func run(
-    _ name: String, _ arguments: [String], input: [UInt8] = [], in directory: String = "/"
-  ) throws -> (status: Int32, output: [UInt8]) {
+  package static func exists(_ name: String) -> Bool { path(name) != nil }
+
+  /// Runs it to its end. Its errors come with its output only if asked for.
+  package static func run(
+    _ name: String, _ arguments: [String], input: [UInt8] = [], in directory: String = "/", withErrors: Bool = false
+  ) throws -> Result {
     let process = Process()
-    process.executableURL = path(name)
+    process.executableURL = name.contains("/") ? URL(fileURLWithPath: name) : path(name)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: directory)
     // A file, not a pipe: whole kernels go in, and both ends would have to be served at once.
@@ -18,11 +25,11 @@ enum Tool {
     process.standardInput = try FileHandle(forReadingFrom: file)
     let pipe = Pipe()
     process.standardOutput = pipe
-    process.standardError = FileHandle.nullDevice
+    process.standardError = withErrors ? pipe : FileHandle.nullDevice
     try process.run()
     let output = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    return (process.terminationStatus, [UInt8](output))
+    return Result(status: process.terminationStatus, output: [UInt8](output))
   }
 
   private static func path(_ name: String) -> URL? {
