@@ -3,8 +3,8 @@ import FileSystem
 import Glibc
 import GuestMemory
 
-/// Any sequence of requests, well-formed or not, gets replies or none: the server never traps, and a file beside its layers
-/// is never touched.
+/// Any sequence of requests, well-formed or not, gets replies or none: the server never traps, and files beside its write
+/// layer are never touched.
 ///
 /// The input is cut into requests: a byte for the opcode, one for the node, two for the length, then the arguments. One byte
 /// in front of all decides how much room replies have. Small numbers stand for the nodes and handles that the server gave
@@ -13,13 +13,13 @@ import GuestMemory
 @c(LLVMFuzzerTestOneInput)
 public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   let bytes = unsafe [UInt8](UnsafeBufferPointer(start: data, count: size))
-  guard bytes.count > 5, let server = Stage.shared.server else { return 0 }
+  guard bytes.count > 5 else { return 0 }
   let room = bytes[0] == 0 ? 1 << 16 : Int(bytes[0]) * 16
   // A new session, which has agreed on everything.
   Stage.shared.nodes = [1]
   Stage.shared.handles = [1 << 32]
   _ = Stage.shared.send(
-    server, opcode: 26, node: 0, [7, 0, 0, 0, 41, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 127], room: 128)
+    opcode: 26, node: 0, [7, 0, 0, 0, 41, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 127], room: 128)
   var at = 1
   while at + 4 <= bytes.count {
     let (opcode, node) = (bytes[at], bytes[at + 1])
@@ -29,10 +29,10 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     let known = Stage.shared.nodes
     let id = node < 200 ? known[Int(node) % known.count] : UInt64(node)
     let arguments = Stage.shared.withNodes(UInt32(opcode), Stage.shared.withHandles(Array(bytes[at..<end])))
-    _ = Stage.shared.send(server, opcode: UInt32(opcode), node: id, arguments, room: room)
+    _ = Stage.shared.send(opcode: UInt32(opcode), node: id, arguments, room: room)
     at = end
   }
-  precondition(Stage.shared.isSecretUntouched)
+  Stage.shared.checkWitnesses()
   return 0
 }
 
@@ -40,9 +40,9 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
 final class Stage {
   nonisolated(unsafe) static let shared = Stage()
 
-  let server: FileSystemServer?
+  private let server: FileSystemServer
   private let memory: GuestMemory
-  private let secret: String
+  private let witnesses: [Witness]
   /// What the server gave out in this session.
   var nodes: [UInt64] = [1]
   var handles: [UInt64] = [1 << 32]
@@ -55,30 +55,24 @@ final class Stage {
     let base = "/dev/shm/novm-fuse-fuzz-\(getpid())"
     atexit { _ = system("rm -rf /dev/shm/novm-fuse-fuzz-\(getpid())") }
     for directory in ["", "/lower", "/lower/d", "/lower/d/e", "/upper"] { mkdir(base + directory, 0o755) }
-    for (name, text) in [("/secret", "secret"), ("/lower/f", "file"), ("/lower/d/g", "another")] {
-      let file = open(base + name, O_RDWR | O_CREAT, 0o644)
-      _ = unsafe text.withCString { unsafe write(file, $0, text.utf8.count) }
-      close(file)
+    witnesses = [("/secret", "secret"), ("/lower/f", "file"), ("/lower/d/g", "another")].map {
+      Witness(base + $0.0, $0.1)
     }
     symlink("../secret", base + "/lower/out")
     mkfifo(base + "/lower/fifo", 0o644)
-    secret = base + "/secret"
     let size = 1 << 18
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
     unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
     memory = unsafe GuestMemory(regions: [GuestMemory.Region(base: 0, bytes: bytes)])
-    server =
-      (try? LayeredTree(
+    server = FileSystemServer(
+      try! LayeredTree(
         reads: [LayerMap(guestPath: "/", hostPath: base + "/lower")],
-        writes: [LayerMap(guestPath: "/", hostPath: base + "/upper")])).map { FileSystemServer($0) }
+        writes: [LayerMap(guestPath: "/", hostPath: base + "/upper")]))
   }
 
-  var isSecretUntouched: Bool {
-    var status = stat()
-    return unsafe stat(secret, &status) == 0 && status.st_size == 6 && status.st_mode == S_IFREG | 0o644
-  }
+  func checkWitnesses() { for witness in witnesses { witness.check() } }
 
-  func send(_ server: FileSystemServer, opcode: UInt32, node: UInt64, _ arguments: [UInt8], room: Int) -> UInt32 {
+  func send(opcode: UInt32, node: UInt64, _ arguments: [UInt8], room: Int) -> UInt32 {
     var message: [UInt8] = []
     func put(_ value: UInt64, _ count: Int) {
       for index in 0..<count { message.append(UInt8(truncatingIfNeeded: value >> UInt64(index * 8))) }
@@ -89,11 +83,10 @@ final class Stage {
     put(node, 8)
     put(0, 16)
     message += arguments
-    guard (try? memory.write(message, at: 0)) != nil,
-      let head = try? memory.slice(at: 0, count: 40),
-      let rest = try? memory.slice(at: 40, count: message.count - 40),
-      let reply = try? memory.slice(at: 1 << 16, count: room)
-    else { return 0 }
+    try! memory.write(message, at: 0)
+    let head = try! memory.slice(at: 0, count: 40)
+    let rest = try! memory.slice(at: 40, count: message.count - 40)
+    let reply = try! memory.slice(at: 1 << 16, count: room)
     let length = server.serve(readable: [head, rest], writable: [reply])
     precondition(Int(length) <= room)
     remember(opcode, reply, Int(length))
@@ -123,5 +116,34 @@ final class Stage {
     var handle = handles[Int(arguments[0]) % handles.count]
     if arguments[0] == 0 { handle = handles[handles.count - 1] }
     return (0..<8).map { UInt8(truncatingIfNeeded: handle >> UInt64($0 * 8)) } + arguments.dropFirst(8)
+  }
+}
+
+/// A file that no request may change, replace or remove.
+private struct Witness {
+  private let path: String
+  private let contents: [UInt8]
+  private let descriptor: CInt
+  private let status: stat
+
+  init(_ path: String, _ text: String) {
+    self.path = path
+    contents = Array(text.utf8)
+    descriptor = open(path, O_RDWR | O_CREAT, 0o644)
+    precondition(unsafe write(descriptor, contents, contents.count) == contents.count, "nothing to try it on: \(path)")
+    var status = stat()
+    unsafe fstat(descriptor, &status)
+    self.status = status
+  }
+
+  func check() {
+    var now = stat()
+    precondition(unsafe stat(path, &now) == 0, "\(path) is gone")
+    precondition(
+      now.st_ino == status.st_ino && now.st_mode == status.st_mode && now.st_uid == status.st_uid
+        && now.st_nlink == status.st_nlink && now.st_size == status.st_size, "\(path) is another file")
+    var found = [UInt8](repeating: 0, count: contents.count)
+    precondition(
+      unsafe pread(descriptor, &found, found.count, 0) == found.count && found == contents, "\(path) changed")
   }
 }

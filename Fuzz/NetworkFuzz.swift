@@ -12,8 +12,6 @@ public func fuzzNetwork(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   return 0
 }
 
-private let ramSize = 1 << 19
-nonisolated(unsafe) private let ram: UnsafeMutableRawBufferPointer = .allocate(byteCount: ramSize, alignment: 4096)
 private let queueSize: UInt16 = 8
 
 private final class Session: NetworkBackend, QueueInterrupt {
@@ -34,8 +32,7 @@ private final class Session: NetworkBackend, QueueInterrupt {
   private var activePairs = 1
 
   init(_ bytes: [UInt8]) {
-    _ = ram.initializeMemory(as: UInt8.self, repeating: 0)
-    memory = GuestMemory(regions: [GuestMemory.Region(base: 0, bytes: ram)])
+    memory = clearedMemory()
     input = bytes[...]
     let shape = input.popFirst() ?? 0
     pairs = Int(shape & 3) + 1
@@ -44,7 +41,7 @@ private final class Session: NetworkBackend, QueueInterrupt {
     device = NetworkDevice(
       address: [2, 0, 0, 0, 0, 1], mtu: 1500, pairs: pairs, queueSize: queueSize, backend: self)
     for index in device.queueSizes.indices {
-      queues.append(DriverSide(memory, base: UInt64(index) * 0x400, index: index))
+      queues.append(DriverSide(memory, base: UInt64(index) * 0x400, index: index, size: queueSize))
     }
     start()
   }
@@ -144,70 +141,4 @@ private final class Session: NetworkBackend, QueueInterrupt {
     precondition((26...NetworkDevice.frameLimit).contains(slices.byteCount), "no frame")
     return blocks ? .blocked : .moved(slices.byteCount)
   }
-}
-
-/// The driver's side of a queue.
-private final class DriverSide {
-  private(set) var queue: VirtQueue
-  private var available: UInt16 = 0
-  private let memory: GuestMemory
-  private let base: UInt64
-  private let index: Int
-
-  var slot: UInt64 { UInt64(available % queueSize) }
-  var hasRoom: Bool { outstanding < queueSize }
-  /// For a chain of two descriptors.
-  var hasPairOfRoom: Bool { outstanding == 0 }
-  private var outstanding: UInt16 { available &- (try! memory.load(UInt16.self, at: base + 0x202)) }
-
-  init(_ memory: GuestMemory, base: UInt64, index: Int) {
-    self.memory = memory
-    self.base = base
-    self.index = index
-    queue = VirtQueue(index: index, maximumSize: queueSize, interrupt: Nobody())
-  }
-
-  func restart(interrupt: any QueueInterrupt) -> VirtQueue {
-    queue = VirtQueue(index: index, maximumSize: queueSize, interrupt: interrupt)
-    var layout = SplitQueue.Layout()
-    layout.descriptorTable = base
-    layout.availableRing = base + 0x100
-    layout.usedRing = base + 0x200
-    queue.configure(size: queueSize, layout: layout)
-    try! memory.slice(at: base, count: 0x400).fill()
-    available = 0
-    try! queue.activate(memory, features: .common)
-    return queue
-  }
-
-  func forget() { queue = VirtQueue(index: index, maximumSize: queueSize, interrupt: Nobody()) }
-
-  func offer(address: UInt64, length: UInt32, isWritable: Bool) {
-    describe(slot, address, length, flags: isWritable ? 2 : 0, next: 0)
-    publish(UInt16(slot))
-  }
-
-  func offerChain(readable: (UInt64, UInt32), writable: (UInt64, UInt32)) {
-    let second = (slot + 1) % UInt64(queueSize)
-    describe(slot, readable.0, readable.1, flags: 1, next: UInt16(second))
-    describe(second, writable.0, writable.1, flags: 2, next: 0)
-    publish(UInt16(slot))
-  }
-
-  private func describe(_ slot: UInt64, _ address: UInt64, _ length: UInt32, flags: UInt16, next: UInt16) {
-    try! memory.store(address, at: base + 16 * slot)
-    try! memory.store(length, at: base + 16 * slot + 8)
-    try! memory.store(flags, at: base + 16 * slot + 12)
-    try! memory.store(next, at: base + 16 * slot + 14)
-  }
-
-  private func publish(_ head: UInt16) {
-    try! memory.store(head, at: base + 0x104 + 2 * UInt64(available % queueSize))
-    available &+= 1
-    try! memory.store(available, at: base + 0x102)
-  }
-}
-
-private final class Nobody: QueueInterrupt {
-  func signal(queue: Int) {}
 }

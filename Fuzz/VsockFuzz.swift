@@ -12,9 +12,6 @@ public func fuzzVsock(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   return 0
 }
 
-private let ramSize = 1 << 19
-nonisolated(unsafe) private let ram: UnsafeMutableRawBufferPointer = .allocate(byteCount: ramSize, alignment: 4096)
-
 private struct Ports: Hashable {
   let host: UInt32
   let guest: UInt32
@@ -33,11 +30,10 @@ private final class Session: VsockBackend, QueueInterrupt {
   private var input: ArraySlice<UInt8>
 
   init(_ bytes: [UInt8]) {
-    _ = ram.initializeMemory(as: UInt8.self, repeating: 0)
-    memory = GuestMemory(regions: [GuestMemory.Region(base: 0, bytes: ram)])
+    memory = clearedMemory()
     input = bytes[...]
-    receive = DriverSide(memory, base: 0, index: 0)
-    transmit = DriverSide(memory, base: 0x2000, index: 1)
+    receive = DriverSide(memory, base: 0, index: 0, size: 16)
+    transmit = DriverSide(memory, base: 0x2000, index: 1, size: 16)
     device.backend = self
     start()
   }
@@ -262,68 +258,4 @@ private final class Endpoint: VsockEndpoint {
     room -= count
     return .moved(count)
   }
-}
-
-/// The driver's side of a queue of 16 entries, one descriptor a chain.
-private final class DriverSide {
-  private(set) var queue: VirtQueue
-  private(set) var available: UInt16 = 0
-  private var used: UInt16 = 0
-
-  /// Where the next chain goes, and whether it is free.
-  var slot: UInt64 { UInt64(available % 16) }
-  var hasRoom: Bool { available &- deviceUsed < 16 }
-  private var deviceUsed: UInt16 { try! memory.load(at: base + 0x202) }
-
-  private let memory: GuestMemory
-  private let base: UInt64
-  private let index: Int
-
-  init(_ memory: GuestMemory, base: UInt64, index: Int) {
-    self.memory = memory
-    self.base = base
-    self.index = index
-    queue = VirtQueue(index: index, maximumSize: 16, interrupt: Nobody())
-  }
-
-  func restart(interrupt: any QueueInterrupt) -> VirtQueue {
-    queue = VirtQueue(index: index, maximumSize: 16, interrupt: interrupt)
-    var layout = SplitQueue.Layout()
-    layout.descriptorTable = base
-    layout.availableRing = base + 0x100
-    layout.usedRing = base + 0x200
-    queue.configure(size: 16, layout: layout)
-    try! memory.slice(at: base, count: 0x400).fill()
-    available = 0
-    used = 0
-    try! queue.activate(memory, features: .common)
-    return queue
-  }
-
-  func forget() { queue = VirtQueue(index: index, maximumSize: 16, interrupt: Nobody()) }
-
-  func offer(address: UInt64, length: UInt32, isWritable: Bool) {
-    let slot = self.slot
-    try! memory.store(address, at: base + 16 * slot)
-    try! memory.store(length, at: base + 16 * slot + 8)
-    try! memory.store(isWritable ? 2 : 0 as UInt16, at: base + 16 * slot + 12)
-    try! memory.store(UInt16(slot), at: base + 0x104 + 2 * slot)
-    available &+= 1
-    try! memory.store(available, at: base + 0x102)
-  }
-
-  func reap() -> (GuestAddress, Int)? {
-    let end: UInt16 = try! memory.load(at: base + 0x202)
-    if end == used { return nil }
-    let entry = base + 0x204 + 8 * UInt64(used % 16)
-    let head: UInt32 = try! memory.load(at: entry)
-    let written: UInt32 = try! memory.load(at: entry + 4)
-    used &+= 1
-    guard head < 16 else { return (0, 0) }
-    return (try! memory.load(at: base + 16 * UInt64(head)), Int(written))
-  }
-}
-
-private final class Nobody: QueueInterrupt {
-  func signal(queue: Int) {}
 }

@@ -548,11 +548,8 @@ class Behaviours(unittest.TestCase):
                 os._exit(1)
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
 
-    def test_a_waiting_lock_is_interrupted(self):
-        path = self.put("f", b"0" * 100)
-        file = os.open(path, os.O_RDWR)
-        fcntl.lockf(file, fcntl.LOCK_EX)
-
+    def is_interrupted(self, lock, path):
+        """A child that waits for a lock which is held goes on when a signal comes."""
         class Alarm(Exception):
             pass
 
@@ -563,21 +560,31 @@ class Behaviours(unittest.TestCase):
         if child == 0:
             signal.signal(signal.SIGALRM, wake)
             signal.setitimer(signal.ITIMER_REAL, 0.3)
-            other = os.open(path, os.O_RDWR)
             try:
-                fcntl.lockf(other, fcntl.LOCK_EX)
+                lock(os.open(path, os.O_RDWR), fcntl.LOCK_EX)
             except Alarm:
                 os._exit(0)
             os._exit(1)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
-        # And one that gets it after all.
-        waiter = os.fork()
-        if waiter == 0:
-            other = os.open(path, os.O_RDWR)
-            fcntl.lockf(other, fcntl.LOCK_EX)
+
+    def waits(self, lock, path):
+        """A child that waits for a lock which is held, and ends once it has it."""
+        child = os.fork()
+        if child == 0:
+            lock(os.open(path, os.O_RDWR), fcntl.LOCK_EX)
             os._exit(0)
         time.sleep(0.2)
-        self.assertEqual(os.waitpid(waiter, os.WNOHANG), (0, 0))
+        self.assertEqual(os.waitpid(child, os.WNOHANG), (0, 0))
+        return child
+
+    def test_a_waiting_lock_is_interrupted(self):
+        path = self.put("f", b"0" * 100)
+        file = os.open(path, os.O_RDWR)
+        fcntl.lockf(file, fcntl.LOCK_EX)
+
+        self.is_interrupted(fcntl.lockf, path)
+        # And one that gets it after all.
+        waiter = self.waits(fcntl.lockf, path)
         fcntl.lockf(file, fcntl.LOCK_UN)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(waiter, 0)[1]), 0)
         os.close(file)
@@ -587,34 +594,10 @@ class Behaviours(unittest.TestCase):
         file = os.open(path, os.O_RDWR)
         fcntl.flock(file, fcntl.LOCK_EX)
 
-        class Alarm(Exception):
-            pass
-
-        def wake(number, frame):
-            raise Alarm
-
-        child = os.fork()
-        if child == 0:
-            signal.signal(signal.SIGALRM, wake)
-            signal.setitimer(signal.ITIMER_REAL, 0.3)
-            other = os.open(path, os.O_RDWR)
-            try:
-                fcntl.flock(other, fcntl.LOCK_SH)
-            except Alarm:
-                os._exit(0)
-            os._exit(1)
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
-        waiter = os.fork()
-        if waiter == 0:
-            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
-            os._exit(0)
-        time.sleep(0.2)
-        self.assertEqual(os.waitpid(waiter, os.WNOHANG), (0, 0))
+        self.is_interrupted(fcntl.flock, path)
+        waiter = self.waits(fcntl.flock, path)
         # Killed while it waits, it leaves nothing.
-        killed = os.fork()
-        if killed == 0:
-            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
-            os._exit(0)
+        killed = self.waits(fcntl.flock, path)
         os.kill(killed, signal.SIGKILL)
         os.waitpid(killed, 0)
         # Closed here, it would still be open in the child.
