@@ -50,23 +50,26 @@ package struct Attributes: Equatable, Sendable {
 
   /// Appends the attributes to a reply.
   package func write(to reply: inout ReplyWriter) throws(MessageError) {
-    guard reply.room >= Attributes.size else { throw .replyTooSmall }
-    try reply.append(inode)
-    try reply.append(length)
-    try reply.append(blocks)
-    try reply.append(accessed.seconds)
-    try reply.append(modified.seconds)
-    try reply.append(changed.seconds)
-    try reply.append(accessed.nanoseconds)
-    try reply.append(modified.nanoseconds)
-    try reply.append(changed.nanoseconds)
-    try reply.append(mode)
-    try reply.append(links)
-    try reply.append(uid)
-    try reply.append(gid)
-    try reply.append(device)
-    try reply.append(blockSize)
-    try reply.append(flags)
+    var words = InlineArray<11, UInt64>(repeating: 0)
+    var span = words.mutableSpan
+    put(into: &span, at: 0)
+    try reply.append(words: words.span)
+  }
+
+  /// Lays the attributes out in 11 words, from `start` on.
+  @inline(__always)
+  func put(into words: inout MutableSpan<UInt64>, at start: Int) {
+    words[start] = inode
+    words[start + 1] = length
+    words[start + 2] = blocks
+    words[start + 3] = UInt64(bitPattern: accessed.seconds)
+    words[start + 4] = UInt64(bitPattern: modified.seconds)
+    words[start + 5] = UInt64(bitPattern: changed.seconds)
+    words[start + 6] = UInt64(accessed.nanoseconds, modified.nanoseconds)
+    words[start + 7] = UInt64(changed.nanoseconds, mode)
+    words[start + 8] = UInt64(links, uid)
+    words[start + 9] = UInt64(gid, device)
+    words[start + 10] = UInt64(blockSize, flags)
   }
 
   /// The kernel's 32-bit form of a device number: 12 bits of major between 8 and 12 bits of minor.
@@ -78,4 +81,10 @@ package struct Attributes: Equatable, Sendable {
   package static func decodeDevice(_ device: UInt32) -> (major: UInt32, minor: UInt32) {
     ((device & 0xfff00) >> 8, (device & 0xff) | ((device >> 12) & 0xfff00))
   }
+}
+
+extension UInt64 {
+  /// Two fields that share 8 bytes, the first one in front.
+  @inline(__always)
+  init(_ first: UInt32, _ second: UInt32) { self = UInt64(first) | UInt64(second) << 32 }
 }

@@ -35,17 +35,16 @@ package struct DirectoryWriter {
   ) throws(MessageError) -> Bool {
     let size = size(nameLength: name.count)
     guard size <= room else { return false }
-    var written = DirectoryWriter.headerSize + name.count
-    if isPlus {
-      if let entry { try entry.write(to: &reply) } else { for _ in 0..<16 { try reply.append(UInt64(0)) } }
-      written += EntryReply.size
-    }
-    try reply.append(inode)
-    try reply.append(next)
-    try reply.append(UInt32(truncatingIfNeeded: name.count))
-    try reply.append(type)
+    // struct fuse_direntplus: an entry before what fuse_dirent has.
+    var words = InlineArray<19, UInt64>(repeating: 0)
+    var span = words.mutableSpan
+    if isPlus { entry?.put(into: &span) }
+    words[16] = inode
+    words[17] = next
+    words[18] = UInt64(UInt32(truncatingIfNeeded: name.count), type)
+    try reply.append(words: words.span.extracting(droppingFirst: isPlus ? 0 : 16))
     try reply.append(name)
-    try reply.pad(size - written)
+    try reply.pad(-name.count & 7)
     room -= size
     return true
   }

@@ -52,18 +52,14 @@ package struct FileName: Sendable {
   }
 
   /// A copy on the heap, to keep.
-  package func array() -> [UInt8] {
-    let bytes = bytes
-    return [UInt8](capacity: count) { output in
-      for index in bytes.indices { output.append(bytes[index]) }
-    }
-  }
+  package func array() -> [UInt8] { FileName.array(bytes) }
 
   /// A copy on the heap with its NUL, to keep.
-  package func terminatedArray() -> [UInt8] {
-    let bytes = terminated
-    return [UInt8](capacity: count + 1) { output in
-      for index in bytes.indices { output.append(bytes[index]) }
-    }
+  package func terminatedArray() -> [UInt8] { FileName.array(terminated) }
+
+  private static func array(_ bytes: Span<UInt8>) -> [UInt8] {
+    var array = [UInt8](repeating: 0, count: bytes.count)
+    for index in bytes.indices { array[index] = bytes[index] }
+    return array
   }
 }

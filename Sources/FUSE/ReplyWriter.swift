@@ -60,19 +60,32 @@ package struct ReplyWriter {
 
   /// Appends bytes.
   package mutating func append(_ bytes: Span<UInt8>) throws(MessageError) {
-    guard bytes.count <= room else { throw .replyTooSmall }
+    // Bytes have no padding.
+    try append(unsafe bytes.bytes)
+  }
+
+  /// Appends a structure of words: at once, since replies of many fields are the ones that come most.
+  mutating func append(words: Span<UInt64>) throws(MessageError) {
+    #if _endian(little)
+      // Nor have integers.
+      try append(unsafe words.bytes)
+    #else
+      for index in words.indices { try append(words[index]) }
+    #endif
+  }
+
+  private mutating func append(_ bytes: RawSpan) throws(MessageError) {
+    guard bytes.byteCount <= room else { throw .replyTooSmall }
     var done = 0
-    while done < bytes.count {
+    while done < bytes.byteCount {
       guard index < slices.count else { throw .replyTooSmall }
-      // Bytes have no padding.
-      let copied = slices[index].dropping(offset).copy(from: unsafe bytes.extracting(droppingFirst: done).bytes)
+      let copied = slices[index].dropping(offset).copy(from: bytes.extracting(droppingFirst: done))
       done += copied
       count += copied
-      if copied == 0 {
+      offset += copied
+      if offset == slices[index].count || copied == 0 {
         index += 1
         offset = 0
-      } else {
-        advance(copied)
       }
     }
   }
@@ -81,9 +94,11 @@ package struct ReplyWriter {
     try append(bytes.span)
   }
 
-  /// Appends `length` zero bytes, at most 64.
-  package mutating func pad(_ length: Int) throws(MessageError) {
-    for _ in 0..<length { try append(UInt8(0)) }
+  /// Appends `length` zero bytes, at most 32.
+  mutating func pad(_ length: Int) throws(MessageError) {
+    if length == 0 { return }
+    let zeros = InlineArray<32, UInt8>(repeating: 0)
+    try append(zeros.span.extracting(first: length))
   }
 
   /// The pieces of guest memory that follow, at most `limit` bytes, for a system call that fills them in place.

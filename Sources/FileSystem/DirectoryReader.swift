@@ -23,9 +23,11 @@ struct DirectoryReader {
   /// Where the next entry is in the directory, as the host counts.
   private(set) var offset: UInt64 = 0
 
-  init(bufferSize: Int = 32768) {
-    buffer = [UInt8](repeating: 0, count: bufferSize)
-  }
+  /// A small buffer, which most directories fit in, and the one that the others get.
+  private static let bufferSize = 4096
+  private static let largeBufferSize = 32768
+
+  init() { buffer = [UInt8](repeating: 0, count: DirectoryReader.bufferSize) }
 
   /// Goes to an offset that an entry gave as its `next`, or to 0.
   mutating func seek(_ descriptor: Int32, to offset: UInt64) throws(Errno) {
@@ -39,20 +41,32 @@ struct DirectoryReader {
 
   /// The next entry, without moving past it; nil at the end.
   mutating func peek(_ descriptor: Int32) throws(Errno) -> Entry? {
-    if position >= filled {
-      if isAtEnd { return nil }
-      filled = try FileCalls.directoryEntries(descriptor, into: &buffer)
-      position = 0
-      isAtEnd = filled == 0
-      if isAtEnd { return nil }
+    while true {
+      if position >= filled {
+        if isAtEnd { return nil }
+        if filled > DirectoryReader.bufferSize / 2, buffer.count < DirectoryReader.largeBufferSize {
+          buffer = [UInt8](repeating: 0, count: DirectoryReader.largeBufferSize)
+        }
+        filled = try FileCalls.directoryEntries(descriptor, into: &buffer)
+        position = 0
+        isAtEnd = filled == 0
+        if isAtEnd { return nil }
+      }
+      // struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name with NUL.
+      let length = Int(buffer[position + 16]) | Int(buffer[position + 17]) << 8
+      guard length >= 20, position + length <= filled else { throw .inputOutput }
+      let name = position + 19
+      let limit = position + min(length, 19 + 256)
+      var end = name
+      while end < limit, buffer[end] != 0, buffer[end] != UInt8(ascii: "/") { end += 1 }
+      // Names that the guest cannot ask for, whatever the host's file system calls a name, are not there.
+      guard end > name, end < limit, buffer[end] == 0 else {
+        position += length
+        continue
+      }
+      return Entry(
+        inode: load64(position), next: load64(position + 8), type: buffer[position + 18], name: name..<end)
     }
-    // struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name with NUL.
-    let length = Int(buffer[position + 16]) | Int(buffer[position + 17]) << 8
-    guard length >= 20, position + length <= filled else { throw .inputOutput }
-    var end = position + 19
-    while end < position + length, buffer[end] != 0 { end += 1 }
-    return Entry(
-      inode: load64(position), next: load64(position + 8), type: buffer[position + 18], name: (position + 19)..<end)
   }
 
   /// Moves past the entry that `peek` gave.
@@ -81,7 +95,7 @@ struct DirectoryReader {
   static func isEmpty(_ directory: SharedDescriptor) -> Bool {
     let dot: [UInt8] = [UInt8(ascii: "."), 0]
     guard let opened = try? FileCalls.openBeneath(directory.raw, dot.span, OpenFlags.directory) else { return false }
-    var reader = DirectoryReader(bufferSize: 4096)
+    var reader = DirectoryReader()
     do throws(Errno) {
       while let entry = try reader.peek(opened.raw) {
         if !isDot(reader.name(entry).span) { return false }
@@ -95,7 +109,7 @@ struct DirectoryReader {
 
   /// Removes everything in a directory, to any depth.
   static func removeContents(_ directory: SharedDescriptor) throws(Errno) {
-    var reader = DirectoryReader(bufferSize: 4096)
+    var reader = DirectoryReader()
     var names: [([UInt8], Bool)] = []
     while let entry = try reader.peek(directory.raw) {
       let bytes = reader.name(entry)

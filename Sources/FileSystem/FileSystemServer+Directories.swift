@@ -21,11 +21,11 @@ extension FileSystemServer {
     // The closure below must not hold on to parameters.
     var output = reply
     try host { () throws(Errno) in
-      try listing.read(from: request.offset) { (listing) throws(Errno) in
+      try listing.read(from: request.offset) { (cursor: inout Listing.Cursor) throws(Errno) in
         var writer = DirectoryWriter(count: request.count, isPlus: isPlus, reply: output)
         var position = request.offset
-        while let entry = try listing.next() {
-          guard writer.fits(nameLength: entry.name.count - 1) else { return listing.putBack(entry, at: position) }
+        while let entry = try cursor.next() {
+          guard writer.fits(nameLength: entry.name.count - 1) else { return cursor.putBack(entry, at: position) }
           position = entry.next
           do throws(MessageError) {
             try append(entry, node, isPlus: isPlus, &writer, &output)
@@ -47,15 +47,18 @@ extension FileSystemServer {
   ) throws(MessageError) {
     let name = entry.name.span.extracting(droppingLast: 1)
     var inode = entry.hostInode
+    var node: Node?
     var found: EntryReply?
+    var status = FileStatus()
     if DirectoryReader.isDot(entry.name.span) {
       inode = entry.name.count == 2 ? directory.inode : (directory.parent ?? directory).inode
     } else if isPlus {
       // A name that went since the listing was made is left out; one that cannot be asked is listed without attributes.
       do throws(Errno) {
-        guard let known = try tree.lookUp(directory, try FileName(checked: name)) else { return }
-        found = entryReply(known)
-        inode = known.node.inode
+        guard let known = try tree.lookUp(directory, entry.name.span, keeping: entry.name, &status) else { return }
+        node = known
+        found = entryReply(known, status)
+        inode = known.inode
       } catch {}
     } else {
       guard let number = tree.inode(directory, entry) else { return }
@@ -65,7 +68,7 @@ extension FileSystemServer {
       _ = try writer.append(
         name: name, inode: inode, type: UInt32(entry.type), next: entry.next, entry: found, to: &reply)
     } catch {
-      if let found { tree.nodes.forget(found.node, 1) }
+      if let node { tree.nodes.forget(node.id, 1) }
       throw error
     }
   }
@@ -73,12 +76,5 @@ extension FileSystemServer {
   func fsyncDirectory(_ header: RequestHeader) throws(Failure) {
     let node = try node(header.node)
     try host { () throws(Errno) in try tree.syncDirectory(node) }
-  }
-}
-
-extension FileName {
-  /// A name that the host gave; one that cannot be valid counts as gone.
-  init(checked bytes: Span<UInt8>) throws(Errno) {
-    do throws(MessageError) { try self.init(bytes) } catch { throw .notFound }
   }
 }

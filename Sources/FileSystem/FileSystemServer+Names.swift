@@ -91,16 +91,16 @@ extension FileSystemServer {
 
   // MARK: Replies
 
-  func entryReply(_ entry: Entry) -> EntryReply {
-    EntryReply(
-      node: entry.node.id, entryValidity: FileSystemServer.validity(entry.node),
-      attributeValidity: FileSystemServer.validity(entry.node), attributes: attributes(entry.node, entry.status))
+  func entryReply(_ node: Node, _ status: FileStatus) -> EntryReply {
+    let validity = FileSystemServer.validity(node)
+    return EntryReply(
+      node: node.id, entryValidity: validity, attributeValidity: validity, attributes: attributes(node, status))
   }
 
   /// Replies with an entry; if that is not possible the lookup is given back.
   func write(_ entry: Entry, to reply: inout ReplyWriter) throws(Failure) {
     do throws(MessageError) {
-      try entryReply(entry).write(to: &reply)
+      try entryReply(entry.node, entry.status).write(to: &reply)
     } catch {
       tree.nodes.forget(entry.node.id, 1)
       throw .message(error)

@@ -147,10 +147,9 @@ extension LayeredTree {
       {
         return inodes.number(device: directory.identity.device, inode: entry.hostInode)
       }
-      guard let found = try? resolve(directory, entry.name.span).found,
-        let base = try? descriptor(of: directory, in: found.layer)
-      else { return nil }
-      return number(of: found, place: Place(base: base, name: entry.name), in: directory)
+      var status = FileStatus()
+      guard let found = try? resolve(directory, entry.name.span, &status).found() else { return nil }
+      return number(of: found, status, place: Place(base: found.base, name: entry.name), in: directory)
     }
   }
 }

@@ -120,7 +120,7 @@ extension LayeredTree {
     keepTimes(base, times)
     let made = try FileCalls.status(base.raw, name.span)
     let index = node.parts.firstIndex { $0.layer.rank > layer.rank } ?? node.parts.count
-    node.parts.insert(DirectoryPart(layer: layer), at: index)
+    node.parts = node.parts[..<index] + [DirectoryPart(layer: layer)] + node.parts[index...]
     if index == 0 { node.identity = FileIdentity(layer, made) }
   }
 
@@ -277,13 +277,14 @@ extension LayeredTree {
 
   /// Gives a file that was copied up under one name its place under another that it has below, and counts a lookup.
   /// Nil when the name is gone meanwhile, to look again.
-  func linkUp(_ node: Node, _ parent: Node, _ name: FileName) throws(Errno) -> Entry? {
+  func linkUp(_ node: Node, _ parent: Node, _ name: Span<UInt8>) throws(Errno) -> Entry? {
     try namespace.withWriteLock { () throws(Errno) -> Entry? in
-      guard nodes.peek(parent, name.terminated) == nil, let layer = node.layer, !node.isRemoved,
+      var below = FileStatus()
+      guard nodes.peek(parent, name) == nil, let layer = node.layer, !node.isRemoved,
         let origin = node.origin, nodes.linkedNode(origin) === node,
-        let found = try resolve(parent, name.terminated).found, FileIdentity(found.layer, found.status) == origin
+        let found = try resolve(parent, name, &below).found(), FileIdentity(found.layer, below) == origin
       else { return nil }
-      let array = name.terminatedArray()
+      let array = [UInt8](copying: name)
       do throws(Errno) {
         guard parent.writeLayer === layer else { throw .crossDevice }
         try copyUpDirectory(parent)

@@ -163,7 +163,8 @@ extension LayeredTree {
     var hasWhiteout = false
     // Where nothing is below, making the name finds out by itself whether it is free.
     if parent.parts.count != 1 || parent.parts[0].layer !== layer {
-      switch try resolve(parent, name.terminated) {
+      var status = FileStatus()
+      switch try resolve(parent, name.terminated, &status) {
       case .found: throw .exists
       case .absent(let whiteout): hasWhiteout = whiteout
       }
@@ -288,10 +289,11 @@ extension LayeredTree {
       nodes.removeName(known, parent, place.name.span)
       known.isRemoved = known.parent == nil
     }
-    let found = Found(status: status, layer: layer)
+    let found = Found(layer: layer, base: place.base)
+    let type = status.mode & FileType.mask
     let inode = inodes.number(device: status.device, inode: status.inode)
     let node = nodes.enter(parent, place.name, linkedAs: nil) { id in
-      LayeredTree.makeNode(id, found, identity, inode, parent, place.name)
+      LayeredTree.makeNode(id, found, type, identity, inode, parent, place.name)
     }
     adjust(&status, node)
     return Entry(node: node, status: status)

@@ -1,11 +1,11 @@
 import FUSE
 import Host
 
-/// What a name shows in the merged tree.
-struct Found {
-  /// As the host has it, in the topmost layer that has the name.
-  var status: FileStatus
-  var layer: Layer
+/// Where a name is in the merged tree.
+struct Found: ~Copyable {
+  /// The topmost layer that has the name, and its directory that does.
+  let layer: Layer
+  let base: SharedDescriptor
   /// Further layers whose directories of this name merge.
   var lower: [Layer] = []
   /// The topmost of those directories.
@@ -15,14 +15,16 @@ struct Found {
 }
 
 /// What looking through the layers gave.
-enum Resolution {
+enum Resolution: ~Copyable {
   case found(Found)
   /// - whiteout: the write map says so itself.
   case absent(whiteout: Bool)
 
-  var found: Found? {
-    if case .found(let found) = self { return found }
-    return nil
+  consuming func found() -> Found? {
+    switch consume self {
+    case .found(let found): found
+    case .absent: nil
+    }
   }
 }
 
@@ -35,32 +37,52 @@ struct Entry {
 extension LayeredTree {
   /// Looks a name up and counts the lookup. Nil when there is no such name.
   func lookUp(_ parent: Node, _ name: FileName) throws(Errno) -> Entry? {
+    var status = FileStatus()
+    guard let node = try lookUp(parent, name.terminated, &status) else { return nil }
+    return Entry(node: node, status: status)
+  }
+
+  /// The same, for entries of directories.
+  ///
+  /// - Parameters:
+  ///   - name: with its NUL.
+  ///   - array: the name, for a new node to keep, if there is an array of it already.
+  ///   - status: set to the attributes of what was found.
+  func lookUp(
+    _ parent: Node, _ name: Span<UInt8>, keeping array: [UInt8]? = nil, _ status: inout FileStatus
+  ) throws(Errno) -> Node? {
     // Each turn but the last makes headway; only somebody who keeps changing a layer could need many.
     for _ in 0..<16 {
-      switch try namespace.withReadLock({ () throws(Errno) -> Step in try step(parent, name) }) {
-      case .done(let entry): return entry
+      switch try namespace.withReadLock({ () throws(Errno) -> Step in try step(parent, name, array, &status) }) {
+      case .done(let node): return node
       case .replaced(let node): dropReplaced(node, parent, name)
       case .linkUp(let node):
-        if let entry = try linkUp(node, parent, name) { return entry }
+        if let entry = try linkUp(node, parent, name) {
+          status = entry.status
+          return entry.node
+        }
       }
     }
     throw .stale
   }
 
   private enum Step {
-    case done(Entry?)
+    case done(Node?)
     /// The host has something else under the name than the node.
     case replaced(Node)
     /// The name is a lower one of a file that was copied up under another name.
     case linkUp(Node)
   }
 
-  private func step(_ parent: Node, _ name: FileName) throws(Errno) -> Step {
+  private func step(
+    _ parent: Node, _ name: Span<UInt8>, _ array: [UInt8]?, _ status: inout FileStatus
+  ) throws(Errno) -> Step {
     guard parent.isDirectory else { throw .notDirectory }
-    if isReserved(parent, name.terminated) { return .done(nil) }
-    if let known = nodes.lookUp(parent, name.terminated) {
+    if isReserved(parent, name) { return .done(nil) }
+    if let known = nodes.lookUp(parent, name) {
       do throws(Errno) {
-        return .done(Entry(node: known, status: try status(of: known)))
+        status = try self.status(of: known)
+        return .done(known)
       } catch {
         nodes.forget(known.id, 1)
         guard error == .stale, !known.isPinned else { throw error }
@@ -68,28 +90,36 @@ extension LayeredTree {
       }
     }
     if parent.isRemoved { return .done(nil) }
-    guard var found = try resolve(parent, name.terminated).found else { return .done(nil) }
-    let identity = FileIdentity(found.layer, found.status)
-    let linkedAs = !found.status.isDirectory && found.status.links > 1 && !found.layer.isPack ? identity : nil
+    guard let found = try resolve(parent, name, &status).found() else { return .done(nil) }
+    let identity = FileIdentity(found.layer, status)
+    let linkedAs = !status.isDirectory && status.links > 1 && !found.layer.isPack ? identity : nil
     if let linkedAs, let known = nodes.linkedNode(linkedAs), !known.isRemoved, known.layer !== found.layer {
       return .linkUp(known)
     }
-    let place = Place(base: try descriptor(of: parent, in: found.layer), name: name.terminatedArray())
-    if found.layer.keepsOwners { decodeOwner(&found.status, place, isPack: found.layer.isPack) }
-    let inode = number(of: found, place: place, in: parent)
+    let place = Place(base: found.base, name: array ?? [UInt8](copying: name))
+    if found.layer.keepsOwners { decodeOwner(&status, place, isPack: found.layer.isPack) }
+    let inode = number(of: found, status, place: place, in: parent)
+    let type = status.mode & FileType.mask
     let node = nodes.enter(parent, place.name, linkedAs: linkedAs) { id in
-      LayeredTree.makeNode(id, found, identity, inode, parent, place.name)
+      LayeredTree.makeNode(id, found, type, identity, inode, parent, place.name)
     }
-    if node.isSynthetic { return .done(Entry(node: node, status: syntheticStatus())) }
-    if node.identity == identity { adjust(&found.status, node) } else { found.status = try status(of: node) }
-    return .done(Entry(node: node, status: found.status))
+    if node.isSynthetic {
+      status = syntheticStatus()
+    } else if node.identity == identity {
+      adjust(&status, node)
+    } else {
+      status = try self.status(of: node)
+    }
+    return .done(node)
   }
 
+  /// - Parameter type: the type bits of its mode as the guest sees it.
   static func makeNode(
-    _ id: UInt64, _ found: Found, _ identity: FileIdentity, _ inode: UInt64, _ parent: Node, _ name: [UInt8]
+    _ id: UInt64, _ found: borrowing Found, _ type: UInt32, _ identity: FileIdentity, _ inode: UInt64, _ parent: Node,
+    _ name: [UInt8]
   ) -> Node {
     let node = Node(
-      id: id, type: found.status.mode & FileType.mask, inode: inode, parent: parent, name: name, identity: identity,
+      id: id, type: type, inode: inode, parent: parent, name: name, identity: identity,
       writeLayer: parent.writeLayer, caching: found.layer.caching)
     node.isMappable = found.layer.isRead
     if found.isMountPoint { return node }
@@ -102,10 +132,10 @@ extension LayeredTree {
   }
 
   /// Forgets under which name a node was that the host has replaced. Requests for it find it stale from now on.
-  private func dropReplaced(_ node: Node, _ parent: Node, _ name: FileName) {
+  private func dropReplaced(_ node: Node, _ parent: Node, _ name: Span<UInt8>) {
     namespace.withWriteLock {
-      guard nodes.peek(parent, name.terminated) === node else { return }
-      nodes.removeName(node, parent, name.terminated)
+      guard nodes.peek(parent, name) === node else { return }
+      nodes.removeName(node, parent, name)
       node.isRemoved = node.parent == nil
       // What the guest has open of it stays, as long as it is.
       if node.isRemoved, nodes.takePin(node) { node.anonymous = files.find(node, forWriting: false) }
@@ -115,50 +145,72 @@ extension LayeredTree {
   // MARK: Through the layers
 
   /// Looks through the layers, top down. The namespace lock is held.
-  func resolve(_ parent: Node, _ name: Span<UInt8>) throws(Errno) -> Resolution {
-    var found: Found?
-    var above: SharedDescriptor?
+  ///
+  /// - Parameter status: set to what the host has in the topmost layer that has the name.
+  func resolve(_ parent: Node, _ name: Span<UInt8>, _ status: inout FileStatus) throws(Errno) -> Resolution {
     var denied: Errno?
     var mountPoint: Found?
-    for part in parent.parts {
-      if part.layer.isRead, parent.hides(name) { break }
+    var mountStatus = FileStatus()
+    let parts = parent.parts
+    for index in parts.indices {
+      let layer = parts[index].layer
+      if layer.isRead, parent.hides(name) { break }
+      let base: SharedDescriptor
+      do throws(Errno) {
+        base = try descriptor(of: parent, parts[index])
+        status = try FileCalls.status(base.raw, name)
+      } catch {
+        if error == .notFound { continue }
+        // What the host does not let us see in a layer below is not there, if there can be something above.
+        if error == .accessDenied, layer.isRead, parent.writeLayer != nil {
+          denied = error
+          continue
+        }
+        throw error
+      }
+      if layer.hasMarks, status.isWhiteout { return .absent(whiteout: layer === parent.writeLayer) }
+      if layer.isKernelView(status, base, name) {
+        if status.isDirectory, mountPoint == nil {
+          mountPoint = Found(layer: layer, base: base, isMountPoint: true)
+          mountStatus = status
+        }
+        continue
+      }
+      var found = Found(layer: layer, base: base)
+      if status.isDirectory, index + 1 < parts.count { try addLower(&found, parts[(index + 1)...], parent, name) }
+      return .found(found)
+    }
+    if let mountPoint {
+      status = mountStatus
+      return .found(mountPoint)
+    }
+    if let denied, parent.writeLayer == nil { throw denied }
+    return .absent(whiteout: false)
+  }
+
+  /// Finds the directories of further layers that merge with one that was found above them.
+  private func addLower(
+    _ found: inout Found, _ parts: ArraySlice<DirectoryPart>, _ parent: Node, _ name: Span<UInt8>
+  ) throws(Errno) {
+    var above = found.base
+    for part in parts {
+      if part.layer.isRead, parent.hides(name) { return }
       let status: FileStatus
       let base: SharedDescriptor
       do throws(Errno) {
         base = try descriptor(of: parent, part)
         status = try FileCalls.status(base.raw, name)
       } catch {
-        if error == .notFound { continue }
-        // What the host does not let us see in a layer below is not there, if there can be something above.
-        if error == .accessDenied, part.layer.isRead, found != nil || parent.writeLayer != nil {
-          denied = error
-          continue
-        }
+        if error == .notFound || (error == .accessDenied && part.layer.isRead) { continue }
         throw error
       }
-      if part.layer.hasMarks, status.isWhiteout {
-        if found == nil { return .absent(whiteout: part.layer === parent.writeLayer) }
-        break
-      }
-      if part.layer.isKernelView(status, base, name) {
-        if status.isDirectory, mountPoint == nil {
-          mountPoint = Found(status: status, layer: part.layer, isMountPoint: true)
-        }
-        continue
-      }
-      if found == nil {
-        found = Found(status: status, layer: part.layer)
-        if !status.isDirectory { break }
-      } else {
-        guard status.isDirectory, let over = above, !isOpaque(over, name) else { break }
-        if found!.lower.isEmpty { found!.lowerIdentity = FileIdentity(part.layer, status) }
-        found!.lower.append(part.layer)
-      }
+      if part.layer.hasMarks, status.isWhiteout { return }
+      if part.layer.isKernelView(status, base, name) { continue }
+      guard status.isDirectory, !isOpaque(above, name) else { return }
+      if found.lower.isEmpty { found.lowerIdentity = FileIdentity(part.layer, status) }
+      found.lower.append(part.layer)
       above = base
     }
-    if let found = found ?? mountPoint { return .found(found) }
-    if let denied, parent.writeLayer == nil { throw denied }
-    return .absent(whiteout: false)
   }
 
   /// Whether a name would show if the write map had nothing under it. The namespace lock is held.
@@ -257,15 +309,15 @@ extension LayeredTree {
   /// The guest's inode number of something found.
   ///
   /// - Parameter place: where its marks are, if it may have any.
-  func number(of found: Found, place: Place?, in parent: Node) -> UInt64 {
+  func number(of found: borrowing Found, _ status: FileStatus, place: Place?, in parent: Node) -> UInt64 {
     // Files that a pack has once under several names are several to the guest.
-    if let place, found.layer.isPack, !found.status.isDirectory, found.status.links > 1 {
-      return inodes.number(device: found.status.device, inode: LayeredTree.hash(parent.inode, place.name))
+    if let place, found.layer.isPack, !status.isDirectory, status.links > 1 {
+      return inodes.number(device: status.device, inode: LayeredTree.hash(parent.inode, place.name))
     }
     if let lower = found.lowerIdentity, found.layer.isWriteMap {
       return inodes.number(device: lower.device, inode: lower.inode)
     }
-    if let place, found.layer.isWriteMap, !found.status.isDirectory {
+    if let place, found.layer.isWriteMap, !status.isDirectory {
       var buffer = InlineArray<128, UInt8>(repeating: 0)
       let mark = MarkName.inode(ownership)
       if let count = FileCalls.shortAttribute(place.base.raw, place.name.span, mark, into: &buffer), count == 16 {
@@ -274,7 +326,7 @@ extension LayeredTree {
         if number != 0 { return number }
       }
     }
-    return inodes.number(device: found.status.device, inode: found.status.inode)
+    return inodes.number(device: status.device, inode: status.inode)
   }
 
   /// A number for a name in a directory, beyond those that file systems give out (FNV-1a).

@@ -92,7 +92,7 @@ package final class LayeredTree: @unchecked Sendable {
     // Shallow maps first: the way to a deeper one may lead through them.
     for layer in layers.sorted(by: { (depth($0.map), -$0.rank) < (depth($1.map), -$1.rank) }) {
       let node = try walk(layer.map.guestPath)
-      node.mounted.append(layer)
+      node.mounted = node.mounted + [layer]
       composePinned()
     }
     for path in hides { try hide(path) }
@@ -172,30 +172,31 @@ package final class LayeredTree: @unchecked Sendable {
         node = known
         continue
       }
-      let found: Found?
+      var inode = inodes.synthetic(UInt64(pinnedNodes.count))
       do throws(Errno) {
-        found = try resolve(node, name.span).found
-        if let found, found.status.isSymlink {
-          links += 1
-          if links > 40 { throw .tooManySymlinks }
-          let base = try descriptor(of: node, in: found.layer)
-          let target = try FileCalls.readLink(base.raw, name.span)
-          if target.first == UInt8(ascii: "/") { node = root }
-          pending += LayeredTree.split(target).reversed()
-          continue
+        var status = FileStatus()
+        if let found = try resolve(node, name.span, &status).found() {
+          if status.isSymlink {
+            links += 1
+            if links > 40 { throw .tooManySymlinks }
+            let target = try FileCalls.readLink(found.base.raw, name.span)
+            if target.first == UInt8(ascii: "/") { node = root }
+            pending += LayeredTree.split(target).reversed()
+            continue
+          }
+          if !status.isDirectory { throw .notDirectory }
+          inode = number(of: found, status, place: nil, in: node)
         }
       } catch {
         if error == .tooManySymlinks { throw .tooManySymlinks(guestPath: path) }
         throw .badGuestPath(path)
       }
-      if let found, !found.status.isDirectory { throw .badGuestPath(path) }
-      node = pin(node, name, found)
+      node = pin(node, name, inode: inode)
     }
     return node
   }
 
-  private func pin(_ parent: Node, _ name: [UInt8], _ found: Found?) -> Node {
-    let inode = found.map { number(of: $0, place: nil, in: parent) } ?? inodes.synthetic(UInt64(pinnedNodes.count))
+  private func pin(_ parent: Node, _ name: [UInt8], inode: UInt64) -> Node {
     let node = nodes.enter(parent, name, linkedAs: nil) { id in
       Node(
         id: id, type: FileType.directory, inode: inode, parent: parent, name: name,
@@ -220,17 +221,21 @@ package final class LayeredTree: @unchecked Sendable {
       }
       var parts = node.mounted.map { DirectoryPart(layer: $0, descriptor: $0.root) }
       node.writeLayer = node.mounted.filter(\.isWritable).min { $0.rank < $1.rank } ?? node.parent?.writeLayer
-      if let parent = node.parent, let found = try? resolve(parent, node.name.span).found, found.status.isDirectory,
-        !found.isMountPoint
-      {
-        parts.append(DirectoryPart(layer: found.layer))
-        parts += found.lower.map { DirectoryPart(layer: $0) }
-      }
+      if let parent = node.parent { parts += foundParts(parent, node.name) }
       node.parts = parts.sorted { $0.layer.rank < $1.layer.rank }
       if let top = node.topPart, let status = try? topStatus(node) {
         node.identity = FileIdentity(top.layer, status)
       }
     }
+  }
+
+  /// What the layers have of a directory.
+  private func foundParts(_ parent: Node, _ name: [UInt8]) -> [DirectoryPart] {
+    var status = FileStatus()
+    guard let found = try? resolve(parent, name.span, &status).found(), status.isDirectory, !found.isMountPoint else {
+      return []
+    }
+    return ([found.layer] + found.lower).map { DirectoryPart(layer: $0) }
   }
 
   /// The names of pinned directories in a directory, which may be in no layer.
@@ -267,7 +272,8 @@ package final class LayeredTree: @unchecked Sendable {
     else { throw .badGuestPath(path) }
     var parent: Path = "/"
     for component in components { parent.bytes += component.dropLast() + [UInt8(ascii: "/")] }
-    try walk(parent).hidden.append(name)
+    let node = try walk(parent)
+    node.hidden = node.hidden + [name]
   }
 
   // MARK: Descriptors

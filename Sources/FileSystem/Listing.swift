@@ -16,22 +16,36 @@ final class Listing {
     let next: UInt64
   }
 
-  /// The one directory of the host that has it all; nil when the listing is merged.
-  private var directory: SharedDescriptor?
-  private var reader: DirectoryReader
-  private var merged: [MergedDirectory.Entry] = []
-  /// In a merged listing: the offset of the entry before the next one, and the next one's index.
-  private var position: UInt64 = 0
-  private var index = 0
-  /// An entry for which there was no room, and the offset that leads to it.
-  private var left: (entry: Entry, offset: UInt64)?
-  private var hidesWork = false
-  private var hidesWhiteouts = false
   private let lock = Lock()
+  private var cursor: Cursor
 
   init(_ tree: LayeredTree, _ node: Node) throws(Errno) {
-    reader = DirectoryReader(bufferSize: 0)
-    try tree.namespace.withReadLock { () throws(Errno) in
+    cursor = try tree.namespace.withReadLock { () throws(Errno) in try Cursor(tree, node) }
+  }
+
+  /// Reads from `offset` on, which is where an entry's `next` pointed, or 0. One thread at a time.
+  func read(from offset: UInt64, _ body: (inout Cursor) throws(Errno) -> Void) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      try cursor.seek(to: offset)
+      try body(&cursor)
+    }
+  }
+
+  /// A place in the listing.
+  struct Cursor {
+    /// The one directory of the host that has it all; nil when the listing is merged.
+    private var directory: SharedDescriptor?
+    private var reader = DirectoryReader()
+    private var merged: [MergedDirectory.Entry] = []
+    /// In a merged listing: the offset of the entry before the next one, and the next one's index.
+    private var position: UInt64 = 0
+    private var index = 0
+    /// An entry for which there was no room, and the offset that leads to it.
+    private var left: (entry: Entry, offset: UInt64)?
+    private var hidesWork = false
+    private var hidesWhiteouts = false
+
+    fileprivate init(_ tree: LayeredTree, _ node: Node) throws(Errno) {
       if node.isRemoved { return }
       guard node.parts.count == 1, !node.hasPinnedChildren, node.hidden.isEmpty else {
         merged = try MergedDirectory.entries(of: node, in: tree)
@@ -43,14 +57,10 @@ final class Listing {
       let work = WorkDirectory.name
       hidesWork = tree.isReserved(node, work.span)
       hidesWhiteouts = node.parts[0].layer.hasMarks
-      reader = DirectoryReader()
     }
-  }
 
-  /// Reads from `offset` on, which is where an entry's `next` pointed, or 0. One thread at a time.
-  func read(from offset: UInt64, _ body: (Listing) throws(Errno) -> Void) throws(Errno) {
-    try lock.withLock { () throws(Errno) in
-      if left?.offset == offset { return try body(self) }
+    fileprivate mutating func seek(to offset: UInt64) throws(Errno) {
+      if left?.offset == offset { return }
       left = nil
       if let directory {
         try reader.seek(directory.raw, to: offset)
@@ -58,51 +68,50 @@ final class Listing {
         position = offset
         index = MergedDirectory.index(after: offset, in: merged)
       }
-      try body(self)
     }
-  }
 
-  /// Keeps an entry for the next time, so that going on needs no seek: on tmpfs before Linux 6.6 an offset is a count of
-  /// entries, and leads past some when those before it were removed.
-  ///
-  /// - Parameter offset: where the entry before it said to go on.
-  func putBack(_ entry: Entry, at offset: UInt64) { left = (entry, offset) }
+    /// Keeps an entry for the next time, so that going on needs no seek: on tmpfs before Linux 6.6 an offset is a count of
+    /// entries, and leads past some when those before it were removed.
+    ///
+    /// - Parameter offset: where the entry before it said to go on.
+    mutating func putBack(_ entry: Entry, at offset: UInt64) { left = (entry, offset) }
 
-  /// The next entry; nil at the end.
-  func next() throws(Errno) -> Entry? {
-    if let (entry, _) = left {
-      left = nil
-      return entry
+    /// The next entry; nil at the end.
+    mutating func next() throws(Errno) -> Entry? {
+      if let (entry, _) = left {
+        left = nil
+        return entry
+      }
+      guard let directory else { return nextMerged() }
+      while let entry = try reader.peek(directory.raw) {
+        let name = reader.name(entry)
+        let isHidden = isHidden(directory, entry, name)
+        reader.advance(past: entry)
+        if !isHidden { return Entry(name: name, type: entry.type, hostInode: entry.inode, next: entry.next) }
+      }
+      return nil
     }
-    guard let directory else { return nextMerged() }
-    while let entry = try reader.peek(directory.raw) {
-      let name = reader.name(entry)
-      let isHidden = isHidden(directory, entry, name)
-      reader.advance(past: entry)
-      if !isHidden { return Entry(name: name, type: entry.type, hostInode: entry.inode, next: entry.next) }
-    }
-    return nil
-  }
 
-  private func nextMerged() -> Entry? {
-    let dot = UInt8(ascii: ".")
-    if position < 2 {
-      position += 1
-      let name = position == 1 ? [dot, 0] : [dot, dot, 0]
-      return Entry(name: name, type: DirectoryReader.typeDirectory, hostInode: 0, next: position)
+    private mutating func nextMerged() -> Entry? {
+      let dot = UInt8(ascii: ".")
+      if position < 2 {
+        position += 1
+        let name = position == 1 ? [dot, 0] : [dot, dot, 0]
+        return Entry(name: name, type: DirectoryReader.typeDirectory, hostInode: 0, next: position)
+      }
+      guard index < merged.count else { return nil }
+      let entry = merged[index]
+      index += 1
+      position = entry.offset
+      return Entry(name: entry.name, type: entry.type, hostInode: 0, next: position)
     }
-    guard index < merged.count else { return nil }
-    let entry = merged[index]
-    index += 1
-    position = entry.offset
-    return Entry(name: entry.name, type: entry.type, hostInode: 0, next: position)
-  }
 
-  private func isHidden(_ directory: SharedDescriptor, _ entry: DirectoryReader.Entry, _ name: [UInt8]) -> Bool {
-    if hidesWork, name == WorkDirectory.name { return true }
-    guard hidesWhiteouts,
-      entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown
-    else { return false }
-    return (try? FileCalls.status(directory.raw, name.span))?.isWhiteout == true
+    private func isHidden(_ directory: SharedDescriptor, _ entry: DirectoryReader.Entry, _ name: [UInt8]) -> Bool {
+      if hidesWork, name == WorkDirectory.name { return true }
+      guard hidesWhiteouts,
+        entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown
+      else { return false }
+      return (try? FileCalls.status(directory.raw, name.span))?.isWhiteout == true
+    }
   }
 }

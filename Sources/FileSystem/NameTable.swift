@@ -20,15 +20,17 @@ struct NameTable {
     seed = UInt64.random(in: .min ... .max)
   }
 
-  private func hash(_ parent: Node, _ name: Span<UInt8>) -> UInt64 {
+  func hash(_ parent: Node, _ name: Span<UInt8>) -> UInt64 {
     var hash = seed ^ (parent.id &* 0x9e37_79b9_7f4a_7c15)
     for index in name.indices { hash = ((hash ^ UInt64(name[index])) &* 0x100_0000_01b3) ^ (hash >> 47) }
     hash ^= hash >> 32
     return hash <= Mark.removed ? hash &+ 2 : hash
   }
 
-  func find(_ parent: Node, _ name: Span<UInt8>) -> Node? {
-    let hash = hash(parent, name)
+  func find(_ parent: Node, _ name: Span<UInt8>) -> Node? { find(parent, name, hash(parent, name)) }
+
+  /// - Parameter hash: of this directory and name.
+  func find(_ parent: Node, _ name: Span<UInt8>, _ hash: UInt64) -> Node? {
     let mask = hashes.count - 1
     var slot = Int(truncatingIfNeeded: hash) & mask
     while hashes[slot] != Mark.free {
@@ -39,9 +41,11 @@ struct NameTable {
   }
 
   /// The node must be named so, and the name not in the table yet.
-  mutating func insert(_ node: Node, _ parent: Node, _ name: Span<UInt8>) {
+  mutating func insert(_ node: Node, _ parent: Node, _ name: Span<UInt8>) { insert(node, hash(parent, name)) }
+
+  mutating func insert(_ node: Node, _ hash: UInt64) {
     if (used + 1) * 4 > hashes.count * 3 { rehash() }
-    place(node, hash(parent, name))
+    place(node, hash)
     count += 1
   }
 

@@ -2,7 +2,8 @@ import Host
 
 /// A file, directory or other object that the guest knows by an id.
 ///
-/// Counts are guarded by the node table's lock. Everything about its place (`parent`, `name`, `aliases`, `parts`,
+/// Counts are guarded by the node table's lock. `parts`, `mounted` and `hidden` are only ever replaced: read by every lookup,
+/// they need no check then, at each reading, that nobody is about to change them in place. Everything about its place (`parent`, `name`, `aliases`, `parts`,
 /// `layer`, `anonymous`, marks) changes only with the tree's namespace lock held for writing.
 final class Node {
   /// A further name of a file with hard links.
@@ -166,6 +167,12 @@ struct FileIdentity: Hashable {
 }
 
 extension [UInt8] {
+  init(copying bytes: Span<UInt8>) {
+    self = []
+    reserveCapacity(bytes.count)
+    for index in bytes.indices { append(bytes[index]) }
+  }
+
   func equals(_ other: Span<UInt8>) -> Bool {
     guard count == other.count else { return false }
     for index in indices where self[index] != other[index] { return false }

@@ -45,12 +45,12 @@ package enum FileCalls {
 
   /// statx(2).
   package static func status(_ directory: Int32, _ name: Span<UInt8>) throws(Errno) -> FileStatus {
-    var status = FileStatus()
+    var status = statx()
     let flags = Int32(clinux_AT_EMPTY_PATH) | AT_SYMLINK_NOFOLLOW
     let mask = UInt32(clinux_STATX_BASIC_STATS | clinux_STATX_BTIME)
     try checked(
-      unsafe path(name) { unsafe clinux_statx(directory, $0, flags, mask, &status.raw) })
-    return status
+      unsafe path(name) { unsafe clinux_statx(directory, $0, flags, mask, &status) })
+    return FileStatus(status)
   }
 
   package static func status(_ descriptor: Int32) throws(Errno) -> FileStatus {

@@ -3,74 +3,61 @@ import Glibc
 
 /// What statx(2) tells of a file.
 package struct FileStatus {
-  var raw = statx()
+  /// Type and permissions, as in `st_mode`.
+  package var mode: UInt32 = 0
+  package var links: UInt32 = 0
+  package var uid: UInt32 = 0
+  package var gid: UInt32 = 0
+  package private(set) var inode: UInt64 = 0
+  /// Major and minor number of the device that holds the file.
+  package private(set) var device: UInt64 = 0
+  /// Length in bytes.
+  package var length: UInt64 = 0
+  /// Space used, in units of 512 bytes.
+  package var blocks: UInt64 = 0
+  package private(set) var blockSize: UInt32 = 0
+  package var specialMajor: UInt32 = 0
+  package var specialMinor: UInt32 = 0
+  package private(set) var hasBirthTime = false
+  package var accessed = FileTime(seconds: 0, nanoseconds: 0)
+  package var modified = FileTime(seconds: 0, nanoseconds: 0)
+  package var changed = FileTime(seconds: 0, nanoseconds: 0)
+  /// Time of creation; zero where the file system has none.
+  package private(set) var born = FileTime(seconds: 0, nanoseconds: 0)
+  /// STATX_ATTR_* flags, and which of them the file system knows.
+  package private(set) var attributes: UInt64 = 0
+  package private(set) var knownAttributes: UInt64 = 0
 
   package init() {}
 
-  /// Type and permissions, as in `st_mode`.
-  package var mode: UInt32 {
-    get { UInt32(raw.stx_mode) }
-    set { raw.stx_mode = UInt16(truncatingIfNeeded: newValue) }
+  /// Keeps of the kernel's 256 bytes what is used, since these are copied often.
+  init(_ raw: borrowing statx) {
+    mode = UInt32(raw.stx_mode)
+    links = raw.stx_nlink
+    uid = raw.stx_uid
+    gid = raw.stx_gid
+    inode = raw.stx_ino
+    device = UInt64(raw.stx_dev_major) << 32 | UInt64(raw.stx_dev_minor)
+    length = raw.stx_size
+    blocks = raw.stx_blocks
+    blockSize = raw.stx_blksize
+    specialMajor = raw.stx_rdev_major
+    specialMinor = raw.stx_rdev_minor
+    hasBirthTime = raw.stx_mask & UInt32(clinux_STATX_BTIME) != 0
+    accessed = FileTime(raw.stx_atime)
+    modified = FileTime(raw.stx_mtime)
+    changed = FileTime(raw.stx_ctime)
+    born = FileTime(raw.stx_btime)
+    attributes = raw.stx_attributes
+    knownAttributes = raw.stx_attributes_mask
   }
-  package var inode: UInt64 { raw.stx_ino }
-  /// Major and minor number of the device that holds the file.
-  package var device: UInt64 { UInt64(raw.stx_dev_major) << 32 | UInt64(raw.stx_dev_minor) }
-  package var links: UInt32 {
-    get { raw.stx_nlink }
-    set { raw.stx_nlink = newValue }
-  }
-  package var uid: UInt32 {
-    get { raw.stx_uid }
-    set { raw.stx_uid = newValue }
-  }
-  package var gid: UInt32 {
-    get { raw.stx_gid }
-    set { raw.stx_gid = newValue }
-  }
-  /// Length in bytes.
-  package var length: UInt64 {
-    get { raw.stx_size }
-    set { raw.stx_size = newValue }
-  }
-  /// Space used, in units of 512 bytes.
-  package var blocks: UInt64 {
-    get { raw.stx_blocks }
-    set { raw.stx_blocks = newValue }
-  }
-  package var blockSize: UInt32 { raw.stx_blksize }
-  package var specialMajor: UInt32 {
-    get { raw.stx_rdev_major }
-    set { raw.stx_rdev_major = newValue }
-  }
-  package var specialMinor: UInt32 {
-    get { raw.stx_rdev_minor }
-    set { raw.stx_rdev_minor = newValue }
-  }
-  package var accessed: FileTime {
-    get { FileTime(raw.stx_atime) }
-    set { raw.stx_atime = newValue.raw }
-  }
-  package var modified: FileTime {
-    get { FileTime(raw.stx_mtime) }
-    set { raw.stx_mtime = newValue.raw }
-  }
-  package var changed: FileTime {
-    get { FileTime(raw.stx_ctime) }
-    set { raw.stx_ctime = newValue.raw }
-  }
-  /// Time of creation; zero where the file system has none.
-  package var born: FileTime { FileTime(raw.stx_btime) }
-  package var hasBirthTime: Bool { raw.stx_mask & UInt32(clinux_STATX_BTIME) != 0 }
-  /// STATX_ATTR_* flags, and which of them the file system knows.
-  package var attributes: UInt64 { raw.stx_attributes }
-  package var knownAttributes: UInt64 { raw.stx_attributes_mask }
 
   package var isDirectory: Bool { mode & FileType.mask == FileType.directory }
   package var isRegular: Bool { mode & FileType.mask == FileType.regular }
   package var isSymlink: Bool { mode & FileType.mask == FileType.symlink }
   /// overlayfs's mark for a removed name: a character device 0:0.
   package var isWhiteout: Bool {
-    mode & FileType.mask == FileType.characterDevice && raw.stx_rdev_major == 0 && raw.stx_rdev_minor == 0
+    mode & FileType.mask == FileType.characterDevice && specialMajor == 0 && specialMinor == 0
   }
 }
 
@@ -99,13 +86,6 @@ package struct FileTime: Equatable, Sendable {
   init(_ raw: statx_timestamp) {
     seconds = raw.tv_sec
     nanoseconds = raw.tv_nsec
-  }
-
-  var raw: statx_timestamp {
-    var raw = statx_timestamp()
-    raw.tv_sec = seconds
-    raw.tv_nsec = nanoseconds
-    return raw
   }
 
   /// The clock that file times are taken from.

@@ -4,7 +4,7 @@ import Glibc
 /// A pthread mutex with a stable address.
 @safe
 public final class Lock: @unchecked Sendable {
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
   public init() {
     unsafe mutex = .allocate(capacity: 1)
@@ -18,7 +18,7 @@ public final class Lock: @unchecked Sendable {
   }
 
   /// Runs `body` with the lock held.
-  @discardableResult
+  @inlinable @inline(__always) @discardableResult
   public func withLock<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -4,7 +4,7 @@ import Glibc
 /// A pthread read-write lock with a stable address.
 @safe
 public final class ReadWriteLock: @unchecked Sendable {
-  private let lock: UnsafeMutablePointer<pthread_rwlock_t>
+  @usableFromInline let lock: UnsafeMutablePointer<pthread_rwlock_t>
 
   public init() {
     unsafe lock = .allocate(capacity: 1)
@@ -18,7 +18,7 @@ public final class ReadWriteLock: @unchecked Sendable {
   }
 
   /// Runs `body` along with other readers.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func withReadLock<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -28,7 +28,7 @@ public final class ReadWriteLock: @unchecked Sendable {
   }
 
   /// Runs `body` alone.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func withWriteLock<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {

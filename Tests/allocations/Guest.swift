@@ -40,6 +40,9 @@ struct Guest {
     return 0 &- (try! memory.load(Int32.self, at: UInt64(room) + 4))
   }
 
+  /// The length of the last reply, with its header.
+  var replyLength: UInt32 { try! memory.load(at: UInt64(room)) }
+
   /// A field of the last reply, behind its header.
   func reply(at offset: Int) -> UInt64 { try! memory.load(at: UInt64(room + 16 + offset)) }
 }

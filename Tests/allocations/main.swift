@@ -1,5 +1,10 @@
 // Counts the heap allocations of the requests that a guest sends most: each must do without. Prints one line for each kind, and
 // ends with status 1 if one of them takes from the heap. To be built with optimization: swift run -c release allocations.
+//
+//   allocations --walk DIRECTORY [TIMES]
+//
+// reads all directories below one that is a tree's only layer, and tells how long each entry took: in an emulated host whose
+// clock counts instructions (Testbed/host --icount), how many of these.
 
 import CCountingAllocator
 import FUSE
@@ -13,6 +18,8 @@ for name in ["lower/d", "upper"] {
 }
 defer { try? FileManager.default.removeItem(atPath: base) }
 try Data(repeating: 1, count: 100_000).write(to: URL(fileURLWithPath: base + "/lower/d/lower"))
+try FileManager.default.createDirectory(atPath: base + "/lower/many", withIntermediateDirectories: true)
+for number in 0..<1000 { try Data().write(to: URL(fileURLWithPath: base + "/lower/many/\(number)")) }
 try Data(repeating: 2, count: 100_000).write(to: URL(fileURLWithPath: base + "/lower/d/copied"))
 
 func bytes(_ values: [UInt64]) -> [UInt8] {
@@ -23,6 +30,11 @@ func terminated(_ name: String) -> [UInt8] { Array(name.utf8) + [0] }
 
 let linux = InitFlags(rawValue: 0x7bff_ffff)
 let hello = bytes([7 | 36 << 32, 1 << 20 | linux.rawValue << 32] + [UInt64](repeating: 0, count: 6))
+if CommandLine.arguments.dropFirst().first == "--walk" {
+  try walk(CommandLine.arguments[2], times: CommandLine.arguments.dropFirst(3).first.flatMap { Int($0) } ?? 1)
+  exit(0)
+}
+
 /// Sends one request often and tells how many allocations that took; false for any at all.
 func measure(
   _ name: String, _ guest: Guest, _ opcode: Opcode, _ node: UInt64, _ arguments: [UInt8], expecting: Int32 = 0
@@ -39,6 +51,22 @@ func measure(
   let allocations = counting_allocator_stop()
   print("\(allocations == 0 ? "ok" : "not ok") - \(name): \(allocations) allocations in \(times) requests")
   return allocations == 0
+}
+
+/// Lists a directory that the guest does not know yet: what stays of each file is its node and its name.
+func measureListing(_ title: String, _ guest: Guest) -> Bool {
+  guest.prepare(.lookup, 1, terminated("many"))
+  guard guest.send() == 0 else { fatalError("LOOKUP of many") }
+  var walk = Walk(guest)
+  let directory = guest.reply(at: 0)
+  counting_allocator_start()
+  walk.directory(directory)
+  let allocations = counting_allocator_stop()
+  // Beyond these, what a request takes here, and tables that grow.
+  let isGood = allocations < walk.entries * 2 + walk.requests * 10 + 50
+  print(
+    "\(isGood ? "ok" : "not ok") - \(title): listing of unknown files: \(allocations) allocations for \(walk.entries)")
+  return isGood
 }
 
 // A counter that counts nothing would find nothing.
@@ -66,6 +94,7 @@ for ownership in geteuid() == 0 ? [Ownership.real, .recorded] : [.recorded] {
   let title = "\(ownership)"
   let read = bytes([0, 4096, 16384, 0, 0])
   let write = bytes([0, 4096, 16384, 0, 0]) + [UInt8](repeating: 9, count: 16384)
+  results += [measureListing(title, guest)]
   results += [
     measure("\(title): lookup of a lower file", guest, .lookup, directory, terminated("lower")),
     measure("\(title): lookup of nothing", guest, .lookup, directory, terminated("nothing")),

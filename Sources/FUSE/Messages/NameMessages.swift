@@ -105,13 +105,20 @@ package struct EntryReply: Sendable {
   }
 
   package func write(to reply: inout ReplyWriter) throws(MessageError) {
-    guard reply.room >= EntryReply.size else { throw .replyTooSmall }
-    try reply.append(node)
-    try reply.append(generation)
-    try reply.append(entryValidity.seconds)
-    try reply.append(attributeValidity.seconds)
-    try reply.append(entryValidity.nanoseconds)
-    try reply.append(attributeValidity.nanoseconds)
-    try attributes.write(to: &reply)
+    var words = InlineArray<16, UInt64>(repeating: 0)
+    var span = words.mutableSpan
+    put(into: &span)
+    try reply.append(words: words.span)
+  }
+
+  /// Lays the entry out in the first 16 words.
+  @inline(__always)
+  func put(into words: inout MutableSpan<UInt64>) {
+    words[0] = node
+    words[1] = generation
+    words[2] = entryValidity.seconds
+    words[3] = attributeValidity.seconds
+    words[4] = UInt64(entryValidity.nanoseconds, attributeValidity.nanoseconds)
+    attributes.put(into: &words, at: 5)
   }
 }

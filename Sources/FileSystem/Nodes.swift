@@ -1,0 +1,158 @@
+import Host
+
+/// What a node table knows, for use with its lock held: one value, so that each use checks once, and not for each of the
+/// fields, that nobody else is at it.
+struct Nodes {
+  /// An id's lower half is the slot, its upper half how often the slot was given out before.
+  private struct Slot {
+    var node: Node?
+    var generation: UInt32 = 0
+  }
+
+  private var slots = [Slot(), Slot()]
+  private var free: [Int] = []
+  private var names = NameTable()
+  var linked: [FileIdentity: Node] = [:]
+  private let files: FileCache
+  /// Descriptors that removed files may hold, and do.
+  var pinLimit = 256
+  private var pins = 0
+
+  init(files: FileCache) { self.files = files }
+
+  var count: Int { slots.count - 2 - free.count + (slots[1].node == nil ? 0 : 1) }
+
+  // MARK: By id
+
+  func node(_ id: UInt64) -> Node? {
+    let slot = Int(id & 0xffff_ffff)
+    guard slot < slots.count, let node = slots[slot].node, node.id == id else { return nil }
+    return node
+  }
+
+  mutating func setRoot(_ node: Node) { slots[1].node = node }
+
+  /// Makes room for a node, looked up once; `make` gets its id.
+  mutating func add(_ make: (UInt64) -> Node) -> Node {
+    let slot: Int
+    if let reused = free.popLast() {
+      slot = reused
+    } else {
+      slot = slots.count
+      slots.append(Slot())
+    }
+    let node = make(UInt64(slots[slot].generation) << 32 | UInt64(slot))
+    node.lookups = 1
+    slots[slot].node = node
+    return node
+  }
+
+  // MARK: By name
+
+  func find(_ parent: Node, _ name: Span<UInt8>) -> Node? { names.find(parent, name) }
+
+  mutating func enter(
+    _ parent: Node, _ name: [UInt8], linkedAs identity: FileIdentity?, _ make: (UInt64) -> Node
+  ) -> Node {
+    let hash = names.hash(parent, name.span)
+    if let known = names.find(parent, name.span, hash), !known.isRemoved {
+      known.lookups &+= 1
+      return known
+    }
+    if let identity, let known = linked[identity], !known.isRemoved {
+      known.lookups &+= 1
+      addName(known, parent, name)
+      return known
+    }
+    let node = add(make)
+    names.insert(node, hash)
+    parent.holds += 1
+    if let identity { linked[identity] = node }
+    return node
+  }
+
+  mutating func addName(_ node: Node, _ parent: Node, _ name: [UInt8]) {
+    if node.parent == nil {
+      node.parent = parent
+      node.name = name
+    } else {
+      node.aliases.append(Node.Alias(parent: parent, name: name))
+    }
+    names.insert(node, parent, name.span)
+    parent.holds += 1
+  }
+
+  mutating func removeName(_ node: Node, _ parent: Node, _ name: Span<UInt8>) {
+    guard node.isNamed(parent, name) else { return }
+    names.remove(node, parent, name)
+    if node.parent === parent, node.name.equals(name) {
+      if node.aliases.isEmpty {
+        node.parent = nil
+        node.name = FileCalls.itself
+      } else {
+        let next = node.aliases.removeFirst()
+        node.parent = next.parent
+        node.name = next.name
+      }
+    } else {
+      node.aliases.removeAll { $0.parent === parent && $0.name.equals(name) }
+    }
+    parent.holds -= 1
+    sweep(parent)
+  }
+
+  // MARK: Counts
+
+  mutating func forget(_ id: UInt64, _ lookups: UInt64) {
+    guard let node = node(id) else { return }
+    node.lookups = lookups >= node.lookups ? 0 : node.lookups - lookups
+    sweep(node)
+  }
+
+  mutating func forgetAll() {
+    for slot in slots.indices {
+      guard let node = slots[slot].node else { continue }
+      node.lookups = 0
+      sweep(node)
+    }
+  }
+
+  mutating func takePin(_ node: Node) -> Bool {
+    if node.hasPin { return true }
+    guard pins < pinLimit else { return false }
+    pins += 1
+    node.hasPin = true
+    return true
+  }
+
+  /// Drops a node that nothing needs, and then what it alone kept.
+  private mutating func sweep(_ first: Node) {
+    var next: Node? = first
+    while let node = next, node.lookups == 0, node.holds == 0, node.isInTable, node.id != 1 {
+      node.isInTable = false
+      next = nil
+      if let parent = node.parent {
+        names.remove(node, parent, node.name.span)
+        parent.holds -= 1
+        next = parent
+      }
+      let aliases = node.aliases
+      for alias in aliases {
+        names.remove(node, alias.parent, alias.name.span)
+        alias.parent.holds -= 1
+      }
+      if linked[node.identity] === node { linked[node.identity] = nil }
+      if let origin = node.origin, linked[origin] === node { linked[origin] = nil }
+      if node.hasPin { pins -= 1 }
+      files.drop(node)
+      let slot = Int(node.id & 0xffff_ffff)
+      slots[slot].node = nil
+      // A slot whose generations are used up is never given out again.
+      if slots[slot].generation < .max {
+        slots[slot].generation += 1
+        free.append(slot)
+      }
+      for alias in aliases where alias.parent !== next { sweep(alias.parent) }
+    }
+  }
+}
