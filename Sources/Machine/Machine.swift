@@ -153,7 +153,7 @@ package final class Machine: @unchecked Sendable {
   private func finish(after exit: VCPUExit, of vcpu: VCPU) {
     switch exit {
     case .interrupted: break
-    case .shutdown: end(.tripleFault)
+    case .shutdown: end(.tripleFault(report: "triple fault on vCPU \(vcpu.index)\n\(vcpu.registerDump())"))
     case .halted, .systemEvent, .entryFailed, .internalError, .unexpected, .failed:
       end(.failed(report: "\(exit) on vCPU \(vcpu.index)\n\(vcpu.registerDump())"))
     }

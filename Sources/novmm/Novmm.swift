@@ -28,8 +28,8 @@ struct Novmm {
     do throws(MachineError) {
       let machine = try Machine(description, report: complain)
       let outcome = try machine.run()
-      if case .failed(let report) = outcome { complain(report) }
-      if isVerbose { complain("ended: \(outcome)") }
+      if let report = outcome.report { complain(report) }
+      if isVerbose { complain("ended: \(outcome.name)") }
       return outcome.status
     } catch {
       complain(words(error))
