@@ -57,6 +57,10 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .boot(error)
     }
+    // The kernel would give it, until the guest uses it.
+    if let most = HostMemory.size, description.memory > most {
+      throw .memoryTooLarge(bytes: description.memory, most: most)
+    }
     ram = try GuestRAM(map, windowSize: description.window)
     memory = ram.memory
     registers = try RegisterPages()

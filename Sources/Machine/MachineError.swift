@@ -22,6 +22,8 @@ package enum MachineError: Error {
   case interface(name: String, Errno)
   /// An inherited descriptor is not what a card needs.
   case cardDescriptor(Int32, Errno)
+  /// The host has no more than `most` bytes, swap included.
+  case memoryTooLarge(bytes: UInt64, most: UInt64)
   /// The host cannot give this much memory.
   case memory(bytes: UInt64, Errno)
 }

@@ -22,6 +22,8 @@ func words(_ error: MachineError) -> String {
   case .cardDescriptor(let number, Errno(22)):
     "fd:\(number): not a queue of a tap with IFF_VNET_HDR and IFF_NO_PI"
   case .cardDescriptor(let number, let errno): "fd:\(number): \(errno.description)"
+  case .memoryTooLarge(let bytes, let most):
+    "\(bytes >> 20) MiB of memory are more than this host has; give --memory \(most >> 20) or less"
   case .memory(let bytes, let errno):
     "the host cannot give \(bytes >> 20) MiB of memory: \(errno.description); ask for less with --memory"
   }

@@ -71,4 +71,6 @@ ends('code where no memory is', elf(MICRO['code where no memory is'], is_pvh=Tru
      r'^novmm: internalError\(suberror: 1\) on vCPU 0$', '^  rip    00000000c0000000  rflags 0000000000000002',
      '^  cs     0000000000000000  limit ffffffff  selector 0010$', '^  gdt    0000000000001000  limit 0000002f$',
      'cr0    0000000000000011')
+ends('more memory than the host has', elf(MICRO['power off']), 1,
+     '^novmm: 262144 MiB of memory are more than this host has; give --memory [0-9]+ or less$', memory='262144')
 END

@@ -81,6 +81,15 @@ struct ArgumentsTests {
     #expect(try complaint(words, status: 1) == text)
   }
 
+  /// 256 GiB is what a machine can have; whoever has a host with more tests it there.
+  @Test(.enabled(if: ProcessInfo.processInfo.physicalMemory < 128 << 30))
+  func moreMemoryThanTheHostHasIsRefused() throws {
+    let result = try novmm("--kernel /proc/self/exe --memory 262144")
+    #expect(result.status == 1)
+    #expect(result.errors.hasPrefix("novmm: 262144 MiB of memory are more than this host has; give --memory "))
+    #expect(result.errors.filter { $0 == "\n" }.count == 1)
+  }
+
   /// Each option of the manual is one, and takes a value if the manual shows one.
   @Test func theManualIsRight() throws {
     let manual = try novmm("--help")

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -39,6 +40,12 @@ static inline int clinux_ioctl(int fd, unsigned long request, unsigned long argu
 
 static inline int clinux_ioctl_pointer(int fd, unsigned long request, void *argument) {
   return ioctl(fd, request, argument);
+}
+
+// Bytes of RAM and swap; 0 if the kernel does not tell. The type's name is also a function's.
+static inline uint64_t clinux_memory_size(void) {
+  struct sysinfo info;
+  return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : 0;
 }
 
 static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }

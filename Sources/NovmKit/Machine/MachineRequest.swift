@@ -218,14 +218,8 @@ package struct HostLimits: Sendable {
 
   /// Memory and swap, and no more than a machine can have.
   package static var current: HostLimits {
-    var total: UInt64 = 0
-    if let text = try? SystemFile.read("/proc/meminfo") {
-      for line in text.split(separator: "\n") where line.hasPrefix("MemTotal:") || line.hasPrefix("SwapTotal:") {
-        total += line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) } ?? 0
-      }
-    }
     let most = 256 << 10
-    return HostLimits(memory: MemorySize(mebibytes: total == 0 ? most : min(most, Int(total >> 10))))
+    return HostLimits(memory: MemorySize(mebibytes: HostMemory.size.map { min(most, Int($0 >> 20)) } ?? most))
   }
 }
 
