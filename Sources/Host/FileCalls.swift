@@ -319,6 +319,12 @@ package enum FileCalls {
     try checked(clinux_fallocate(descriptor, Int32(bitPattern: mode), offset, count))
   }
 
+  /// sync_file_range(2): sees to it that all that was written to the file has its blocks, and waits. Next to nothing where
+  /// that is so already; it does not make a disk write its cache.
+  package static func writeBack(_ descriptor: Int32) throws(Errno) {
+    try checked(clinux_write_back(descriptor))
+  }
+
   /// lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4); moves the descriptor's own position, which nothing uses.
   package static func seek(_ descriptor: Int32, _ offset: UInt64, whence: UInt32) throws(Errno) -> UInt64 {
     guard let offset = Int(exactly: offset) else { throw Errno(ENXIO) }

@@ -108,8 +108,11 @@ final class OpenFile {
   func read(at offset: UInt64, into target: GuestSlice) throws(MachineError) {
     let (end, overflow) = offset.addingReportingOverflow(UInt64(target.count))
     guard !overflow, end <= UInt64(size) else { throw .boot(.truncated(needed: end, size: UInt64(size))) }
+    // Where a file system finds blocks for data only when it writes them back, as ext4 does, it may take such data for a
+    // hole in the moment in which they get them (ext4 before Linux 6.9). So there must be none, or no hole is believed.
+    let tellsHoles = (try? FileCalls.writeBack(descriptor.raw)) != nil
     var position = offset
-    while let data = nextData(from: position, before: end) {
+    while let data = tellsHoles ? nextData(from: position, before: end) : remainder(from: position, before: end) {
       position = data.lowerBound
       while position < data.upperBound {
         let piece = target.dropping(Int(position - offset), count: Int(data.upperBound - position))
@@ -127,6 +130,8 @@ final class OpenFile {
       }
     }
   }
+
+  private func remainder(from start: UInt64, before end: UInt64) -> Range<UInt64>? { start < end ? start..<end : nil }
 
   /// The next run of bytes between holes; all there is on file systems that do not tell.
   private func nextData(from start: UInt64, before end: UInt64) -> Range<UInt64>? {

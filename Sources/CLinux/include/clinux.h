@@ -48,6 +48,9 @@ static inline uint64_t clinux_memory_size(void) {
   return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : 0;
 }
 
+// sync_file_range(2) of a whole file, with each of its three flags.
+static inline int clinux_write_back(int fd) { return (int)syscall(SYS_sync_file_range, fd, 0, 0, 7); }
+
 static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 
 // MAP_FAILED is a cast that does not import.
