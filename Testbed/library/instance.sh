@@ -90,8 +90,8 @@ instance_start() {
   parameters=$instance_timers processor=$instance_processor
   location="testbed.cache=$cache testbed.release=$release"
   accelerator=(-accel 'tcg,thread=multi' -smp "$instance_cpus")
-  # With nothing at once, none of the races of several threads.
-  [[ $instance_cpus != 1 ]] || accelerator=(-accel 'tcg,thread=single' -smp 1)
+  # With nothing at once, none of the races of several threads: neither lost interrupts.
+  [[ $instance_cpus != 1 ]] || { accelerator=(-accel 'tcg,thread=single' -smp 1) && parameters=''; }
   if [[ $instance_icount == yes ]]; then
     accelerator=(-accel 'tcg,thread=single' -icount 'shift=1,sleep=on' -smp 1)
     parameters=$instance_memory_options processor=$instance_counted_processor
