@@ -173,7 +173,6 @@ package final class FileSystemServer: @unchecked Sendable {
       offered.insert(.writebackCache)
     }
     if tree.mapped != nil { offered.insert([.mapAlignment, .inodeDAX]) }
-    // Without root, owners and modes are recorded beside the files, where no access list applies to them.
     if tree.keepsAccessLists { offered.insert([.posixACL, .dontMask]) }
     settings.minor = min(request.minor, FUSE.minorVersion)
     settings.flags = offered.intersection(request.flags)

@@ -67,6 +67,7 @@ extension LayeredTree {
         place.base.raw, place.name.span, MarkName.overrideStat, wanted.bytes)
     }
     try setOwner(place, host: host, wanted: wanted)
+    if request.valid.contains(.mode), ownership == .recorded { try changeAccessList(place, mode: wanted.mode) }
     if changesOwner, node.isRegular { dropCapabilities(place) }
   }
 

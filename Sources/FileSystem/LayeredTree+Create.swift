@@ -35,23 +35,23 @@ extension LayeredTree {
   ) throws(Errno) -> (entry: Entry, file: SharedDescriptor?) {
     try namespace.withWriteLock { () throws(Errno) -> (entry: Entry, file: SharedDescriptor?) in
       let slot = try freeSlot(parent, name)
-      let inheritsACL = hasDefaultACL(slot.base)
-      let wanted = try newOwner(object, slot.base, mode: inheritsACL ? mode : mode & ~caller.umask, caller)
+      let inheritance = try inheritance(object, from: slot.base, mode: mode, umask: caller.umask)
+      let wanted = try newOwner(object, slot.base, mode: inheritance.mode, caller)
       let array = name.terminatedArray()
       var place = Place(base: slot.base, name: array)
       var file: SharedDescriptor?
       if !slot.hasWhiteout {
         do throws(Errno) {
-          file = try create(object, place, wanted, inheritsACL: inheritsACL)
+          file = try create(object, place, wanted, inheritance)
         } catch {
           // With no layer below, nobody has looked for a whiteout yet.
           guard error == .exists, slot.layer.hasMarks,
             let there = try? FileCalls.status(slot.base.raw, name.terminated), there.isWhiteout
           else { throw error }
-          file = try replaceWhiteout(object, place, slot.layer, wanted, inheritsACL: inheritsACL)
+          file = try replaceWhiteout(object, place, slot.layer, wanted, inheritance)
         }
       } else {
-        file = try replaceWhiteout(object, place, slot.layer, wanted, inheritsACL: inheritsACL)
+        file = try replaceWhiteout(object, place, slot.layer, wanted, inheritance)
       }
       place = Place(base: slot.base, name: array)
       do throws(Errno) {
@@ -74,16 +74,17 @@ extension LayeredTree {
       guard let layer = parent.writeLayer else { throw .readOnly }
       try copyUpDirectory(parent)
       let base = try descriptor(of: parent, in: layer)
-      let inheritsACL = hasDefaultACL(base)
-      var wanted = try newOwner(.file, base, mode: inheritsACL ? mode : mode & ~caller.umask, caller)
+      let inheritance = try inheritance(.file, from: base, mode: mode, umask: caller.umask)
+      var wanted = try newOwner(.file, base, mode: inheritance.mode, caller)
       let dot: [UInt8] = [UInt8(ascii: "."), 0]
       let file = SharedDescriptor(
         try FileCalls.openBeneath(
           base.raw, dot.span, OpenFlags.temporary, mode: hostMode(wanted.mode, isDirectory: false) & 0o777))
       let place = Place(base: file, name: FileCalls.itself)
       let host = try FileCalls.status(file.raw)
-      if inheritsACL { wanted.keepPermissions(of: host) }
+      if inheritance.isByHost { wanted.keepPermissions(of: host) }
       try setOwner(place, host: host, wanted: wanted, isNew: true)
+      try record(inheritance, place)
       var status = try FileCalls.status(file.raw)
       decodeOwner(&status, place)
       let node = nodes.addAnonymous { id in
@@ -195,16 +196,9 @@ extension LayeredTree {
     return wanted
   }
 
-  private func hasDefaultACL(_ directory: SharedDescriptor) -> Bool {
-    let itself = FileCalls.itself
-    return keepsAccessLists && FileCalls.hasAttribute(directory.raw, itself.span, MarkName.defaultACL)
-  }
-
   /// Makes an object at a free name. What is half made is taken away again.
-  ///
-  /// - Parameter inheritsACL: the host makes permissions of the mode and the directory's default access list.
   private func create(
-    _ object: NewObject, _ place: Place, _ wanted: OverrideStat, inheritsACL: Bool
+    _ object: NewObject, _ place: Place, _ wanted: OverrideStat, _ inheritance: Inheritance
   ) throws(Errno) -> SharedDescriptor? {
     var file: SharedDescriptor?
     let permissions = hostMode(wanted.mode, isDirectory: object.isDirectory) & 0o777
@@ -223,8 +217,9 @@ extension LayeredTree {
     do throws(Errno) {
       let host = try FileCalls.status(place.base.raw, place.name.span)
       var wanted = forHost(wanted, host)
-      if inheritsACL { wanted.keepPermissions(of: host) }
+      if inheritance.isByHost { wanted.keepPermissions(of: host) }
       try setOwner(place, host: host, wanted: wanted, isNew: true)
+      try record(inheritance, place)
     } catch {
       try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: object.isDirectory)
       throw error
@@ -244,16 +239,16 @@ extension LayeredTree {
 
   /// Makes an object in the work directory and moves it over a whiteout. A directory so made hides what is below.
   private func replaceWhiteout(
-    _ object: NewObject, _ place: Place, _ layer: Layer, _ wanted: OverrideStat, inheritsACL: Bool
+    _ object: NewObject, _ place: Place, _ layer: Layer, _ wanted: OverrideStat, _ inheritance: Inheritance
   ) throws(Errno) -> SharedDescriptor? {
     let work = try layer.work!.open()
     var temporary = Place(base: work, name: layer.work!.temporaryName())
-    if inheritsACL {
+    if inheritance.isByHost {
       // In a directory of its own, from which it inherits what its place would give it.
       temporary = Place(base: try makeShelf(temporary, like: place.base), name: temporary.name)
     }
-    defer { if inheritsACL { try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: true) } }
-    let file = try create(object, temporary, wanted, inheritsACL: inheritsACL)
+    defer { if inheritance.isByHost { try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: true) } }
+    let file = try create(object, temporary, wanted, inheritance)
     do throws(Errno) {
       if object.isDirectory {
         try setOpaque(temporary)

@@ -20,7 +20,8 @@ extension LayeredTree {
 
   /// Under which name, with its NUL, a write map keeps an attribute of the guest; nil for one it cannot have.
   ///
-  /// Without root, and in packs, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on.
+  /// Without root, and in packs, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on; without
+  /// root so do access lists.
   func keptName(_ name: [UInt8], isPack: Bool = false) -> [UInt8]? {
     if isMark(name) { return nil }
     if name.starts(with: AttributeName.user) { return name + [0] }
@@ -28,7 +29,8 @@ extension LayeredTree {
       return ownership == .real && !isPack ? name + [0] : MarkName.overridePrefix + name + [0]
     }
     if name == AttributeName.accessACL || name == AttributeName.defaultACL {
-      return keepsAccessLists && !isPack ? name + [0] : nil
+      guard keepsAccessLists, !isPack else { return nil }
+      return ownership == .real ? name + [0] : MarkName.overridePrefix + name + [0]
     }
     return nil
   }
@@ -75,7 +77,9 @@ extension LayeredTree {
     for name in list.split(separator: 0) {
       if isRecorded, name.starts(with: MarkName.overridePrefix) {
         let original = name.dropFirst(MarkName.overridePrefix.count)
-        if original.starts(with: AttributeName.security) || original.starts(with: AttributeName.trusted) {
+        if original.starts(with: AttributeName.security) || original.starts(with: AttributeName.trusted)
+          || original.starts(with: AttributeName.system)
+        {
           names += original
           names.append(0)
         }
@@ -100,6 +104,10 @@ extension LayeredTree {
         let host = try FileCalls.status(place.base.raw, place.name.span)
         // What stands for a special file is one to the guest, which has no user attributes there.
         guard host.isRegular || host.isDirectory else { throw .notPermitted }
+        if name == AttributeName.accessACL || name == AttributeName.defaultACL {
+          return try setAccessList(
+            place, host, isDefault: name == AttributeName.defaultACL, value, killSetgid: killSetgid)
+        }
       }
       try FileCalls.setAttribute(
         place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))

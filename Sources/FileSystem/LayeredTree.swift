@@ -104,8 +104,9 @@ package final class LayeredTree: @unchecked Sendable {
   /// Whether the guest can change anything.
   var isWritable: Bool { layers.contains { $0.isWritable } }
 
-  /// Whether files can have POSIX access control lists of the guest's: as they are, so only where owners are.
-  var keepsAccessLists: Bool { ownership == .real && users.ranges.isEmpty && groups.ranges.isEmpty }
+  /// Whether files can have POSIX access control lists of the guest's: where the host keeps them the ids in them must be the
+  /// guest's own.
+  var keepsAccessLists: Bool { ownership == .recorded || (users.ranges.isEmpty && groups.ranges.isEmpty) }
 
   /// Whether the guest is the only one to change what it sees.
   var isPrivate: Bool { layers.allSatisfy { $0.caching == .always } }

@@ -751,6 +751,34 @@ class Privileges(Behaviours):
         self.assertEqual(os.read(read, 10), b"0\n")
         os.close(read)
 
+    def test_access_lists(self):
+        def entries(*entries):
+            return struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+
+        self.put("f", mode=0o600)
+        # user::rw- user:nobody:r-- group::--- mask::r-- other::---
+        allowed = entries((1, 6, -1), (2, 4, NOBODY), (4, 0, -1), (16, 4, -1), (32, 0, -1))
+        os.setxattr(self.path("f"), "system.posix_acl_access", allowed)
+        self.assertEqual(os.getxattr(self.path("f"), "system.posix_acl_access"), allowed)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path("f")).st_mode), 0o640)
+        self.assertEqual(as_nobody(lambda: self.get("f")), 0)
+        self.assertEqual(as_nobody(lambda: open(self.path("f"), "a").close()), errno.EACCES)
+        # The group's permissions are the mask now.
+        os.chmod(self.path("f"), 0o600)
+        self.assertEqual(as_nobody(lambda: self.get("f")), errno.EACCES)
+        os.mkdir(self.path("d"))
+        default = entries((1, 7, -1), (2, 5, NOBODY), (4, 0, -1), (16, 7, -1), (32, 0, -1))
+        os.setxattr(self.path("d"), "system.posix_acl_default", default)
+        os.umask(0o077)
+        with open(self.path("d/f"), "w") as file:
+            file.write("text")
+        os.mkdir(self.path("d/sub"))
+        self.assertEqual(stat.S_IMODE(os.stat(self.path("d/f")).st_mode), 0o660)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path("d/sub")).st_mode), 0o770)
+        self.assertEqual(os.getxattr(self.path("d/sub"), "system.posix_acl_default"), default)
+        self.assertEqual(as_nobody(lambda: self.get("d/f")), 0)
+        self.assertEqual(as_nobody(lambda: os.listdir(self.path("d/sub"))), 0)
+
     def test_trusted_attributes(self):
         os.setxattr(self.put("f"), "trusted.a", b"b")
         self.assertEqual(os.getxattr(self.path("f"), "trusted.a"), b"b")
