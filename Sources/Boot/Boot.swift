@@ -34,6 +34,8 @@ package struct BootPlan {
     package var seed: [UInt8] = []
     /// Without it there are no ACPI tables.
     package var acpi: ACPIPlatform?
+    /// Without it there is no MP table. Not both: they would lie in one place.
+    package var mp: MPPlatform?
     /// The first that the image offers, in the order of `BootProtocol`, unless stated.
     package var bootProtocol: BootProtocol?
 
@@ -53,7 +55,11 @@ package struct BootPlan {
 
     var pieces = [Piece(address: LowMemory.commandLine, bytes: options.commandLine.bytes + [0])]
     if let tables { pieces.append(Piece(address: tables.rsdp, bytes: tables.bytes)) }
-    pieces.append(Piece(address: LowMemory.resetVector, bytes: ResetVector.bytes(options.acpi?.power)))
+    if tables == nil, let mp = options.mp {
+      pieces.append(Piece(address: LowMemory.mpTable, bytes: try MPTable.bytes(mp, at: LowMemory.mpTable)))
+    }
+    let power = options.acpi?.power ?? options.mp?.power
+    pieces.append(Piece(address: LowMemory.resetVector, bytes: ResetVector.bytes(power)))
     let (bootProtocol, entry) = try Self.chooseEntry(kernel, options.bootProtocol)
     pieces.append(Piece(address: entry.gdtBase, bytes: GlobalDescriptorTable.bytes(code: entry.code)))
 

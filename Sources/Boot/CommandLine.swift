@@ -12,6 +12,21 @@ package struct CommandLine {
     bytes.append(contentsOf: parameter.utf8)
   }
 
+  /// Appends the words of another one.
+  package mutating func append(_ other: CommandLine) {
+    if !bytes.isEmpty, !other.bytes.isEmpty { bytes.append(0x20) }
+    bytes.append(contentsOf: other.bytes)
+  }
+
+  /// Names the port and the byte by which a machine without ACPI is switched off, to `noguest`
+  /// (docs/architecture.md, "The kernel command line").
+  package mutating func appendPowerOff(port: UInt16, value: UInt8) {
+    append("novm.power-off=")
+    bytes.append(digits: UInt64(port), radix: 10)
+    bytes.append(ascii: ":")
+    bytes.append(digits: UInt64(value), radix: 10)
+  }
+
   /// Names a virtio-mmio device to a kernel that knows no ACPI
   /// (Documentation/admin-guide/kernel-parameters.txt, `virtio_mmio.device=<size>@<baseaddr>:<irq>`).
   package mutating func appendVirtioMMIO(base: UInt64, size: UInt64, interrupt: UInt32) {

@@ -18,6 +18,8 @@ package enum LowMemory {
   package static let maximumCommandLine = 0x1_0000
 
   package static let acpiTables: Range<UInt64> = 0xe_0000..<0xf_f000
+  /// In place of the upper ACPI tables where there are none: kernels look from here on.
+  package static let mpTable: UInt64 = 0xf_0000
   /// The page with the reset vector, where a PC has its BIOS.
   package static let bios: Range<UInt64> = 0xf_f000..<firstMiB
   package static let resetVector: UInt64 = 0xf_fff0

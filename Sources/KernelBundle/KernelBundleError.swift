@@ -16,6 +16,8 @@ package enum KernelBundleError: Error, Equatable {
   case unknownRelease(path: String)
   /// The kernel has a required part neither built in nor as a module.
   case missingSupport(release: String, GuestPart)
+  /// The kernel finds devices neither by ACPI nor by its command line.
+  case noDiscovery(release: String)
   /// The part is not built into this kernel, so can only be a module, and no modules' directory was given.
   case modulesNeeded(release: String, GuestPart)
   /// A module names a dependency that is nowhere.

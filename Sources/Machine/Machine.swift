@@ -300,10 +300,32 @@ package final class Machine: @unchecked Sendable {
   private func bootOptions(_ description: MachineDescription) throws(MachineError) -> BootPlan.Options {
     var options = BootPlan.Options()
     options.commandLine = CommandLine(bytes: description.commandLine)
-    options.acpi = ACPIPlatform(
-      apicIDs: (0..<UInt32(description.cpus)).map { $0 }, power: Platform.power, devices: acpiDevices)
     options.seed = RandomBytes.make(64)
+    let apicIDs = (0..<UInt32(description.cpus)).map { $0 }
+    switch description.discovery {
+    case .acpi: options.acpi = ACPIPlatform(apicIDs: apicIDs, power: Platform.power, devices: acpiDevices)
+    case .commandLine:
+      options.mp = MPPlatform(apicIDs: apicIDs, power: Platform.power)
+      // Before the rest: what follows a word of two hyphens is for init.
+      var devices = deviceArguments
+      devices.append(options.commandLine)
+      options.commandLine = devices
+    }
     return options
+  }
+
+  /// What the ACPI tables would say, as far as a kernel takes it from its command line.
+  private var deviceArguments: CommandLine {
+    var line = CommandLine()
+    for index in 0..<virtioCount {
+      line.appendVirtioMMIO(
+        base: Platform.virtioWindow(index), size: MMIOTransport.windowSize,
+        interrupt: Platform.firstVirtioInterrupt + UInt32(index))
+    }
+    line.appendPowerOff(port: Platform.powerPorts, value: PowerRegisters.sleepValue)
+    // Through the reset vector. Otherwise Linux waits for a keyboard controller first, by a million reads of its port.
+    line.append("reboot=b")
+    return line
   }
 }
 

@@ -40,6 +40,7 @@ package struct MachineDescription {
   package var lifeline: Int32?
   package var timings: Int32?
   package var kvm: KVMSource = .path("/dev/kvm")
+  package var discovery = Discovery.acpi
 
   package init() {}
 
@@ -50,6 +51,13 @@ package struct MachineDescription {
 
   /// More have no interrupt.
   package static let mostSharedDevices = 8
+
+  /// How the guest's kernel learns what the machine consists of.
+  package enum Discovery {
+    case acpi
+    /// Virtio devices by `virtio_mmio.device=` on its command line, processors by an MP table. For kernels without ACPI.
+    case commandLine
+  }
 
   /// Where a console's output goes, and its input comes from.
   package enum Output {

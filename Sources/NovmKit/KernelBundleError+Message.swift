@@ -24,6 +24,9 @@ extension KernelBundleError {
     case .missingSupport(let release, let part):
       return "kernel \(release) has no \(part.rawValue), without which no command can run in a machine; "
         + "use a kernel with \(part.option)=y or =m, such as `novm kernel import --deb linux-image-amd64`"
+    case .noDiscovery(let release):
+      return "kernel \(release) has neither ACPI nor virtio_mmio.device=, so it finds no device of a machine; "
+        + "use a kernel with CONFIG_ACPI=y or CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y"
     case .modulesNeeded(let release, let part):
       return "kernel \(release) does not have \(part.rawValue) built in; give its modules' directory with --modules DIR"
     case .missingModule(let release, let name, let neededBy):

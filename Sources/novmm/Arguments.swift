@@ -60,6 +60,7 @@ struct Arguments {
       case "--lifeline": machine.lifeline = try descriptor(name, inline)
       case "--timings": machine.timings = try descriptor(name, inline)
       case "--kvm": machine.kvm = try kvm(name, inline)
+      case "--discovery": machine.discovery = try discovery(name, inline)
       default: throw UsageError(message: "unknown option \(String(printable: word)); novmm --help lists them")
       }
     }
@@ -240,6 +241,17 @@ struct Arguments {
   private mutating func kvm(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> MachineDescription.KVMSource {
     let value = try value(name, inline)
     return isDescriptor(value) ? .descriptor(try descriptor(name, value)) : .path(Path(value))
+  }
+
+  private mutating func discovery(
+    _ name: String, _ inline: [UInt8]?
+  ) throws(UsageError) -> MachineDescription.Discovery {
+    let value = try value(name, inline)
+    switch String(printable: value) {
+    case "acpi": return .acpi
+    case "cmdline": return .commandLine
+    default: throw refusal(name, value, "give acpi or cmdline")
+    }
   }
 
   private func isDescriptor(_ value: [UInt8]) -> Bool { value.starts(with: "fd:".utf8) }

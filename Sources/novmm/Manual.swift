@@ -15,6 +15,10 @@ let manual = """
     --memory MIB            RAM in MiB, up to 262144 (default 512)
     --cpus N                vCPUs, up to 254 (default 1)
     --kvm PATH|fd:N         the KVM device (default /dev/kvm)
+    --discovery HOW         how the kernel learns of its devices: acpi (the default), by ACPI tables; or cmdline, for a
+                            kernel built without ACPI and with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, by
+                            virtio_mmio.device= on its command line and an MP table. Then there are no power button and
+                            no pvpanic, and only noguest can switch the machine off
   Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
     --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
     --pack [GUEST=>]HOST    a read layer, among those of --read, that never changes, keeps owners in attributes, and has

@@ -217,6 +217,76 @@ import Testing
     #expect(String(decoding: bare.bytes, as: UTF8.self) == "virtio_mmio.device=0x200@0x0:10")
   }
 
+  @Test func commandLineNamesThePowerRegister() {
+    var line = CommandLine()
+    line.appendPowerOff(port: 0x600, value: 0x34)
+    line.append(CommandLine("quiet"))
+    line.append(CommandLine())
+    #expect(String(decoding: line.bytes, as: UTF8.self) == "novm.power-off=1536:52 quiet")
+  }
+
+  /// What Linux does of the MultiProcessor Specification: `mpf_intel` and `mpc_table` in asm/mpspec_def.h.
+  @Test(arguments: [1, 4, 254]) func kernelsWithoutACPIFindAnMPTable(processors: Int) throws {
+    var options = options()
+    options.acpi = nil
+    options.mp = MPPlatform(apicIDs: (0..<UInt32(processors)).map { $0 }, power: PowerRegisters(at: .port(0x600)))
+    let map = try MemoryMap(size: 64 << 20)
+    let ram = GuestRAM(map)
+    let plan = try BootPlan(try kernel(), map, options)
+    try plan.loadBootData(into: ram.memory)
+    #expect(try ram.memory.load(UInt64.self, at: plan.entry.rsi + 0x70) == 0, "no RSDP")
+    // Where a kernel looks, in steps of 16 bytes.
+    let pointer: UInt64 = 0xf_0000
+    #expect(try ram.memory.read(count: 4, at: pointer) == Array("_MP_".utf8))
+    #expect(try ram.memory.read(count: 16, at: pointer).reduce(0, &+) == 0)
+    #expect(try ram.memory.read(count: 4, at: pointer + 8)[0...1] == [1, 4])
+    #expect(try ram.memory.read(count: 1, at: pointer + 11) == [0], "a configuration table is there")
+
+    let table = UInt64(try ram.memory.load(UInt32.self, at: pointer + 4))
+    let size = UInt64(try ram.memory.load(UInt16.self, at: table + 4))
+    #expect(table + size <= 0xf_f000)
+    #expect(try ram.memory.read(count: 4, at: table) == Array("PCMP".utf8))
+    #expect(try ram.memory.read(count: Int(size), at: table).reduce(0, &+) == 0)
+    #expect(try ram.memory.load(UInt32.self, at: table + 36) == 0xfee0_0000)
+
+    var at = table + 44
+    var found: [UInt8: Int] = [:]
+    var lines: Set<UInt8> = []
+    var firsts: [UInt8] = []
+    while at < table + size {
+      let kind = try ram.memory.read(count: 1, at: at)[0]
+      let entry = try ram.memory.read(count: kind == 0 ? 20 : 8, at: at)
+      found[kind, default: 0] += 1
+      switch kind {
+      case 0:
+        #expect(Int(entry[1]) == found[0]! - 1 && entry[3] & 1 == 1)
+        if entry[3] & 2 != 0 { firsts.append(entry[1]) }
+      case 2: #expect(Int(entry[1]) == processors && Array(entry[4..<8]) == [0, 0, 0xc0, 0xfe])
+      case 3:
+        #expect(entry[1..<5] == [0, 0, 0, 0] && entry[5] == entry[7] && Int(entry[6]) == processors)
+        lines.insert(entry[7])
+      default: break
+      }
+      at += UInt64(entry.count)
+    }
+    #expect(at == table + size)
+    #expect(found == [0: processors, 1: 1, 2: 1, 3: 24, 4: 1])
+    #expect(Int(try ram.memory.load(UInt16.self, at: table + 34)) == processors + 27)
+    #expect(firsts == [0])
+    #expect(lines == Set(0..<24))
+    // Still there for a guest that restarts.
+    #expect(try ram.memory.read(count: 2, at: 0xf_fff0) == [0xb0, 1])
+  }
+
+  @Test func moreProcessorsThanAnMPTableCanNameAreRefused() throws {
+    var options = options()
+    options.acpi = nil
+    options.mp = MPPlatform(apicIDs: (0..<255).map { $0 }, power: PowerRegisters(at: .port(0x600)))
+    #expect(throws: BootError.tooManyProcessors(255)) {
+      _ = try BootPlan(try kernel(), try MemoryMap(size: 64 << 20), options)
+    }
+  }
+
   @Test func loadingIntoTooLittleMemoryIsAnError() throws {
     let plan = try BootPlan(try kernel(), try MemoryMap(size: 64 << 20), options())
     let ram = GuestRAM(try MemoryMap(size: 1 << 20))

@@ -18,7 +18,7 @@ struct GuestSupportTests {
     strings: [String] = [], inKernel: [UInt8] = [], beside: String? = nil, tree: String? = nil
   ) throws -> GuestSupport {
     GuestSupport(
-      kernel: try KernelImage(Synthetic.kernel(strings: strings, configuration: inKernel)),
+      kernel: try KernelImage(Synthetic.kernel(strings: strings, configuration: inKernel, hasACPI: false)),
       configuration: beside.map(KernelConfiguration.init(text:)), modules: try tree.map { try ModuleTree($0) })
   }
 
@@ -61,6 +61,17 @@ struct GuestSupportTests {
     #expect(support.vsock == .builtIn)
     #expect(support.console == .absent)
     #expect(!support.acpi && support.commandLineDevices)
+  }
+
+  /// Without a configuration, a driver that is a module tells by the name of its devices' parent.
+  @Test func byTheDriversModule() throws {
+    let directory = try TemporaryDirectory()
+    let tree = try Synthetic.moduleTree(in: directory, without: ["virtio_mmio"])
+    #expect(try !support(tree: tree).commandLineDevices)
+    try directory.write(
+      "modules/updates/virtio_mmio.ko", Synthetic.module(named: "virtio_mmio", ["virtio-mmio-cmdline"]))
+    let found = try support(tree: tree)
+    #expect(found.commandLineDevices && found.mmio == .module && !found.acpi)
   }
 
   @Test func partOfALongerNameIsNotTheName() throws {

@@ -100,6 +100,15 @@ struct KernelStoreTests {
     #expect(failure(.image(path: image, modules: nil)) == .modulesNeeded(release: Synthetic.release, .fileSystem))
   }
 
+  @Test func kernelThatFindsNoDevices() throws {
+    let drivers = ["virtio-mmio", "virtiofs", "vmw_vsock_virtio_transport"]
+    let image = try directory.write("vmlinux", Synthetic.kernel(strings: drivers, hasACPI: false))
+    #expect(failure(.image(path: image, modules: nil)) == .noDiscovery(release: Synthetic.release))
+    try directory.write("vmlinux", Synthetic.kernel(strings: drivers + ["virtio_mmio.device"], hasACPI: false))
+    let bundle = try store.import(.image(path: image, modules: nil), noguest: noguest)
+    #expect(!bundle.description.support.acpi && bundle.description.support.commandLineDevices)
+  }
+
   @Test(arguments: [GuestPart.mmio, .fileSystem, .vsock]) func kernelWithoutARequiredPart(_ part: GuestPart) throws {
     let image = try directory.write("vmlinuz", try bzImage())
     let tree = try Synthetic.moduleTree(in: directory, without: [part.module])

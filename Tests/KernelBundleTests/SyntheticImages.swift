@@ -18,13 +18,15 @@ enum Synthetic {
 
   /// A kernel of one loaded segment and one of notes.
   static func kernel(
-    release: String? = release, strings: [String] = [], configuration: [UInt8] = [], pvh: UInt64? = 0x100_0040
+    release: String? = release, strings: [String] = [], configuration: [UInt8] = [], pvh: UInt64? = 0x100_0040,
+    hasACPI: Bool = true
   ) -> [UInt8] {
     var notes: [UInt8] = note("GNU", 3, [0xAB, 0xCD, 0xEF, 0x01])
     if let pvh { notes += note("Xen", 18, (0..<8).map { UInt8(truncatingIfNeeded: pvh >> (8 * $0)) }) }
     var body: [UInt8] = [0]
     body += Array("Linux version %s\n\0".utf8)
     if let release { body += Array("Linux version \(release) (someone@somewhere) #1 SMP\n\0".utf8) }
+    if hasACPI { body += Array("acpi_osi=\0".utf8) }
     for string in strings { body += Array(string.utf8) + [0] }
     if !configuration.isEmpty { body += Array("IKCFG_ST".utf8) + configuration + Array("IKCFG_ED".utf8) }
     // Not too little, and not the same byte throughout: to be worth compressing.

@@ -65,6 +65,13 @@ struct MachineRequestTests {
       ])
   }
 
+  @Test func aKernelWithoutACPIGetsItsDevicesOnTheCommandLine() {
+    var kernel = kernel
+    kernel.findsDevicesByACPI = false
+    let arguments = MachineRequest().compose(kernel: kernel, scratch: "/scratch").arguments
+    #expect(arguments.suffix(2) == [Array("--discovery".utf8), Array("cmdline".utf8)])
+  }
+
   @Test func tellsNovmmOfSharesVolumesAndTheRest() {
     var request = MachineRequest()
     request.shares = [TreeShare(TreeMap(guest: "/src", host: "/home/me/src"), isReadOnly: true)]

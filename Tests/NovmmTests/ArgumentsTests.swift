@@ -64,6 +64,7 @@ struct ArgumentsTests {
     ("--lifeline 3", "--lifeline 3: give fd:N"),
     ("--com1 fd:x", "--com1 fd:x: give fd:N"),
     ("--kvm=fd:", "--kvm fd:: give fd:N"),
+    ("--discovery dsdt", "--discovery dsdt: give acpi or cmdline"),
     ("$'--\\xff\\n'", "unknown option --\\xff\\x0a; novmm"),
   ])
   func whatMakesNoSenseIsNamed(_ words: String, _ text: String) throws {

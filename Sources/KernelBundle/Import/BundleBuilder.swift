@@ -22,6 +22,7 @@ struct BundleBuilder {
     let support = GuestSupport(
       kernel: kernel, configuration: configuration.flatMap { $0.isKernelConfiguration ? $0 : nil }, modules: tree)
     let modules = try modules(for: support, of: release, from: tree)
+    guard support.acpi || support.commandLineDevices else { throw .noDiscovery(release: release) }
 
     try Files.makeDirectories(directory)
     // What is a hole there, novmm need not read (docs/decisions/0016-kernels-are-copied.md).

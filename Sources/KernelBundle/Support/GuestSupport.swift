@@ -67,7 +67,13 @@ package struct GuestSupport: Codable, Equatable, Sendable {
     acpi = configuration?.isBuiltIn("CONFIG_ACPI") ?? kernel.bytes.containsText("acpi_osi=")
     commandLineDevices =
       configuration?.isBuiltIn("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES")
-      ?? kernel.bytes.containsCString("virtio_mmio.device")
+      ?? (kernel.bytes.containsCString("virtio_mmio.device") || Self.takesDevices(moduleOf: modules))
+  }
+
+  /// Whether the driver's module has the parent of devices from the command line, by its name.
+  private static func takesDevices(moduleOf tree: ModuleTree?) -> Bool {
+    guard let tree, let module = tree.modules[GuestPart.mmio.module] else { return false }
+    return (try? tree.image(of: module))?.containsCString("virtio-mmio-cmdline") == true
   }
 }
 

@@ -116,6 +116,7 @@ package struct MachineDescription: Sendable {
     for card in cards { arguments.append("--nic", card.card.argument) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
+    if !kernel.findsDevicesByACPI { arguments.append("--discovery", "cmdline") }
     if verbose { arguments.append("--verbose") }
     return arguments.values
   }
@@ -131,10 +132,12 @@ package struct KernelFiles: Equatable, Sendable {
   /// What a network card needs besides.
   package var networkInitramfs: String?
   package var modules: String?
+  /// Otherwise it takes them from its command line.
+  package var findsDevicesByACPI: Bool
 
   package init(
     name: String, release: String, image: String, setup: String? = nil, initramfs: String? = nil,
-    networkInitramfs: String? = nil, modules: String? = nil
+    networkInitramfs: String? = nil, modules: String? = nil, findsDevicesByACPI: Bool = true
   ) {
     self.name = name
     self.release = release
@@ -143,6 +146,7 @@ package struct KernelFiles: Equatable, Sendable {
     self.initramfs = initramfs
     self.networkInitramfs = networkInitramfs
     self.modules = modules
+    self.findsDevicesByACPI = findsDevicesByACPI
   }
 }
 

@@ -32,7 +32,8 @@ extension MachineRequest.Kernel {
     }
     return KernelFiles(
       name: bundle.name, release: bundle.release, image: bundle.vmlinux, setup: bundle.setup,
-      initramfs: bundle.initramfs, networkInitramfs: networkInitramfs, modules: bundle.modules)
+      initramfs: bundle.initramfs, networkInitramfs: networkInitramfs, modules: bundle.modules,
+      findsDevicesByACPI: bundle.description.support.acpi)
   }
 
   private static func mode(_ path: String) -> mode_t? {

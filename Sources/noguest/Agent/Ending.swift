@@ -12,6 +12,11 @@ protocol Ending: AnyObject {
 
 /// Ends the machine.
 final class MachineEnding: Ending {
+  private let powerOff: (port: UInt16, value: UInt8)?
+
+  /// - Parameter powerOff: the port and the value that switch the machine off, where its kernel knows no way.
+  init(powerOff: (port: UInt16, value: UInt8)?) { self.powerOff = powerOff }
+
   func signal(_ number: Int32, groups: [Int32]) {
     Processes.signalAll(number)
   }
@@ -31,7 +36,9 @@ final class MachineEnding: Ending {
 
   func end(_ mode: ShutdownMode) -> Never {
     switch mode {
-    case .powerOff, .end: reboot(Int32(bitPattern: UInt32(RB_POWER_OFF)))
+    case .powerOff, .end:
+      if let powerOff { _ = cguest_write_port(powerOff.port, powerOff.value) }
+      reboot(Int32(bitPattern: UInt32(RB_POWER_OFF)))
     case .reboot: reboot(Int32(bitPattern: UInt32(RB_AUTOBOOT)))
     case .halt: reboot(Int32(bitPattern: UInt32(RB_HALT_SYSTEM)))
     }

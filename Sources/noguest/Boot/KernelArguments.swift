@@ -16,14 +16,27 @@ struct KernelArguments {
   var kept: [Bytes] = []
   /// `novm.mount=TAG:PATH`, `novm.mount-ro=TAG:PATH`: further virtio-fs devices, and where they go.
   var mounts: [(tag: Bytes, path: Bytes, isReadOnly: Bool)] = []
+  /// `novm.power-off=PORT:VALUE`: how to switch off a machine whose kernel knows no way.
+  var powerOff: (port: UInt16, value: UInt8)?
+  /// What may be for modules.
+  private let words: [Bytes]
 
   init(_ line: Bytes) {
-    for word in Self.words(line) {
+    words = Self.words(line)
+    for word in words {
       if let value = word.after("root=") { root = value }
       if let value = word.after("rootfstype=") { types = value.parts(at: UInt8(ascii: ",")) }
       if let value = word.after("rootflags=") { options = value }
       if let value = word.after("hostname=") { hostName = value }
       if let value = word.after("novm.nic=") { cards.append(value) }
+      if let value = word.after("novm.power-off=") {
+        let parts = value.parts(at: UInt8(ascii: ":"))
+        if parts.count == 2, let port = parts[0].decimal.flatMap(UInt16.init(exactly:)),
+          let value = parts[1].decimal.flatMap(UInt8.init(exactly:))
+        {
+          powerOff = (port, value)
+        }
+      }
       if let value = word.after("novm.keep=") { kept = value.parts(at: UInt8(ascii: ",")) }
       for (name, isReadOnly) in [("novm.mount=", false), ("novm.mount-ro=", true)] as [(Bytes, Bool)] {
         guard let value = word.after(name), let colon = value.firstIndex(of: UInt8(ascii: ":")) else { continue }
@@ -37,6 +50,25 @@ struct KernelArguments {
   /// Whether the tree's own `path` is to stay as it is, or holds something that is.
   func keeps(_ path: Bytes) -> Bool {
     kept.contains { $0 == path || $0.starts(with: path + "/") }
+  }
+
+  /// What `MODULE.NAME=VALUE` on the command line says to a module, as loading it takes it. The kernel heeds such words
+  /// only for what is built in; for modules modprobe does (modprobe(8)), and so does this.
+  func parameters(ofModule module: Bytes) -> Bytes {
+    var parameters: Bytes = []
+    for word in words {
+      guard let dot = word.firstIndex(of: UInt8(ascii: ".")),
+        Self.normalised(word[..<dot]) == Self.normalised(module[...])
+      else { continue }
+      if !parameters.isEmpty { parameters.append(UInt8(ascii: " ")) }
+      parameters += word[(dot + 1)...]
+    }
+    return parameters
+  }
+
+  /// Hyphens and underscores are one in names of modules.
+  private static func normalised(_ name: ArraySlice<UInt8>) -> Bytes {
+    name.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 }
   }
 
   /// Words between spaces, of which double quotes take away the meaning (Documentation/admin-guide/kernel-parameters.rst).

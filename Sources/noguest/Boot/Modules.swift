@@ -6,18 +6,19 @@ enum Modules {
   private static let lists: [Bytes] = ["/modules.order", "/modules.network"]
 
   /// Loads what the lists name, in that order, and frees the memory that the files took.
-  static func load() {
-    for list in lists { load(list) }
+  static func load(_ arguments: KernelArguments) {
+    for list in lists { load(list, arguments) }
   }
 
-  private static func load(_ list: Bytes) {
+  private static func load(_ list: Bytes, _ arguments: KernelArguments) {
     // A kernel with everything built in comes without the list.
     let order = (try? Files.contents(list)) ?? []
     for name in order.parts(at: UInt8(ascii: "\n")) where !name.isEmpty {
       let path = "/modules/" + name
       do throws(SystemError) {
         let file = try Descriptor.open(path, O_RDONLY)
-        try check(unsafe Bytes().withCString { unsafe cguest_finit_module(file.number, $0, 0) })
+        let parameters = arguments.parameters(ofModule: Self.module(ofFile: name))
+        try check(unsafe parameters.withCString { unsafe cguest_finit_module(file.number, $0, 0) })
       } catch {
         // Loaded or built in already.
         if error != .exists { Log.error("cannot load the module " + name + ": " + error.text) }
@@ -25,5 +26,10 @@ enum Modules {
       Files.remove(path)
     }
     Files.remove(list)
+  }
+
+  /// The name without `.ko`.
+  private static func module(ofFile name: Bytes) -> Bytes {
+    name.suffix(3) == (".ko" as Bytes)[...] ? Bytes(name.dropLast(3)) : name
   }
 }

@@ -6,16 +6,17 @@ enum Startup {
     StandardMounts.mountEarly()
     Machine.openStandardStreams()
     Machine.catchControlAltDelete()
-    Modules.load()
+    let arguments = KernelArguments((try? Files.contents("/proc/cmdline")) ?? [])
+    let ending = MachineEnding(powerOff: arguments.powerOff)
+    Modules.load(arguments)
     do throws(Failure) {
-      let arguments = KernelArguments((try? Files.contents("/proc/cmdline")) ?? [])
       try RootFileSystem(arguments: arguments).enter()
       StandardMounts.mountInTree(arguments)
       try SharedDirectories.mount(arguments)
       configure(arguments)
-      try serve()
+      try serve(ending)
     } catch {
-      giveUp(error)
+      giveUp(error, ending)
     }
   }
 
@@ -36,7 +37,7 @@ enum Startup {
     if Clock.wallSeconds < Clock.earliestPlausible { Log.warning("the clock is not set") }
   }
 
-  private static func serve() throws(Failure) -> Never {
+  private static func serve(_ ending: MachineEnding) throws(Failure) -> Never {
     let server: CommandServer
     do throws(SystemError) {
       server = try CommandServer(
@@ -44,7 +45,7 @@ enum Startup {
         greeting: Greeting(.hello(Hello(kernelRelease: Machine.kernelRelease))) { () throws(SystemError) in
           try Socket.connect(hostPort: Agent.port)
         },
-        ending: MachineEnding())
+        ending: ending)
     } catch {
       throw Failure(.system, error, "cannot listen on vsock; the kernel needs vsock and vmw_vsock_virtio_transport")
     }
@@ -52,7 +53,7 @@ enum Startup {
   }
 
   /// Tells the host in place of `hello` why there is no machine, and powers off.
-  private static func giveUp(_ failure: Failure) -> Never {
+  private static func giveUp(_ failure: Failure, _ ending: MachineEnding) -> Never {
     Log.error(failure.message)
     let farewell = Greeting(.failed(failure)) { () throws(SystemError) in try Socket.connect(hostPort: Agent.port) }
     // Until the host has closed the connection, which says that it has read it; the connection alone would not.
@@ -63,7 +64,6 @@ enum Startup {
       for (_, readiness) in (try? poll.wait(milliseconds: 50)) ?? [] { farewell.ready(readiness) }
       farewell.advance(now: Clock.milliseconds)
     }
-    let ending = MachineEnding()
     ending.settle()
     ending.end(.powerOff)
   }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -50,6 +51,13 @@ static inline int cguest_prctl(int option, unsigned long argument) { return prct
 
 static inline int cguest_finit_module(int fd, const char *parameters, int flags) {
   return (int)syscall(SYS_finit_module, fd, parameters, flags);
+}
+
+// ioperm(2), outb(2)
+static inline int cguest_write_port(unsigned short port, unsigned char value) {
+  if (ioperm(port, 1, 1) < 0) return -1;
+  outb(value, port);
+  return 0;
 }
 
 // ioctl_tty(2)
