@@ -68,16 +68,18 @@ let package = Package(
     host("Store", ["Host"]),
     host("Download", ["CCurl", "Host"]),
     host("Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
+    host("Changes", ["FileSystem", "FUSE", "Packs", "Host"]),
     host(
       "NovmKit",
       [
-        "Store", "Packs", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux",
+        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "novm",
       dependencies: [
-        "NovmKit", "Packs", "Download", "Host", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "NovmKit", "Packs", "Changes", "Download", "Host",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     // Tests mirror the sources.
@@ -105,6 +107,7 @@ let package = Package(
     tests("KernelBundleTests", ["KernelBundle", "HostTesting"]),
     tests("StoreTests", ["Store", "Host", "HostTesting"]),
     tests("PacksTests", ["Packs", "Host"]),
+    tests("ChangesTests", ["Changes", "FileSystem", "Packs", "Host"]),
     tests("DownloadTests", ["Download", "Host"]),
     tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host", "HostTesting"]),
     tests("NovmTests", ["novm", "HostTesting"]),

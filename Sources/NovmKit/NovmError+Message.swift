@@ -9,6 +9,8 @@ extension NovmError {
     case .store(let error): error.message
     case .bundle(let error): error.message
     case .pack(let error): error.message
+    case .changes(let error): error.message
+    case .machineDefinition(let path): "\(path): not there, or damaged; remove the machine with `novm rm`"
     case .system(let doing, let path, let errno): "\(path): cannot \(doing): \(errno.description)"
     case .call(let name, let errno): "\(name): \(errno.description)"
     case .treeMap(let bytes, let fault): "'\(Self.text(bytes))': \(fault.message)"

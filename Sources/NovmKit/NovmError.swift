@@ -1,4 +1,5 @@
 import AgentProtocol
+import Changes
 import Host
 import KernelBundle
 import Packs
@@ -9,6 +10,7 @@ package enum NovmError: Error, Equatable {
   case store(StoreError)
   case bundle(KernelBundleError)
   case pack(PackError)
+  case changes(ChangesError)
   /// A system call on a path failed.
   case system(doing: String, path: String, Errno)
   /// A system call without a path failed.
@@ -62,6 +64,8 @@ package enum NovmError: Error, Equatable {
   case damagedProgram(String, Errno)
 
   // The machine.
+  /// A kept machine has no definition that can be read.
+  case machineDefinition(String)
   case machineEnded(MachineEnd)
   /// A machine in the background did not start.
   case start(status: Int32, message: String)

@@ -5,6 +5,9 @@ package struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
   init(bytes: [UInt8]) { self.bytes = bytes }
 
+  /// Nothing's: for a file that was not read.
+  static let none = Digest(bytes: [UInt8](repeating: 0, count: 32))
+
   package static func of(_ bytes: [UInt8]) -> Digest {
     var hash = SHA256()
     hash.update(bytes)

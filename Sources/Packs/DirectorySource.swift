@@ -11,6 +11,8 @@ package struct DirectorySource {
   package var isRecorded: Bool
   /// Whether files are hard links because packs share them, and not because they are one.
   var isPack = false
+  /// Whether files are read. If not, each has its length, and a digest that says nothing.
+  package var readsFiles = true
 
   package init(_ path: [UInt8], patterns: PathPatterns, isRecorded: Bool = geteuid() != 0) {
     self.path = path
@@ -26,6 +28,14 @@ package struct DirectorySource {
     var walk = DirectoryWalk(source: self, builder: builder)
     try walk.take(root.raw, progress: progress)
     builder.entries = walk.taken
+  }
+
+  /// All that a pack of it would have.
+  package func entries() throws(PackError) -> [PackEntry] {
+    let root = try Names.directory(Path(path))
+    var walk = DirectoryWalk(source: self, builder: nil)
+    try walk.take(root.raw) { _ in }
+    return walk.taken
   }
 }
 
@@ -164,6 +174,10 @@ struct DirectoryWalk {
       throw .system(operation: .read, path: host(path), error)
     }
     guard seen.isRegular else { return entry }
+    guard source.readsFiles else {
+      entry.kind = .file(size: status.length, digest: .none)
+      return entry
+    }
     let file = try openFile(directory, name, status, path)
     let content: PackBuilder.Content
     if let builder {
@@ -257,7 +271,7 @@ struct DirectoryWalk {
 
   private func list(_ directory: Int32, _ path: [UInt8]) throws(PackError) -> [[UInt8]] {
     do throws(Errno) {
-      return try Names.list(directory)
+      return try FileCalls.names(directory)
     } catch {
       throw .system(operation: .list, path: host(path), error)
     }

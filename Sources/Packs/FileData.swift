@@ -2,9 +2,9 @@ import Glibc
 import Host
 
 /// Moves the data of files.
-enum FileData {
+package enum FileData {
   /// Copies all of a file: its extents where the file system can share them, else its bytes, leaving out blocks of zeros.
-  static func copy(_ from: Int32, to: Int32, length: UInt64) throws(Errno) {
+  package static func copy(_ from: Int32, to: Int32, length: UInt64) throws(Errno) {
     if (try? FileCalls.clone(from, to: to)) != nil { return }
     var offset: UInt64 = 0
     var buffer = [UInt8](repeating: 0, count: blockSize)

@@ -65,7 +65,7 @@ package struct PackEntry: Equatable, Sendable {
   static let slash = UInt8(ascii: "/")
 
   /// The order of a manifest: a directory before what is in it, and its content together.
-  static func precedes(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+  package static func precedes(_ one: [UInt8], _ other: [UInt8]) -> Bool {
     one.lexicographicallyPrecedes(other) { ($0 == slash ? 0 : $0) < ($1 == slash ? 0 : $1) }
   }
 

@@ -6,7 +6,7 @@ import Host
 /// files belong to whoever made the pack, and what the guest is to see stands in `user.containers.override_stat`.
 ///
 /// That is so for root too. No file of a pack is then a device or set-id program of the host's, and a store can be moved.
-enum TreeMetadata {
+package enum TreeMetadata {
   /// - Parameters:
   ///   - name: with its NUL, in the directory; or that alone, for the file itself.
   ///   - type: the type bits of the file as it is on the host.
@@ -69,7 +69,7 @@ enum TreeMetadata {
   }
 
   /// Whether a pack has an attribute: not one that means something to a tree, or to the host that it was found on.
-  static func isKept(_ name: [UInt8]) -> Bool {
+  package static func isKept(_ name: [UInt8]) -> Bool {
     if name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay)
       || name.starts(with: containers) || name.count > 255 - MarkName.overridePrefix.count || name.contains(0)
     {

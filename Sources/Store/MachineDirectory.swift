@@ -95,6 +95,23 @@ package final class MachineDirectory {
   /// For a child process to hold, so that the machine counts as alive until that has ended too.
   package var lockDescriptor: Int32 { lock.raw }
 
+  /// From now on the machine's layers are as they should be.
+  package func renewBaseline() throws(StoreError) {
+    do throws(Errno) {
+      try FileCalls.changeTimes(lock.raw, accessed: .keep, modified: .now)
+    } catch {
+      throw .system(operation: .write, path: "\(path)/lock", error)
+    }
+  }
+
+  /// Removes what the guest wrote here.
+  package func discardWrites() throws(StoreError) {
+    try TreeRemoval.remove(root)
+    guard unsafe mkdir(root, 0o700) == 0, unsafe chmod(root, 0o755) == 0 else {
+      throw .system(operation: .create, path: root, .current)
+    }
+  }
+
   /// Removes the directory and the sockets.
   package func remove() throws(StoreError) {
     guard !isRemoved else { return }

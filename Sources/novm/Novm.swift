@@ -25,6 +25,9 @@ struct Novm: ParsableCommand {
           StopCommand.self, RestartCommand.self, KillCommand.self, WaitCommand.self, InspectCommand.self,
           RenameCommand.self, RemoveCommand.self, PruneCommand.self,
         ]),
+      CommandGroup(
+        name: "What machines wrote",
+        subcommands: [DiffCommand.self, ApplyCommand.self, DiscardCommand.self, CommitCommand.self]),
       CommandGroup(name: "Packs", subcommands: [PackCommand.self]),
       CommandGroup(name: "Kernels", subcommands: [KernelCommand.self]),
       CommandGroup(name: "This host", subcommands: [DoctorCommand.self, VersionCommand.self]),

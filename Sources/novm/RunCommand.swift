@@ -22,6 +22,7 @@ struct RunCommand: ParsableCommand {
         novm run -t --share '/src=>.' --volume 'home=>/root' --cwd /src -- bash
         novm run -d --name web --share '/srv=>.' -- /srv/server
         novm run --net user --publish 8080:80 -- nginx -g 'daemon off;'
+        novm run --try --cwd $PWD -- make install
         novm run --com1 --memory 1G --cpus 2 -- uname -a
 
       Exit status: that of the command; 125 if novm itself failed, 126 if the command cannot be run, 127 if it was not \
@@ -31,6 +32,9 @@ struct RunCommand: ParsableCommand {
   @OptionGroup(title: "The machine") var machine: MachineOptions
   @OptionGroup(title: "The command") var process: ProcessOptions
   @OptionGroup(title: "What becomes of it") var keeping: KeepingOptions
+
+  @Flag(name: .customLong("try"), help: "Show what changed afterwards, and ask whether to apply it to the host.")
+  var isTrial = false
 
   @Flag(name: [.short, .long], help: "Leave the machine in the background and print its identifier.")
   var detach = false
@@ -53,6 +57,7 @@ struct RunCommand: ParsableCommand {
   func validate() throws {
     let command = try CommandWords(words, of: Self.self).words
     if command.isEmpty { throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /") }
+    if isTrial, detach || rm { throw ValidationError("--try: asks at the end; leave out --detach and --rm") }
     if detach, timings { throw ValidationError("--timings: for a machine in the foreground; leave out --detach") }
   }
 
@@ -63,7 +68,7 @@ struct RunCommand: ParsableCommand {
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
     let definition = try machine.definition(
-      process.settings(words), remove: rm || (keeping.name == nil && !detach))
+      process.settings(words), remove: rm || (keeping.name == nil && !detach && !isTrial))
     if detach { return try Machines.create(keeping.name, definition, verbose: verbose) }
     var request = try MachineRequest.checked(machine.settings)
     request.verbose = verbose
@@ -75,9 +80,13 @@ struct RunCommand: ParsableCommand {
     let run = AttachedMachine(
       request, kernel: kernel, command: try process.command(words),
       record: AttachedMachine.Record(name: keeping.name, definition: definition), timings: times, logger: logger)
-    defer { if timings { StandardError.write(times.table()) } }
-    let status = try run.run(
-      store: Machines.store, volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: programs.novmm)
+    let result = Result {
+      try run.run(
+        store: Machines.store, volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: programs.novmm)
+    }
+    if timings { StandardError.write(times.table()) }
+    if isTrial, let identifier = run.identifier { try Trial(identifier).settle(keeps: keeping.name != nil) }
+    let status = try result.get()
     if status != 0 { throw ExitCode(status) }
   }
 }

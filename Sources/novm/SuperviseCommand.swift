@@ -30,7 +30,7 @@ struct SuperviseCommand: ParsableCommand {
         throw .store(error)
       }
       guard let definition = MachineDefinition(record) else {
-        throw .system(doing: "read", path: "\(record.path)/\(MachineDefinition.file)", Errno(EINVAL))
+        throw .machineDefinition("\(record.path)/\(MachineDefinition.file)")
       }
       let supervisor = MachineSupervisor(directory, definition, logger: CommandLog.logger(verbose: false))
       try supervisor.run(

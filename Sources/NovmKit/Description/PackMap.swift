@@ -25,3 +25,16 @@ package struct PackMap: Equatable, Sendable {
     self.init(name: name, guest: map.guest)
   }
 }
+
+extension HeldPack {
+  /// Holds each pack of a machine, so that nobody removes it.
+  static func hold(_ maps: [PackMap], in store: PackStore) throws(NovmError) -> [HeldPack] {
+    var held: [HeldPack] = []
+    do throws(PackError) {
+      for map in maps { held.append(try store.hold(map.name)) }
+    } catch {
+      throw .pack(error)
+    }
+    return held
+  }
+}

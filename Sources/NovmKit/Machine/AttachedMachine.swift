@@ -19,6 +19,9 @@ package final class AttachedMachine {
     }
   }
 
+  /// The machine's, once it is made.
+  package private(set) var identifier: String?
+
   private let request: MachineRequest
   private let kernel: KernelFiles
   private let record: Record
@@ -66,6 +69,7 @@ package final class AttachedMachine {
     } catch {
       throw .store(error)
     }
+    identifier = directory.identifier
     let life = MachineLife(directory)
     var result: Result<Int32, NovmError>
     do throws(NovmError) {

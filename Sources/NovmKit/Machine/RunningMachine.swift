@@ -35,7 +35,7 @@ final class RunningMachine {
     self.timings = timings
     self.logger = logger
     try request.validateStore(scratch: directory.root, volumes: volumes.map(\.tree))
-    let held = try Self.hold(request.packs, in: packs)
+    let held = try HeldPack.hold(request.packs, in: packs)
     self.packs = held
     hello = try HelloListener(vsock: directory.vsock, loop: loop)
     marks = try MachineMarks(into: timings)
@@ -75,16 +75,6 @@ final class RunningMachine {
     guard request.hasUserNetwork else { return nil }
     guard let program = UserNetwork.find() else { throw .passtMissing }
     return try UserNetwork(program: program, ports: request.publishedPorts)
-  }
-
-  private static func hold(_ maps: [PackMap], in store: PackStore) throws(NovmError) -> [HeldPack] {
-    var held: [HeldPack] = []
-    do throws(PackError) {
-      for map in maps { held.append(try store.hold(map.name)) }
-    } catch {
-      throw .pack(error)
-    }
-    return held
   }
 
   /// Waits until the guest takes commands.

@@ -1,0 +1,101 @@
+import FUSE
+import Host
+
+/// A composed tree, looked at by path from the host's side: what a guest would find in it.
+///
+/// Looking changes nothing: all maps are for reading. One thread at a time.
+package final class TreeView {
+  private let tree: LayeredTree
+
+  /// Where a path's file is on the host.
+  package struct Origin: Equatable {
+    package let map: LayerMap
+    /// Below the map's host path, without a slash before it; empty for that directory itself.
+    package let path: [UInt8]
+
+    package init(map: LayerMap, path: [UInt8]) {
+      self.map = map
+      self.path = path
+    }
+  }
+
+  /// - Parameters:
+  ///   - reads: layers, later ones above earlier ones.
+  ///   - hides: guest paths that they do not show.
+  package init(reads: [LayerMap], hides: [Path] = []) throws(TreeError) {
+    tree = try LayeredTree(reads: reads, hides: hides)
+  }
+
+  /// What is at an absolute path, no symlink followed; nil if there is nothing.
+  package func item(at path: [UInt8]) throws(Errno) -> Item? {
+    var node = tree.root
+    var status = try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: node) }
+    for name in path.split(separator: UInt8(ascii: "/")) {
+      guard node.isDirectory, let name = try? FileName(Array(name)) else { return nil }
+      guard let entry = try tree.lookUp(node, name) else { return nil }
+      node = entry.node
+      status = entry.status
+    }
+    return Item(tree: tree, node: node, status: status)
+  }
+
+  /// Something in the tree.
+  package struct Item {
+    fileprivate let tree: LayeredTree
+    fileprivate let node: Node
+    /// As the guest sees it.
+    package let status: FileStatus
+
+    /// As the host has it in the topmost layer; nil for a directory that is there only because one is mounted below.
+    package func hostStatus() throws(Errno) -> FileStatus? {
+      if node.isSynthetic { return nil }
+      let place = try self.place()
+      return try FileCalls.status(place.base.raw, place.name.span)
+    }
+
+    /// Opens a regular file for reading.
+    package func open() throws(Errno) -> FileDescriptor {
+      let place = try self.place()
+      return try FileCalls.openBeneath(place.base.raw, place.name.span, OpenFlags.read)
+    }
+
+    package func linkTarget() throws(Errno) -> [UInt8] { try tree.readLink(node) }
+
+    /// The names in a directory, in no order.
+    package func names() throws(Errno) -> [[UInt8]] {
+      try tree.namespace.withReadLock { () throws(Errno) in
+        try MergedDirectory.entries(of: node, in: tree).map { Array($0.name.dropLast()) }
+      }
+    }
+
+    /// Extended attributes that the guest sees.
+    package func attributes() throws(Errno) -> [(name: [UInt8], value: [UInt8])] {
+      var attributes: [(name: [UInt8], value: [UInt8])] = []
+      for name in try tree.attributeNames(node).split(separator: 0) {
+        // One that went since it was listed is not there.
+        guard let value = try? tree.attribute(node, Array(name)) else { continue }
+        attributes.append((Array(name), value))
+      }
+      return attributes
+    }
+
+    /// Where it is on the host, topmost first: a directory in each layer that it is merged of.
+    package var origins: [Origin] {
+      let layers = node.isDirectory ? node.parts.map(\.layer) : [node.layer].compactMap(\.self)
+      return layers.compactMap { layer in
+        var names: [[UInt8]] = []
+        var next = node
+        while !next.mounted.contains(where: { $0 === layer }) {
+          guard let parent = next.parent else { return nil }
+          names.append(next.name.dropLast())
+          next = parent
+        }
+        return Origin(map: layer.map, path: Array(names.reversed().joined(separator: [UInt8(ascii: "/")])))
+      }
+    }
+
+    private func place() throws(Errno) -> LayeredTree.Place {
+      try tree.namespace.withReadLock { () throws(Errno) in try tree.place(of: node) }
+    }
+  }
+}
