@@ -17,7 +17,7 @@ run --name job --cwd "$here" -- sh -c 'echo ONE >src/one; rm src/two; mkdir src/
 printf '%s\n' "A $here/src/new" "A $here/src/new/l" "A $here/src/new/n" "C $here/src/one" "D $here/src/two" |
   cmp - "$TEST/diff" || fail "diff: $(<"$TEST/diff")"
 "$NOVM" diff --content job "$here/src/one" >"$TEST/content"
-grep -q '^-one$' "$TEST/content" && grep -q '^+ONE$' "$TEST/content" || fail "diff --content: $(<"$TEST/content")"
+for line in -one +ONE; do grep -qx -e "$line" "$TEST/content" || fail "diff --content: $(<"$TEST/content")"; done
 [[ $("$NOVM" diff --json job | grep -c '"kind" : "added"') == 3 ]] || fail "diff --json: $("$NOVM" diff --json job)"
 
 # As a pack it shows the same over the same directories.
