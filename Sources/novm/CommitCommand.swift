@@ -13,7 +13,7 @@ struct CommitCommand: ParsableCommand {
 
       Example:
         novm commit work tools
-        novm run --pack tools -- /usr/local/bin/tool
+        novm run --read / --pack tools -- /usr/local/bin/tool
       """)
 
   @Argument(help: "The machine's name or identifier.", completion: .machines)

@@ -22,7 +22,7 @@ for line in -one +ONE; do grep -qx -e "$line" "$TEST/content" || fail "diff --co
 
 # As a pack it shows the same over the same directories.
 "$NOVM" commit job changes >"$TEST/digest"
-expect_output $'ONE\nnew\none' run --pack changes --cwd "$here/src" -- sh -c 'cat one; ls'
+expect_output $'ONE\nnew\none' run --read / --pack changes --cwd "$here/src" -- sh -c 'cat one; ls'
 
 # What somebody else changed stays.
 echo mine >src/one
