@@ -1,6 +1,6 @@
 # What machines wrote: seen, brought back to the host, made a pack of, thrown away.
 #: as root tester
-#: timeout 600
+#: timeout 900
 
 run() { "$NOVM" run --kernel cloud "$@"; }
 
