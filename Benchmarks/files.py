@@ -20,6 +20,9 @@ TRANSPORT = ["virtio_ring", "virtio", "virtio_mmio"]
 VIRTIOFS = ["fuse", "virtiofs"]
 PLAN9 = ["netfs", "fscache", "9pnet", "9pnet_virtio", "9p"]
 
+# QEMU's own, up to 7.2, and the one that came after it.
+VIRTIOFSD = ["/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd"]
+
 # virtiofsd knows no legacy devices, which microvm has unless told.
 MODERN = ["-global", "virtio-mmio.force-legacy=false"]
 
@@ -168,9 +171,13 @@ def processor_times(pids):
 
 
 def virtiofsd(tree, socket, cache):
-    """QEMU's own virtiofsd, with the cache mode that it recommends, and the one that caches most."""
+    """virtiofsd, with the cache mode that it recommends, and the one that caches most."""
+    program = next((path for path in VIRTIOFSD if os.path.exists(path)), None)
+    if program is None:
+        raise GuestFailed(f"no virtiofsd at {' or '.join(VIRTIOFSD)}: install the package virtiofsd, or on Debian 12 "
+                          "and Ubuntu 22.04 qemu-system-common")
     server = subprocess.Popen(
-        ["/usr/lib/qemu/virtiofsd", f"--socket-path={socket}", "-o", f"source={tree}", "-o", f"cache={cache}",
+        [program, f"--socket-path={socket}", "-o", f"source={tree}", "-o", f"cache={cache}",
          "-o", "sandbox=chroot"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
     while not os.path.exists(socket):

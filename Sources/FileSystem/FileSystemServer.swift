@@ -8,6 +8,8 @@ import Host
 package final class FileSystemServer: @unchecked Sendable {
   let tree: LayeredTree
   let settings = Settings()
+  /// Called when a guest has mounted the tree, on a thread that serves it. Set before there is one.
+  package var whenMounted: () -> Void = {}
 
   package init(_ tree: LayeredTree) {
     self.tree = tree
@@ -185,6 +187,7 @@ package final class FileSystemServer: @unchecked Sendable {
     answer.mapAlignment = 12
     answer.maximumWrite = UInt32(FileSystemServer.maximumPages) * 4096
     try message { () throws(MessageError) in try answer.write(to: &reply) }
+    whenMounted()
   }
 
   /// Ends the session and leaves nothing in the write maps that is not the guest's. Nothing is served meanwhile or after.

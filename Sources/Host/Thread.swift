@@ -12,6 +12,9 @@ public final class Thread: @unchecked Sendable {
     }
   }
 
+  /// In place of the 8 MiB that are usual: so large a stack may get a huge page of 2 MiB where a few KiB would do.
+  private static let stackSize = 512 << 10
+
   private let handle: pthread_t
 
   /// Starts a thread.
@@ -21,8 +24,12 @@ public final class Thread: @unchecked Sendable {
   public init(_ name: String, _ run: @escaping () -> Void) throws(Errno) {
     let body = unsafe Unmanaged.passRetained(Body(name: name, run: run))
     var handle = pthread_t()
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    unsafe pthread_attr_setstacksize(&attributes, Self.stackSize)
     let status = unsafe pthread_create(
-      &handle, nil,
+      &handle, &attributes,
       { argument in
         let body = unsafe Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
         _ = unsafe body.name.withCString { unsafe clinux_set_thread_name($0) }

@@ -234,6 +234,8 @@ package final class Machine: @unchecked Sendable {
       throw .tree(error)
     }
     let server = FileSystemServer(tree)
+    // Now the guest has booted: what has run until then is seldom needed again.
+    server.whenMounted = { OwnCode.release() }
     self.tree = server
     if let watch = server.windowWatch {
       let handler = WindowWatch(server)

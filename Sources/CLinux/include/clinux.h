@@ -6,11 +6,13 @@
 // _GNU_SOURCE stays undefined: Swift's Glibc module is compiled without it, and the two must agree on every structure. What
 // glibc shows only with it goes through syscall(2), and its constants are named clinux_… below.
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
