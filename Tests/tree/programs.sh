@@ -91,7 +91,9 @@ try_compiler() {
 
 # A database server that is killed in the middle of its work, and comes up again with all that it promised.
 try_postgres() {
-  local bin=/usr/lib/postgresql/15/bin as=()
+  local bin as=()
+  # The newest version; Debian does not have them on PATH.
+  bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
   [[ -x $bin/initdb ]] || return 77
   if [[ $(id -u) == 0 ]]; then
     id postgres >/dev/null 2>&1 || return 77
