@@ -1,5 +1,5 @@
 # `novmm` by hand, as its --help tells: signals, how a machine ends, and that nothing of it stays.
-#: as root tester
+#: as root
 #: timeout 400
 command -v python3 >/dev/null || skip 'python3 is not installed'
 
@@ -98,6 +98,12 @@ until(lambda: 'asking the guest to power off' in machine.said(), 'word of SIGTER
 machine.process.terminate()
 machine.ends('a second SIGTERM', 128 + signal.SIGTERM)
 
+machine = Machine()
+machine.process.send_signal(signal.SIGINT)
+until(lambda: 'asking the guest to power off' in machine.said(), 'word of SIGINT')
+machine.process.send_signal(signal.SIGINT)
+machine.ends('a second SIGINT', 128 + signal.SIGINT)
+
 reader, writer = os.pipe()
 machine = Machine('--lifeline', f'fd:{reader}', pass_fds=[reader])
 os.close(reader)
@@ -115,12 +121,17 @@ machine.ends('SIGTERM', 0)
 if open('writes/bye').read() != 'bye\n': sys.exit('SIGTERM: the command could not finish')
 
 machine = Machine().ready()
+machine.process.send_signal(signal.SIGINT)
+machine.ends('SIGINT', 0)
+
+machine = Machine().ready()
 machine.reboot()
 machine.ends('reboot', 3)
 
 machine = Machine(cmdline='reboot=triple').ready()
 machine.reboot()
 machine.ends('triple fault', 5)
+if not all(word in machine.said() for word in ['triple fault on vCPU ', 'rip', 'idt']): sys.exit('no registers')
 
 machine = Machine().ready()
 machine.run('/bin/sh', '-c', 'echo c >/proc/sysrq-trigger')

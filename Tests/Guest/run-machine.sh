@@ -1,5 +1,5 @@
 # What a command finds in its machine: environment, user, directory, name, processors, memory, kernel and its modules.
-#: as root tester
+#: as root
 #: timeout 400
 run() { "$NOVM" run --kernel cloud "$@"; }
 
@@ -12,6 +12,15 @@ env ONE=1 "$NOVM" run --kernel cloud --env ONE --env 'TWO=two' --env ABSENT --cw
 ((memory / 1024 > 200 && memory / 1024 <= 300)) || fail "$memory kB of 300 MiB"
 
 expect_output $'65534 65534\n4' run --user nobody --cpus 4 -- sh -c 'echo $(id -u) $(id -g); nproc'
+
+# RAM on both sides of the hole below 4 GiB.
+size=5G least=4800
+(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) > 5300000)) || size=3500M least=3300
+run --memory "$size" -- sed -n -e '/^100000000-.* : System RAM/s/.*/above 4 GiB/p' \
+  -e 's/MemTotal: *\([0-9]*\) kB/\1/p' /proc/iomem /proc/meminfo >"$TEST/output"
+{ read -r line; read -r memory; } <"$TEST/output"
+[[ $line == 'above 4 GiB' ]] || fail "no RAM above 4 GiB: $line"
+((memory / 1024 > least)) || fail "$memory kB of $size"
 
 # The kernel's log, more for its command line, and figures of a run.
 expect_output '12 34 / 1 novm.test=1' run --user 12:34 --com1 --timings --cmdline novm.test=1 -- \

@@ -1,0 +1,68 @@
+# Kernel bundles from whatever a kernel comes as, each booted once, and kernels entered otherwise than usual.
+#: as root
+#: timeout 400
+command -v python3 >/dev/null || skip 'python3 is not installed'
+release=$(uname -r) image=/boot/vmlinuz-$(uname -r) generic=$NOVM_KERNELS/generic
+[[ -r $image ]] || skip "no image of the running kernel, $image"
+[[ -d $generic/modules && $("$NOVM" kernel inspect --json generic) == *"\"release\" : \"$release\""* ]] ||
+  skip "the running kernel is not the one that guests have, so there are no modules for it"
+export NOVM_KERNELS=$TEST/kernels
+
+# boots NAME TEXT COMMAND: it runs in a machine of this kernel, and prints this.
+boots() { expect_output "$2" "$NOVM" run --kernel "$1" -- sh -c "$3"; }
+
+# Of its modules those that a machine needs, and one more: all four thousand take minutes here.
+python3 - "$generic" "$TEST/modules" <<'PYTHON'
+import json, os, shutil, sys
+bundle, target = sys.argv[1:]
+wanted = json.load(open(f'{bundle}/bundle.json'))['modules'] + ['dummy.ko', 'modules.builtin']
+for directory, _, files in os.walk(f'{bundle}/modules'):
+    for name in files:
+        if name.replace('-', '_') in wanted:
+            place = directory.replace(f'{bundle}/modules', target)
+            os.makedirs(place, exist_ok=True)
+            shutil.copy(f'{directory}/{name}', place)
+PYTHON
+
+# The running system's: no more need be said.
+# shellcheck disable=SC2016 # for the shell in there
+expect_output "$release" unshare --mount bash -c '
+  mount --bind "$1" "/lib/modules/$(uname -r)" && "$2" kernel import' - "$TEST/modules" "$NOVM"
+boots "$release" "$release dummy" 'modprobe dummy && echo $(uname -r) $(grep -o "^dummy" /proc/modules)'
+
+# A bzImage and a directory of modules; a vmlinux. The loader's number tells how a kernel was entered: 0xff is nobody's,
+# 0xb is PVH (arch/x86/platform/pvh/enlighten.c).
+expect_output image "$NOVM" kernel import "$image" --modules "$TEST/modules" --name image
+boots image "$release 255" 'echo $(uname -r) $(cat /proc/sys/kernel/bootloader_type)'
+expect_output elf "$NOVM" kernel import "$NOVM_KERNELS/image/vmlinux" --modules "$TEST/modules" --name elf
+boots elf "$release 255" 'echo $(uname -r) $(cat /proc/sys/kernel/bootloader_type)'
+
+# The same kernel as images that offer one entry only.
+python3 - "$NOVM_KERNELS" "$image" <<'PYTHON'
+import json, os, shutil, sys
+store, image = sys.argv[1:]
+
+def variant(name, change):
+    os.mkdir(f'{store}/{name}')
+    description = json.load(open(f'{store}/image/bundle.json'))
+    with open(f'{store}/{name}/vmlinux', 'wb') as file: file.write(change(description))
+    json.dump(description, open(f'{store}/{name}/bundle.json', 'w'))
+    for rest in ['setup', 'initramfs', 'modules', 'noguest.stamp']: os.symlink(f'{store}/image/{rest}', f'{store}/{name}/{rest}')
+
+def pvh(description):
+    # No setup header and no note of Linux's: nothing is known of it but its PVH entry.
+    del description['bootProtocol']
+    return open(f'{store}/image/vmlinux', 'rb').read().replace(b'Linux\0\0\0', b'Xinul\0\0\0')
+
+def protected(description):
+    # A bzImage that says nothing of a 64-bit entry: it decompresses itself from 32-bit mode on.
+    content = bytearray(open(image, 'rb').read())
+    content[0x236] &= ~1
+    return content
+
+variant('pvh', pvh)
+variant('protected', protected)
+PYTHON
+boots pvh 176 'cat /proc/sys/kernel/bootloader_type'
+boots protected '255 0' '
+  echo $(cat /proc/sys/kernel/bootloader_type) $(($(od -An -tu1 -j566 -N1 /sys/kernel/boot_params/data) & 1))'
