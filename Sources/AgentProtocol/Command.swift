@@ -13,7 +13,13 @@ package struct Command: Equatable, Sendable {
     /// The host will send standard input; without it the command reads the end of file at once.
     package static let input = Options(rawValue: 1 << 1)
 
-    static let defined: Options = [.terminal, .input]
+    /// Run what the agent has built in, instead of a program of the tree's: the first argument is its name, and there is no
+    /// environment, directory or user (docs/agent-protocol.md, "Built in").
+    package static let builtIn = Options(rawValue: 1 << 2)
+    /// Let the command be once it has started: the stream ends with `started`, and output goes nowhere.
+    package static let detached = Options(rawValue: 1 << 3)
+
+    static let defined: Options = [.terminal, .input, .builtIn, .detached]
   }
 
   package var options: Options

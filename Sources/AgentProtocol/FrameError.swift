@@ -9,4 +9,6 @@ package enum FrameError: Error, Equatable, Sendable {
   case malformed(FrameType)
   /// Fewer bytes than a header.
   case truncated
+  /// Not a record of a file, or one that leads elsewhere than to where the files go.
+  case malformedRecord
 }

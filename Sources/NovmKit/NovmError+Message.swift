@@ -66,6 +66,10 @@ extension NovmError {
     case .start(_, let message): message
     case .machineGone(let name): "\(name) ended before the command; `novm inspect \(name)` tells how"
     case .notRunning(let name): "\(name) does not run; `novm start \(name)` starts it"
+    case .paused(let name): "\(name) is paused; `novm unpause \(name)` lets it go on"
+    case .agentSilent: "the guest does not answer; --com1 shows its kernel's log"
+    case .builtIn(let words): "in the machine: \(words)"
+    case .unfitFile(let path): "\(Self.text(path)): its name, or what it links to, is too long to be copied"
     case .agentLost: "the guest closed the connection before the command ended; --com1 shows its kernel's log"
     case .agentVersion(let version):
       "the guest's agent speaks version \(version) of the protocol, this novm \(Agent.version); import the kernel again"

@@ -71,10 +71,18 @@ package enum NovmError: Error, Equatable {
   case start(status: Int32, message: String)
   /// What was asked needs a machine that runs.
   case notRunning(String)
+  /// What was asked needs a machine that is not paused.
+  case paused(String)
   /// The machine of this name ended before its command.
   case machineGone(String)
   /// The guest closed the connection of a command that had not ended.
   case agentLost
+  /// The guest did not answer in time.
+  case agentSilent
+  /// What the agent does itself failed, in its own words.
+  case builtIn(String)
+  /// A file whose name, or whose link's target, is too long to be sent to a guest.
+  case unfitFile([UInt8])
   case agentVersion(UInt16)
   /// The guest could not make a machine of itself, and says why.
   case guestFailed(Failure)

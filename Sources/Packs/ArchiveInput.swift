@@ -5,7 +5,7 @@ import Host
 /// The bytes of an archive on their way to libarchive: counted, hashed, and from a file or pipe.
 ///
 /// Safe: the buffer is this value's alone, and libarchive reads of it only what a read filled.
-@safe final class ArchiveInput {
+@safe package final class ArchiveInput {
   let file: Int32
   private(set) var count: UInt64 = 0
   private(set) var error: Errno?
@@ -13,7 +13,7 @@ import Host
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
   private let progress: (UInt64) -> Void
 
-  init(file: Int32, progress: @escaping (UInt64) -> Void) {
+  package init(file: Int32, progress: @escaping (UInt64) -> Void) {
     self.file = file
     self.progress = progress
   }

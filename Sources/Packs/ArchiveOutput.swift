@@ -2,13 +2,13 @@ import CArchive
 import Host
 
 /// Where the bytes of an archive go: to a file, if there is one, and into a digest.
-final class ArchiveOutput {
+package final class ArchiveOutput {
   private let file: Int32?
   private var hash = SHA256()
   private(set) var count: UInt64 = 0
   private(set) var error: Errno?
 
-  init(file: Int32?) { self.file = file }
+  package init(file: Int32?) { self.file = file }
 
   /// For `archive_write_open`.
   func write(_ bytes: UnsafeRawBufferPointer) -> Int {

@@ -6,21 +6,21 @@ import Host
 ///
 /// Safe: the handle is this value's alone, from `init` to `deinit`, the input outlives it, and every call bounds what it
 /// writes.
-@safe final class TarReader {
+@safe package final class TarReader {
   /// A header, in bytes as they stand in the archive.
-  struct Header {
-    var path: [UInt8]
-    var type: UInt32
-    var hardLink: [UInt8]?
-    var symlink: [UInt8]?
-    var mode: UInt32
-    var uid: UInt32
-    var gid: UInt32
-    var size: UInt64
-    var modified: FileTime
-    var major: UInt32
-    var minor: UInt32
-    var attributes: [PackEntry.Attribute]
+  package struct Header {
+    package var path: [UInt8]
+    package var type: UInt32
+    package var hardLink: [UInt8]?
+    package var symlink: [UInt8]?
+    package var mode: UInt32
+    package var uid: UInt32
+    package var gid: UInt32
+    package var size: UInt64
+    package var modified: FileTime
+    package var major: UInt32
+    package var minor: UInt32
+    package var attributes: [PackEntry.Attribute]
   }
 
   private let archive: OpaquePointer
@@ -28,7 +28,7 @@ import Host
   private let path: [UInt8]
 
   /// - Parameter path: for errors.
-  init(_ input: ArchiveInput, path: [UInt8]) throws(PackError) {
+  package init(_ input: ArchiveInput, path: [UInt8]) throws(PackError) {
     self.input = input
     self.path = path
     // Names in pax headers are UTF-8: to another character set libarchive would convert them.
@@ -65,7 +65,7 @@ import Host
   }
 
   /// The next header, or nil at the end.
-  func next() throws(PackError) -> Header? {
+  package func next() throws(PackError) -> Header? {
     var entry: OpaquePointer?
     let status = unsafe archive_read_next_header(archive, &entry)
     if status == ARCHIVE_EOF { return nil }
@@ -100,7 +100,7 @@ import Host
   }
 
   /// Reads the current entry's data; 0 at the end.
-  func read(into buffer: inout [UInt8]) throws(PackError) -> Int {
+  package func read(into buffer: inout [UInt8]) throws(PackError) -> Int {
     let count = unsafe buffer.withUnsafeMutableBytes { unsafe archive_read_data(archive, $0.baseAddress, $0.count) }
     guard count >= 0 else { throw failure() }
     return count

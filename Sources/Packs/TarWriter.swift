@@ -5,7 +5,7 @@ import Host
 /// Writes a tar archive in the pax interchange format (POSIX.1-2017, pax), by libarchive.
 ///
 /// Safe: the handle is this value's alone, from `init` to `deinit`, the output outlives it, and what it is given is copied.
-@safe final class TarWriter {
+@safe package final class TarWriter {
   private let archive: OpaquePointer
   private let output: ArchiveOutput
   private let path: [UInt8]
@@ -13,7 +13,7 @@ import Host
   /// - Parameters:
   ///   - keepsNanoseconds: a header of its own for each entry, with the whole time.
   ///   - path: for errors.
-  init(
+  package init(
     _ output: ArchiveOutput, compression: ArchiveExport.Compression, keepsNanoseconds: Bool, path: [UInt8]
   ) throws(PackError) {
     self.output = output
@@ -61,7 +61,7 @@ import Host
   /// - Parameters:
   ///   - name: where it goes.
   ///   - attributes: written as they are.
-  func begin(_ entry: PackEntry, as name: [UInt8], attributes: [PackEntry.Attribute]) throws(PackError) {
+  package func begin(_ entry: PackEntry, as name: [UInt8], attributes: [PackEntry.Attribute]) throws(PackError) {
     guard let header = unsafe archive_entry_new() else { throw .system(operation: .write, path: path, .outOfMemory) }
     defer { unsafe archive_entry_free(header) }
     unsafe Self.withText(name) { unsafe archive_entry_set_pathname(header, $0) }
@@ -103,12 +103,12 @@ import Host
   }
 
   /// Data of the entry that was begun.
-  func write(_ buffer: [UInt8], count: Int) throws(PackError) {
+  package func write(_ buffer: [UInt8], count: Int) throws(PackError) {
     let written = unsafe buffer.withUnsafeBytes { unsafe archive_write_data(archive, $0.baseAddress, count) }
     guard written == count else { throw failure() }
   }
 
-  func finish() throws(PackError) {
+  package func finish() throws(PackError) {
     guard unsafe archive_write_close(archive) == ARCHIVE_OK else { throw failure() }
   }
 

@@ -33,7 +33,28 @@ enum CommandNames {
       .sorted()
   }
 
+  /// Files and directories of this host.
+  static func files(beginning prefix: String) -> [String] {
+    let start = prefix.lastIndex(of: "/").map { prefix.index(after: $0) } ?? prefix.startIndex
+    let directory = String(prefix[..<start])
+    return entries(directory.isEmpty ? "." : directory, prefix: String(prefix[start...])) {
+      $0 & S_IFMT == S_IFDIR ? "/" : ""
+    }
+    .map { directory + $0 }
+  }
+
   private static func names(in directory: String, prefix: String, directories: Bool) -> [String] {
+    entries(directory, prefix: prefix) { mode in
+      switch mode & S_IFMT {
+      case S_IFDIR where directories: "/"
+      case S_IFREG where mode & 0o111 != 0: ""
+      default: nil
+      }
+    }
+  }
+
+  /// - Parameter ending: what to put behind a name, by the mode of what it leads to; nil leaves it out.
+  private static func entries(_ directory: String, prefix: String, ending: (mode_t) -> String?) -> [String] {
     guard let stream = opendir(directory) else { return [] }
     defer { closedir(stream) }
     var found: [String] = []
@@ -43,12 +64,8 @@ enum CommandNames {
       }
       guard name.hasPrefix(prefix), name != ".", name != ".." else { continue }
       var status = stat()
-      guard stat("\(directory)/\(name)", &status) == 0 else { continue }
-      switch status.st_mode & S_IFMT {
-      case S_IFDIR where directories: found.append(name + "/")
-      case S_IFREG where status.st_mode & 0o111 != 0: found.append(name)
-      default: break
-      }
+      guard stat("\(directory)/\(name)", &status) == 0, let end = ending(status.st_mode) else { continue }
+      found.append(name + end)
     }
     return found.sorted()
   }

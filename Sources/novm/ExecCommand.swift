@@ -9,14 +9,19 @@ struct ExecCommand: ParsableCommand {
     abstract: "Run a command in a machine that runs.",
     usage: "novm exec [OPTIONS] MACHINE [--] COMMAND [ARG...]",
     discussion: """
-      Input, output, signals and the exit status are the command's own, as of `novm run`.
+      Input, output, signals and the exit status are the command's own, as of `novm run`. With --detach the command goes on \
+      by itself, and its output goes nowhere.
 
       Examples:
         novm exec box -- uname -a
         novm exec -t box -- bash
+        novm exec -d box -- sleep 1000
       """)
 
   @OptionGroup(title: "The command") var process: ProcessOptions
+
+  @Flag(name: [.short, .long], help: "Leave the command to itself once it runs.")
+  var detach = false
 
   @Argument(help: "The machine's name or identifier.", completion: .machines)
   var machine: String
@@ -30,17 +35,22 @@ struct ExecCommand: ParsableCommand {
     if try CommandWords(words, of: Self.self).words.isEmpty {
       throw ValidationError("no command to run; such as: novm exec \(machine) -- /bin/ls")
     }
+    if detach, process.terminal {
+      throw ValidationError("--terminal: nobody is at it with --detach; leave out one of them")
+    }
   }
 
   func run() throws {
-    let record = try Machines.find(machine)
-    guard record.isAlive, let runtime = record.runtime else { throw NovmError.notRunning(record.name) }
-    let loop = PollLoop()
+    let (record, vsock) = try Machines.running(machine)
     let words = try CommandWords(words, of: Self.self).words
+    if detach {
+      return try DetachedCommand.start(process.settings(words).agentCommand, vsock: vsock)
+    }
+    let loop = PollLoop()
     let command = AttachedCommand(try process.command(words), loop: loop)
     let signals = try SignalInbox(AttachedCommand.signals, command.received)
     loop.add(signals)
-    let status = try command.run(on: AgentConnection(vsock: "\(runtime)/vsock"))
+    let status = try command.run(on: AgentConnection(vsock: vsock))
     if let fault = command.outputFault { throw NovmError.output(fault) }
     guard let status else { throw NovmError.machineGone(record.name) }
     if status != 0 { throw ExitCode(status) }

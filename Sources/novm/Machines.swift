@@ -22,6 +22,13 @@ enum Machines {
     }
   }
 
+  /// A machine that runs, and the socket that stands for its guest's vsock.
+  static func running(_ reference: String) throws(NovmError) -> (record: MachineRecord, vsock: String) {
+    let record = try find(reference)
+    guard record.isAlive, let runtime = record.runtime else { throw .notRunning(record.name) }
+    return (record, "\(runtime)/vsock")
+  }
+
   static func list() throws(NovmError) -> [MachineRecord] {
     do throws(StoreError) {
       let store = store

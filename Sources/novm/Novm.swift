@@ -21,7 +21,8 @@ struct Novm: ParsableCommand {
       CommandGroup(
         name: "Machines",
         subcommands: [
-          RunCommand.self, CreateCommand.self, ExecCommand.self, ListCommand.self, LogsCommand.self, StartCommand.self,
+          RunCommand.self, CreateCommand.self, ExecCommand.self, CopyCommand.self, ListCommand.self, LogsCommand.self,
+          TopCommand.self, StatsCommand.self, StartCommand.self,
           StopCommand.self, RestartCommand.self, KillCommand.self, WaitCommand.self, InspectCommand.self,
           RenameCommand.self, RemoveCommand.self, PruneCommand.self,
         ]),

@@ -205,6 +205,11 @@ final class CommandStream {
       buffer.append(.started(pid: UInt32(command.identifier)))
       for number in earlySignals { command.signal(number) }
       earlySignals = []
+      if command.isDetached {
+        // From here on it is an orphan like any other.
+        phase = .closing
+        self.command = nil
+      }
     case .failed(let frame):
       buffer.append(encoded: frame)
       phase = .closing

@@ -10,6 +10,14 @@ struct Launch {
   /// The descriptors that become standard input, output and error.
   let streams: (input: Int32, output: Int32, errors: Int32)
 
+  /// For what is built in: a session and the standard streams, and nothing of the tree's.
+  func connect() throws(Failure) {
+    guard !isTerminal else { throw Failure(kind: .protocolViolation, message: "what is built in takes no terminal") }
+    try isolate()
+    try takeStreams()
+    Signals.restoreDefaults()
+  }
+
   /// Becomes the command; comes back only with why it did not.
   func run() -> Failure {
     do throws(Failure) {
@@ -53,6 +61,10 @@ struct Launch {
       _ = fchown(streams.input, owner.user, terminalGroup ?? owner.group)
       _ = fchmod(streams.input, terminalGroup == nil ? 0o600 : 0o620)
     }
+    try takeStreams()
+  }
+
+  private func takeStreams() throws(Failure) {
     do throws(SystemError) {
       try check(dup2(streams.input, 0))
       try check(dup2(streams.output, 1))

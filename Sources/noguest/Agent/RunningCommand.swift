@@ -6,6 +6,8 @@ final class RunningCommand {
   /// The process, its session and its process group have this identifier.
   let identifier: Int32
   let isTerminal: Bool
+  /// Whether the command goes on by itself once it has started.
+  let isDetached: Bool
 
   /// Until exec has happened: its other end closes on exec, or carries the frame that says why there was none.
   private var outcome: Descriptor?
@@ -34,8 +36,12 @@ final class RunningCommand {
   init(_ command: Command) throws(Failure) {
     do throws(SystemError) {
       isTerminal = command.options.contains(.terminal)
+      isDetached = command.options.contains(.detached)
       let outcome = try Pipe()
-      if isTerminal {
+      if isDetached {
+        let nothing = try Descriptor.open("/dev/null", O_RDWR)
+        identifier = try Self.fork(command, (nothing.number, nothing.number, nothing.number), outcome.writer)
+      } else if isTerminal {
         let pair = try Terminal.open(command.window)
         let slave = pair.slave.number
         identifier = try Self.fork(command, (slave, slave, slave), outcome.writer)
@@ -76,6 +82,15 @@ final class RunningCommand {
   ) throws(SystemError) -> Int32 {
     if let identifier = try Processes.fork() { return identifier }
     let launch = Launch(command: command, isTerminal: command.options.contains(.terminal), streams: streams)
+    if command.options.contains(.builtIn) {
+      // Nothing is executed that would close what is not the child's; the outcome's end says that it has started.
+      do throws(Failure) { try launch.connect() } catch {
+        _ = try? outcome.write(error.frame)
+        _exit(127)
+      }
+      Descriptor.closeAll(from: 3)
+      _exit(BuiltIn.run(command.arguments))
+    }
     _ = try? outcome.write(launch.run().frame)
     _exit(127)
   }

@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <net/ethernet.h>
 #include <netpacket/packet.h>
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -26,6 +27,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -58,6 +61,19 @@ static inline int cguest_write_port(unsigned short port, unsigned char value) {
   if (ioperm(port, 1, 1) < 0) return -1;
   outb(value, port);
   return 0;
+}
+
+static inline int cguest_close_range(unsigned first) { return (int)syscall(SYS_close_range, first, ~0u, 0); }
+
+static inline int cguest_set_modified(const char *path, long long seconds, long nanoseconds) {
+  const struct timespec times[2] = {{0, UTIME_OMIT}, {seconds, nanoseconds}};
+  return utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static inline unsigned cguest_major(unsigned long long device) { return major(device); }
+static inline unsigned cguest_minor(unsigned long long device) { return minor(device); }
+static inline int cguest_make_node(const char *path, unsigned mode, unsigned major_number, unsigned minor_number) {
+  return mknod(path, mode, makedev(major_number, minor_number));
 }
 
 // ioctl_tty(2)

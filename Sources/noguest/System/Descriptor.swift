@@ -9,6 +9,12 @@ struct Descriptor: ~Copyable {
 
   deinit { close(number) }
 
+  /// close_range(2), or before Linux 5.9 one by one: every descriptor from a number on.
+  static func closeAll(from first: Int32) {
+    if cguest_close_range(UInt32(first)) == 0 { return }
+    for number in first..<4096 { close(number) }
+  }
+
   /// open(2), with `O_CLOEXEC`.
   static func open(_ path: Bytes, _ flags: Int32, mode: UInt32 = 0) throws(SystemError) -> Descriptor {
     Descriptor(owning: try check(unsafe path.withCString { unsafe cguest_open($0, flags | O_CLOEXEC, mode) }))

@@ -52,6 +52,19 @@ enum Files {
     _ = unsafe path.withCString { unsafe unlink($0) }
   }
 
+  /// readdir(3): the names in a directory, without `.` and `..`, in no order.
+  static func names(_ path: Bytes) throws(SystemError) -> [Bytes] {
+    guard let stream = unsafe path.withCString({ unsafe opendir($0) }) else { throw .last }
+    defer { unsafe closedir(stream) }
+    var names: [Bytes] = []
+    while let entry = unsafe readdir(stream) {
+      // The kernel ends a name with a NUL within its field.
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Bytes($0.prefix { $0 != 0 }) }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
   static func isDirectory(_ path: Bytes) -> Bool {
     var status = stat()
     guard unsafe path.withCString({ unsafe stat($0, &status) }) == 0 else { return false }

@@ -1,0 +1,233 @@
+import AgentProtocol
+import Glibc
+import Host
+
+/// Makes the files of a transfer on the host, by the rules of ``FilePlacement``.
+///
+/// Everything is made beneath one open directory, and no symbolic link in it is followed (openat2(2)): whatever a guest
+/// sends, nothing is written anywhere else. A file appears under its name once it is complete. Set-id bits are left out, and
+/// devices are refused: both would be a guest's way to the host.
+package final class HostFileWriter: FileSink {
+  private let destination: [UInt8]
+  private let endsInSlash: Bool
+  private let keepsOwners: Bool
+  /// The directory that everything is made beneath.
+  private var root: FileDescriptor?
+  /// The first record's path, and what takes its place.
+  private var renamed: (from: [UInt8], to: [UInt8])?
+  private var hasBegun = false
+
+  /// The directory of the last file, by its path below the root.
+  private var parent: FileDescriptor?
+  private var parentPath: [UInt8]?
+  /// The file that is being written, under a name of its own until it is complete.
+  private var file: FileDescriptor?
+  private var place: Place?
+  /// Made here, with what they are to be once nothing more is put into them.
+  private var directories: [(path: [UInt8], record: FileRecord)] = []
+
+  private struct Place {
+    var record: FileRecord
+    /// Both with their NUL.
+    var temporary: [UInt8]
+    var name: [UInt8]
+  }
+
+  /// - Parameter path: the host's, which is not made but for its last name.
+  package init(_ path: [UInt8], keepsOwners: Bool) {
+    var path = path
+    endsInSlash = path.last == Self.slash
+    while path.count > 1, path.last == Self.slash { path.removeLast() }
+    destination = path
+    self.keepsOwners = keepsOwners
+  }
+
+  /// Removes what is not complete.
+  deinit { discard() }
+
+  private static let slash = UInt8(ascii: "/")
+
+  package func begin(_ record: FileRecord) throws(NovmError) {
+    try complete()
+    if !hasBegun { try open(for: record) }
+    let path = try path(of: record)
+    do throws(Errno) {
+      try make(record, path)
+    } catch {
+      throw .system(doing: "write", path: shown(record.path), error)
+    }
+  }
+
+  package func write(_ data: ArraySlice<UInt8>) throws(NovmError) {
+    do throws(Errno) {
+      try file?.writeAll(Array(data))
+    } catch {
+      throw .system(doing: "write", path: shown(place?.record.path ?? []), error)
+    }
+  }
+
+  package func end() throws(NovmError) {
+    try complete()
+    for (path, record) in directories.reversed() {
+      do throws(Errno) {
+        let name = path + [0]
+        let directory =
+          path.isEmpty ? try duplicateRoot() : try FileCalls.openBeneath(rootNumber, name.span, OpenFlags.directory)
+        try setAttributes(directory.raw, FileCalls.itself, record)
+      } catch {
+        throw .system(doing: "write", path: shown(record.path), error)
+      }
+    }
+  }
+
+  // MARK: Places
+
+  private func shown(_ path: [UInt8]) -> String {
+    String(printable: destination + (path.isEmpty || renamed != nil ? [] : [Self.slash] + path))
+  }
+
+  private func open(for first: FileRecord) throws(NovmError) {
+    let existing = Self.kind(destination)
+    let placement = FilePlacement(first, at: existing, endsInSlash: endsInSlash)
+    do throws(Errno) {
+      switch placement {
+      case .refused: throw first.kind == .directory ? .notDirectory : existing == .nothing ? .notFound : .notDirectory
+      case .below:
+        if existing == .nothing { try makeDirectory(destination) }
+        root = try FileDescriptor.open(Path(destination), OpenFlags.directoryPath)
+      case .renamed:
+        let start = (destination.lastIndex(of: Self.slash) ?? -1) + 1
+        let directory = start == 0 ? Array(".".utf8) : Array(destination[..<start])
+        renamed = (first.path, Array(destination[start...]))
+        root = try FileDescriptor.open(Path(directory), OpenFlags.directoryPath)
+      }
+    } catch {
+      throw .system(doing: "write", path: String(printable: destination), error)
+    }
+    hasBegun = true
+  }
+
+  private func makeDirectory(_ path: [UInt8]) throws(Errno) {
+    let name = path + [0]
+    try FileCalls.makeDirectory(AT_FDCWD, name.span, mode: 0o755)
+  }
+
+  /// What is there, symbolic links followed.
+  private static func kind(_ path: [UInt8]) -> FilePlacement.Destination {
+    guard let file = try? FileDescriptor.open(Path(path), OpenFlags.path),
+      let status = try? FileCalls.status(file.raw)
+    else { return .nothing }
+    return status.isDirectory ? .directory : .other
+  }
+
+  private var rootNumber: Int32 { root?.raw ?? -1 }
+
+  private func duplicateRoot() throws(Errno) -> FileDescriptor {
+    let itself: [UInt8] = Array(".".utf8) + [0]
+    return try FileCalls.openBeneath(rootNumber, itself.span, OpenFlags.directory)
+  }
+
+  /// Where a record goes, below the root.
+  private func path(of record: FileRecord) throws(NovmError) -> [UInt8] {
+    guard let renamed else { return record.path }
+    // All that comes after the first lies below it; else it would be beside the destination.
+    guard record.path == renamed.from || record.path.starts(with: renamed.from + [Self.slash]) else {
+      throw .protocolViolation(.malformedRecord)
+    }
+    return renamed.to + record.path.dropFirst(renamed.from.count)
+  }
+
+  /// Opens the directory that a path's last name is in; gives that name with its NUL.
+  private func enter(_ path: [UInt8]) throws(Errno) -> [UInt8] {
+    let start = (path.lastIndex(of: Self.slash) ?? -1) + 1
+    let directory = Array(path[..<max(0, start - 1)])
+    if parentPath != directory {
+      let name = (directory.isEmpty ? Array(".".utf8) : directory) + [0]
+      parentPath = nil
+      parent = try FileCalls.openBeneath(rootNumber, name.span, OpenFlags.directoryPath)
+      parentPath = directory
+    }
+    return Array(path[start...]) + [0]
+  }
+
+  // MARK: Making
+
+  private func make(_ record: FileRecord, _ path: [UInt8]) throws(Errno) {
+    if record.kind == .directory { return try makeDirectory(record, path) }
+    if path.isEmpty { throw .isDirectory }
+    let name = try enter(path)
+    let directory = parent?.raw ?? -1
+    let temporary = Array(".novm-cp.\(String(UInt64.random(in: .min ... .max), radix: 36))".utf8) + [0]
+    let place = Place(record: record, temporary: temporary, name: name)
+    switch record.kind {
+    case .file:
+      file = try FileCalls.openBeneath(directory, temporary.span, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+      self.place = place
+    case .symlink:
+      try FileCalls.makeSymlink(directory, temporary.span, target: record.target + [0])
+      self.place = place
+      try install()
+    case .fifo:
+      try FileCalls.makeNode(directory, temporary.span, mode: FileType.fifo | 0o600, major: 0, minor: 0)
+      self.place = place
+      try install()
+    case .directory, .end, .characterDevice, .blockDevice, .link:
+      throw .notPermitted
+    }
+  }
+
+  private func makeDirectory(_ record: FileRecord, _ path: [UInt8]) throws(Errno) {
+    // The root itself is there, and what it is like is not the transfer's to say.
+    if path.isEmpty { return }
+    let name = try enter(path)
+    do throws(Errno) {
+      try FileCalls.makeDirectory(parent?.raw ?? -1, name.span, mode: 0o700)
+    } catch {
+      guard error == .exists else { throw error }
+      // It must be a directory, and not by a link.
+      _ = try FileCalls.openBeneath(parent?.raw ?? -1, name.span, OpenFlags.directoryPath)
+    }
+    directories.append((path, record))
+  }
+
+  private func complete() throws(NovmError) {
+    guard file != nil, let place else { return }
+    do throws(Errno) {
+      try install()
+    } catch {
+      throw .system(doing: "write", path: shown(place.record.path), error)
+    }
+  }
+
+  /// Gives what was made its attributes and then its name.
+  private func install() throws(Errno) {
+    guard let place else { return }
+    let directory = parent?.raw ?? -1
+    do throws(Errno) {
+      try setAttributes(directory, place.temporary, place.record)
+      try FileCalls.rename(directory, place.temporary.span, to: directory, place.name.span)
+    } catch {
+      discard()
+      throw error
+    }
+    file = nil
+    self.place = nil
+  }
+
+  private func discard() {
+    guard let place else { return }
+    try? FileCalls.remove(parent?.raw ?? -1, place.temporary.span, isDirectory: false)
+    file = nil
+    self.place = nil
+  }
+
+  private func setAttributes(_ directory: Int32, _ name: [UInt8], _ record: FileRecord) throws(Errno) {
+    if keepsOwners { try FileCalls.changeOwner(directory, name.span, uid: record.uid, gid: record.gid) }
+    if record.kind != .symlink {
+      let sticky: UInt32 = record.kind == .directory ? 0o1000 : 0
+      try FileCalls.changeMode(directory, name.span, record.mode & (0o777 | sticky))
+    }
+    let time = FileTime(seconds: record.seconds, nanoseconds: record.nanoseconds)
+    try FileCalls.changeTimes(directory, name.span, accessed: .keep, modified: .set(time))
+  }
+}
