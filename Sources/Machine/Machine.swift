@@ -37,6 +37,8 @@ package final class Machine: @unchecked Sendable {
   private var agentConnection: Int32?
   private var outcome: Outcome?
   private let outcomeLock = Lock()
+  private let gate: PauseGate
+  private var control: ControlSocket?
 
   /// Builds the machine; nothing of it runs yet. To be called before any thread is started: it takes the process's signals.
   ///
@@ -84,6 +86,7 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .host("epoll", error)
     }
+    gate = PauseGate(loop)
     powerButton = try InterruptEvent(vm, line: Platform.powerButtonInterrupt)
     acpiDevices.append(.powerButton(interrupt: Platform.powerButtonInterrupt))
     timeline.mark("kvm")
@@ -133,6 +136,19 @@ package final class Machine: @unchecked Sendable {
     if let frame = try? Frame.shutdown(.powerOff).encoded() { try? connection.writeAll(frame) }
     agentConnection = connection.release()
   }
+
+  /// Whether the guest stands still, or is about to. On the loop's thread, as the two that follow.
+  package var isPaused: Bool { gate.isClosed }
+
+  /// Stops all vCPUs where they are.
+  ///
+  /// - Parameter done: called once none runs any more, on the loop's thread.
+  package func pause(_ done: @escaping () -> Void) {
+    // Without descriptors the machine goes on, and `isPaused` says so.
+    do throws(Errno) { try gate.close(Array(zip(vcpus, threads)), done) } catch { done() }
+  }
+
+  package func resume() { gate.open() }
 
   /// Hands the registers of every vCPU to `report`, one after the other, while the guest goes on.
   package func reportVCPUs(_ report: @escaping (String) -> Void) {
@@ -193,6 +209,7 @@ package final class Machine: @unchecked Sendable {
     tree?.close()
     for share in shares { share.close() }
     vsock?.close()
+    control?.close()
   }
 
   private func addDevices(
@@ -216,6 +233,9 @@ package final class Machine: @unchecked Sendable {
     }
     for (tag, share) in description.sharedDevices { try addShare(tag, share, description) }
     if let path = description.vsock { try addVsock(path, description.guestCID) }
+    if let path = description.control {
+      do throws(Errno) { control = try ControlSocket(path, self) } catch { throw .file(path: path, error) }
+    }
     if let output = description.console { try addConsole(output) }
     for (index, card) in description.cards.enumerated() {
       let line = NetworkLine(index, report: report)

@@ -32,6 +32,8 @@ package struct MachineDescription {
   /// The Unix socket that bridges to the guest's vsock.
   package var vsock: Path?
   package var guestCID: UInt64 = 3
+  /// The Unix socket that takes orders.
+  package var control: Path?
   package var cards: [NetworkCard] = []
   /// Where COM1 and the virtio console go.
   package var com1: Output?

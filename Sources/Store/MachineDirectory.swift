@@ -87,6 +87,12 @@ package final class MachineDirectory {
   /// The Unix socket that stands for the guest's vsock.
   package var vsock: String { "\(runtime)/vsock" }
 
+  /// The Unix socket by which its monitor takes orders.
+  package var control: String { "\(runtime)/control" }
+
+  /// The Unix socket for who attaches to its command.
+  package var attach: String { "\(runtime)/attach" }
+
   /// As a reader finds it.
   package var record: MachineRecord {
     MachineRecord(identifier: identifier, name: name, path: path, runtime: runtime, isAlive: true)

@@ -33,7 +33,8 @@ struct CreateCommand: ParsableCommand {
 
   func run() throws {
     let words = try CommandWords(words, of: Self.self).words
-    let settings = words.isEmpty ? nil : try process.settings(words)
+    var settings = words.isEmpty ? nil : try process.settings(words)
+    settings?.input = keeping.interactive
     try Machines.create(keeping.name, machine.definition(settings, remove: rm), verbose: false)
   }
 }

@@ -26,6 +26,7 @@ enum Machines {
   static func running(_ reference: String) throws(NovmError) -> (record: MachineRecord, vsock: String) {
     let record = try find(reference)
     guard record.isAlive, let runtime = record.runtime else { throw .notRunning(record.name) }
+    if MonitorControl(record)?.isPaused == true { throw .paused(record.name) }
     return (record, "\(runtime)/vsock")
   }
 
@@ -84,6 +85,8 @@ enum Machines {
   /// - Parameter grace: seconds that the guest has for it.
   static func stop(_ record: MachineRecord, grace: Double) throws(NovmError) {
     if let supervisor = SupervisorProcess.of(record) {
+      // One that is paused has no way to end by itself.
+      _ = try? MonitorControl(record)?.resume()
       supervisor.send(SIGTERM)
       if !supervisor.awaitEnd(seconds: grace) {
         supervisor.send(SIGTERM)

@@ -67,8 +67,10 @@ struct RunCommand: ParsableCommand {
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
+    var settings = try process.settings(words)
+    settings.input = keeping.interactive
     let definition = try machine.definition(
-      process.settings(words), remove: rm || (keeping.name == nil && !detach && !isTrial))
+      settings, remove: rm || (keeping.name == nil && !detach && !isTrial))
     if detach { return try Machines.create(keeping.name, definition, verbose: verbose) }
     var request = try MachineRequest.checked(machine.settings)
     request.verbose = verbose
@@ -91,8 +93,13 @@ struct RunCommand: ParsableCommand {
   }
 }
 
-/// What a machine is called.
+/// What a machine is called, and how one comes back to it.
 struct KeepingOptions: ParsableArguments {
+  @Flag(
+    name: [.short, .long],
+    help: "In the background: keep the command's input open, for `novm attach`. With --terminal it is.")
+  var interactive = false
+
   @Option(
     help: ArgumentHelp(
       "A name for the machine, which is kept until `novm rm`.", valueName: "name"))

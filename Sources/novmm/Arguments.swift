@@ -53,6 +53,7 @@ struct Arguments {
       case "--gidmap": machine.groups.ranges.append(try idRange(name, inline))
       case "--dax": window = try self.window(name, inline)
       case "--tag": machine.tag = try tag(name, inline)
+      case "--control": machine.control = Path(try value(name, inline))
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--nic": machine.cards.append(try card(name, inline))
       case "--com1": machine.com1 = try output(name, inline)

@@ -58,6 +58,8 @@ let manual = """
     --console -|FILE|fd:N   the virtio console (hvc0); - is standard input and output
     --com1 -|FILE|fd:N      a 16550 serial port (ttyS0), which also shows the earliest kernel messages
   Process
+    --control PATH          a Unix socket that takes a line and answers one: `pause` stops the vCPUs (`paused`, once none
+                            runs), `resume` lets them go on (`running`), `status` tells which of the two it is
     --lifeline fd:N         the machine ends when this descriptor reads end of file
     --timings fd:N          writes a line `MOMENT NANOSECONDS` (CLOCK_MONOTONIC) for each step of the start
     --verbose               says what it does

@@ -38,7 +38,7 @@ expect_status 125 "$NOVM" cp "$TEST/tree" box:/tmp/dir/big
 "$NOVM" cp box:/tmp/tree - | tar -x -C "$TEST" --transform 's/^tree/unpacked/'
 diff -r --no-dereference "$TEST/tree" "$TEST/unpacked" || fail 'the archive has something else'
 tar -c --sort=name -C "$TEST" tree | "$NOVM" cp -a - box:/tmp/archive
-expect_output "$(cksum <"$TEST/tree/sub/big")" "$NOVM" exec box -- sh -c 'cksum </tmp/archive/tree/sub/big'
+expect_output "$(sha256sum <"$TEST/tree/sub/big")" "$NOVM" exec box -- sh -c 'sha256sum </tmp/archive/tree/sub/big'
 expect_output "$(stat -c '%u' "$TEST/tree")" "$NOVM" exec box -- stat -c '%u' /tmp/archive/tree
 
 # A hostile guest's links lead nowhere on the host.

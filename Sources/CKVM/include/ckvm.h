@@ -29,6 +29,7 @@ CKVM_REQUEST(ckvm_set_msrs, KVM_SET_MSRS);
 CKVM_REQUEST(ckvm_set_cpuid2, KVM_SET_CPUID2);
 CKVM_REQUEST(ckvm_get_lapic, KVM_GET_LAPIC);
 CKVM_REQUEST(ckvm_set_lapic, KVM_SET_LAPIC);
+CKVM_REQUEST(ckvm_kvmclock_ctrl, KVM_KVMCLOCK_CTRL);
 
 // A flag of kvm_userspace_memory_region, whose type does not import either.
 static const uint32_t ckvm_memory_read_only = KVM_MEM_READONLY;

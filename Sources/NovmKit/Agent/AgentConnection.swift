@@ -36,6 +36,11 @@ package final class AgentConnection: PollSource {
     outgoing = Array("CONNECT \(port)\n".utf8)
   }
 
+  /// Connects to a socket on which frames flow from the start.
+  package convenience init(socket path: String) throws(NovmError) {
+    self.init(try UnixSocket.connect(to: path), greeting: false)
+  }
+
   /// Takes a stream on which frames flow already.
   package convenience init(stream: consuming FileDescriptor) throws(NovmError) {
     do { try stream.setNonblocking() } catch { throw .call("fcntl", error) }

@@ -38,7 +38,7 @@ package struct BuiltInCall {
     switch session.result {
     case .exited(0)?: return
     case .failed(let failure)?: throw .commandFailed(command: arguments.first ?? [], failure)
-    case .lost?, nil: throw .agentLost
+    case .lost?, .detached?, nil: throw .agentLost
     case .exited?, .signaled?: throw .builtIn(errors.lastLine ?? "the agent failed without a word")
     }
   }

@@ -12,12 +12,15 @@ package final class Session {
     case failed(Failure)
     /// The guest closed the stream before the command ended.
     case lost
+    /// The caller left the command to itself, by ``DetachKeys``.
+    case detached
 
     /// As shells have it; nil for what is novm's failure rather than the command's.
     package var exitStatus: Int32? {
       switch self {
       case .exited(let code): Int32(code)
       case .signaled(let signal): 128 + Int32(signal)
+      case .detached: 0
       case .failed, .lost: nil
       }
     }
@@ -39,9 +42,10 @@ package final class Session {
   ///   - input: the descriptor for the command's standard input; nil for none.
   ///   - output: where standard output goes.
   ///   - error: where standard error goes.
+  ///   - isRunning: whether the other end runs the command already, and need not be asked to.
   package init(
     _ command: Command, on connection: AgentConnection, loop: PollLoop, input: Int32?, output: any CommandOutput,
-    error: any CommandOutput
+    error: any CommandOutput, isRunning: Bool = false
   ) throws(NovmError) {
     self.command = command
     self.connection = connection
@@ -58,7 +62,12 @@ package final class Session {
       stream.onBreak = { [unowned self] errno throws(NovmError) in try outputBroke(errno) }
     }
     for source in [connection, self.input, self.output, self.error] as [any PollSource] { loop.add(source) }
-    try connection.send(.exec(command))
+    if isRunning {
+      // On a terminal of its own it is the only one to know these keys.
+      if command.options.contains(.terminal) { self.input.watchForDetachKeys { [unowned self] in finish(.detached) } }
+    } else {
+      try connection.send(.exec(command))
+    }
   }
 
   /// How the command ended, once all that it wrote has been passed on.

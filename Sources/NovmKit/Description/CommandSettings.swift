@@ -9,6 +9,8 @@ package struct CommandSettings: Codable, Equatable, Sendable {
   package var cwd: String?
   package var user: String?
   package var terminal = false
+  /// Whether its input stays open though nobody is there yet.
+  package var input = false
 
   package init() {}
 
@@ -19,6 +21,7 @@ package struct CommandSettings: Codable, Equatable, Sendable {
     try keys.read(.cwd, into: &cwd)
     try keys.read(.user, into: &user)
     try keys.read(.terminal, into: &terminal)
+    try keys.read(.input, into: &input)
   }
 
   /// What the guest's agent is told of it.
@@ -26,6 +29,7 @@ package struct CommandSettings: Codable, Equatable, Sendable {
     var result = Command(
       arguments: command.map(ByteString.bytes), environment: env.map(ByteString.bytes),
       directory: ByteString.bytes(cwd ?? ""), user: ByteString.bytes(user ?? ""))
+    if input { result.options.insert(.input) }
     if terminal {
       result.options.insert(.terminal)
       result.window = Terminal.windowSize() ?? WindowSize(rows: 24, columns: 80)

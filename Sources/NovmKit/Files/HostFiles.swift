@@ -95,7 +95,7 @@ package final class HostFiles: FileSource {
 
   private static func names(_ path: [UInt8]) throws(Errno) -> [[UInt8]] {
     let directory = try FileDescriptor.open(Path(path), OpenFlags.directory | O_NOFOLLOW)
-    return try DirectoryNames.list(directory.raw)
+    return try FileCalls.names(directory.raw)
   }
 
   /// nil for a socket, which is nothing without the process behind it.

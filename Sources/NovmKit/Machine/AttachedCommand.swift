@@ -43,14 +43,29 @@ package final class AttachedCommand {
   ///
   /// - Returns: its exit status, 128 and its number for a signal; nil if the stream ended before the command.
   package func run(on connection: AgentConnection, timings: Timings = Timings()) throws(NovmError) -> Int32? {
+    try run(on: connection, isRunning: false, timings: timings)
+  }
+
+  /// Stays with a command that runs until its end, or until the caller leaves it.
+  ///
+  /// - Returns: as of ``run(on:timings:)``; 0 if the caller left it.
+  package func attach(to connection: AgentConnection) throws(NovmError) -> Int32? {
+    try run(on: connection, isRunning: true, timings: Timings())
+  }
+
+  private func run(
+    on connection: AgentConnection, isRunning: Bool, timings: Timings
+  ) throws(NovmError) -> Int32? {
     if command.options.contains(.terminal), let input = attachment.input { terminal = Terminal(input) }
     defer { terminal?.restore() }
     let session = try Session(
       command, on: connection, loop: loop, input: attachment.input, output: OutputStream(attachment.output),
-      error: OutputStream(attachment.error))
+      error: OutputStream(attachment.error), isRunning: isRunning)
     self.session = session
     terminal?.enterRawMode()
     try loop.run { session.isStarted || session.result != nil }
+    // The terminal has the size that it was made with.
+    if isRunning { try resize() }
     timings.mark("command")
     try loop.run { session.result != nil }
     timings.mark("ended")

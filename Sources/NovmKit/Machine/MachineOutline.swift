@@ -17,7 +17,7 @@ package struct MachineOutline {
     let state: State? = Self.decode(record, MachineState.file)
     identifier = record.identifier
     name = record.name
-    status = MachineStatus(isAlive: record.isAlive, state.map(MachineStatus.Facts.init))
+    status = MachineStatus(record, state.map(MachineStatus.Facts.init))
     created = definition?.created ?? "1970-01-01T00:00:00Z"
     kernel = state?.kernel ?? definition?.machine?.kernel
     command = definition?.process?.command ?? []

@@ -7,6 +7,8 @@ package enum MachineStatus: Equatable, Sendable {
   /// On its way to its first command.
   case starting
   case running
+  /// Its processors stand still until they are let go on.
+  case paused
   /// Its command ended, or it was stopped, with a status.
   case exited(Int32)
   /// It could not run, or not go on.
@@ -39,9 +41,15 @@ package enum MachineStatus: Equatable, Sendable {
     }
   }
 
+  /// Asks the monitor of a machine that runs whether it is paused.
+  package init(_ record: MachineRecord, _ facts: Facts?) {
+    self.init(isAlive: record.isAlive, facts)
+    if self == .running, MonitorControl(record)?.isPaused == true { self = .paused }
+  }
+
   package init(_ record: MachineRecord, _ state: MachineState?) {
     self.init(
-      isAlive: record.isAlive,
+      record,
       state.map {
         Facts(isReady: $0.isReady, isFinished: $0.finished != nil, exitStatus: $0.exitStatus, error: $0.error)
       })
@@ -53,6 +61,7 @@ package enum MachineStatus: Equatable, Sendable {
     case .created: "created"
     case .starting: "starting"
     case .running: "running"
+    case .paused: "paused"
     case .exited: "exited"
     case .failed: "failed"
     case .killed: "killed"

@@ -106,9 +106,13 @@ package final class MachineSupervisor {
   private func run(
     _ command: Command, in machine: RunningMachine, _ log: MachineLog, _ started: () -> Void
   ) throws(NovmError) -> Int32 {
+    let attach = try AttachServer(
+      at: directory.attach, loop: loop, takesInput: !command.options.isDisjoint(with: [.terminal, .input]))
     let session = try Session(
-      command, on: machine.connect(), loop: loop, input: nil, output: log.stream(.output), error: log.stream(.error))
+      command, on: machine.connect(), loop: loop, input: attach.input,
+      output: attach.tee(.stdout, log.stream(.output)), error: attach.tee(.stderr, log.stream(.error)))
     self.session = session
+    attach.serve(session)
     try loop.run { session.isStarted || session.result != nil || stops > 1 }
     if session.isStarted {
       try life.isReady()
@@ -117,6 +121,7 @@ package final class MachineSupervisor {
     try loop.run { session.result != nil || stops > 1 }
     session.leave(loop)
     log.end()
+    try attach.finish(session.result)
     switch session.result {
     case nil: return 128 + SIGKILL
     case .lost?: try machine.explainLoss()

@@ -46,6 +46,7 @@ final class RunningMachine {
       userCard: network?.card)
     var arguments = ByteArguments()
     arguments.append("--vsock", directory.vsock)
+    arguments.append("--control", directory.control)
     arguments.append("--timings", "fd:\(marks.writer)")
     var inherited = [marks.writer, directory.lockDescriptor] + volumes.map(\.lockDescriptor)
     inherited += held.map(\.lockDescriptor) + description.cards.flatMap { $0.card.descriptors }

@@ -1,0 +1,127 @@
+import Host
+
+/// Takes orders about the machine from whoever may connect to a Unix socket, a line each:
+///
+/// | order | answer | |
+/// |---|---|---|
+/// | `pause` | `paused` | once no vCPU runs any more |
+/// | `resume` | `running` | |
+/// | `status` | `paused` or `running` | |
+///
+/// Anything else ends the connection. Everything here belongs to the event loop's thread.
+final class ControlSocket: EventHandler {
+  /// Clients at once; further ones wait to be accepted.
+  private static let clientLimit = 16
+
+  private let machine: Machine
+  private let path: Path
+  private let listener: FileDescriptor
+  private var clients: [ControlClient] = []
+
+  /// - Throws: `EADDRINUSE` if another machine listens there, or what bind(2) says.
+  init(_ path: Path, _ machine: Machine) throws(Errno) {
+    self.machine = machine
+    self.path = path
+    listener = try UnixSocket.listen(path)
+    try machine.loop.add(listener.raw, .readable, self)
+  }
+
+  /// Removes the socket's name.
+  func close() {
+    machine.loop.remove(listener.raw)
+    UnixSocket.remove(path)
+  }
+
+  func ready(_ events: EventLoop.Events) {
+    // At the limit the oldest goes: whoever holds a connection open keeps nobody else out.
+    if clients.count == Self.clientLimit { clients[0].close() }
+    guard let socket = try? UnixSocket.accept(listener) else { return }
+    guard let client = try? ControlClient(socket, machine, left: { [self] client in left(client) }) else { return }
+    clients.append(client)
+  }
+
+  private func left(_ client: ControlClient) { clients.removeAll { $0 === client } }
+}
+
+/// One connection of a ``ControlSocket``.
+private final class ControlClient: EventHandler {
+  /// The longest order, with its end.
+  private static let limit = 16
+
+  private let machine: Machine
+  private let number: Int32
+  private var socket: FileDescriptor?
+  private var line: [UInt8] = []
+  private var left: ((ControlClient) -> Void)?
+
+  init(
+    _ socket: consuming FileDescriptor, _ machine: Machine, left: @escaping (ControlClient) -> Void
+  ) throws(Errno) {
+    self.machine = machine
+    self.left = left
+    number = socket.raw
+    self.socket = consume socket
+    try machine.loop.add(number, .readable, self)
+  }
+
+  func ready(_ events: EventLoop.Events) {
+    guard socket != nil else { return }
+    var buffer = [UInt8](repeating: 0, count: Self.limit)
+    do throws(Errno) {
+      let count = try socket!.read(into: &buffer)
+      if count == 0 { return close() }
+      line += buffer[..<count]
+    } catch {
+      if error != .wouldBlock, error != .interrupted { close() }
+      return
+    }
+    while let end = line.firstIndex(of: UInt8(ascii: "\n")) {
+      let order = ControlOrder(line[..<end])
+      line.removeFirst(end + 1)
+      guard let order else { return close() }
+      obey(order)
+    }
+    if line.count >= Self.limit { close() }
+  }
+
+  private func obey(_ order: ControlOrder) {
+    switch order {
+    case .pause: machine.pause { [self] in answer("paused") }
+    case .resume:
+      machine.resume()
+      answer("running")
+    case .status: answer(machine.isPaused ? "paused" : "running")
+    }
+  }
+
+  private func answer(_ word: String) {
+    guard socket != nil else { return }
+    // A few bytes; a client that does not read them has no use for them.
+    _ = try? UnixSocket.send(socket!, Array("\(word)\n".utf8).span)
+  }
+
+  func close() {
+    guard socket != nil else { return }
+    machine.loop.remove(number)
+    socket = nil
+    left?(self)
+    left = nil
+  }
+}
+
+/// What a line asks for.
+enum ControlOrder: Equatable {
+  case pause, resume, status
+
+  init?(_ line: ArraySlice<UInt8>) {
+    if line.elementsEqual("pause".utf8) {
+      self = .pause
+    } else if line.elementsEqual("resume".utf8) {
+      self = .resume
+    } else if line.elementsEqual("status".utf8) {
+      self = .status
+    } else {
+      return nil
+    }
+  }
+}
