@@ -44,6 +44,7 @@ let package = Package(
       ]),
 
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     // The core: no operating system.
@@ -72,7 +73,7 @@ let package = Package(
     host(
       "NovmKit",
       [
-        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux",
+        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(

@@ -52,7 +52,7 @@ struct Novm: ParsableCommand {
   static func main() {
     StandardStreams.fill()
     do {
-      let arguments = OldNames.expand(ByteString.arguments())
+      let arguments = try MachineFile.expand(OldNames.expand(ByteString.arguments()))
       if let first = arguments.first { try requireCommand(first) }
       try Surroundings.requireText()
       var command = try parseAsRoot(arguments)

@@ -95,6 +95,15 @@ struct RunCommand: ParsableCommand {
 
 /// What a machine is called, and how one comes back to it.
 struct KeepingOptions: ParsableArguments {
+  /// Never seen here: see ``MachineFile/expand(_:)``.
+  @Option(
+    name: [.customShort("f"), .long],
+    help: ArgumentHelp(
+      "Take the machine's description from a YAML file, by the names of these options.",
+      discussion: "What the command line says comes after it. - is standard input.", valueName: "path"),
+    completion: .file(extensions: ["yaml", "yml", "json"]))
+  var file: String?
+
   @Flag(
     name: [.short, .long],
     help: "In the background: keep the command's input open, for `novm attach`. With --terminal it is.")

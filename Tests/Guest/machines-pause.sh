@@ -71,3 +71,10 @@ wait $attached || status=$?
 "$NOVM" create --kernel cloud --name box >/dev/null
 expect_status 125 "$NOVM" attach box
 "$NOVM" rm --force box
+
+# From a file.
+printf 'kernel: cloud\nrm: true\nenv: {WORD: said}\ncommand: [sh, -c, "echo $WORD; exit 4"]\n' >"$TEST/machine.yaml"
+status=0
+"$NOVM" run -f "$TEST/machine.yaml" >"$TEST/said" || status=$?
+[[ $status == 4 && $(<"$TEST/said") == said ]] || fail "from a file: $status, $(<"$TEST/said")"
+expect_output other "$NOVM" run -f "$TEST/machine.yaml" --env WORD=other -- sh -c 'echo $WORD'

@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+/// Machines in files. Each gets as far as what is refused before there is a machine.
+struct MachineFileTests {
+  private let novm: NovmProgram
+
+  init() throws {
+    novm = try NovmProgram()
+    for program in ["novmm", "noguest"] {
+      #expect(chmod(try novm.write("libexec/\(program)", "#!/bin/sh\nexit 1\n"), 0o755) == 0)
+    }
+  }
+
+  private func run(_ text: String, _ arguments: String..., verb: String = "run") throws -> String {
+    let path = try novm.write("m.yaml", text)
+    let result = try novm.run([verb, "--file", path] + arguments)
+    #expect(result.status == 125)
+    return result.errors.replacingOccurrences(of: novm.directory + "/", with: "")
+  }
+
+  @Test(arguments: [
+    ("memory: 1G\nmemroy: 2G\n", "m.yaml:2: memroy: no such setting; did you mean memory?"),
+    ("memory: 1G\nmemory: 2G\n", "m.yaml:2: memory: given twice"),
+    ("read: {a: b}\n", "m.yaml:1: read: is a text, and there is none"),
+    ("read:\n  - /srv\n  - [x]\n", "m.yaml:3: read: is a text"),
+    ("com1: maybe\n", "m.yaml:1: com1: is true or false"),
+    ("\n\ncpus:\n", "m.yaml:3: cpus: is a text, and there is none"),
+    ("command: ls -l\n", "m.yaml:1: command: is a list, such as [ls, -l]"),
+    ("- a\n- b\n", "m.yaml:1: no description"),
+    ("a: &x 1\nb: *x\n", "m.yaml:2: anchors and aliases are not understood"),
+    ("a: [1, 2\nb: 3\n", "m.yaml:2: "),
+    ("a: \"\\q\"\n", "m.yaml:1: "),
+    ("a: [[[[[[[[[[1]]]]]]]]]]\n", "m.yaml:1: nested too deeply"),
+    ("zzz: 1\n", "m.yaml:1: zzz: no such setting; see: man novm-run"),
+  ])
+  func mistakesNameLineAndField(text: String, words: String) throws {
+    let errors = try run(text)
+    #expect(errors.contains(words), "\(errors)")
+    #expect(errors.split(separator: "\n").count == 1)
+  }
+
+  @Test func settingsAreOptions() throws {
+    let good = "memory: 1G\nenv: {A: 'b c'}\nread: [/]\nrm: true\ncommand: [ls, -l]\n"
+    // All is understood: what is missing is a kernel.
+    #expect(try run(good).contains("novm kernel import"))
+    #expect(try run(#"{"memory": "1G", "command": ["ls"]}"#).contains("novm kernel import"))
+    #expect(try run("memory: 1M\ncommand: [ls]\n").contains("--memory: 1 MiB is too little"))
+    #expect(try run("memory: 1G\n").contains("no command to run"))
+    #expect(try run("detach: true\ncommand: [ls]\n", verb: "create").contains("detach: no such setting"))
+    #expect(try run("env: [=x]\ncommand: [ls]\n").contains("--env: '=x' is not NAME=VALUE"))
+  }
+
+  @Test func theCommandLineComesAfterTheFile() throws {
+    #expect(try run("memory: 1M\ncommand: [ls]\n", "--memory", "1G").contains("novm kernel import"))
+    #expect(try run("memory: 1G\ncommand: [ls]\n", "--memory=1M").contains("too little"))
+    // A command of its own; what follows it is the command's.
+    #expect(try run("memory: 1G\n", "--", "ls", "--file", "x").contains("novm kernel import"))
+    #expect(try run("memory: 1G\n", "--file", "x").contains("--file: given twice"))
+    #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file:0: No such file") == false)
+    #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file: No such file"))
+  }
+}
