@@ -73,7 +73,8 @@ let package = Package(
     host(
       "NovmKit",
       [
-        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux", "CYAML",
+        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux",
+        "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(

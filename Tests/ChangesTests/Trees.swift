@@ -16,7 +16,7 @@ final class Trees {
     }
   }
 
-  deinit { try? shell("chmod -R u+rwX . ; rm -rf \"$PWD\"") }
+  deinit { _ = try? shell("chmod -R u+rwX . ; rm -rf \"$PWD\"") }
 
   /// Runs commands in the directory of the trees.
   ///

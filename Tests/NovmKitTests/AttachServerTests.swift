@@ -20,7 +20,7 @@ struct AttachServerTests {
       while let frame = agent.receive() {
         switch frame {
         case .stdin(let bytes): agent.send(.stdout(bytes), .credit(UInt32(bytes.count)))
-        case .signal(let number): agent.send(.stderr([number]), .exited(code: 9))
+        case .signal(let number): return agent.send(.stderr([number]), .exited(code: 9))
         default: agent.send(.stderr(Array("\(frame)".utf8)))
         }
       }
