@@ -33,4 +33,9 @@ kill -TERM "$pid"
 sleep 0.3
 kill -TERM "$pid"
 status 143
+# Further ones as the command has ended and the machine is ending.
+start sh -c 'echo ready; sleep 1000'
+while kill -TERM "$pid" 2>/dev/null; do sleep 0.01; done
+status 143
+
 [[ -z $(ls "$NOVM_ROOT/machines") ]] || fail "left behind: $(ls "$NOVM_ROOT/machines")"

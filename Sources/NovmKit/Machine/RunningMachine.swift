@@ -100,10 +100,11 @@ final class RunningMachine {
   /// Lets the guest write back what it holds, and waits for the monitor's end, but not for ever.
   func shutDown(_ mode: ShutdownMode = .end) throws(NovmError) {
     if let connection = try? connect() {
+      // A second signal ends the wait by an error, and then the loop must not serve what was for `shutdown`.
+      defer { loop.remove(connection) }
       let shutdown = try Shutdown(mode, on: connection, loop: loop)
       try loop.run(until: .after(milliseconds: Self.grace)) { shutdown.isDone || process.end != nil }
       logger.debug(shutdown.isDone ? "the guest has written everything back" : "the guest does not answer")
-      loop.remove(connection)
     }
     for signal in [nil, SIGTERM, SIGKILL] {
       if let signal {
