@@ -5,7 +5,6 @@ fio, git and gcc. Ours is a read layer with a write map over it; the peers write
 """
 
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import time
 from typing import NamedTuple
 
 from guests import GuestFailed, initramfs
+from trees import make_root
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -81,16 +81,8 @@ def add_program(root, path):
 
 
 def make_tree(root, phases):
-    """24 directories of 36 files, 6,250 bytes each on average, and what else the phases need."""
-    source = random.Random(1)
-    for number in range(864):
-        place = f"{root}/small/{number // 36:02d}"
-        os.makedirs(place, exist_ok=True)
-        with open(f"{place}/{number:03d}", "wb") as file:
-            file.write(source.randbytes(source.randrange(500, 12_000)))
-    for name in ("dev", "proc", "tmp", "bin", "root"):
-        os.makedirs(f"{root}/{name}", exist_ok=True)
-    shutil.copy("/bin/busybox", f"{root}/bin/busybox")
+    """The small files, what else the phases need, and the script of the phases."""
+    make_root(root)
     if "untar" in phases:
         subprocess.run(["tar", "cf", f"{root}/small.tar", "-C", root, "small"], check=True)
     if "random-read" in phases:

@@ -2,13 +2,14 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 from guests import MEMORY, GuestFailed
+from trees import SMALL_FILES, make_root
 
-FILES = 3000
+# 96 directories of them: enough that pages of the heap which are not full do not show.
+FURTHER_FILES = 3456
 
 
 def mappings_beyond_ram(pid):
@@ -40,39 +41,42 @@ def mappings_beyond_ram(pid):
     raise RuntimeError("guest RAM was not found among the mappings")
 
 
-def make_tree(root):
-    """A root with busybox, and thousands of files to walk."""
-    for name in ("bin", "root", "etc"):
-        os.makedirs(f"{root}/{name}")
-    shutil.copy("/bin/busybox", f"{root}/bin/busybox")
-    for number in range(FILES):
-        place = f"{root}/files/{number // 30:03d}"
-        os.makedirs(place, exist_ok=True)
-        with open(f"{place}/{number:04d}", "w") as file:
-            file.write(f"{number}\n" * 200)
-
-
-def measure(kernels, scratch, row):
-    """A machine as `novm run` makes it, with no network card, after a walk through its tree that reads every file."""
-    make_tree(f"{scratch}/tree")
-    walk = "/bin/busybox find /files -type f -exec /bin/busybox cat {} + | /bin/busybox wc -l"
-    command = [os.environ["NOVM"], "run", "--kernel", "cloud", "--memory", str(MEMORY), "--read", f"{scratch}/tree", "--",
+def memory_after_reading(root, store):
+    """KiB beyond RAM, as `mappings_beyond_ram`, of a machine which `novm run` made on a tree, after it walked and read it."""
+    size = sum(os.path.getsize(f"{place}/{name}") for place, _, names in os.walk(f"{root}/small") for name in names)
+    walk = "/bin/busybox find /small -type f -exec /bin/busybox cat {} + | /bin/busybox wc -c"
+    command = [os.environ["NOVM"], "run", "--kernel", "cloud", "--memory", str(MEMORY), "--read", root, "--",
                "/bin/busybox", "sh", "-c", f"{walk}; /bin/busybox sleep 600"]
-    with subprocess.Popen(command, env=dict(os.environ, NOVM_ROOT=f"{scratch}/store"), stdin=subprocess.DEVNULL,
+    with subprocess.Popen(command, env=dict(os.environ, NOVM_ROOT=store), stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, text=True) as novm:
         try:
-            lines = novm.stdout.readline()
-            if lines.strip() != str(FILES * 200):
-                raise GuestFailed(f"{lines.strip()} lines, not those of {FILES} files, from: {' '.join(command)}")
+            read = novm.stdout.readline().strip()
+            if read != str(size):
+                raise GuestFailed(f"{read or 'no'} bytes, not the {size} of the tree, from: {' '.join(command)}")
             with open(f"/proc/{novm.pid}/task/{novm.pid}/children") as children:
                 novmm, = children.read().split()
-            found = mappings_beyond_ram(novmm)
-            row("memory", "MiB", sum(kib for kib, _ in found) / 1024, bound_value=5)
-            if os.environ.get("NOVM_BENCH_MAPPINGS"):
-                print("\n".join(f"{kib:8} KiB  {line}" for kib, line in found if kib), file=sys.stderr)
+            return mappings_beyond_ram(novmm)
         finally:
             novm.terminate()
             novm.terminate()
+
+
+def measure_memory(scratch, row):
+    """A machine with no network card that has read the tree of `files-tree`, and one that has read more files."""
+    memory = []
+    for count in (SMALL_FILES, SMALL_FILES + FURTHER_FILES):
+        make_root(f"{scratch}/{count}", count)
+        found = memory_after_reading(f"{scratch}/{count}", f"{scratch}/store")
+        memory.append(sum(kib for kib, _ in found))
+        if os.environ.get("NOVM_BENCH_MAPPINGS"):
+            print("\n".join([f"{count} files:", *(f"{kib:8} KiB  {line}" for kib, line in found if kib)]), file=sys.stderr)
+    row("memory", "MiB", memory[0] / 1024, bound_value=5)
+    row("memory-file", "bytes", (memory[1] - memory[0]) * 1024 / FURTHER_FILES)
+
+
+def measure(kernels, scratch, row):
+    if any(row.wants(name) for name in ("memory", "memory-file")):
+        measure_memory(scratch, row)
     libexec = os.environ["NOVM_LIBEXEC"]
     row("size-novmm", "KiB", os.path.getsize(f"{libexec}/novmm") / 1024)
     row("size-noguest", "KiB", os.path.getsize(f"{libexec}/noguest") / 1024, bound_value=256)
