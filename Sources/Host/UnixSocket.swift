@@ -20,7 +20,7 @@ package enum UnixSocket {
     do throws(Errno) {
       try bind(socket, &address)
     } catch Errno(EADDRINUSE) {
-      guard isAbandoned(path) else { throw Errno(EADDRINUSE) }
+      guard isSocket(path), isAbandoned(path) else { throw Errno(EADDRINUSE) }
       try checked(unsafe path.withCString { unsafe unlink($0) })
       try bind(socket, &address)
     }
@@ -130,6 +130,12 @@ package enum UnixSocket {
       unsafe withUnsafePointer(to: &address) {
         unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe Glibc.bind(number, $0, length) }
       })
+  }
+
+  /// connect(2) to any other file is refused too.
+  private static func isSocket(_ path: Path) -> Bool {
+    var status = stat()
+    return unsafe path.withCString { unsafe lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFSOCK
   }
 
   private static func isAbandoned(_ path: Path) -> Bool {

@@ -47,7 +47,7 @@ package enum NovmError: Error, Equatable {
   case repeatedAddress(MACAddress)
   /// Not `[ADDRESS:]HOST:GUEST[/udp]`.
   case published(String)
-  case publishedWithoutNetwork
+  case publishing(PublishedPort.Host, Errno)
   case passtMissing
   /// The user network did not come up, and said why.
   case userNetwork(String)

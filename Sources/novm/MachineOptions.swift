@@ -63,8 +63,11 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Lead a port of the host's to one of the guest's; with --net user. Repeatable.",
-      valueName: "[ADDRESS:]HOST:GUEST[/udp]"))
+      "Lead a port of the host's to one of the guest's. Repeatable.",
+      discussion: """
+        HOST and GUEST are ports, or paths of Unix sockets. It takes no network: without --net user, what comes reaches the \
+        guest from its own loopback.
+        """, valueName: "[ADDRESS:]HOST:GUEST[/udp]"))
   var publish: [String] = []
 
   @Option(

@@ -44,7 +44,23 @@ struct CardRequestTests {
     #expect(port.specification == specification && port.transport == transport)
   }
 
+  @Test func publishedSockets() throws {
+    let directory = Array("/here".utf8)
+    func read(_ text: String) throws -> PublishedPort { try #require(PublishedPort(text, directory: directory)) }
+    #expect(try read("./a:b:80").host == .socket(Array("/here/./a:b".utf8)))
+    #expect(try read("/a/udp:/run/x/udp").guest == .socket(Array("/run/x/udp".utf8)))
+    #expect(try read("[::1]:8080:/run/x:/y").host == .port(8080, address: "::1"))
+    #expect(try read("[::1]:8080:/run/x:/y").guest == .socket(Array("/run/x:/y".utf8)))
+    // passt leads to ports only.
+    var request = MachineRequest()
+    request.publishedPorts = [try read("1:2"), try read("1:/x")]
+    #expect(request.forwardedPorts.count == 2)
+    request.hasUserNetwork = true
+    #expect(request.forwardedPorts == [try read("1:/x")])
+  }
+
   @Test(arguments: [
+    "./a", "/a/:80", "/a:80/udp", "a:/x", ":/x",
     "", "80", ":80", "80:", "0:80", "80:65536", "1:2:3", "a:1:2", "80:80/sctp", "-1:2", "+1:2", "80:80/",
   ])
   func noPorts(_ text: String) { #expect(PublishedPort(text) == nil) }
@@ -79,8 +95,5 @@ struct CardRequestTests {
     try request.validate(host: limits)
     request.hasUserNetwork = true
     #expect(throws: NovmError.tooManyCards(9)) { try request.validate(host: limits) }
-    request = MachineRequest()
-    request.publishedPorts = [try #require(PublishedPort("1:2"))]
-    #expect(throws: NovmError.publishedWithoutNetwork) { try request.validate(host: limits) }
   }
 }

@@ -27,6 +27,8 @@ package final class AgentConnection: PollSource {
   }
   /// Called once when the guest, or novmm, closes the stream.
   package var onClose: () throws(NovmError) -> Void = {}
+  /// Called when what the other end says makes no sense, or this end refuses it; the stream is closed then.
+  package var onFault: (NovmError) throws(NovmError) -> Void = { error throws(NovmError) in throw error }
   /// Whether frames are wanted now; while they are not, the guest's output is held back by the stream.
   package var wantsFrames: () -> Bool = { true }
 
@@ -85,7 +87,13 @@ package final class AgentConnection: PollSource {
   package func ready(_ events: Int32) throws(NovmError) {
     if events & POLLOUT != 0 { try flush() }
     // A hang-up comes unasked, and would come again and again; what is still in the socket goes first.
-    if events & (POLLIN | POLLHUP | POLLERR) != 0, wantsFrames() || events & POLLIN == 0 { try receive() }
+    guard events & (POLLIN | POLLHUP | POLLERR) != 0, wantsFrames() || events & POLLIN == 0 else { return }
+    do throws(NovmError) {
+      try receive()
+    } catch {
+      state = .closed
+      try onFault(error)
+    }
   }
 
   private func flush() throws(NovmError) {

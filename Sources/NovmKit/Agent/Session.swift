@@ -70,6 +70,11 @@ package final class Session {
     }
   }
 
+  /// Keeps a stream that makes no sense from being anybody else's trouble: the command is lost, and that is all.
+  func staysApart() {
+    connection.onFault = { [unowned self] _ in if end == nil { finish(.lost) } }
+  }
+
   /// How the command ended, once all that it wrote has been passed on.
   package var result: End? { output.pending == 0 && error.pending == 0 ? end : nil }
 

@@ -91,7 +91,7 @@ extension MachineRequest {
     serialLog = settings.com1
     hasUserNetwork = settings.net == .user
     for text in settings.publish {
-      guard let port = PublishedPort(text) else { throw .published(text) }
+      guard let port = PublishedPort(text, directory: directory) else { throw .published(text) }
       publishedPorts.append(port)
     }
     for text in settings.nic { cards.append(try CardRequest(text)) }

@@ -1,47 +1,92 @@
-/// A port of the host's that leads to one of the guest's, through its user network.
+import Glibc
+import Host
+
+/// A port or socket of the host's that leads to one of the guest's.
 package struct PublishedPort: Equatable, Sendable {
   package enum Transport: String, Sendable {
     case tcp, udp
   }
 
-  /// An address of the host's; all of them if nil.
-  package var address: String?
-  package var host: UInt16
-  package var guest: UInt16
-  package var transport = Transport.tcp
-
-  /// Reads `[ADDRESS:]HOST:GUEST[/tcp|/udp]`, an IPv6 address in brackets; nil for anything else.
-  package init?(_ text: String) {
-    var text = text[...]
-    if let slash = text.lastIndex(of: "/") {
-      guard let transport = Transport(rawValue: String(text[text.index(after: slash)...])) else { return nil }
-      self.transport = transport
-      text = text[..<slash]
-    }
-    guard let last = text.lastIndex(of: ":"), let guest = Self.port(text[text.index(after: last)...]) else {
-      return nil
-    }
-    let front = text[..<last]
-    if let colon = front.lastIndex(of: ":"), let host = Self.port(front[front.index(after: colon)...]) {
-      var address = String(front[..<colon])
-      if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
-      guard CardRequest.isAddress(address) else { return nil }
-      self.address = address
-      self.host = host
-    } else {
-      guard let host = Self.port(front) else { return nil }
-      self.host = host
-    }
-    self.guest = guest
+  package enum Host: Equatable, Sendable {
+    /// - address: of the host's; all of them if nil.
+    case port(UInt16, address: String?)
+    /// A Unix socket, by its absolute path.
+    case socket([UInt8])
   }
 
-  /// As passt(1) takes it.
-  var specification: String { (address.map { "\($0)/" } ?? "") + "\(host):\(guest)" }
+  package enum Guest: Equatable, Sendable {
+    case port(UInt16)
+    /// A Unix socket, by its absolute path.
+    case socket([UInt8])
+  }
+
+  package var host: Host
+  package var guest: Guest
+  package var transport = Transport.tcp
+
+  /// Reads `[ADDRESS:]PORT:PORT[/tcp|/udp]`, an IPv6 address in brackets, or the same with a path for either port; nil
+  /// for anything else. A path of the host begins with `/` or `.`, one of the guest with `/`.
+  ///
+  /// - Parameter directory: what relative host paths are relative to.
+  package init?(_ text: String, directory: [UInt8] = [UInt8(ascii: "/")]) {
+    var bytes = ByteString.bytes(text)[...]
+    let (colon, slash) = (UInt8(ascii: ":"), UInt8(ascii: "/"))
+    if let place = bytes.indices.first(where: {
+      bytes[$0] == colon && $0 + 1 < bytes.endIndex && bytes[$0 + 1] == slash
+    }) {
+      guest = .socket(Array(bytes[(place + 1)...]))
+      bytes = bytes[..<place]
+    } else {
+      guard let place = bytes.lastIndex(of: colon) else { return nil }
+      let words = String(decoding: bytes[(place + 1)...], as: UTF8.self)
+        .split(separator: "/", omittingEmptySubsequences: false)
+      guard let port = Self.port(words[0]), words.count <= 2 else { return nil }
+      if words.count == 2 {
+        guard let transport = Transport(rawValue: String(words[1])) else { return nil }
+        self.transport = transport
+      }
+      guest = .port(port)
+      bytes = bytes[..<place]
+    }
+    if let first = bytes.first, first == slash || first == UInt8(ascii: ".") {
+      // There are streams only between Unix sockets.
+      guard transport == .tcp, bytes.last != slash else { return nil }
+      host = .socket(first == slash ? Array(bytes) : directory + [slash] + bytes)
+    } else {
+      guard let host = Self.host(String(decoding: bytes, as: UTF8.self)) else { return nil }
+      self.host = host
+    }
+  }
+
+  private static func host(_ text: String) -> Host? {
+    guard let colon = text.lastIndex(of: ":") else { return port(text[...]).map { .port($0, address: nil) } }
+    guard let port = port(text[text.index(after: colon)...]) else { return nil }
+    var address = String(text[..<colon])
+    if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
+    return CardRequest.isAddress(address) ? .port(port, address: address) : nil
+  }
+
+  /// As passt(1) takes it; nil for what it does not do.
+  var specification: String? {
+    guard case .port(let host, let address) = host, case .port(let guest) = guest else { return nil }
+    return (address.map { "\($0)/" } ?? "") + "\(host):\(guest)"
+  }
 
   private static func port(_ text: Substring) -> UInt16? {
     guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(text), port > 0 else {
       return nil
     }
     return port
+  }
+}
+
+extension PublishedPort.Host: CustomStringConvertible {
+  /// For a person.
+  package var description: String {
+    switch self {
+    case .port(let port, nil): "port \(port)"
+    case .port(let port, let address?): "port \(port) of \(address)"
+    case .socket(let path): String(printable: path)
+    }
   }
 }

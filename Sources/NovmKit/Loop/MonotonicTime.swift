@@ -6,6 +6,9 @@ package struct MonotonicTime: Comparable, Sendable {
 
   package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
+  /// Before any other.
+  static let past = MonotonicTime(nanoseconds: 0)
+
   package static var now: MonotonicTime {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
@@ -13,7 +16,11 @@ package struct MonotonicTime: Comparable, Sendable {
   }
 
   package static func after(milliseconds: UInt64) -> MonotonicTime {
-    MonotonicTime(nanoseconds: now.nanoseconds + milliseconds * 1_000_000)
+    now.advanced(milliseconds: milliseconds)
+  }
+
+  func advanced(milliseconds: UInt64) -> MonotonicTime {
+    MonotonicTime(nanoseconds: nanoseconds + milliseconds * 1_000_000)
   }
 
   package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }

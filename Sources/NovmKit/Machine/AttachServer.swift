@@ -10,7 +10,7 @@ import Host
 final class AttachServer: PollSource {
   private let listener: FileDescriptor
   private let loop: PollLoop
-  private let feed: InputFeed?
+  private let feed: PipeFeed?
   private var clients: [AgentConnection] = []
   /// The command, once there is one.
   private weak var session: Session?
@@ -19,7 +19,7 @@ final class AttachServer: PollSource {
   init(at path: String, loop: PollLoop, takesInput: Bool) throws(NovmError) {
     listener = try UnixSocket.listen(at: path)
     self.loop = loop
-    feed = takesInput ? try InputFeed() : nil
+    feed = takesInput ? try PipeFeed() : nil
     loop.add(self)
     if let feed { loop.add(feed) }
   }
@@ -62,6 +62,7 @@ final class AttachServer: PollSource {
       try take(type, bytes, from: client)
     }
     client.onClose = { [unowned self, unowned client] () throws(NovmError) in leave(client) }
+    client.onFault = { [unowned self, unowned client] _ throws(NovmError) in leave(client) }
     clients.append(client)
     loop.add(client)
     try client.send(.started(pid: 0))
@@ -85,7 +86,9 @@ final class AttachServer: PollSource {
 
   private func take(_ type: FrameType, _ bytes: ArraySlice<UInt8>, from client: AgentConnection) throws(NovmError) {
     guard type == .stdin else { return leave(client) }
-    if let feed { try feed.take(bytes, from: client) } else { try client.send(.credit(UInt32(bytes.count))) }
+    let count = UInt32(bytes.count)
+    guard let feed else { return try client.send(.credit(count)) }
+    try feed.write(Array(bytes), of: client) { [weak client] () throws(NovmError) in try client?.send(.credit(count)) }
   }
 
   private func show(_ type: FrameType, _ bytes: ArraySlice<UInt8>) throws(NovmError) {
@@ -101,50 +104,6 @@ final class AttachServer: PollSource {
   private static let clientLimit = 32
   /// What one who reads slowly may be behind, in bytes.
   private static let backlogLimit = 4 << 20
-}
-
-/// What those who are attached type, on its way into the command's standard input.
-private final class InputFeed: PollSource {
-  private let pipe: Pipe
-  private var queue: [(bytes: [UInt8], client: AgentConnection)] = []
-  private var offset = 0
-
-  init() throws(NovmError) {
-    pipe = try Program.pipe()
-    do throws(Errno) {
-      try pipe.reader.setNonblocking()
-      try pipe.writer.setNonblocking()
-    } catch {
-      throw .call("fcntl", error)
-    }
-  }
-
-  /// Where the command's input comes from; it does not end.
-  var descriptor: Int32 { pipe.reader.raw }
-
-  func take(_ bytes: ArraySlice<UInt8>, from client: AgentConnection) throws(NovmError) {
-    queue.append((Array(bytes), client))
-    try ready(POLLOUT)
-  }
-
-  func forget(_ client: AgentConnection) {
-    // What it typed first is in the command's hands in part: that is let through.
-    let rest = queue.dropFirst().filter { $0.client !== client }
-    queue = queue.prefix(1) + rest
-  }
-
-  var interest: PollInterest? { queue.isEmpty ? nil : PollInterest(pipe.writer.raw, POLLOUT) }
-
-  func ready(_ events: Int32) throws(NovmError) {
-    while let (bytes, client) = queue.first {
-      guard let count = try? pipe.writer.write(bytes, from: offset) else { return }
-      offset += count
-      guard offset == bytes.count else { continue }
-      queue.removeFirst()
-      offset = 0
-      try client.send(.credit(UInt32(bytes.count)))
-    }
-  }
 }
 
 /// Output to two places.

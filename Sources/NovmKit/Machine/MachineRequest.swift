@@ -35,9 +35,12 @@ package struct MachineRequest: Sendable {
   package var groups: [IDRange] = []
   package var window = DAXWindow.off
   package var cards: [CardRequest] = []
-  /// Whether it has a user network, and which ports lead into it.
   package var hasUserNetwork = false
   package var publishedPorts: [PublishedPort] = []
+  /// Those that its user network does not see to.
+  var forwardedPorts: [PublishedPort] {
+    hasUserNetwork ? publishedPorts.filter { $0.specification == nil } : publishedPorts
+  }
   package var hostname = "novm"
   package var commandLine: [UInt8] = []
   package var serialLog = false
@@ -83,7 +86,6 @@ package struct MachineRequest: Sendable {
     let count = cards.count + (hasUserNetwork ? 1 : 0)
     if count > NetworkCard.limit { throw .tooManyCards(count) }
     if let address = NetworkCard.repeatedAddress(cards.map { $0.card }) { throw .repeatedAddress(address) }
-    if !publishedPorts.isEmpty, !hasUserNetwork { throw .publishedWithoutNetwork }
     if hasUserNetwork, UserNetwork.find() == nil { throw .passtMissing }
   }
 

@@ -14,6 +14,7 @@ final class RunningMachine {
   /// Held, so that nobody removes them.
   private let packs: [HeldPack]
   private let network: UserNetwork?
+  private let forwards: PortForwards
   private let hello: HelloListener
   private let marks: MachineMarks
   private let loop: PollLoop
@@ -38,6 +39,7 @@ final class RunningMachine {
     let held = try HeldPack.hold(request.packs, in: packs)
     self.packs = held
     hello = try HelloListener(vsock: directory.vsock, loop: loop)
+    forwards = try PortForwards(request.forwardedPorts, vsock: directory.vsock, loop: loop, logger: logger)
     marks = try MachineMarks(into: timings)
     let network = try Self.network(of: request)
     self.network = network
@@ -83,6 +85,7 @@ final class RunningMachine {
     try loop.run { hello.hello != nil || process.end != nil || network?.end != nil }
     if let words = network?.end, process.end == nil { throw .userNetwork(words) }
     if let end = process.end { throw .machineEnded(end) }
+    forwards.open()
     timings.mark("ready")
     logger.debug("the guest is ready: Linux \(String(decoding: hello.hello?.kernelRelease ?? [], as: UTF8.self))")
   }

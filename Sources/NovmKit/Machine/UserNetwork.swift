@@ -37,7 +37,10 @@ package final class UserNetwork: PollSource {
       "--foreground", "--fd", "\(ours.raw)", "--mtu", "\(Self.mtu)", "--address", Self.address,
       "--netmask", "\(Self.prefixLength)", "--gateway", Self.gateway, "--dns-forward", Self.resolver,
     ]
-    for port in ports { words += [port.transport == .tcp ? "--tcp-ports" : "--udp-ports", port.specification] }
+    for port in ports {
+      guard let specification = port.specification else { continue }
+      words += [port.transport == .tcp ? "--tcp-ports" : "--udp-ports", specification]
+    }
     identifier = try Program.start(
       program, words.map { Array($0.utf8) }, errors: errors.writer.raw, inherited: [ours.raw])
     self.errors = errors.takeReader()

@@ -156,4 +156,17 @@ static inline int cguest_unix_connect(int fd, const char *path) {
   return connect(fd, (const struct sockaddr *)&address, sizeof address);
 }
 
+// ip(7), ipv6(7)
+static inline int cguest_loopback_connect(int fd, unsigned short port) {
+  const struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  return connect(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static inline int cguest_loopback6_connect(int fd, unsigned short port) {
+  const struct sockaddr_in6 address = {
+      .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  return connect(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
 static const size_t cguest_unix_path_limit = sizeof(((struct sockaddr_un *)0)->sun_path);

@@ -38,6 +38,17 @@ enum Socket {
     return socket
   }
 
+  /// Connects to a port of this guest's own, by IPv4 or IPv6, which is done at once or fails.
+  static func connect(loopbackPort port: UInt16, isDatagram: Bool) throws(SystemError) -> Descriptor {
+    let type = isDatagram ? SOCK_DGRAM : SOCK_STREAM
+    let socket = Descriptor(owning: try check(CGuest.socket(AF_INET, type | SOCK_CLOEXEC, 0)))
+    if cguest_loopback_connect(socket.number, port) == 0 { return socket }
+    let error = SystemError.last
+    let six = Descriptor(owning: CGuest.socket(AF_INET6, type | SOCK_CLOEXEC, 0))
+    guard six.number >= 0, cguest_loopback6_connect(six.number, port) == 0 else { throw error }
+    return six
+  }
+
   /// accept4(2); nil when nobody waits.
   ///
   /// On vsock only the host is let in: with `vsock_loopback` any process of the guest could connect too, and would be

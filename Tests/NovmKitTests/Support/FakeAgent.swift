@@ -22,6 +22,11 @@ final class FakeAgent: @unchecked Sendable {
     }
   }
 
+  /// At one end of a stream that is there already, on the caller's own thread.
+  init(over socket: Int32) {
+    (hostEnd, descriptor) = (-1, socket)
+  }
+
   func takeHostEnd() -> FileDescriptor { FileDescriptor(owning: hostEnd) }
 
   func join() { thread?.join() }
