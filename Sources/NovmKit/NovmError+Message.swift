@@ -48,7 +48,7 @@ extension NovmError {
       "--publish: '\(ByteString.printable(text))' is not [ADDRESS:]HOST:GUEST[/udp], such as 8080:80; either can be the path of a socket"
     case .publishing(.port(let port, _), Errno(EACCES)) where port < 1024:
       "--publish: port \(port) of this host is root's alone; give one from 1024 on, or lower net.ipv4.ip_unprivileged_port_start"
-    case .publishing(let place, let error): "--publish: cannot listen on \(place) of this host: \(error)"
+    case .publishing(let place, let error): "--publish: cannot listen on \(place) of this host: \(error.description)"
     case .passtMissing:
       "--net user: passt is not installed; on Debian and Ubuntu it is in the package passt: apt install passt"
     case .userNetwork(let words): "--net user: passt: \(words)"

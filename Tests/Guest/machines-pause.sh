@@ -41,6 +41,7 @@ expect_state ticker 'exited (137)'
 said() { "$NOVM" logs talk | grep -qx early; }
 eventually 20 said
 mkfifo "$TEST/typed"
+: >"$TEST/attached"
 "$NOVM" attach talk <"$TEST/typed" >"$TEST/attached" &
 attached=$!
 exec 9>"$TEST/typed"
@@ -56,12 +57,12 @@ printf 'two\nend\n' | timeout 60 "$NOVM" attach talk >"$TEST/attached" || status
 expect_output $'early\ngot one\ngot two\ngot end' "$NOVM" logs talk
 "$NOVM" rm talk
 # Signals.
-"$NOVM" run -d --kernel cloud --name trap -- sh -c 'trap "echo caught; exit 8" USR1; echo up; while :; do sleep 0.1; done'
-up() { "$NOVM" logs trap | grep -qx up; }
-eventually 20 up
+"$NOVM" run -d --kernel cloud --name trap -- sh -c 'trap "echo caught; exit 8" USR1; while :; do echo up; sleep 0.1; done'
+: >"$TEST/attached"
 "$NOVM" attach trap >"$TEST/attached" &
 attached=$!
-sleep 1
+follows() { grep -qx up "$TEST/attached"; }
+eventually 60 follows
 kill -USR1 $attached
 status=0
 wait $attached || status=$?

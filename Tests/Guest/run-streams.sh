@@ -1,5 +1,5 @@
 # Standard input, output and errors: apart, whole, whatever the bytes, whoever leaves first.
-#: as root tester
+#: as tester
 #: timeout 600
 run() { "$NOVM" run --kernel cloud "$@"; }
 

@@ -51,6 +51,10 @@ struct CardRequestTests {
     #expect(try read("/a/udp:/run/x/udp").guest == .socket(Array("/run/x/udp".utf8)))
     #expect(try read("[::1]:8080:/run/x:/y").host == .port(8080, address: "::1"))
     #expect(try read("[::1]:8080:/run/x:/y").guest == .socket(Array("/run/x:/y".utf8)))
+    for text in ["./a:b:80", "/a:/b", "80:/b", "[::1]:1:2/udp", "127.0.0.1:1:2", "5:6/tcp"] {
+      let port = try read(text)
+      #expect(PublishedPort(port.argument) == port)
+    }
     // passt leads to ports only.
     var request = MachineRequest()
     request.publishedPorts = [try read("1:2"), try read("1:/x")]

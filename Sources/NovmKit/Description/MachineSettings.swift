@@ -53,6 +53,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.read = request.reads.map { ByteString.string($0.argument) }
     settings.write = request.writes.map { ByteString.string($0.argument) }
     settings.share = request.shares.map { ByteString.string($0.argument) }
+    settings.publish = request.publishedPorts.map(\.argument)
     if let kernel, kernel.contains("/"), !kernel.hasPrefix("/") {
       settings.kernel = "\(ByteString.string(directory))/\(kernel)"
     }

@@ -66,6 +66,20 @@ package struct PublishedPort: Equatable, Sendable {
     return CardRequest.isAddress(address) ? .port(port, address: address) : nil
   }
 
+  /// What it can be read from, wherever that is done.
+  var argument: String {
+    let host =
+      switch self.host {
+      case .port(let port, nil): "\(port)"
+      case .port(let port, let address?): address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+      case .socket(let path): ByteString.string(path)
+      }
+    switch guest {
+    case .port(let port): return "\(host):\(port)" + (transport == .udp ? "/udp" : "")
+    case .socket(let path): return "\(host):\(ByteString.string(path))"
+    }
+  }
+
   /// As passt(1) takes it; nil for what it does not do.
   var specification: String? {
     guard case .port(let host, let address) = host, case .port(let guest) = guest else { return nil }
