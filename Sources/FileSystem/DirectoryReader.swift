@@ -81,8 +81,10 @@ struct DirectoryReader {
   }
 
   private func load64(_ at: Int) -> UInt64 {
+    // One check for all of them makes it one load.
+    let bytes = buffer.span.extracting(at..<at + 8)
     var value: UInt64 = 0
-    for index in 0..<8 { value |= UInt64(buffer[at + index]) << UInt64(index * 8) }
+    for index in 0..<8 { value |= UInt64(bytes[index]) << UInt64(index * 8) }
     return value
   }
 

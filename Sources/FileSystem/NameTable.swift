@@ -1,5 +1,5 @@
-/// From a directory and a name to the node that the guest knows there: a hash table with linear probing, which looks up
-/// without allocating. Guarded by the node table's lock.
+/// From a directory and a name to the slot of the node that the guest knows there: a hash table with linear probing, which
+/// looks up without allocating, and grows without a look at the nodes. Guarded by the node table's lock.
 struct NameTable {
   private enum Mark {
     static let free: UInt64 = 0
@@ -7,16 +7,16 @@ struct NameTable {
   }
 
   private var hashes: [UInt64]
-  private var nodes: [Node?]
+  private var slots: [UInt32]
   private(set) var count = 0
-  /// Slots that are not free, removed ones among them.
+  /// Places that are not free, removed ones among them.
   private var used = 0
   /// Guests choose names: without it they could choose ones that collide.
   private let seed: UInt64
 
   init() {
     hashes = [UInt64](repeating: Mark.free, count: 1024)
-    nodes = [Node?](repeating: nil, count: 1024)
+    slots = [UInt32](repeating: 0, count: 1024)
     seed = UInt64.random(in: .min ... .max)
   }
 
@@ -27,61 +27,53 @@ struct NameTable {
     return hash <= Mark.removed ? hash &+ 2 : hash
   }
 
-  func find(_ parent: Node, _ name: Span<UInt8>) -> Node? { find(parent, name, hash(parent, name)) }
-
-  /// - Parameter hash: of this directory and name.
-  func find(_ parent: Node, _ name: Span<UInt8>, _ hash: UInt64) -> Node? {
+  /// The first slot under this hash that is the one looked for.
+  @inline(__always)
+  func find(_ hash: UInt64, _ isIt: (Int) -> Bool) -> Int? {
     let mask = hashes.count - 1
-    var slot = Int(truncatingIfNeeded: hash) & mask
-    while hashes[slot] != Mark.free {
-      if hashes[slot] == hash, let node = nodes[slot], node.isNamed(parent, name) { return node }
-      slot = (slot + 1) & mask
+    var place = Int(truncatingIfNeeded: hash) & mask
+    while hashes[place] != Mark.free {
+      if hashes[place] == hash, isIt(Int(slots[place])) { return Int(slots[place]) }
+      place = (place + 1) & mask
     }
     return nil
   }
 
-  /// The node must be named so, and the name not in the table yet.
-  mutating func insert(_ node: Node, _ parent: Node, _ name: Span<UInt8>) { insert(node, hash(parent, name)) }
-
-  mutating func insert(_ node: Node, _ hash: UInt64) {
+  /// The slot must not be in the table under this hash yet.
+  mutating func insert(_ slot: Int, _ hash: UInt64) {
     if (used + 1) * 4 > hashes.count * 3 { rehash() }
-    place(node, hash)
+    put(UInt32(slot), hash)
     count += 1
   }
 
-  private mutating func place(_ node: Node, _ hash: UInt64) {
+  private mutating func put(_ slot: UInt32, _ hash: UInt64) {
     let mask = hashes.count - 1
-    var slot = Int(truncatingIfNeeded: hash) & mask
-    while hashes[slot] > Mark.removed { slot = (slot + 1) & mask }
-    if hashes[slot] == Mark.free { used += 1 }
-    hashes[slot] = hash
-    nodes[slot] = node
+    var place = Int(truncatingIfNeeded: hash) & mask
+    while hashes[place] > Mark.removed { place = (place + 1) & mask }
+    if hashes[place] == Mark.free { used += 1 }
+    hashes[place] = hash
+    slots[place] = slot
   }
 
-  /// To be called while the node is still named so.
-  mutating func remove(_ node: Node, _ parent: Node, _ name: Span<UInt8>) {
-    let hash = hash(parent, name)
+  mutating func remove(_ slot: Int, _ hash: UInt64) {
     let mask = hashes.count - 1
-    var slot = Int(truncatingIfNeeded: hash) & mask
-    while hashes[slot] != Mark.free {
-      if hashes[slot] == hash, nodes[slot] === node {
-        hashes[slot] = Mark.removed
-        nodes[slot] = nil
+    var place = Int(truncatingIfNeeded: hash) & mask
+    while hashes[place] != Mark.free {
+      if hashes[place] == hash, slots[place] == UInt32(slot) {
+        hashes[place] = Mark.removed
         count -= 1
         return
       }
-      slot = (slot + 1) & mask
+      place = (place + 1) & mask
     }
   }
 
   private mutating func rehash() {
-    let (oldHashes, oldNodes) = (hashes, nodes)
+    let (oldHashes, oldSlots) = (hashes, slots)
     let size = count * 2 > oldHashes.count ? oldHashes.count * 2 : oldHashes.count
     hashes = [UInt64](repeating: Mark.free, count: size)
-    nodes = [Node?](repeating: nil, count: size)
+    slots = [UInt32](repeating: 0, count: size)
     used = 0
-    for slot in oldHashes.indices where oldHashes[slot] > Mark.removed {
-      if let node = oldNodes[slot] { place(node, oldHashes[slot]) }
-    }
+    for place in oldHashes.indices where oldHashes[place] > Mark.removed { put(oldSlots[place], oldHashes[place]) }
   }
 }

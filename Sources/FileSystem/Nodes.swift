@@ -49,13 +49,35 @@ struct Nodes {
 
   // MARK: By name
 
-  func find(_ parent: Node, _ name: Span<UInt8>) -> Node? { names.find(parent, name) }
+  func find(_ parent: Node, _ name: Span<UInt8>) -> Node? { find(parent, name, names.hash(parent, name)) }
+
+  /// - Parameter hash: of this directory and name.
+  private func find(_ parent: Node, _ name: Span<UInt8>, _ hash: UInt64) -> Node? {
+    names.find(hash) { slots[$0].node?.isNamed(parent, name) == true }.flatMap { slots[$0].node }
+  }
+
+  /// The node must be named so, and the name not in the table yet.
+  private mutating func insertName(_ node: Node, _ parent: Node, _ name: Span<UInt8>) {
+    guard isHere(node) else { return }
+    names.insert(node.slot, names.hash(parent, name))
+    parent.holds += 1
+  }
+
+  /// To be called while the node is still named so.
+  private mutating func dropName(_ node: Node, _ parent: Node, _ name: Span<UInt8>) {
+    guard isHere(node) else { return }
+    names.remove(node.slot, names.hash(parent, name))
+    parent.holds -= 1
+  }
+
+  /// False for a node that was dropped while a request still holds it: its slot may be another's by now.
+  private func isHere(_ node: Node) -> Bool { slots[node.slot].node === node }
 
   mutating func enter(
     _ parent: Node, _ name: [UInt8], linkedAs identity: FileIdentity?, _ make: (UInt64) -> Node
   ) -> Node {
     let hash = names.hash(parent, name.span)
-    if let known = names.find(parent, name.span, hash), !known.isRemoved {
+    if let known = find(parent, name.span, hash), !known.isRemoved {
       known.lookups &+= 1
       return known
     }
@@ -65,7 +87,7 @@ struct Nodes {
       return known
     }
     let node = add(make)
-    names.insert(node, hash)
+    names.insert(node.slot, hash)
     parent.holds += 1
     if let identity { linked[identity] = node }
     return node
@@ -78,13 +100,12 @@ struct Nodes {
     } else {
       node.aliases.append(Node.Alias(parent: parent, name: name))
     }
-    names.insert(node, parent, name.span)
-    parent.holds += 1
+    insertName(node, parent, name.span)
   }
 
   mutating func removeName(_ node: Node, _ parent: Node, _ name: Span<UInt8>) {
     guard node.isNamed(parent, name) else { return }
-    names.remove(node, parent, name)
+    dropName(node, parent, name)
     if node.parent === parent, node.name.equals(name) {
       if node.aliases.isEmpty {
         node.parent = nil
@@ -97,7 +118,6 @@ struct Nodes {
     } else {
       node.aliases.removeAll { $0.parent === parent && $0.name.equals(name) }
     }
-    parent.holds -= 1
     sweep(parent)
   }
 
@@ -132,20 +152,16 @@ struct Nodes {
       node.isInTable = false
       next = nil
       if let parent = node.parent {
-        names.remove(node, parent, node.name.span)
-        parent.holds -= 1
+        dropName(node, parent, node.name.span)
         next = parent
       }
       let aliases = node.aliases
-      for alias in aliases {
-        names.remove(node, alias.parent, alias.name.span)
-        alias.parent.holds -= 1
-      }
+      for alias in aliases { dropName(node, alias.parent, alias.name.span) }
       if linked[node.identity] === node { linked[node.identity] = nil }
       if let origin = node.origin, linked[origin] === node { linked[origin] = nil }
       if node.hasPin { pins -= 1 }
       files.drop(node)
-      let slot = Int(node.id & 0xffff_ffff)
+      let slot = node.slot
       slots[slot].node = nil
       // A slot whose generations are used up is never given out again.
       if slots[slot].generation < .max {
@@ -155,4 +171,9 @@ struct Nodes {
       for alias in aliases where alias.parent !== next { sweep(alias.parent) }
     }
   }
+}
+
+extension Node {
+  /// Where it is among the nodes, while it is one of them.
+  fileprivate var slot: Int { Int(id & 0xffff_ffff) }
 }

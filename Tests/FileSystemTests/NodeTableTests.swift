@@ -54,6 +54,20 @@ struct NodeTableTests {
     #expect(table.count == 1)
   }
 
+  /// A request may still hold a node that the guest gave back meanwhile.
+  @Test func aNodeThatWentHasNoNames() {
+    let gone = enter(root, "f")
+    table.forget(gone.id, 1)
+    let next = enter(root, "f")
+    #expect(next.id & 0xffff_ffff == gone.id & 0xffff_ffff)
+    let name = Array("f".utf8) + [0]
+    table.removeName(gone, root, name.span)
+    table.addName(gone, root, Array("g".utf8) + [0])
+    #expect(find(root, "f") === next)
+    #expect(find(root, "g") == nil)
+    #expect(root.holds == 1)
+  }
+
   @Test func oneFileOfSeveralNamesIsOneNode() {
     let identity = FileIdentity(rank: 0, device: 1, inode: 99)
     let a = enter(root, "a", linkedAs: identity)
