@@ -74,10 +74,16 @@ enum Machines {
   }
 
   private static func launch(_ directory: MachineDirectory) throws(NovmError) {
-    guard let program = unsafe realpath("/proc/self/exe", nil) else { throw .call("realpath", .current) }
-    defer { free(program) }
-    try MachineLauncher.start(
-      directory, novm: String(cString: program), arguments: [SuperviseCommand.name, directory.identifier])
+    try MachineLauncher.start(directory, novm: ownPath, arguments: [SuperviseCommand.name, directory.identifier])
+  }
+
+  /// Of this program.
+  static var ownPath: String {
+    get throws(NovmError) {
+      guard let program = unsafe realpath("/proc/self/exe", nil) else { throw .call("realpath", .current) }
+      defer { free(program) }
+      return String(cString: program)
+    }
   }
 
   /// Ends a machine and waits for it.

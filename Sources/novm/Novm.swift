@@ -32,7 +32,7 @@ struct Novm: ParsableCommand {
         subcommands: [DiffCommand.self, ApplyCommand.self, DiscardCommand.self, CommitCommand.self]),
       CommandGroup(name: "Packs", subcommands: [PackCommand.self]),
       CommandGroup(name: "Kernels", subcommands: [KernelCommand.self]),
-      CommandGroup(name: "This host", subcommands: [DoctorCommand.self, VersionCommand.self]),
+      CommandGroup(name: "This host", subcommands: [DoctorCommand.self, GenerateCommand.self, VersionCommand.self]),
     ])
 
   /// `novm` alone greets with what to do first.

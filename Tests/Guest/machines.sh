@@ -46,6 +46,12 @@ expect_output kept "$NOVM" exec crate -- cat /kept
 "$NOVM" rm --force crate
 [[ -z $(ls "$NOVM_ROOT/machines") ]] || fail "left: $(ls "$NOVM_ROOT/machines")"
 
+# In the foreground, as a unit of systemd's has it.
+"$NOVM" run -d --kernel cloud --name fails -- sh -c 'exit 6' >/dev/null
+"$NOVM" wait fails >/dev/null
+expect_status 6 "$NOVM" start --wait fails
+"$NOVM" rm fails
+
 # With a command: its output is kept, and its status.
 "$NOVM" run -d --kernel cloud --name job -- sh -c 'echo out; echo err >&2; trap "exit 5" TERM; while :; do sleep 0.1; done'
 wrote() { [[ $("$NOVM" logs job 2>"$TEST/errors") == out && $(<"$TEST/errors") == err ]]; }
