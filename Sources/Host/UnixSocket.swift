@@ -88,6 +88,12 @@ package enum UnixSocket {
     return bytes
   }
 
+  /// Whether the peer has closed, and nothing of what it said is left.
+  package static func isAtEnd(_ socket: Int32) -> Bool {
+    var byte: UInt8 = 0
+    return unsafe recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
+  }
+
   /// recv(2) into `buffer` from its byte `offset` on; 0 at the end.
   package static func receive(
     _ socket: borrowing FileDescriptor, into buffer: inout [UInt8], from offset: Int

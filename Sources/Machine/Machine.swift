@@ -34,7 +34,12 @@ package final class Machine: @unchecked Sendable {
   private var shares: [FileSystemServer] = []
   private var slots: [VirtioSlot] = []
   /// Kept open while the agent works on the last wish.
+  /// The guest is the only one that writes there: it never asks whether something has changed.
+  private var writeLocks: [DirectoryLock] = []
   private var agentConnection: Int32?
+  /// While the guest is to switch itself off: whether the agent has heard of it is looked at each time.
+  private var askAgain: Timer?
+  private static let askingInterval: UInt64 = 500_000_000
   private var outcome: Outcome?
   private let outcomeLock = Lock()
   private let gate: PauseGate
@@ -131,6 +136,19 @@ package final class Machine: @unchecked Sendable {
   /// Asks the guest to switch itself off: its agent where it has one, and whoever heeds the power button.
   package func askToPowerOff() {
     powerButton.raise()
+    askAgentToPowerOff()
+    // A guest that is still booting has nobody who listens yet.
+    if askAgain == nil { askAgain = try? Timer(loop) { [unowned self] in askAgentToPowerOff() } }
+    askAgain?.start(nanoseconds: Self.askingInterval)
+  }
+
+  private func askAgentToPowerOff() {
+    askAgain?.start(nanoseconds: Self.askingInterval)
+    if let agentConnection {
+      guard UnixSocket.isAtEnd(agentConnection) else { return }
+      _ = FileDescriptor(owning: agentConnection)
+      self.agentConnection = nil
+    }
     guard let vsock, let connection = try? vsock.connect(port: Self.agentPort) else { return }
     // Blocking, but a frame of a few bytes fits into the socket's buffer.
     if let frame = try? Frame.shutdown(.powerOff).encoded() { try? connection.writeAll(frame) }
@@ -253,6 +271,7 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .tree(error)
     }
+    for map in description.writes { try lock(map.hostPath) }
     let server = FileSystemServer(tree)
     // Now the guest has booted: what has run until then is seldom needed again.
     server.whenMounted = { OwnCode.release() }
@@ -266,6 +285,15 @@ package final class Machine: @unchecked Sendable {
     try add(
       FileSystemDevice(
         tag: description.tag, requestQueues: min(description.cpus, 4), window: ram.window?.addresses, backend: server))
+  }
+
+  /// A machine that has just ended may have a directory for moments still.
+  private func lock(_ path: Path) throws(MachineError) {
+    do throws(Errno) {
+      writeLocks.append(try DirectoryLock(path, patience: 2000))
+    } catch {
+      throw error == .wouldBlock ? .writtenElsewhere(path: path) : .file(path: path, error)
+    }
   }
 
   /// A share that is a device: it alone is what the guest mounts from it.

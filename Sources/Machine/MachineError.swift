@@ -10,6 +10,8 @@ package enum MachineError: Error {
   case tree(TreeError)
   /// A file that was named could not be used.
   case file(path: Path, Errno)
+  /// Another machine has this directory for its writes.
+  case writtenElsewhere(path: Path)
   /// A request to the host failed; `what` names it.
   case host(_ what: String, Errno)
   /// Each virtio device takes an interrupt, of which there are so many.

@@ -90,6 +90,8 @@ extension ImageFault {
       return "not a Linux kernel for x86-64; give a bzImage (vmlinuz) or an ELF vmlinux"
     case .truncated(let needed, let present):
       return "truncated: \(present) bytes of at least \(needed); copy or download it again"
+    case .checksum:
+      return "damaged: its checksum is wrong; copy or download it again"
     case .thirtyTwoBit:
       return "a 32-bit kernel; novm runs x86-64 kernels only"
     case .otherMachine(let machine):

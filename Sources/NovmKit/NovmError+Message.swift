@@ -141,7 +141,10 @@ extension MachineEnd {
     case .tripleFault: "the guest's processor gave up (triple fault); --com1 shows its kernel's log"
     case .hostFailure: messages.last ?? "novmm failed without a word"
     case .usage: "novmm does not understand this novm: \(messages.first ?? ""); install both from one version"
-    case .internalError: messages.last ?? "KVM failed to run the guest"
+    case .internalError:
+      // Registers follow, indented.
+      "\(messages.last { !$0.hasPrefix(" ") } ?? "KVM failed to run the guest"); --com1 shows how far it came, "
+        + "`novm doctor` whether this host can run machines"
     case .signaled(let signal): "novmm was ended by signal \(signal)"
     case .unknown(let status): messages.last ?? "novmm ended with status \(status)"
     }

@@ -152,7 +152,17 @@ extension KernelCommand {
     var names: [String]
 
     func run() throws {
-      for name in names { try KernelCommand.store.remove(name) }
+      var status: Int32?
+      for name in names {
+        do throws(KernelBundleError) {
+          try KernelCommand.store.remove(name)
+        } catch {
+          let failure = CommandFailure(error.message)
+          failure.tell()
+          status = status ?? failure.exitStatus
+        }
+      }
+      if let status { throw ExitCode(status) }
     }
   }
 }

@@ -6,7 +6,8 @@ struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Show a host directory to the guest; without GUEST=>, as its /. Repeatable, later ones win.",
-      discussion: "Without one for /, the guest's / is the host's.", valueName: "[GUEST=>]HOST"),
+      discussion: "Where neither a directory nor a pack is at /, the guest's / is the host's.",
+      valueName: "[GUEST=>]HOST"),
     completion: .directory)
   var read: [String] = []
 

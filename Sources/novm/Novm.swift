@@ -10,7 +10,7 @@ struct Novm: ParsableCommand {
       Examples:
         novm run -- /bin/ls -la /
         novm run -t -- bash
-        novm run --write /=>./changes -- make install
+        novm run --write ./changes -- make install
 
       Exit status: that of the command; 125 if novm itself failed, 126 if the command cannot be run, 127 if it was not \
       found, 128 and a signal's number if a signal ended it.
@@ -53,7 +53,9 @@ struct Novm: ParsableCommand {
     StandardStreams.fill()
     do {
       let arguments = try MachineFile.expand(OldNames.expand(ByteString.arguments()))
-      if let first = arguments.first { try requireCommand(first) }
+      if let name = arguments.first == "help" ? arguments.dropFirst().first : arguments.first {
+        try requireCommand(name)
+      }
       try Surroundings.requireText()
       var command = try parseAsRoot(arguments)
       try command.run()
@@ -67,7 +69,7 @@ struct Novm: ParsableCommand {
     let known = configuration.subcommands.flatMap { command in
       [command._commandName] + command.configuration.aliases
     }
-    guard !name.hasPrefix("-"), name != "help", !known.contains(name) else { return }
+    guard !name.hasPrefix("-"), !known.contains(name) else { return }
     let near = Suggestion.nearest(to: name, in: known).map { "did you mean \($0)?" } ?? "see: novm --help"
     throw ValidationError("no command '\(name)'; \(near)")
   }

@@ -11,6 +11,8 @@ func words(_ error: MachineError) -> String {
   case .boot(let error): "kernel: \(words(error))"
   case .tree(let error): error.description
   case .file(let path, let errno): "\(path): \(errno.description)"
+  case .writtenElsewhere(let path):
+    "\(path): another machine writes to it; give each a directory of its own, or --share one"
   case .host(let what, let errno): "\(what): \(errno.description)"
   case .tooManyDevices(let most):
     "a machine has room for \(most) devices; give fewer of --nic and of --share that the host may change"

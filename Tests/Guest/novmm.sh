@@ -124,6 +124,11 @@ machine = Machine().ready()
 machine.process.send_signal(signal.SIGINT)
 machine.ends('SIGINT', 0)
 
+# Before there is anybody in the guest to hear of it.
+machine = Machine()
+machine.process.terminate()
+machine.ends('SIGTERM as it boots', 0)
+
 machine = Machine().ready()
 machine.reboot()
 machine.ends('reboot', 3)

@@ -32,6 +32,19 @@ expect_output here cat "$TEST/root changes/srv/kept"
 cd "$TEST"
 expect_output $'here\nfirst' run --write 'root changes' --read '/data=>one' -- cat /srv/kept /data/file
 
+# What one machine writes to, no other does at the same time.
+mkfifo hold
+run --write out -- sh -c 'echo up; read -r _' <hold >first &
+first=$!
+exec 9>hold
+up() { grep -q up first; }
+eventually 60 up
+status=0
+run --write out -- true 2>errors || status=$?
+[[ $status == 125 && $(<errors) == *'out: another machine writes to it'* ]] || fail "two at once: $status, $(<errors)"
+exec 9>&-
+wait "$first" || fail "the first of two ended with $?"
+
 # A tree of its own, with one static program.
 cp /bin/busybox tree/bin/
 expect_output bin run --read tree -- /bin/busybox sh -c '/bin/busybox ls / | /bin/busybox grep -v -e dev -e proc -e sys -e tmp -e run -e lib'

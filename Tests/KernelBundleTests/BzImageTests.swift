@@ -69,6 +69,22 @@ struct BzImageTests {
     }
   }
 
+  /// Where nothing but the image's own checksum can tell.
+  @Test func flippedBytesOutsideThePayload() throws {
+    let bytes = try image()
+    _ = try BzImage(bytes).kernel()
+    for offset in [0, 300, 0x3FF, 0x400, 0x43F, bytes.count - 1] {
+      var damaged = bytes
+      damaged[offset] ^= 0x41
+      #expect(throws: ImageFault.checksum, "at \(offset)") { _ = try BzImage(damaged).kernel() }
+    }
+    // Linux 6.15 and later have none.
+    let packed = try Compression.gzip.compress(kernel)
+    var late = Synthetic.bzImage(payload: packed, size: kernel.count, appendSize: false, release: "6.15.0-rc1")
+    late[300] ^= 0x41
+    _ = try BzImage(late).kernel()
+  }
+
   @Test func payloadFieldsOutsideTheFile() throws {
     let bytes = try image()
     for (offset, value) in [

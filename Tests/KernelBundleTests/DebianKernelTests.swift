@@ -69,6 +69,12 @@ struct DebianKernelTests {
       flipped[at] ^= at == 0x236 ? 0x01 : 0xFF
       #expect(throws: ImageFault.self, "flip at \(at)") { _ = try BzImage(flipped).kernel() }
     }
+    // And anywhere at all: Debian's payload is lz4, without a checksum of its own.
+    for at in [300, 600, 20_000, 1_000_000, 7_000_003, 9_000_000] {
+      var flipped = image
+      flipped[at] ^= 0x41
+      #expect(throws: ImageFault.self, "flip at \(at)") { _ = try BzImage(flipped).kernel() }
+    }
   }
 
   @Test(.needs(tool: "depmod")) func indexesAreDepmods() throws {

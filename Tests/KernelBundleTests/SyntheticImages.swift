@@ -52,7 +52,8 @@ enum Synthetic {
     let lead = 0x40
     var image = [UInt8](repeating: 0, count: 1024)
     image[0x1F1] = 1
-    image.put(UInt32((lead + payload.count + 15) / 16), at: 0x1F4)
+    let size = (lead + payload.count + 4 + 15) / 16 * 16
+    image.put(UInt32(size / 16), at: 0x1F4)
     image.put(UInt16(0xAA55), at: 0x1FE)
     image[0x200] = 0xEB
     image[0x201] = 0x6A
@@ -66,7 +67,20 @@ enum Synthetic {
     image.put(flags, at: 0x236)
     image.put(UInt32(lead), at: 0x248)
     image.put(UInt32(payload.count), at: 0x24C)
-    return image + [UInt8](repeating: 0x90, count: lead) + payload
+    image += [UInt8](repeating: 0x90, count: lead) + payload
+    image += [UInt8](repeating: 0, count: 1024 + size - 4 - image.count)
+    image.put(remainder(image), at: image.count)
+    return image
+  }
+
+  /// CRC-32 without the inversion at its end, bit by bit.
+  private static func remainder(_ bytes: [UInt8]) -> UInt32 {
+    var value: UInt32 = 0xFFFF_FFFF
+    for byte in bytes {
+      value ^= UInt32(byte)
+      for _ in 0..<8 { value = value >> 1 ^ (value & 1 == 1 ? 0xEDB8_8320 : 0) }
+    }
+    return value
   }
 
   /// A module with these strings in its `.modinfo`.

@@ -28,6 +28,12 @@ struct MachineEndTests {
     #expect(Session.End.lost.exitStatus == nil)
   }
 
+  /// What went wrong, rather than the last of the registers.
+  @Test func registersAreNotTheMessage() {
+    let end = MachineEnd(reason: .internalError, messages: ["asking", "internalError on vCPU 0", "  rip 0", "  idt 0"])
+    #expect(end.message.hasPrefix("internalError on vCPU 0; ") && end.message.contains("novm doctor"))
+  }
+
   /// Whatever a guest says, it stays one line and moves no cursor.
   @Test func messagesAreOneLine() {
     let failure = Failure(kind: .system, message: Array("bad\n\u{1B}[2Jthing".utf8))

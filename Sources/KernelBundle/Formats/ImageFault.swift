@@ -16,6 +16,8 @@ package enum ImageFault: Error, Equatable {
   case compression(Compression, CompressionFault)
   /// The payload decompressed to another size than the image promises.
   case payloadSize(expected: Int, actual: Int)
+  /// The image is not what its build made: the CRC-32 at its end is wrong.
+  case checksum
   /// The ELF header or its program headers make no sense.
   case badELF(ELFFault)
   /// A kernel module without `.modinfo`, or not a kernel module.
