@@ -146,4 +146,4 @@ refused 'but it is no bridge' --nic tap=t0,bridge=lo,ip=none
 refused 'is there and is no tap' --nic tap=br0,ip=none
 refused "ip=10.77.0.2 is neither ADDRESS/LENGTH" --nic tap=t0,ip=10.77.0.2
 refused 'two cards have mac=02:00:00:00:00:01' --nic tap=t0,mac=02:00:00:00:00:01 --nic tap=t2,mac=02:00:00:00:00:01
-refused 'give --net user too' --publish 80:80
+refused "'80:' is not [ADDRESS:]HOST:GUEST" --publish 80:

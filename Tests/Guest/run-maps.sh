@@ -42,6 +42,7 @@ eventually 60 up
 status=0
 run --write out -- true 2>errors || status=$?
 [[ $status == 125 && $(<errors) == *'out: another machine writes to it'* ]] || fail "two at once: $status, $(<errors)"
+echo >&9
 exec 9>&-
 wait "$first" || fail "the first of two ended with $?"
 
