@@ -14,6 +14,7 @@ package struct Pipe: ~Copyable {
     writer = FileDescriptor(owning: ends[1])
   }
 
+  package consuming func split() -> (reader: Int32, writer: Int32) { (reader.release(), writer.release()) }
   package consuming func takeReader() -> FileDescriptor { reader }
   package consuming func takeWriter() -> FileDescriptor { writer }
 }

@@ -10,7 +10,7 @@ import Host
 ///
 /// Anything else ends the connection. Everything here belongs to the event loop's thread.
 final class ControlSocket: EventHandler {
-  /// Clients at once; further ones wait to be accepted.
+  /// Clients at once; another takes the place of the oldest.
   private static let clientLimit = 16
 
   private let machine: Machine

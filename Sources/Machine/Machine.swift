@@ -1,4 +1,3 @@
-import AgentProtocol
 import Boot
 import Devices
 import FileSystem
@@ -19,9 +18,6 @@ package final class Machine: @unchecked Sendable {
   private let map: MemoryMap
   private let addresses = AddressMap()
   private let timeline: Timeline
-  /// Where `noguest` listens (docs/architecture.md).
-  private static let agentPort: UInt32 = 1024
-
   private var watches: [any EventHandler] = []
   private var vcpus: [VCPU] = []
   private var threads: [Thread] = []
@@ -33,16 +29,9 @@ package final class Machine: @unchecked Sendable {
   private var tree: FileSystemServer?
   private var shares: [FileSystemServer] = []
   private var slots: [VirtioSlot] = []
-  /// Kept open while the agent works on the last wish.
   /// The guest is the only one that writes there: it never asks whether something has changed.
   private var writeLocks: [DirectoryLock] = []
-  private var agentConnection: Int32?
-  /// While the guest is to switch itself off: whether the agent has heard of it is looked at each time.
-  private var askAgain: Timer?
-  private var timesAsked = 0
-  private static let askingInterval: UInt64 = 500_000_000
-  /// A guest that has no vsock by then never will.
-  private static let timesToTheButton = 20
+  private var powerOff: PowerOffRequest?
   private var outcome: Outcome?
   private let outcomeLock = Lock()
   private let gate: PauseGate
@@ -138,30 +127,8 @@ package final class Machine: @unchecked Sendable {
 
   /// Asks the guest to switch itself off: its agent where it has one, and whoever heeds the power button.
   package func askToPowerOff() {
-    if vsock == nil { return powerButton.raise() }
-    // A guest that is still booting has nobody who listens yet.
-    if askAgain == nil { askAgain = try? Timer(loop) { [unowned self] in askAgentToPowerOff() } }
-    askAgentToPowerOff()
-  }
-
-  private func askAgentToPowerOff() {
-    askAgain?.start(nanoseconds: Self.askingInterval)
-    timesAsked += 1
-    // An interrupt that comes before the kernel is ready for any ends it.
-    if timesAsked == Self.timesToTheButton { powerButton.raise() }
-    if let agentConnection {
-      guard UnixSocket.isAtEnd(agentConnection) else { return }
-      _ = FileDescriptor(owning: agentConnection)
-      self.agentConnection = nil
-    }
-    guard let vsock, let connection = try? vsock.connect(port: Self.agentPort) else { return }
-    if timesAsked < Self.timesToTheButton {
-      timesAsked = Self.timesToTheButton
-      powerButton.raise()
-    }
-    // Blocking, but a frame of a few bytes fits into the socket's buffer.
-    if let frame = try? Frame.shutdown(.powerOff).encoded() { try? connection.writeAll(frame) }
-    agentConnection = connection.release()
+    guard let vsock else { return powerButton.raise() }
+    if powerOff == nil { powerOff = PowerOffRequest(vsock, powerButton, loop) }
   }
 
   /// Whether the guest stands still, or is about to. On the loop's thread, as the two that follow.

@@ -3,7 +3,7 @@ import KVM
 
 /// Holds all vCPUs of a machine between two entries into the guest.
 ///
-/// The vCPUs' threads wait in ``wait(_:)``; everything else belongs to the event loop's thread.
+/// The vCPUs' threads wait in what ``VCPU/whenStopped(_:)`` runs there; everything else belongs to the event loop's thread.
 final class PauseGate: @unchecked Sendable {
   private enum State {
     case open

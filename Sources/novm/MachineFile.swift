@@ -32,12 +32,14 @@ struct MachineFile {
   /// The command line with what its file says in it, if it names one.
   static func expand(_ arguments: [String]) throws -> [String] {
     guard let verb = arguments.first, verb == "run" || verb == "create" else { return arguments }
+    var arguments = arguments
     let known = verb == "run" ? options.merging(runOptions) { $1 } : options
     var file: String?
     var given: [String] = []
     var words: [String] = []
     var index = 1
     while index < arguments.count {
+      if let letters = letters(arguments[index]) { arguments.replaceSubrange(index...index, with: letters) }
       let word = arguments[index]
       let name = long(word)
       if name == "file" {
@@ -60,6 +62,13 @@ struct MachineFile {
     let description = try MachineFile(file, known)
     if words.isEmpty || words == ["--"] { words = description.words.isEmpty ? [] : ["--"] + description.words }
     return [verb] + description.options + given + words
+  }
+
+  /// Several one-letter options in one word, such as `-it`, one by one.
+  private static func letters(_ word: String) -> [String]? {
+    guard word.hasPrefix("-"), !word.hasPrefix("--"), word.count > 2 else { return nil }
+    let options = word.dropFirst().map { "-\($0)" }
+    return options.allSatisfy { $0 == "-f" || short[$0] != nil } ? options : nil
   }
 
   private static func long(_ word: String) -> String? {

@@ -38,6 +38,17 @@ struct UsageTests {
     #expect(list[1].command == "[a) b]")
   }
 
+  /// Numbers that no kernel says, and that a time cannot be made of.
+  @Test(arguments: ["inf", "nan", "-1", "1e300", "0x1p1000", "18446744073709551616"])
+  func timesThatAreNone(_ number: String) throws {
+    let files = try collected([
+      ("uptime", "\(number) 1\n"), ("7/", ""), ("7/stat", "7 " + line), ("8/", ""),
+      ("8/stat", "8 " + line.replacing(" 150 ", with: " \(number) ")),
+    ])
+    #expect(GuestProcess.list(files).map(\.id) == [7])
+    #expect(GuestProcess.list(files)[0].age == 0)
+  }
+
   @Test func nonsenseIsNoProcess() throws {
     for text in ["", "7", "7 (a", "7 ) S (", "7 (a) S 1", "x " + line, "99999999999 " + line] {
       #expect(GuestProcess.list(try collected([("7/", ""), ("7/stat", text), ("7/cmdline", "x")])).isEmpty, "\(text)")

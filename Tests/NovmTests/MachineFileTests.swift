@@ -56,6 +56,10 @@ struct MachineFileTests {
     #expect(try run("memory: 1G\ncommand: [ls]\n", "--memory=1M").contains("too little"))
     // A command of its own; what follows it is the command's.
     #expect(try run("memory: 1G\n", "--", "ls", "--file", "x").contains("novm kernel import"))
+    for group in [["-it"], ["-ti", "-d"]] {
+      #expect(try novm.run(["run"] + group + ["-f", "/no/such/file", "ls"]).errors.contains("/no/such/file: No such"))
+    }
+    #expect(try novm.run("run", "-itf", "/no/such/file", "ls").errors.contains("/no/such/file: No such"))
     #expect(try run("memory: 1G\n", "--file", "x").contains("--file: given twice"))
     #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file:0: No such file") == false)
     #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file: No such file"))

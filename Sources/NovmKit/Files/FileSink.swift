@@ -12,7 +12,7 @@ package protocol FileSink: AnyObject {
 }
 
 /// Turns the agent's standard output into files.
-final class FileStreamOutput: CommandOutput {
+final class FileStreamOutput: ImmediateOutput {
   private let sink: any FileSink
   private let progress: (UInt64) -> Void
   private var decoder = FileStreamDecoder()
@@ -23,12 +23,6 @@ final class FileStreamOutput: CommandOutput {
     self.sink = sink
     self.progress = progress
   }
-
-  var pending: Int { 0 }
-  var dropped: Int { 0 }
-  var onBreak: (Errno) throws(NovmError) -> Void = { _ in }
-  var interest: PollInterest? { nil }
-  func ready(_ events: Int32) {}
 
   /// Whether the stream came to its end.
   var isComplete: Bool { decoder.isAtEnd }
@@ -50,27 +44,4 @@ final class FileStreamOutput: CommandOutput {
   private func next(_ bytes: [UInt8], _ offset: inout Int) throws(NovmError) -> FileStreamDecoder.Piece? {
     do throws(FrameError) { return try decoder.next(bytes, from: &offset) } catch { throw .protocolViolation(error) }
   }
-}
-
-/// Keeps what a program says on standard error, up to a few lines of it.
-final class ErrorText: CommandOutput {
-  private var bytes: [UInt8] = []
-
-  var pending: Int { 0 }
-  var dropped: Int { 0 }
-  var onBreak: (Errno) throws(NovmError) -> Void = { _ in }
-  var interest: PollInterest? { nil }
-  func ready(_ events: Int32) {}
-
-  func write(_ more: ArraySlice<UInt8>) {
-    bytes += more
-    if bytes.count > Self.limit { bytes.removeFirst(bytes.count - Self.limit) }
-  }
-
-  /// Its last line, for a person; nil if it said nothing.
-  var lastLine: String? {
-    bytes.split(separator: UInt8(ascii: "\n")).last.map { String(printable: Array($0)) }
-  }
-
-  private static let limit = 16 << 10
 }

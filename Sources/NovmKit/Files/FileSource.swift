@@ -10,14 +10,11 @@ package protocol FileSource: AnyObject {
 
 /// The records of a transfer, on their way into a pipe that blocks.
 package final class FileStreamWriter {
-  /// Nobody reads any more, which its reader has a reason for: no failure of the writer's.
-  struct Unread: Error {}
-
   private let pipe: Int32
   private let progress: (UInt64) -> Void
   private var count: UInt64 = 0
   private var buffer: [UInt8] = []
-  /// The reader has gone; the rest is for nobody.
+  /// The reader has gone, for a reason of its own: the rest is for nobody.
   private(set) var isUnread = false
 
   init(_ pipe: Int32, progress: @escaping (UInt64) -> Void) {
@@ -102,14 +99,5 @@ final class FilePump: @unchecked Sendable {
     thread?.join()
     thread = nil
     if let failure { throw failure }
-  }
-}
-
-extension Pipe {
-  fileprivate consuming func split() -> (Int32, Int32) {
-    // Each as a number of its own, since a tuple cannot own them.
-    let reader = fcntl(self.reader.raw, F_DUPFD_CLOEXEC, 3)
-    let writer = fcntl(self.writer.raw, F_DUPFD_CLOEXEC, 3)
-    return (reader, writer)
   }
 }

@@ -58,6 +58,10 @@ final class DatagramForward: Forward {
     }
   }
 
+  func close() {
+    for sender in flows.keys { close(sender) }
+  }
+
   var deadline: MonotonicTime? { flows.values.map(\.deadline).min() }
 
   func expired() {
@@ -114,15 +118,9 @@ private final class DatagramFlow {
 }
 
 /// What the guest answers, taken apart.
-private final class DatagramOutput: CommandOutput {
+private final class DatagramOutput: ImmediateOutput {
   private var stream = DatagramStream()
   var onDatagram: ([UInt8]) -> Void = { _ in }
-
-  var pending: Int { 0 }
-  var dropped: Int { 0 }
-  var onBreak: (Errno) throws(NovmError) -> Void = { _ in }
-  var interest: PollInterest? { nil }
-  func ready(_ events: Int32) {}
 
   func write(_ bytes: ArraySlice<UInt8>) {
     for datagram in stream.take(bytes) { onDatagram(datagram) }

@@ -38,7 +38,10 @@ final class PortForwards {
   }
 
   deinit {
-    for forward in forwards { loop.remove(forward) }
+    for forward in forwards {
+      loop.remove(forward)
+      forward.close()
+    }
   }
 
   /// The guest takes commands: lets in who waits and who comes.
@@ -50,6 +53,8 @@ final class PortForwards {
 /// One published port.
 protocol Forward: PollSource {
   var isOpen: Bool { get set }
+  /// Lets go of all that came.
+  func close()
 }
 
 /// The guest's end of a published port.

@@ -44,6 +44,11 @@ final class StreamForward: Forward {
     }
   }
 
+  func close() {
+    for stream in streams { _ = stream.close(loop) }
+    streams = []
+  }
+
   // What has ended is let go of at once.
   var deadline: MonotonicTime? { streams.contains(where: \.isOver) ? .past : nil }
 

@@ -66,7 +66,7 @@ package final class MachineLog {
     try open(directory.console)
   }
 
-  private final class Stream: CommandOutput {
+  private final class Stream: ImmediateOutput {
     private let name: Name
     private let log: MachineLog
     private var partial: [UInt8] = []
@@ -75,12 +75,6 @@ package final class MachineLog {
       self.name = name
       self.log = log
     }
-
-    var pending: Int { 0 }
-    var dropped: Int { 0 }
-    var onBreak: (Errno) throws(NovmError) -> Void = { _ in }
-    var interest: PollInterest? { nil }
-    func ready(_ events: Int32) {}
 
     func write(_ bytes: ArraySlice<UInt8>) {
       var rest = bytes

@@ -88,6 +88,8 @@ final class AttachServer: PollSource {
     guard type == .stdin else { return leave(client) }
     let count = UInt32(bytes.count)
     guard let feed else { return try client.send(.credit(count)) }
+    // No more than all have been given room for.
+    guard feed.backlog <= Self.clientLimit * Int(Agent.initialInputWindow) else { return leave(client) }
     try feed.write(Array(bytes), of: client) { [weak client] () throws(NovmError) in try client?.send(.credit(count)) }
   }
 

@@ -26,7 +26,7 @@ package struct GuestProcess: Encodable, Equatable, Sendable {
 
   static func list(_ collected: FileCollector) -> [GuestProcess] {
     var processes: [GuestProcess] = []
-    let uptime = collected.text("uptime")?.split(separator: " ").first.flatMap { Double($0) } ?? 0
+    let uptime = collected.text("uptime")?.split(separator: " ").first.flatMap(seconds) ?? 0
     var user: UInt32 = 0
     var latest: GuestProcess?
     for (record, data) in collected.files {
@@ -50,6 +50,11 @@ package struct GuestProcess: Encodable, Equatable, Sendable {
   private static let ticks = 100.0
   private static let pageSize: UInt64 = 4096
 
+  /// A number that a guest says is one of seconds or ticks, within a million years of either.
+  private static func seconds(_ text: Substring) -> Double? {
+    Double(text).flatMap { (0...3e15).contains($0) ? $0 : nil }
+  }
+
   /// - Parameter stat: `/proc/PID/stat`; nil for what is not of its form.
   private init?(stat: [UInt8], user: UInt32, uptime: Double) {
     // The name stands in parentheses, and may have some of its own.
@@ -59,8 +64,8 @@ package struct GuestProcess: Encodable, Equatable, Sendable {
     else { return nil }
     let fields = String(decoding: stat[(close + 1)...], as: UTF8.self).split(separator: " ")
     // Fields 3 to 24 of the manual.
-    guard fields.count > 21, let parent = Int32(fields[1]), let inUser = Double(fields[11]),
-      let inKernel = Double(fields[12]), let start = Double(fields[19]), let pages = Int64(fields[21])
+    guard fields.count > 21, let parent = Int32(fields[1]), let inUser = Self.seconds(fields[11]),
+      let inKernel = Self.seconds(fields[12]), let start = Self.seconds(fields[19]), let pages = Int64(fields[21])
     else { return nil }
     self.id = id
     self.parent = parent
