@@ -35,6 +35,12 @@ import Testing
     return (process, String(line.dropLast()))
   }
 
+  /// Also one that waits for what never came.
+  private func end(_ server: Process) {
+    if server.isRunning { kill(server.processIdentifier, SIGKILL) }
+    server.waitUntilExit()
+  }
+
   /// The end of what one side says does not cut the other short.
   @Test(arguments: ["AF_INET", "AF_INET6", "AF_UNIX"])
   func streamsGoBothWays(family: String) throws {
@@ -50,7 +56,7 @@ import Testing
       while more := c.recv(65536): data += more
       c.sendall(data[::-1])
       """)
-    defer { server.waitUntilExit() }
+    defer { end(server) }
     let input = [UInt8]((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 13 >> 3) })
     let isUnix = family == "AF_UNIX"
     let result = try connect(isUnix ? "unix" : "tcp", isUnix ? "\(scratch.path)/\(port)" : port, input: input)
@@ -69,7 +75,7 @@ import Testing
       c, _ = s.accept()
       while more := c.recv(65536): c.sendall(more)
       """)
-    defer { server.waitUntilExit() }
+    defer { end(server) }
     let input = [UInt8]((0..<4_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 2) })
     let result = try connect("tcp", port, input: input)
     #expect(result.end == .exited(code: 0) && result.stdout == input)
@@ -86,7 +92,7 @@ import Testing
         if data == b'end': break
         s.sendto(data * 2, sender)
       """)
-    defer { server.waitUntilExit() }
+    defer { end(server) }
     let stream = try agent.connect()
     let command = Command(arguments: ["connect", "udp", port].map(\.bytes), options: [.builtIn, .input])
     try stream.send(.exec(command))
@@ -102,9 +108,12 @@ import Testing
       }
       #expect(answers.last == sample + sample)
     }
-    var end: [UInt8] = []
-    DatagramStream.encode("end".bytes, into: &end)
-    try stream.send(.stdin(end))
+    var last: [UInt8] = []
+    DatagramStream.encode("end".bytes, into: &last)
+    // Who hangs up instead ends the relay, whatever it had still to pass on.
+    #expect(try stream.finish(input: last).end == .exited(code: 0))
+    server.waitUntilExit()
+    #expect(server.terminationStatus == 0)
   }
 
   @Test(arguments: [
