@@ -130,10 +130,3 @@ package struct FileRecord: Equatable, Sendable {
     return value
   }
 }
-
-extension [UInt8] {
-  fileprivate mutating func append(little value: UInt64) {
-    append(little: UInt32(truncatingIfNeeded: value))
-    append(little: UInt32(truncatingIfNeeded: value >> 32))
-  }
-}

@@ -17,6 +17,7 @@ package enum Frame: Equatable, Sendable {
   case failed(Failure)
   case shutdown(ShutdownMode)
   case synced
+  case clock(WallTime)
 
   package var type: FrameType {
     switch self {
@@ -35,6 +36,7 @@ package enum Frame: Equatable, Sendable {
     case .failed: .failed
     case .shutdown: .shutdown
     case .synced: .synced
+    case .clock: .clock
     }
   }
 }

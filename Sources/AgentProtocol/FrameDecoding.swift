@@ -41,6 +41,10 @@ extension Frame {
       self = .shutdown(mode)
     case .synced:
       self = .synced
+    case .clock:
+      let time = WallTime(seconds: try reader.u64(), nanoseconds: try reader.u32())
+      guard time.nanoseconds < WallTime.nanosecondsOfASecond else { throw .malformed(type) }
+      self = .clock(time)
     }
     try reader.finish()
   }

@@ -55,6 +55,10 @@ extension Frame {
       return bytes.append(string: failure.message)
     case .shutdown(let mode):
       bytes.append(mode.rawValue)
+    case .clock(let time):
+      bytes.append(little: time.seconds)
+      bytes.append(little: time.nanoseconds)
+      return time.nanoseconds < WallTime.nanosecondsOfASecond
     case .endOfInput, .synced:
       break
     }
@@ -88,6 +92,11 @@ extension [UInt8] {
   mutating func append(little value: UInt32) {
     append(little: UInt16(truncatingIfNeeded: value))
     append(little: UInt16(truncatingIfNeeded: value >> 16))
+  }
+
+  mutating func append(little value: UInt64) {
+    append(little: UInt32(truncatingIfNeeded: value))
+    append(little: UInt32(truncatingIfNeeded: value >> 32))
   }
 
   /// Appends a u32 length and the bytes, and says whether they are a string: without NUL, and short enough to count.

@@ -30,6 +30,8 @@ package enum FrameType: UInt8, CaseIterable, Sendable {
   case shutdown = 14
   /// Guest to host, last: file systems are written back, the machine ends now.
   case synced = 15
+  /// Host to guest, on the connection that the guest makes: what time it is.
+  case clock = 16
 
   /// Whether the payload is bytes of a command's standard streams, with no shape of their own.
   package var carriesData: Bool { self == .stdin || self == .stdout || self == .stderr }

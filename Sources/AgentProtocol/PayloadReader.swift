@@ -27,6 +27,11 @@ struct PayloadReader {
     return UInt32(low) | UInt32(try u16()) << 16
   }
 
+  mutating func u64() throws(FrameError) -> UInt64 {
+    let low = try u32()
+    return UInt64(low) | UInt64(try u32()) << 32
+  }
+
   /// A u32 length and as many bytes, none of them NUL.
   mutating func string() throws(FrameError) -> [UInt8] {
     let length = try u32()

@@ -65,7 +65,7 @@ import Testing
 
   @Test(arguments: [
     (raw(0, []), FrameError.unknownType(0)),
-    (raw(16, []), .unknownType(16)),
+    (raw(17, []), .unknownType(17)),
     (raw(4, [], flags: 1), .reservedBits(.stdin)),
     (raw(4, [], reserved: 0x100), .reservedBits(.stdin)),
     (raw(4, [], length: 65537), .oversized(.stdin, length: 65537)),
@@ -87,6 +87,7 @@ import Testing
     (raw(14, [0]), .malformed(.shutdown)),
     (raw(14, [5]), .malformed(.shutdown)),
     (raw(15, [0]), .malformed(.synced)),
+    (raw(16, [1, 0, 0, 0, 0, 0, 0, 0] + [0x00, 0xca, 0x9a, 0x3b]), .malformed(.clock)),
   ])
   func refuses(_ bytes: [UInt8], _ error: FrameError) {
     for size in [1, bytes.count] {

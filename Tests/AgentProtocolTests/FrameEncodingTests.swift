@@ -26,6 +26,7 @@ import Testing
     .exec(Command(arguments: ["a".bytes], environment: ["A=\0".bytes])),
     .exec(Command(arguments: ["a".bytes], options: Command.Options(rawValue: 16))),
     .failed(Failure(kind: .system, message: [0])),
+    .clock(WallTime(seconds: 1, nanoseconds: 1_000_000_000)),
   ])
   func refusesWhatNoDecoderTakes(_ frame: Frame) {
     var bytes: [UInt8] = []

@@ -27,6 +27,7 @@ let sampleFrames: [Frame] = [
   .failed(Failure(kind: .notFound, errno: 2, message: "nosuch: command not found".bytes)),
   .shutdown(.reboot),
   .synced,
+  .clock(WallTime(seconds: 0x0102_0304_0506_0708, nanoseconds: 999_999_999)),
 ]
 
 /// Decodes `bytes` delivered in pieces of `size`; what was decoded before an error is returned with it.

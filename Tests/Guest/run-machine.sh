@@ -11,6 +11,14 @@ env ONE=1 "$NOVM" run --kernel cloud --env ONE --env 'TWO=two' --env ABSENT --cw
 [[ $line == '1 two  /tmp box 2' ]] || fail "$line"
 ((memory / 1024 > 200 && memory / 1024 <= 300)) || fail "$memory kB of 300 MiB"
 
+# The machine's name leads to itself, and its clock is the host's: ahead by a second at most.
+before=$(date +%s%N)
+run --hostname box --read / -- sh -c 'getent hosts box; date +%s%N' >"$TEST/output"
+after=$(date +%s%N)
+{ read -r address name; read -r now; } <"$TEST/output"
+[[ $address == 127.0.1.1 && $name == box ]] || fail "box is '$address', '$name'"
+((before < now && now < after + 1000000000)) || fail "the clock says $now, between $before and $after"
+
 expect_output $'65534 65534\n4' run --user nobody --cpus 4 -- sh -c 'echo $(id -u) $(id -g); nproc'
 
 # RAM on both sides of the hole below 4 GiB.

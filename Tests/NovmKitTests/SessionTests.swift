@@ -229,7 +229,7 @@ struct SessionTests {
   /// What a hostile guest might send: frames out of order, frames of the host, bytes that are no frame.
   @Test(arguments: [
     [Frame.stdout([1])], [.exited(code: 0)], [.started(pid: 1), .started(pid: 2)], [.credit(1)], [.stdin([1])],
-    [.synced],
+    [.synced], [.clock(WallTime(seconds: 1, nanoseconds: 0))],
     [.started(pid: 1), .endOfInput],
   ])
   func framesThatDoNotBelongAreRefused(frames: [Frame]) throws {

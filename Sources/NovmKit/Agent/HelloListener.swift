@@ -36,6 +36,9 @@ package final class HelloListener: PollSource {
     case .hello(let hello) where self.hello == nil:
       guard hello.version == Agent.version else { throw .agentVersion(hello.version) }
       self.hello = hello
+      var now = timespec()
+      unsafe clock_gettime(CLOCK_REALTIME, &now)
+      try connection?.send(.clock(WallTime(seconds: UInt64(now.tv_sec), nanoseconds: UInt32(now.tv_nsec))))
     case .failed(let failure) where hello == nil:
       throw .guestFailed(failure)
     default:

@@ -12,6 +12,8 @@ final class Greeting {
   }
 
   private let open: () throws(SystemError) -> Descriptor
+  private let clock: (WallTime) -> Void
+  private var decoder = FrameDecoder()
   private var connection: Descriptor?
   private var buffer = OutputBuffer()
   private var phase = Phase.waiting(until: 0)
@@ -20,9 +22,15 @@ final class Greeting {
   private static let attemptLimit = 50
   private static let pause: Int64 = 100
 
-  /// - Parameter open: begins to connect.
-  init(_ frame: Frame, open: @escaping () throws(SystemError) -> Descriptor) {
+  /// - Parameters:
+  ///   - clock: told what time it is, when the host says so.
+  ///   - open: begins to connect.
+  init(
+    _ frame: Frame, clock: @escaping (WallTime) -> Void = { _ in },
+    open: @escaping () throws(SystemError) -> Descriptor
+  ) {
     self.open = open
+    self.clock = clock
     buffer.append(frame)
   }
 
@@ -75,13 +83,21 @@ final class Greeting {
     }
   }
 
-  /// The host says nothing on this connection; all there is to hear is its end.
+  /// The host says what time it is, nothing else; and ends.
   private func listen() {
     var bytes: Bytes = []
     do throws(SystemError) {
       if try connection?.read(into: &bytes, limit: 4096) == 0 { giveUp() }
     } catch {
       if error != .again, error != .interrupted { giveUp() }
+    }
+    var offset = 0
+    do throws(FrameError) {
+      while let frame = try decoder.next(bytes, from: &offset) {
+        if case .clock(let time) = frame { clock(time) }
+      }
+    } catch {
+      giveUp()
     }
   }
 

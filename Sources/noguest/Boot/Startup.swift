@@ -26,6 +26,7 @@ enum Startup {
     } catch {
       Log.warning("cannot set the host name: " + error.text)
     }
+    if !arguments.hostName.isEmpty { HostsFile.name(arguments.hostName) }
     do throws(SystemError) { try Machine.raiseLoopback() } catch {
       Log.warning("cannot raise the loopback interface: " + error.text)
     }
@@ -33,7 +34,7 @@ enum Startup {
       Log.warning("cannot raise the limit of open files: " + error.text)
     }
     if !arguments.cards.isEmpty { Network.configure(arguments.cards, hostName: arguments.hostName) }
-    // The kernel sets the clock from kvmclock. Without it files are older than their makers, which is worth a word.
+    // From kvmclock; the host may mend it. Without either files are older than their makers, which is worth a word.
     if Clock.wallSeconds < Clock.earliestPlausible { Log.warning("the clock is not set") }
   }
 
@@ -42,14 +43,18 @@ enum Startup {
     do throws(SystemError) {
       server = try CommandServer(
         Socket.listen(vsockPort: Agent.port),
-        greeting: Greeting(.hello(Hello(kernelRelease: Machine.kernelRelease))) { () throws(SystemError) in
-          try Socket.connect(hostPort: Agent.port)
+        greeting: Greeting(.hello(Hello(kernelRelease: Machine.kernelRelease)), clock: setClock) {
+          () throws(SystemError) in try Socket.connect(hostPort: Agent.port)
         },
         ending: ending)
     } catch {
       throw Failure(.system, error, "cannot listen on vsock; the kernel needs vsock and vmw_vsock_virtio_transport")
     }
     server.run()
+  }
+
+  private static func setClock(_ time: WallTime) {
+    do throws(SystemError) { try Clock.follow(time) } catch { Log.warning("cannot set the clock: " + error.text) }
   }
 
   /// Tells the host in place of `hello` why there is no machine, and powers off.

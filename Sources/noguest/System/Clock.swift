@@ -1,3 +1,4 @@
+import AgentProtocol
 import CGuest
 
 enum Clock {
@@ -9,6 +10,17 @@ enum Clock {
 
   /// clock_gettime(2), `CLOCK_REALTIME`, in seconds since 1970.
   static var wallSeconds: Int64 { Int64(time(CLOCK_REALTIME).tv_sec) }
+
+  /// Sets `CLOCK_REALTIME` by what the host read some time ago: an earlier reading of ours is wrong for certain, a later
+  /// one by a second at least. kvmclock's own start is off by seconds where KVM is emulated.
+  static func follow(_ host: WallTime) throws(SystemError) {
+    let now = time(CLOCK_REALTIME)
+    let ours = WallTime(seconds: UInt64(clamping: now.tv_sec), nanoseconds: UInt32(clamping: now.tv_nsec))
+    guard ours < host || ours.seconds > host.seconds &+ 1 else { return }
+    guard let seconds = Int(exactly: host.seconds) else { throw SystemError(EINVAL) }
+    var time = timespec(tv_sec: time_t(seconds), tv_nsec: Int(host.nanoseconds))
+    try check(unsafe clock_settime(CLOCK_REALTIME, &time))
+  }
 
   /// The beginning of 2025: no kernel that runs this has seen an earlier day.
   static let earliestPlausible: Int64 = 1_735_689_600
