@@ -70,8 +70,8 @@ final class AgentStream {
     var result = Result()
     var sent = 0
     var inputIsOpen = input != nil
+    var deadline = ContinuousClock.now + .seconds(60)
     while true {
-      let deadline = ContinuousClock.now + .seconds(60)
       if let input, inputIsOpen, outgoing.isEmpty {
         let count = min(window.nextFrame, input.count - sent)
         if sent == input.count {
@@ -83,6 +83,7 @@ final class AgentStream {
         }
       }
       if received.isEmpty, !isAtEnd { try turn(until: deadline) }
+      if !received.isEmpty { deadline = .now + .seconds(60) }
       for frame in received {
         switch frame {
         case .stdout(let bytes): result.stdout += bytes
