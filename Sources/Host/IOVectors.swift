@@ -40,6 +40,14 @@ package struct IOVectors: ~Copyable {
       })
   }
 
+  /// preadv2(2) with RWF_NOWAIT: the bytes that are in the page cache from `offset` on, or -1.
+  func readCached(from descriptor: Int32, at offset: Int64) -> Int {
+    let count = Int32(used)
+    return unsafe vectors.span.withUnsafeBufferPointer {
+      unsafe clinux_preadv2(descriptor, $0.baseAddress, count, offset, 8)
+    }
+  }
+
   /// readv(2): fills the pieces, then `rest`, for which the last piece makes room if it must.
   ///
   /// - Returns: the bytes read into the pieces and the rest. The pieces are gone then.

@@ -7,6 +7,7 @@ import Host
 /// | `pause` | `paused` | once no vCPU runs any more |
 /// | `resume` | `running` | |
 /// | `status` | `paused` or `running` | |
+/// | `resize DISK [BYTES]` | `size BYTES`, or `refused WORDS` | see ``DiskLine/resize(to:)`` |
 ///
 /// Anything else ends the connection. Everything here belongs to the event loop's thread.
 final class ControlSocket: EventHandler {
@@ -46,7 +47,7 @@ final class ControlSocket: EventHandler {
 /// One connection of a ``ControlSocket``.
 private final class ControlClient: EventHandler {
   /// The longest order, with its end.
-  private static let limit = 16
+  private static let limit = 64
 
   private let machine: Machine
   private let number: Int32
@@ -91,6 +92,16 @@ private final class ControlClient: EventHandler {
       machine.resume()
       answer("running")
     case .status: answer(machine.isPaused ? "paused" : "running")
+    case .resize(let name, let size): answer(resize(name, size))
+    }
+  }
+
+  private func resize(_ name: String, _ size: UInt64?) -> String {
+    guard let disk = machine.disk(name) else { return "refused there is no disk \(name)" }
+    do throws(DiskLine.ResizeFault) {
+      return "size \(try disk.resize(to: size))"
+    } catch {
+      return "refused \(error.description)"
     }
   }
 
@@ -112,6 +123,8 @@ private final class ControlClient: EventHandler {
 /// What a line asks for.
 enum ControlOrder: Equatable {
   case pause, resume, status
+  /// By its place or its serial number; nil for the size that its file has.
+  case resize(disk: String, size: UInt64?)
 
   init?(_ line: ArraySlice<UInt8>) {
     if line.elementsEqual("pause".utf8) {
@@ -121,7 +134,11 @@ enum ControlOrder: Equatable {
     } else if line.elementsEqual("status".utf8) {
       self = .status
     } else {
-      return nil
+      let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+      guard (2...3).contains(words.count), words[0].elementsEqual("resize".utf8), !words[1].isEmpty else { return nil }
+      let size = words.count == 3 ? UInt64(String(printable: Array(words[2]))) : nil
+      guard words.count == 2 || size != nil else { return nil }
+      self = .resize(disk: String(printable: Array(words[1])), size: size)
     }
   }
 }

@@ -29,6 +29,7 @@ package final class Machine: @unchecked Sendable {
   private var tree: FileSystemServer?
   private var shares: [FileSystemServer] = []
   private var slots: [VirtioSlot] = []
+  private var disks: [DiskLine] = []
   /// The guest is the only one that writes there: it never asks whether something has changed.
   private var writeLocks: [DirectoryLock] = []
   private var powerOff: PowerOffRequest?
@@ -144,6 +145,11 @@ package final class Machine: @unchecked Sendable {
 
   package func resume() { gate.open() }
 
+  /// The disk of this place in the description, or of this serial number.
+  func disk(_ name: String) -> DiskLine? {
+    disks.first { $0.serial == name } ?? Int(name).flatMap { disks.indices.contains($0) ? disks[$0] : nil }
+  }
+
   /// Hands the registers of every vCPU to `report`, one after the other, while the guest goes on.
   package func reportVCPUs(_ report: @escaping (String) -> Void) {
     for (vcpu, thread) in zip(vcpus, threads) {
@@ -231,6 +237,12 @@ package final class Machine: @unchecked Sendable {
       do throws(Errno) { control = try ControlSocket(path, self) } catch { throw .file(path: path, error) }
     }
     if let output = description.console { try addConsole(output) }
+    for disk in description.disks {
+      // More queues than vCPUs have nobody to fill them.
+      let line = try DiskLine(disk, queueCount: min(description.cpus, 4), loop: loop)
+      line.attach(try add(line.device))
+      disks.append(line)
+    }
     for (index, card) in description.cards.enumerated() {
       let line = NetworkLine(index, report: report)
       line.attach(try add(try line.open(card, loop)))

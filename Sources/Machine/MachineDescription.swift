@@ -35,6 +35,7 @@ package struct MachineDescription {
   /// The Unix socket that takes orders.
   package var control: Path?
   package var cards: [NetworkCard] = []
+  package var disks: [Disk] = []
   /// Where COM1 and the virtio console go.
   package var com1: Output?
   package var console: Output?

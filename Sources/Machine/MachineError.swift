@@ -24,6 +24,7 @@ package enum MachineError: Error {
   case interface(name: String, Errno)
   /// An inherited descriptor is not what a card needs.
   case cardDescriptor(Int32, Errno)
+  case disk(path: Path, DiskFile.Refusal)
   /// The host has no more than `most` bytes, swap included.
   case memoryTooLarge(bytes: UInt64, most: UInt64)
   /// The host cannot give this much memory.

@@ -44,6 +44,18 @@ extension NovmError {
     case .tooManyCards(let count):
       "--nic: \(count) network cards are more than the \(NetworkCard.limit) that a machine can have"
     case .repeatedAddress(let address): "--nic: two cards have mac=\(address); give each one of its own, or none"
+    case .disk(let option, let text, let fault): "\(option): '\(Self.text(text))': \(fault.description)"
+    case .withoutTree(let option):
+      "\(option): goes with a tree, and --root-disk makes a machine without one; give it directories with --share"
+    case .shareOnDisk(let path):
+      "--share: \(Self.text(path)): on a root disk, a share's path is 2 to 128 printable characters below /"
+    case .tooManyShares(let count, let most):
+      "--share: \(count) shares are more than the \(most) that a machine with a root disk can have"
+    case .tooManyDisks(let count):
+      "--disk: \(count) disks are more than the \(Disk.limit) that a machine can have"
+    case .repeatedSerial(let serial):
+      "--disk: two disks have serial=\(serial); give each one of its own, or none"
+    case .repeatedDiskName(let name): "--disk: two disks have dev=\(name); give each one of its own, or none"
     case .published(let text):
       "--publish: '\(ByteString.printable(text))' is not [ADDRESS:]HOST:GUEST[/udp], such as 8080:80; either can be the path of a socket"
     case .publishing(.port(let port, _), Errno(EACCES)) where port < 1024:
@@ -73,6 +85,7 @@ extension NovmError {
     case .agentSilent: "the guest does not answer; --com1 shows its kernel's log"
     case .builtIn(let words): "in the machine: \(words)"
     case .unfitFile(let path): "\(Self.text(path)): its name, or what it links to, is too long to be copied"
+    case .refused(let what, let words): "\(what): \(words)"
     case .agentLost: "the guest closed the connection before the command ended; --com1 shows its kernel's log"
     case .agentVersion(let version):
       "the guest's agent speaks version \(version) of the protocol, this novm \(Agent.version); import the kernel again"

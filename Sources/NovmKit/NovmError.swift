@@ -45,6 +45,15 @@ package enum NovmError: Error, Equatable {
   case card(String, NetworkCardFault)
   case tooManyCards(Int)
   case repeatedAddress(MACAddress)
+  case disk(option: String, [UInt8], DiskFault)
+  /// What a machine with a disk for its root cannot have.
+  case withoutTree(option: String)
+  /// A share that such a machine cannot have.
+  case shareOnDisk([UInt8])
+  case tooManyShares(Int, most: Int)
+  case tooManyDisks(Int)
+  case repeatedSerial(String)
+  case repeatedDiskName(String)
   /// Not `[ADDRESS:]HOST:GUEST[/udp]`.
   case published(String)
   case publishing(PublishedPort.Host, Errno)
@@ -75,6 +84,8 @@ package enum NovmError: Error, Equatable {
   case paused(String)
   /// The machine of this name ended before its command.
   case machineGone(String)
+  /// The monitor does not do what was asked with something, and says why.
+  case refused(String, String)
   /// The guest closed the connection of a command that had not ended.
   case agentLost
   /// The guest did not answer in time.

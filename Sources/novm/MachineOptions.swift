@@ -81,6 +81,24 @@ struct MachineOptions: ParsableArguments {
   var nic: [String] = []
 
   @Option(
+    help: ArgumentHelp(
+      "Give the guest a disk: a file's or a block device's content, as it is. Repeatable.",
+      discussion: """
+        The guest has them as /dev/vda, vdb and so on. ro (others may have it then too), serial=, dev=NAME (a link /dev/NAME),         rate= (bytes in a second, such as 10M), iops=, cache=writeback, none or unsafe. ,, is a comma of FILE's own.
+        """, valueName: "FILE[,ro][,KEY=VALUE]..."),
+    completion: .file())
+  var disk: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Boot from a disk with an ext4 file system, in place of a tree; with the same options as --disk.",
+      discussion: """
+        Such as mkfs.ext4 -d DIRECTORY makes. It is /dev/vda, and keeps what the guest writes. Directories come with --share.
+        """, valueName: "FILE[,ro][,KEY=VALUE]..."),
+    completion: .file())
+  var rootDisk: String?
+
+  @Option(
     name: [.short, .long], parsing: .unconditional,
     help: ArgumentHelp("The guest's memory: MiB, or with K, M, G, T.", valueName: "size"))
   var memory = "512M"
@@ -132,6 +150,8 @@ struct MachineOptions: ParsableArguments {
     settings.net = net
     settings.publish = publish
     settings.nic = nic
+    settings.disk = disk
+    settings.rootDisk = rootDisk
     return settings
   }
 

@@ -43,7 +43,7 @@ enum Machines {
   static func kernel(for request: MachineRequest) throws(NovmError) -> KernelFiles {
     try request.kernel.find(
       in: KernelStore(directory: Surroundings.paths.kernels), noguest: Surroundings.programs.noguest,
-      hasCards: request.hasCards)
+      parts: request.initramfsParts)
   }
 
   /// Makes a machine, starts it in the background, and prints its identifier.

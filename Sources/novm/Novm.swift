@@ -24,7 +24,7 @@ struct Novm: ParsableCommand {
           RunCommand.self, CreateCommand.self, ExecCommand.self, CopyCommand.self, ListCommand.self, LogsCommand.self,
           TopCommand.self, StatsCommand.self, StartCommand.self,
           AttachCommand.self, PauseCommand.self, UnpauseCommand.self, StopCommand.self, RestartCommand.self,
-          KillCommand.self, WaitCommand.self, InspectCommand.self,
+          KillCommand.self, WaitCommand.self, InspectCommand.self, ResizeCommand.self,
           RenameCommand.self, RemoveCommand.self, PruneCommand.self,
         ]),
       CommandGroup(

@@ -58,6 +58,9 @@ struct RunCommand: ParsableCommand {
     let command = try CommandWords(words, of: Self.self).words
     if command.isEmpty { throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /") }
     if isTrial, detach || rm { throw ValidationError("--try: asks at the end; leave out --detach and --rm") }
+    if isTrial, machine.rootDisk != nil {
+      throw ValidationError("--try: what changed is told for a tree, and --root-disk has none")
+    }
     if detach, timings { throw ValidationError("--timings: for a machine in the foreground; leave out --detach") }
   }
 

@@ -56,6 +56,7 @@ struct Arguments {
       case "--control": machine.control = Path(try value(name, inline))
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--nic": machine.cards.append(try card(name, inline))
+      case "--disk": machine.disks.append(try disk(name, inline))
       case "--com1": machine.com1 = try output(name, inline)
       case "--console": machine.console = try output(name, inline)
       case "--lifeline": machine.lifeline = try descriptor(name, inline)
@@ -70,6 +71,7 @@ struct Arguments {
     }
     machine.window = window.size(memory: machine.memory)
     try check(machine.cards)
+    try check(machine.disks)
     if isCheck { return .check(machine.kvm) }
     guard !machine.kernel.isEmpty else {
       throw UsageError(message: "no kernel: give --kernel FILE, a vmlinux or a bzImage")
@@ -220,6 +222,25 @@ struct Arguments {
       return try NetworkCard(String(printable: value))
     } catch {
       throw refusal(name, value, error.description)
+    }
+  }
+
+  private mutating func disk(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Disk {
+    let value = try value(name, inline)
+    do throws(DiskFault) {
+      return try Disk(value)
+    } catch {
+      throw refusal(name, value, error.description)
+    }
+  }
+
+  private func check(_ disks: [Disk]) throws(UsageError) {
+    guard disks.count <= Disk.limit else {
+      throw UsageError(message: "--disk: \(disks.count) disks are more than the \(Disk.limit) that a machine can have")
+    }
+    if let serial = Disk.repeatedSerial(disks) {
+      throw UsageError(
+        message: "--disk: two disks have the serial number \(serial); give each its own serial=, or none")
     }
   }
 

@@ -52,6 +52,19 @@ let manual = """
                               queues=N         pairs of queues of the tap (1 to 64, default 1)
                               rate=BYTES       the most in a second, each direction; perhaps with K, M or G
                               burst=BYTES      the most at once after a pause; a tenth of a second's if not given
+  Disks
+    --disk FILE[,ro][,KEY=VALUE]...
+                            a disk (virtio-blk) of a regular file's or a block device's content, or of fd:N; the guest's
+                            /dev/vda, vdb and so on in the order of these, up to 12. No two machines can have one at a
+                            time, unless each has it ro. ,, is a comma of FILE's own. The rest:
+                              ro               the guest can only read
+                              serial=TEXT      its serial number, up to 20 bytes
+                              cache=HOW        writeback (the default): what is written is in the host's page cache
+                                               until the guest flushes; none: never in the host's page cache; unsafe:
+                                               flushes do nothing
+                              rate=BYTES       the most in a second, perhaps with K, M or G
+                              iops=NUMBER      the most requests in a second
+                              dev=NAME         the serial number, if there is none (novm makes a link of it)
   Talking to the guest
     --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;
                             a guest's connection to port P of CID 2 comes to the Unix socket PATH_P (default cid 3)

@@ -15,7 +15,7 @@ func words(_ error: MachineError) -> String {
     "\(path): another machine writes to it; give each a directory of its own, or --share one"
   case .host(let what, let errno): "\(what): \(errno.description)"
   case .tooManyDevices(let most):
-    "a machine has room for \(most) devices; give fewer of --nic and of --share that the host may change"
+    "a machine has room for \(most) devices; give fewer of --disk, --nic and of --share that the host may change"
   case .tap(let name, let errno): words(tap: name, errno)
   case .bridge(let name, let port, let errno): words(bridge: name, port, errno)
   case .interface(let name, Errno(1)):
@@ -24,10 +24,26 @@ func words(_ error: MachineError) -> String {
   case .cardDescriptor(let number, Errno(22)):
     "fd:\(number): not a queue of a tap with IFF_VNET_HDR and IFF_NO_PI"
   case .cardDescriptor(let number, let errno): "fd:\(number): \(errno.description)"
+  case .disk(let path, let refusal): words(disk: path, refusal)
   case .memoryTooLarge(let bytes, let most):
     "\(bytes >> 20) MiB of memory are more than this host has; give --memory \(most >> 20) or less"
   case .memory(let bytes, let errno):
     "the host cannot give \(bytes >> 20) MiB of memory: \(errno.description); ask for less with --memory"
+  }
+}
+
+private func words(disk path: Path, _ refusal: DiskFile.Refusal) -> String {
+  switch refusal {
+  case .open(let errno): "\(path): \(errno.description)"
+  case .readOnly: "\(path): it can only be read; let the guest only read it too: --disk \(path),ro"
+  case .directory: "\(path): a directory, which is no disk; give it to the guest with --share"
+  case .noDisk: "\(path): neither a regular file nor a block device"
+  case .empty: "\(path): empty, so no disk; give it a size: truncate -s 1G \(path)"
+  case .size(let size, let block):
+    "\(path): \(size) bytes are no whole number of blocks of \(block); give it some more: truncate -s %\(block) \(path)"
+  case .inUse:
+    "\(path): in use by another machine or mounted, or given twice; a disk is one machine's, unless all have it ,ro"
+  case .cached: "\(path): its file system cannot do without the page cache; leave out cache=none"
   }
 }
 

@@ -7,6 +7,13 @@ struct ControlOrderTests {
 
   @Test func ordersAreWords() {
     #expect(order("pause") == .pause && order("resume") == .resume && order("status") == .status)
+    #expect(order("resize 0") == .resize(disk: "0", size: nil))
+    #expect(order("resize a-disk 1048576") == .resize(disk: "a-disk", size: 1 << 20))
+    for text in [
+      "resize", "resize ", "resize 0 ", "resize 0 -1", "resize 0 1 2", "resize 0 99999999999999999999", "resize  0",
+    ] {
+      #expect(order(text) == nil, "\(text)")
+    }
     for text in ["", "pause ", " pause", "PAUSE", "pauses", "unpause", "pause\r"] {
       #expect(order(text) == nil, "\(text)")
     }

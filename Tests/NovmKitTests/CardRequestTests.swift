@@ -73,7 +73,7 @@ struct CardRequestTests {
     var request = MachineRequest()
     request.cards = [try CardRequest("tap=a,mac=02:00:00:00:00:01,ip=none"), try CardRequest("tap=b")]
     var kernel = KernelFiles(name: "k", release: "1", image: "/k/vmlinux", initramfs: "/k/i")
-    kernel.networkInitramfs = "/k/n"
+    kernel.furtherInitramfs = ["/k/n"]
     let machine = request.compose(kernel: kernel, scratch: "/w")
     let arguments = machine.arguments.map { String(decoding: $0, as: UTF8.self) }
     let address = try #require(machine.cards[1].card.address)
@@ -81,8 +81,11 @@ struct CardRequestTests {
     #expect(arguments.contains("tap=a,mac=02:00:00:00:00:01") && arguments.contains("tap=b,mac=\(address)"))
     let line = String(decoding: machine.kernelCommandLine, as: UTF8.self)
     #expect(line.contains(" novm.nic=02:00:00:00:00:01 novm.nic=\(address),ip=dhcp "))
+    #expect(request.initramfsParts == [.network])
     // Without a card there is no trace of one.
     request.cards = []
+    kernel.furtherInitramfs = []
+    #expect(request.initramfsParts == [])
     let bare = request.compose(kernel: kernel, scratch: "/w")
     #expect(!bare.arguments.contains(Array("/k/n".utf8)) && !bare.arguments.contains(Array("--nic".utf8)))
     #expect(!String(decoding: bare.kernelCommandLine, as: UTF8.self).contains("novm.nic"))

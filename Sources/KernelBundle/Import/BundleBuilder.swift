@@ -30,11 +30,12 @@ struct BundleBuilder {
     if let bzImage { try Files.write(bzImage.setupHeader, to: "\(directory)/setup") }
     let initramfs = Initramfs.archive(noguest: noguest, modules: modules.map { ($0.fileName, $0.image) })
     try Files.write(initramfs, to: "\(directory)/initramfs")
-    // A kernel without the driver is none for network cards, which shows when one is asked for.
-    if let tree, tree.modules[NetworkPart.driver] != nil,
-      let part = try NetworkPart.archive(from: tree, release: release, besides: modules.map(\.fileName))
-    {
-      try Files.write(part, to: "\(directory)/\(NetworkPart.fileName)")
+    // A kernel without a driver is none for such devices, which shows when one is asked for.
+    for part in InitramfsPart.allCases {
+      guard let tree, tree.modules[part.driver] != nil,
+        let archive = try part.archive(from: tree, release: release, besides: modules.map(\.fileName))
+      else { continue }
+      try Files.write(archive, to: "\(directory)/\(part.fileName)")
     }
     try Files.write(Array(stamp.utf8), to: "\(directory)/noguest.stamp")
     if let tree { try installModules(tree, moving: files.ownsModules) }

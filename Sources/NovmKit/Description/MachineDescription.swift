@@ -15,6 +15,9 @@ package struct MachineDescription: Sendable {
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
   package var cards: [CardRequest] = []
+  package var disks: [Disk] = []
+  /// Whether the guest's / is on the first of the disks, and there is no tree.
+  package var hasRootDisk = false
   package var hostname: String
   /// What the user adds to the kernel's command line.
   package var commandLine: [UInt8]
@@ -40,23 +43,39 @@ package struct MachineDescription: Sendable {
   /// The tag of the machine's tree.
   static let tag = "root"
 
+  /// The tag of the kernel's modules where there is no tree for them.
+  static let modulesTag = "modules"
+
   /// What the kernel and `noguest` read (docs/architecture.md, "The kernel command line").
   package var kernelCommandLine: [UInt8] {
-    var words = ["root=\(Self.tag)", "rootfstype=virtiofs", "rw", "hostname=\(hostname)", "panic=-1"]
+    var words =
+      hasRootDisk
+      ? ["root=/dev/vda", "rootfstype=ext4", disks.first?.isReadOnly == true ? "ro" : "rw"]
+      : ["root=\(Self.tag)", "rootfstype=virtiofs", "rw"]
+    words += ["hostname=\(hostname)", "panic=-1"]
     // Distributions have the kernel test each cipher at each boot, which takes longer than the rest of the boot.
     // `--cmdline cryptomgr.notests=0` has the tests back; with `fips=1` they run in any case.
     words.append("cryptomgr.notests")
-    let kept = Self.freshDirectories.filter(isMapped)
+    // On a disk, shares are mounted over whatever there is.
+    let kept = hasRootDisk ? [] : Self.freshDirectories.filter(isMapped)
     words += cards.map { $0.kernelArgument }
+    words += disks.compactMap(Self.link)
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
     for share in shares {
       guard let tag = share.tag else { continue }
-      let option = share.isReadOnly ? "novm.mount-ro" : "novm.mount"
+      let isModules = tag == Self.modulesTag
+      let option = isModules ? "novm.modules" : share.isReadOnly ? "novm.mount-ro" : "novm.mount"
       words.append("\(option)=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))")
     }
     words.append(serialLog ? "console=ttyS0" : "quiet")
     let ours = Array(words.joined(separator: " ").utf8)
     return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
+  }
+
+  /// By which `noguest` makes the link to a disk.
+  private static func link(to disk: Disk) -> String? {
+    guard let name = disk.name, let serial = disk.serial else { return nil }
+    return "novm.disk=\(serial)=\(name)"
   }
 
   /// Makes devices of their own of shares that the host may change: in the tree, such a share would have the guest's
@@ -80,10 +99,10 @@ package struct MachineDescription: Sendable {
   }
 
   /// How many novmm has interrupts for.
-  private static let mostSharedDevices = 8
+  static let mostSharedDevices = 8
 
   /// Whether a byte means itself in a kernel command line.
-  private static func isPlain(_ byte: UInt8) -> Bool {
+  static func isPlain(_ byte: UInt8) -> Bool {
     (0x21...0x7e).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
   }
 
@@ -103,7 +122,7 @@ package struct MachineDescription: Sendable {
     arguments.append("--kernel", kernel.image)
     if let setup = kernel.setup { arguments.append("--setup", setup) }
     if let initramfs = kernel.initramfs { arguments.append("--initramfs", initramfs) }
-    if let part = kernel.networkInitramfs, !cards.isEmpty { arguments.append("--initramfs", part) }
+    for archive in kernel.furtherInitramfs { arguments.append("--initramfs", archive) }
     arguments.append("--cmdline", kernelCommandLine)
     arguments.append("--memory", String(memory.mebibytes))
     arguments.append("--cpus", String(processors))
@@ -113,6 +132,7 @@ package struct MachineDescription: Sendable {
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }
+    for disk in disks { arguments.append("--disk", disk.argument) }
     for card in cards { arguments.append("--nic", card.card.argument) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
@@ -129,22 +149,22 @@ package struct KernelFiles: Equatable, Sendable {
   package var image: String
   package var setup: String?
   package var initramfs: String?
-  /// What a network card needs besides.
-  package var networkInitramfs: String?
+  /// What drivers of the machine's devices need besides.
+  package var furtherInitramfs: [String]
   package var modules: String?
   /// Otherwise it takes them from its command line.
   package var findsDevicesByACPI: Bool
 
   package init(
     name: String, release: String, image: String, setup: String? = nil, initramfs: String? = nil,
-    networkInitramfs: String? = nil, modules: String? = nil, findsDevicesByACPI: Bool = true
+    furtherInitramfs: [String] = [], modules: String? = nil, findsDevicesByACPI: Bool = true
   ) {
     self.name = name
     self.release = release
     self.image = image
     self.setup = setup
     self.initramfs = initramfs
-    self.networkInitramfs = networkInitramfs
+    self.furtherInitramfs = furtherInitramfs
     self.modules = modules
     self.findsDevicesByACPI = findsDevicesByACPI
   }

@@ -21,6 +21,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var net = NetworkChoice.none
   package var publish: [String] = []
   package var nic: [String] = []
+  package var disk: [String] = []
+  package var rootDisk: String?
 
   package init() {}
 
@@ -44,6 +46,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.net, into: &net)
     try keys.read(.publish, into: &publish)
     try keys.read(.nic, into: &nic)
+    try keys.read(.disk, into: &disk)
+    try keys.read(.rootDisk, into: &rootDisk)
   }
 
   /// The same, for any working directory: host paths are absolute.
@@ -53,6 +57,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.read = request.reads.map { ByteString.string($0.argument) }
     settings.write = request.writes.map { ByteString.string($0.argument) }
     settings.share = request.shares.map { ByteString.string($0.argument) }
+    settings.disk = request.disks.map { ByteString.string($0.argument) }
+    settings.rootDisk = request.rootDisk.map { ByteString.string($0.argument) }
     settings.publish = request.publishedPorts.map(\.argument)
     if let kernel, kernel.contains("/"), !kernel.hasPrefix("/") {
       settings.kernel = "\(ByteString.string(directory))/\(kernel)"
@@ -96,6 +102,10 @@ extension MachineRequest {
       publishedPorts.append(port)
     }
     for text in settings.nic { cards.append(try CardRequest(text)) }
+    if let text = settings.rootDisk {
+      rootDisk = try Disk(ByteString.bytes(text), option: "--root-disk", directory: directory)
+    }
+    for text in settings.disk { disks.append(try Disk(ByteString.bytes(text), directory: directory)) }
   }
 
   private static func ranges(_ texts: [String], option: String) throws(NovmError) -> [IDRange] {

@@ -5,12 +5,12 @@ import KernelBundle
 extension MachineRequest.Kernel {
   /// Finds the bundle, and sees to it that its initramfs holds this novm's `noguest`.
   ///
-  /// - Parameter hasCards: whether the machine needs the driver of a network card.
+  /// - Parameter parts: what the machine needs besides.
   package func find(
-    in store: KernelStore, noguest: String, hasCards: Bool = false
+    in store: KernelStore, noguest: String, parts: [InitramfsPart] = []
   ) throws(NovmError) -> KernelFiles {
     let bundle: KernelBundle
-    var networkInitramfs: String?
+    var archives: [String] = []
     if case .directory(let path) = self {
       guard let mode = Self.mode(path) else { throw .kernelPath(path, .current) }
       if mode & S_IFMT != S_IFDIR { throw .kernelIsFile(path) }
@@ -23,7 +23,9 @@ extension MachineRequest.Kernel {
         bundle = try KernelBundle(name: String(path.split(separator: "/").last ?? "kernel"), directory: path)
       }
       try bundle.refreshInitramfs(noguest: noguest)
-      if hasCards { networkInitramfs = try bundle.networkInitramfs() }
+      for part in parts {
+        if let archive = try bundle.archive(part) { archives.append(archive) }
+      }
     } catch {
       if case .directory(let path) = self, case .system(.read, "\(path)/bundle.json", Errno(ENOENT)) = error {
         throw .notABundle(path)
@@ -32,7 +34,7 @@ extension MachineRequest.Kernel {
     }
     return KernelFiles(
       name: bundle.name, release: bundle.release, image: bundle.vmlinux, setup: bundle.setup,
-      initramfs: bundle.initramfs, networkInitramfs: networkInitramfs, modules: bundle.modules,
+      initramfs: bundle.initramfs, furtherInitramfs: archives, modules: bundle.modules,
       findsDevicesByACPI: bundle.description.support.acpi)
   }
 

@@ -35,6 +35,9 @@ package struct MachineRequest: Sendable {
   package var groups: [IDRange] = []
   package var window = DAXWindow.off
   package var cards: [CardRequest] = []
+  package var disks: [Disk] = []
+  /// What the guest's / is on, in place of a tree.
+  package var rootDisk: Disk?
   package var hasUserNetwork = false
   package var publishedPorts: [PublishedPort] = []
   /// Those that its user network does not see to.
@@ -58,6 +61,8 @@ package struct MachineRequest: Sendable {
     let label = hostname.utf8
     guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
     try validateCards()
+    try validateDisks()
+    try validateRootDisk()
     for map in reads { try Self.check(map.host, writable: false) }
     var written: Set<FileIdentity> = []
     for map in writes {
@@ -89,6 +94,12 @@ package struct MachineRequest: Sendable {
     if hasUserNetwork, UserNetwork.find() == nil { throw .passtMissing }
   }
 
+  private func validateDisks() throws(NovmError) {
+    if allDisks.count > Disk.limit { throw .tooManyDisks(allDisks.count) }
+    if let serial = Disk.repeatedSerial(allDisks) { throw .repeatedSerial(serial) }
+    if let name = Disk.repeatedName(allDisks) { throw .repeatedDiskName(name) }
+  }
+
   /// Checks the directories of novm's own that the guest will write to.
   ///
   /// - Parameters: as of `compose`.
@@ -104,13 +115,16 @@ package struct MachineRequest: Sendable {
     }
   }
 
-  /// Whether the guest needs the driver of a network card.
-  package var hasCards: Bool { hasUserNetwork || !cards.isEmpty }
+  /// What the guest needs drivers for besides.
+  package var initramfsParts: [InitramfsPart] {
+    (hasUserNetwork || !cards.isEmpty ? [.network] : []) + (allDisks.isEmpty ? [] : [.disk])
+      + (rootDisk == nil ? [] : [.ext4])
+  }
 
   /// Whether nobody keeps what the guest writes to its `/`.
   private var writesToScratch: Bool {
     let root = Array("/".utf8)
-    return !writes.contains { $0.guest == root } && !volumes.contains { $0.guest == root }
+    return rootDisk == nil && !writes.contains { $0.guest == root } && !volumes.contains { $0.guest == root }
       && !shares.contains { $0.map.guest == root }
   }
 
@@ -123,6 +137,24 @@ package struct MachineRequest: Sendable {
   ///   - userCard: the card of its user network, if it has one.
   package func compose(
     kernel: KernelFiles, scratch: String, volumes: [String] = [], packs: [String] = [], userCard: CardRequest? = nil
+  ) -> MachineDescription {
+    var machine = rootDisk.map { onDisk($0, kernel) } ?? onTree(kernel, scratch, volumes, packs)
+    machine.hides = hides
+    machine.cards = (userCard.map { [$0] } ?? []) + cards
+    // The guest knows its cards by their addresses.
+    for index in machine.cards.indices where machine.cards[index].card.address == nil {
+      machine.cards[index].card.address = .random()
+    }
+    machine.disks = allDisks
+    machine.window = window
+    machine.users = users
+    machine.groups = groups
+    return machine
+  }
+
+  /// Of a tree.
+  private func onTree(
+    _ kernel: KernelFiles, _ scratch: String, _ volumes: [String], _ packs: [String]
   ) -> MachineDescription {
     let root = Array("/".utf8)
     var layers = reads
@@ -155,15 +187,6 @@ package struct MachineRequest: Sendable {
       TreeShare(map, isReadOnly: share.isReadOnly, caching: share.caching)
     }
     machine.separateShares()
-    machine.hides = hides
-    machine.cards = (userCard.map { [$0] } ?? []) + cards
-    // The guest knows its cards by their addresses.
-    for index in machine.cards.indices where machine.cards[index].card.address == nil {
-      machine.cards[index].card.address = .random()
-    }
-    machine.window = window
-    machine.users = users
-    machine.groups = groups
     return machine
   }
 

@@ -18,15 +18,35 @@ package struct MonitorControl {
   }
 
   /// Stops the guest's processors; returns once none runs.
-  package func pause() throws(NovmError) -> State { try ask("pause") }
+  package func pause() throws(NovmError) -> State { try state("pause") }
 
   /// Lets them go on.
-  package func resume() throws(NovmError) -> State { try ask("resume") }
+  package func resume() throws(NovmError) -> State { try state("resume") }
+
+  /// Gives a disk more bytes, or tells the guest of those that it was given.
+  ///
+  /// - Parameters:
+  ///   - disk: its place among the machine's, or its serial number.
+  ///   - size: as large as its file or device by now if nil.
+  /// - Returns: bytes.
+  package func resize(_ disk: String, to size: UInt64?) throws(NovmError) -> UInt64 {
+    let answer = try ask("resize \(disk)" + (size.map { " \($0)" } ?? ""))
+    if let size = answer.hasPrefix("size ") ? UInt64(answer.dropFirst(5)) : nil { return size }
+    guard answer.hasPrefix("refused ") else { throw .system(doing: "resize", path: path, Errno(EPROTO)) }
+    throw .refused(disk, String(answer.dropFirst(8)))
+  }
 
   /// Whether the guest stands still; false too where nobody can be asked.
-  package var isPaused: Bool { (try? ask("status")) == .paused }
+  package var isPaused: Bool { (try? state("status")) == .paused }
 
-  private func ask(_ order: String) throws(NovmError) -> State {
+  private func state(_ order: String) throws(NovmError) -> State {
+    guard let state = State(rawValue: try ask(order)) else {
+      throw .system(doing: order, path: path, Errno(EPROTO))
+    }
+    return state
+  }
+
+  private func ask(_ order: String) throws(NovmError) -> String {
     let socket = try UnixSocket.connect(to: path)
     let deadline = MonotonicTime.after(milliseconds: Self.patience)
     let line = Array("\(order)\n".utf8)
@@ -36,12 +56,9 @@ package struct MonitorControl {
       var interest = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
       let count = unsafe poll(&interest, 1, deadline.millisecondsFromNow)
       if count == 0 { throw .agentSilent }
-      if case .end = InputChunk.read(socket.raw, into: &answer, limit: 64) { break }
+      if case .end = InputChunk.read(socket.raw, into: &answer, limit: 256) { break }
     }
-    guard let state = State(rawValue: String(decoding: answer.dropLast(), as: UTF8.self)) else {
-      throw .system(doing: order, path: path, Errno(EPROTO))
-    }
-    return state
+    return String(decoding: answer.dropLast(), as: UTF8.self)
   }
 
   /// In milliseconds. A monitor answers at once; on a host that is busy with much else, later.

@@ -12,10 +12,14 @@ struct KernelArguments {
   var hostName: Bytes = []
   /// `novm.nic=`: network cards.
   var cards: [Bytes] = []
+  /// `novm.disk=SERIAL=NAME`: disks, and the names of links to them in /dev.
+  var disks: [(serial: Bytes, name: Bytes)] = []
   /// `novm.keep=`: paths of the tree that no fresh file system may be mounted on or above.
   var kept: [Bytes] = []
   /// `novm.mount=TAG:PATH`, `novm.mount-ro=TAG:PATH`: further virtio-fs devices, and where they go.
   var mounts: [(tag: Bytes, path: Bytes, isReadOnly: Bool)] = []
+  /// `novm.modules=TAG:PATH`: one with the kernel's modules, which a machine can do without.
+  var modules: (tag: Bytes, path: Bytes)?
   /// `novm.power-off=PORT:VALUE`: how to switch off a machine whose kernel knows no way.
   var powerOff: (port: UInt16, value: UInt8)?
   /// What may be for modules.
@@ -29,6 +33,9 @@ struct KernelArguments {
       if let value = word.after("rootflags=") { options = value }
       if let value = word.after("hostname=") { hostName = value }
       if let value = word.after("novm.nic=") { cards.append(value) }
+      if let parts = word.after("novm.disk=")?.parts(at: UInt8(ascii: "=")), parts.count == 2 {
+        disks.append((parts[0], parts[1]))
+      }
       if let value = word.after("novm.power-off=") {
         let parts = value.parts(at: UInt8(ascii: ":"))
         if parts.count == 2, let port = parts[0].decimal.flatMap(UInt16.init(exactly:)),
@@ -41,6 +48,9 @@ struct KernelArguments {
       for (name, isReadOnly) in [("novm.mount=", false), ("novm.mount-ro=", true)] as [(Bytes, Bool)] {
         guard let value = word.after(name), let colon = value.firstIndex(of: UInt8(ascii: ":")) else { continue }
         mounts.append((Bytes(value[..<colon]), Bytes(value[(colon + 1)...]), isReadOnly))
+      }
+      if let value = word.after("novm.modules="), let colon = value.firstIndex(of: UInt8(ascii: ":")) {
+        modules = (Bytes(value[..<colon]), Bytes(value[(colon + 1)...]))
       }
       if word == "ro" { isReadOnly = true }
       if word == "rw" { isReadOnly = false }

@@ -12,6 +12,7 @@ enum Startup {
     do throws(Failure) {
       try RootFileSystem(arguments: arguments).enter()
       StandardMounts.mountInTree(arguments)
+      Disks.link(arguments)
       try SharedDirectories.mount(arguments)
       configure(arguments)
       try serve(ending)

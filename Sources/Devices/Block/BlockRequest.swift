@@ -1,0 +1,61 @@
+package import GuestMemory
+internal import Virtio
+
+/// One request of a disk's driver, from when it was taken off its queue until it goes back. Reused from request to request.
+package final class BlockRequest {
+  /// The queue that it came from.
+  package let queue: Int
+  package private(set) var operation = BlockOperation.flush
+  /// The guest's memory for what is read, or with what is to be written.
+  package private(set) var data: [GuestSlice] = []
+  /// How it ended; set by a backend that had it under way.
+  package var status = BlockStatus.ok
+
+  /// Bytes that move between the guest's memory and the disk.
+  package var transferCount: Int {
+    switch operation {
+    case .read, .write: data.byteCount
+    case .flush, .discard, .writeZeroes: 0
+    }
+  }
+
+  /// The buffers as they were taken off the queue.
+  var chain = DescriptorChain()
+
+  init(queue: Int) { self.queue = queue }
+
+  /// Virtio 1.2, 5.2.6: le32 type, le32 reserved, le64 sector; the data; u8 status, which the device writes.
+  static let headerSize = 16
+  /// le64 sector, le32 num_sectors, le32 flags.
+  static let rangeSize = 16
+
+  /// What a driver asks for; `disk` checks it.
+  enum Kind: UInt32 {
+    case read = 0  // VIRTIO_BLK_T_IN
+    case write = 1  // OUT
+    case flush = 4  // FLUSH
+    case identify = 8  // GET_ID
+    case discard = 11  // DISCARD
+    case writeZeroes = 13  // WRITE_ZEROES
+  }
+
+  func set(_ operation: BlockOperation) { self.operation = operation }
+
+  /// The buffers between header and status.
+  func findData() {
+    data.removeAll(keepingCapacity: true)
+    chain.readable.forEachPiece(from: Self.headerSize, count: max(chain.readableCount - Self.headerSize, 0)) {
+      data.append($0)
+    }
+  }
+
+  func findRoom() {
+    data.removeAll(keepingCapacity: true)
+    chain.writable.forEachPiece(count: chain.writableCount - 1) { data.append($0) }
+  }
+
+  /// Writes the last byte of the driver's buffers.
+  func writeStatus(_ status: BlockStatus) {
+    chain.writable.forEachPiece(from: chain.writableCount - 1, count: 1) { $0.copy(from: [status.rawValue]) }
+  }
+}

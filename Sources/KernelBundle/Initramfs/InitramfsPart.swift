@@ -1,0 +1,76 @@
+import Host
+
+/// A part of an initramfs that comes with a device: its driver, and what that depends on. Machines without the device
+/// neither read nor unpack it (docs/decisions/0019-drivers-of-cards-in-a-second-archive.md).
+package enum InitramfsPart: String, CaseIterable, Sendable {
+  case network
+  case disk
+  /// The file system of a root disk.
+  case ext4
+
+  /// Beside the initramfs.
+  package var fileName: String { "initramfs.\(rawValue)" }
+
+  package var driver: String {
+    switch self {
+    case .network: "virtio_net"
+    case .disk: "virtio_blk"
+    case .ext4: "ext4"
+    }
+  }
+
+  /// Modules of some kernels that the driver's use takes.
+  private var companions: [String] {
+    switch self {
+    case .network: ["af_packet", "ipv6"]  // Packets for DHCP.
+    case .disk: []
+    // Checksums of metadata, which the file system asks for by another name.
+    case .ext4: ["crc32c_generic", "crc32c_intel"]
+    }
+  }
+
+  private var purpose: String {
+    switch self {
+    case .network: "a network card"
+    case .disk: "a disk"
+    case .ext4: "a root disk"
+    }
+  }
+
+  /// - Parameter others: file names of the modules that are in the initramfs anyway.
+  /// - Returns: nil if the kernel has all of it built in.
+  /// - Throws: `missingModule` for a kernel without the driver.
+  func archive(
+    from tree: ModuleTree, release: String, besides others: [String]
+  ) throws(KernelBundleError) -> [UInt8]? {
+    if tree.modules[driver] == nil, tree.isBuiltIn(driver) { return nil }
+    var resolver = ModuleResolver(tree, release: release)
+    for name in companions where tree.modules[name] != nil { try resolver.add(name, neededBy: purpose) }
+    try resolver.add(driver, neededBy: purpose)
+    let modules = resolver.resolved.map { (fileName: "\($0.module.name).ko", image: $0.image) }
+    return Initramfs.part(rawValue, modules: modules.filter { !others.contains($0.fileName) })
+  }
+}
+
+extension KernelBundle {
+  /// What a machine with such a device unpacks besides the initramfs; nil if the kernel has it all built in, or its modules
+  /// are not known. An empty file says so, since looking through all modules takes time.
+  package func archive(_ part: InitramfsPart) throws(KernelBundleError) -> String? {
+    let path = "\(directory)/\(part.fileName)"
+    if let size = Files.kind(path) == .file ? Files.size(path) : nil { return size > 0 ? path : nil }
+    guard let modules else { return nil }
+    let tree = try ModuleTree(modules)
+    guard let archive = try part.archive(from: tree, release: release, besides: description.modules) else {
+      // In a store that others keep, the next start looks again.
+      try? Files.replace(path, with: [])
+      return nil
+    }
+    // The bundle was imported by a novm that did not know of this.
+    do throws(KernelBundleError) {
+      try Files.replace(path, with: archive)
+    } catch {
+      throw .cannotRefresh(path: directory, error.errno ?? Errno(5))
+    }
+    return path
+  }
+}

@@ -1,0 +1,106 @@
+import Devices
+import GuestMemory
+import Host
+
+/// A disk's blocks in a file or on a device of the host's.
+///
+/// What a queue's thread can do at once it does itself: what is in the page cache, and what nothing else waits behind. All
+/// else is for a few threads, which come when they are needed and go when they are not.
+final class FileDisk: BlockBackend, @unchecked Sendable {
+  /// As many requests are with the host at once. More only wait there.
+  private static let mostThreads = 16
+  /// How long a thread without work stays, in seconds.
+  private static let patience = 5
+
+  /// The device that it belongs to, which is made after it.
+  var device: BlockDevice?
+
+  let file: DiskFile
+  private let transfer: DiskTransfer
+
+  private let lock = Lock()
+  private let work = Condition()
+  private let rest = Condition()
+  /// Requests that no thread has yet, from `next` on.
+  private var waiting: [BlockRequest] = []
+  private var next = 0
+  private var ended: [[BlockRequest]]
+  /// Requests that were taken and have not ended.
+  private var underWay = 0
+  private var threads = 0
+  private var idleThreads = 0
+
+  /// - Parameter ignoresFlushes: nothing is kept before the host likes to.
+  init(_ file: DiskFile, queueCount: Int, ignoresFlushes: Bool) {
+    self.file = file
+    transfer = DiskTransfer(file, ignoresFlushes: ignoresFlushes)
+    ended = [[BlockRequest]](repeating: [], count: queueCount)
+  }
+
+  func begin(_ request: BlockRequest, isAlone: Bool) -> BlockProgress {
+    if transfer.readCached(request) { return .ended(.ok) }
+    if isAlone { return .ended(transfer.perform(request)) }
+    let isTaken = lock.withLock {
+      waiting.append(request)
+      underWay += 1
+      if idleThreads > 0 {
+        work.signal()
+        return true
+      }
+      if threads < Self.mostThreads, (try? Thread("disk") { [self] in serve() }) != nil { threads += 1 }
+      if threads > 0 { return true }
+      waiting.removeLast()
+      underWay -= 1
+      return false
+    }
+    // A host without room for threads.
+    return isTaken ? .underWay : .ended(transfer.perform(request))
+  }
+
+  func takeEnded(queue: Int) -> BlockRequest? { lock.withLock { ended[queue].popLast() } }
+
+  func settle() {
+    lock.withLock {
+      while underWay > 0 { rest.wait(lock) }
+      for queue in ended.indices { ended[queue] = [] }
+    }
+  }
+
+  /// A thread's life.
+  private func serve() {
+    while let request = take() {
+      request.status = transfer.perform(request)
+      let isFirst = lock.withLock {
+        ended[request.queue].append(request)
+        underWay -= 1
+        if underWay == 0 { rest.broadcast() }
+        return ended[request.queue].count == 1
+      }
+      // Whoever takes the first takes all.
+      if isFirst { device?.wake(queue: request.queue) }
+    }
+  }
+
+  /// The next request, or nil when there was none for a while.
+  private func take() -> BlockRequest? {
+    lock.withLock {
+      while next == waiting.count {
+        idleThreads += 1
+        let isWoken = work.wait(lock, seconds: Self.patience)
+        idleThreads -= 1
+        if !isWoken, next == waiting.count {
+          threads -= 1
+          return nil
+        }
+      }
+      defer {
+        next += 1
+        if next == waiting.count {
+          waiting.removeAll(keepingCapacity: true)
+          next = 0
+        }
+      }
+      return waiting[next]
+    }
+  }
+}

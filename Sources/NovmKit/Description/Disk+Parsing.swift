@@ -1,0 +1,22 @@
+import Host
+
+extension Disk {
+  /// As ``init(_:)``, for a machine that another process may start, long after.
+  ///
+  /// - Parameters:
+  ///   - option: the one that it is given to.
+  ///   - directory: what a relative path is relative to.
+  package init(_ text: [UInt8], option: String = "--disk", directory: [UInt8]) throws(NovmError) {
+    do throws(DiskFault) {
+      try self.init(text)
+      guard case .file(var path) = source else { throw DiskFault.descriptorOfNovm }
+      let slash = UInt8(ascii: "/")
+      if path.bytes.first != slash {
+        path = Path(directory + (directory.last == slash ? [] : [slash]) + path.bytes)
+      }
+      source = .file(path)
+    } catch {
+      throw .disk(option: option, text, error)
+    }
+  }
+}
