@@ -8,6 +8,7 @@ import Host
 /// | `resume` | `running` | |
 /// | `status` | `paused` or `running` | |
 /// | `resize DISK [BYTES]` | `size BYTES`, or `refused WORDS` | see ``DiskLine/resize(to:)`` |
+/// | `capture N` | `capturing` | and from then on what passes network card N, as a pcapng file, until the client closes |
 ///
 /// Anything else ends the connection. Everything here belongs to the event loop's thread.
 final class ControlSocket: EventHandler {
@@ -93,6 +94,12 @@ private final class ControlClient: EventHandler {
       answer("running")
     case .status: answer(machine.isPaused ? "paused" : "running")
     case .resize(let name, let size): answer(resize(name, size))
+    case .capture(let card):
+      guard machine.cards.indices.contains(card) else { return answer("no such card") }
+      answer("capturing")
+      guard let socket = release() else { return }
+      // At most it closes the connection.
+      try? machine.cards[card].capture(to: socket)
     }
   }
 
@@ -111,12 +118,15 @@ private final class ControlClient: EventHandler {
     _ = try? UnixSocket.send(socket!, Array("\(word)\n".utf8).span)
   }
 
-  func close() {
-    guard socket != nil else { return }
+  func close() { _ = release() }
+
+  /// Takes the connection from the client.
+  private func release() -> FileDescriptor? {
+    guard let socket = socket.take() else { return nil }
     machine.loop.remove(number)
-    socket = nil
     left?(self)
     left = nil
+    return socket
   }
 }
 
@@ -125,6 +135,7 @@ enum ControlOrder: Equatable {
   case pause, resume, status
   /// By its place or its serial number; nil for the size that its file has.
   case resize(disk: String, size: UInt64?)
+  case capture(Int)
 
   init?(_ line: ArraySlice<UInt8>) {
     if line.elementsEqual("pause".utf8) {
@@ -133,6 +144,9 @@ enum ControlOrder: Equatable {
       self = .resume
     } else if line.elementsEqual("status".utf8) {
       self = .status
+    } else if line.starts(with: "capture ".utf8) {
+      guard let card = Int(String(decoding: line.dropFirst(8), as: UTF8.self)), card >= 0 else { return nil }
+      self = .capture(card)
     } else {
       let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
       guard (2...3).contains(words.count), words[0].elementsEqual("resize".utf8), !words[1].isEmpty else { return nil }

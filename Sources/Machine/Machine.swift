@@ -37,6 +37,8 @@ package final class Machine: @unchecked Sendable {
   private let outcomeLock = Lock()
   private let gate: PauseGate
   private var control: ControlSocket?
+  /// By their numbers; on the event loop's thread.
+  private(set) var cards: [NetworkLine] = []
 
   /// Builds the machine; nothing of it runs yet. To be called before any thread is started: it takes the process's signals.
   ///
@@ -246,6 +248,7 @@ package final class Machine: @unchecked Sendable {
     for (index, card) in description.cards.enumerated() {
       let line = NetworkLine(index, report: report)
       line.attach(try add(try line.open(card, loop)))
+      cards.append(line)
     }
   }
 

@@ -23,8 +23,8 @@ struct Novm: ParsableCommand {
         subcommands: [
           RunCommand.self, CreateCommand.self, ExecCommand.self, CopyCommand.self, ListCommand.self, LogsCommand.self,
           TopCommand.self, StatsCommand.self, StartCommand.self,
-          AttachCommand.self, PauseCommand.self, UnpauseCommand.self, StopCommand.self, RestartCommand.self,
-          KillCommand.self, WaitCommand.self, InspectCommand.self, ResizeCommand.self,
+          AttachCommand.self, CaptureCommand.self, PauseCommand.self, UnpauseCommand.self, StopCommand.self,
+          RestartCommand.self, KillCommand.self, WaitCommand.self, InspectCommand.self, ResizeCommand.self,
           RenameCommand.self, RemoveCommand.self, PruneCommand.self,
         ]),
       CommandGroup(

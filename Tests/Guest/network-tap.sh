@@ -70,6 +70,24 @@ expected=$'02:00:00:00:00:02\n1400\n2\n10.77.0.2/24\nfd77::2/64\ndefault via 10.
 [[ $(sha256sum <upload) == "$sum" ]] || fail 'what the guest sent came damaged'
 ! ip link show t0 2>/dev/null || fail 'the tap is still there'
 
+# What passes a card can be read by others, whenever the capture ends.
+run --detach --name watched --nic tap=t0,bridge=br0,ip=10.77.0.2/24 -- sleep 1000 >/dev/null
+"$NOVM" capture watched --output capture &
+capture=$!
+has_begun() { [[ -s capture ]]; }
+eventually 20 has_begun
+expect_output "$sum" "$NOVM" exec watched -- sh -c 'curl -s http://10.77.0.1:8000/file | sha256sum'
+# As from a terminal's Ctrl-C; of a background process the shell ignores SIGINT.
+kill -TERM "$capture"
+wait "$capture" || true
+tcpdump -nr capture >packets 2>errors || fail "tcpdump: $(<errors)"
+! grep -q 'truncated' errors || fail "cut off: $(<errors)"
+grep -q 'IP 10.77.0.2.[0-9]* > 10.77.0.1.8000: Flags' packets || fail "nothing of what was sent: $(head packets)"
+bytes=$(sed -n 's/.*IP 10.77.0.1.8000 > .* length \([0-9]*\).*/\1/p' packets | awk '{ sum += $1 } END { print sum }')
+((bytes >= 3000000)) || fail "$bytes bytes of 3000000 were seen to pass"
+[[ $("$NOVM" capture watched 1 2>&1 | cat) == *'watched has no network card 1'* ]] || fail 'a card that is not there'
+"$NOVM" rm --force watched >/dev/null
+
 # By DHCP, two machines with each other, one of them by a tap without a name. The tree keeps its resolv.conf.
 mkdir write
 mkfifo in

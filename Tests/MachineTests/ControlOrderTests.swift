@@ -14,7 +14,11 @@ struct ControlOrderTests {
     ] {
       #expect(order(text) == nil, "\(text)")
     }
-    for text in ["", "pause ", " pause", "PAUSE", "pauses", "unpause", "pause\r"] {
+    #expect(order("capture 0") == .capture(0) && order("capture 12") == .capture(12))
+    for text in [
+      "capture", "capture ", "capture -1", "capture x", "capture 99999999999999999999", "", "pause ", " pause", "PAUSE",
+      "pauses", "unpause", "pause\r",
+    ] {
       #expect(order(text) == nil, "\(text)")
     }
   }

@@ -7,6 +7,7 @@ final class NetworkLine {
   private let report: (String) -> Void
   private var device: NetworkDevice?
   private var slot: VirtioSlot?
+  private var watched: WatchedBackend?
 
   /// - Parameters:
   ///   - index: the card's place among the machine's.
@@ -41,6 +42,9 @@ final class NetworkLine {
 
   /// The device has its place in the machine.
   func attach(_ slot: VirtioSlot) { self.slot = slot }
+
+  /// Writes the frames that pass from now on to a socket (``CaptureStream``).
+  func capture(to socket: consuming FileDescriptor) throws(Errno) { try watched?.capture(to: socket) }
 
   /// Ethernet's.
   private static let usualMTU = 1500
@@ -115,6 +119,8 @@ final class NetworkLine {
     on link: any NetworkBackend, _ address: [UInt8], _ mtu: Int, _ card: NetworkCard, _ loop: EventLoop
   ) throws(MachineError) -> NetworkDevice {
     let mtu = UInt16(clamping: mtu)
+    let link = WatchedBackend(link, name: "card \(index)", loop: loop)
+    watched = link
     guard let rate = card.rate else {
       return NetworkDevice(address: address, mtu: mtu, pairs: card.queues, backend: link)
     }

@@ -39,6 +39,15 @@ package struct MonitorControl {
   /// Whether the guest stands still; false too where nobody can be asked.
   package var isPaused: Bool { (try? state("status")) == .paused }
 
+  /// The frames that pass a network card from now on, as a pcapng file.
+  ///
+  /// - Returns: nil if there is no such card.
+  package func capture(card: Int) throws(NovmError) -> FileDescriptor? {
+    let socket = try UnixSocket.connect(to: path)
+    guard try answer(on: socket, to: "capture \(card)") == "capturing" else { return nil }
+    return socket
+  }
+
   private func state(_ order: String) throws(NovmError) -> State {
     guard let state = State(rawValue: try ask(order)) else {
       throw .system(doing: order, path: path, Errno(EPROTO))
@@ -47,7 +56,11 @@ package struct MonitorControl {
   }
 
   private func ask(_ order: String) throws(NovmError) -> String {
-    let socket = try UnixSocket.connect(to: path)
+    try answer(on: UnixSocket.connect(to: path), to: order)
+  }
+
+  /// The line that answers an order; nothing behind it is read.
+  private func answer(on socket: borrowing FileDescriptor, to order: String) throws(NovmError) -> String {
     let deadline = MonotonicTime.after(milliseconds: Self.patience)
     let line = Array("\(order)\n".utf8)
     _ = unsafe line.withUnsafeBytes { unsafe send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -56,7 +69,7 @@ package struct MonitorControl {
       var interest = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
       let count = unsafe poll(&interest, 1, deadline.millisecondsFromNow)
       if count == 0 { throw .agentSilent }
-      if case .end = InputChunk.read(socket.raw, into: &answer, limit: 256) { break }
+      if case .end = InputChunk.read(socket.raw, into: &answer, limit: 1) { break }
     }
     return String(decoding: answer.dropLast(), as: UTF8.self)
   }
