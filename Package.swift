@@ -73,8 +73,8 @@ let package = Package(
     host(
       "NovmKit",
       [
-        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Host", "CLinux",
-        "CYAML",
+        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot", "Host",
+        "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
@@ -102,7 +102,7 @@ let package = Package(
       name: "allocations", dependencies: ["CCountingAllocator", "FileSystem", "FUSE", "GuestMemory"],
       path: "Tests/allocations"),
     tests("HostTests", ["Host"]),
-    tests("KVMTests", ["KVM"]),
+    tests("KVMTests", ["KVM", "Boot"]),
     tests("MachineTests", ["Machine", "VirtioTesting"]),
     tests("AgentProtocolTests", ["AgentProtocol"]),
     tests("GuestAgentTests", ["AgentProtocol", "HostTesting"]),
@@ -111,7 +111,7 @@ let package = Package(
     tests("PacksTests", ["Packs", "Host"]),
     tests("ChangesTests", ["Changes", "FileSystem", "Packs", "Host"]),
     tests("DownloadTests", ["Download", "Host"]),
-    tests("NovmKitTests", ["NovmKit", "AgentProtocol", "KernelBundle", "Host", "HostTesting"]),
+    tests("NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
     tests("NovmTests", ["novm", "HostTesting"]),
     // Runs the program. As a dependency it would bring its linker flags along.
     tests("NovmmTests", []),

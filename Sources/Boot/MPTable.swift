@@ -55,7 +55,8 @@ enum MPTable {
       entries.append(contentsOf: entry)
       count += 1
     }
-    let ioAPICID = UInt8(truncatingIfNeeded: platform.apicIDs.count)
+    // Behind all processors, between whose ids there may be gaps.
+    let ioAPICID = UInt8(truncatingIfNeeded: (platform.apicIDs.max() ?? 0) + 1)
     for (index, id) in platform.apicIDs.enumerated() {
       append(processor(UInt8(truncatingIfNeeded: id), isFirst: index == 0))
     }

@@ -1,3 +1,4 @@
+import Boot
 import CKVM
 
 /// The CPUID leaves of a guest: what KVM supports, the machine's topology, and none of what the machine does not have.
@@ -11,24 +12,24 @@ struct CPUID {
   /// The leaves of one vCPU.
   ///
   /// - Parameters:
-  ///   - apicID: of this vCPU, below `count`.
-  ///   - count: vCPUs of the machine, each a core of one socket.
-  func forVCPU(apicID: UInt32, count: UInt32, hasTSCDeadline: Bool) -> CPUID {
+  ///   - index: of this vCPU, below the count of `topology`.
+  func forVCPU(_ index: Int, of topology: ProcessorTopology, hasTSCDeadline: Bool) -> CPUID {
     var guest = self
-    guest.setFeatures(apicID: apicID, count: count, hasTSCDeadline: hasTSCDeadline)
-    guest.setTopology(apicID: apicID, count: count)
-    guest.setExtended(apicID: apicID, count: count)
+    let apicID = topology.apicID(of: index)
+    guest.setFeatures(apicID: apicID, topology, hasTSCDeadline: hasTSCDeadline)
+    guest.setTopology(apicID: apicID, topology)
+    guest.setExtended(apicID: apicID, topology)
     return guest
   }
 
-  private mutating func setFeatures(apicID: UInt32, count: UInt32, hasTSCDeadline: Bool) {
+  private mutating func setFeatures(apicID: UInt32, _ topology: ProcessorTopology, hasTSCDeadline: Bool) {
     edit(1) { leaf in
-      leaf.ebx = leaf.ebx & 0x0000_ffff | count.clampedToByte << 16 | apicID << 24
+      leaf.ebx = leaf.ebx & 0x0000_ffff | UInt32(topology.perSocket) << 16 | apicID << 24
       // DTES64, MONITOR, DS-CPL, VMX, SMX, EST, TM2, xTPR, PDCM, DCA: no such parts here.
       leaf.ecx &= ~(Self.bits(2...8) | Self.bits(14...15) | 1 << 18)
       leaf.ecx |= 1 << 31  // A hypervisor is present.
       leaf.ecx = hasTSCDeadline ? leaf.ecx | 1 << 24 : leaf.ecx & ~(1 << 24)
-      if count > 1 { leaf.edx |= 1 << 28 } else { leaf.edx &= ~(1 << 28) }  // HTT
+      if topology.perSocket > 1 { leaf.edx |= 1 << 28 } else { leaf.edx &= ~(1 << 28) }  // HTT
       leaf.edx &= ~(Self.bits(21...22) | 1 << 29 | 1 << 31)  // DS, ACPI, TM, PBE
     }
     // MONITOR/MWAIT, and performance counters, which are not virtualized.
@@ -41,40 +42,45 @@ struct CPUID {
     }  // Only ARAT: the timer never stops.
   }
 
-  private mutating func setTopology(apicID: UInt32, count: UInt32) {
-    let coreBits = count.bitsForIDs
-    // Intel: how many share a cache, how many cores a package has.
+  private mutating func setTopology(apicID: UInt32, _ topology: ProcessorTopology) {
+    let (threadBits, socketBits) = (topology.threadBits, topology.socketBits)
+    // Intel: how many share a cache, a core's or the socket's; how many cores a socket has. Both as ids, less one.
     edit(4) { leaf in
       let level = leaf.eax >> 5 & 7
-      let sharing = level >= 3 ? (1 << coreBits) - 1 : 0
-      leaf.eax = leaf.eax & 0x3fff | UInt32(sharing) << 14 | UInt32((1 << coreBits) - 1) << 26
+      let sharing: UInt32 = (1 << (level >= 3 ? socketBits : threadBits)) - 1
+      // Six bits of it.
+      let cores: UInt32 = min((1 << (socketBits - threadBits)) - 1, 63)
+      leaf.eax = leaf.eax & 0x3fff | sharing << 14 | cores << 26
     }
     for leaf: UInt32 in [0xb, 0x1f] where entries.contains(where: { $0.function == leaf }) {
       entries.removeAll { $0.function == leaf }
-      append(leaf, 0, eax: 0, ebx: 1, ecx: 0 | 1 << 8, edx: apicID)  // Threads of a core.
-      append(leaf, 1, eax: coreBits, ebx: count, ecx: 1 | 2 << 8, edx: apicID)  // Cores of the package.
+      // Threads of a core, then processors of the socket.
+      append(leaf, 0, eax: threadBits, ebx: UInt32(topology.threads), ecx: 0 | 1 << 8, edx: apicID)
+      append(leaf, 1, eax: socketBits, ebx: UInt32(topology.perSocket), ecx: 1 | 2 << 8, edx: apicID)
       append(leaf, 2, eax: 0, ebx: 0, ecx: 2, edx: apicID)
     }
   }
 
-  private mutating func setExtended(apicID: UInt32, count: UInt32) {
+  private mutating func setExtended(apicID: UInt32, _ topology: ProcessorTopology) {
+    let count = UInt32(topology.perSocket)
     edit(0x8000_0001) { leaf in
       // SVM, IBS, SKINIT, WDT, LWP, NodeId MSR, the performance counters.
       leaf.ecx &= ~(1 << 2 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << 15 | 1 << 19 | 1 << 23 | 1 << 24 | 1 << 28)
       leaf.ecx = count > 1 ? leaf.ecx | 1 << 1 : leaf.ecx & ~(1 << 1)  // CmpLegacy
     }
     edit(0x8000_0008) { leaf in
-      leaf.ecx = count > 1 ? count.bitsForIDs << 12 | (count - 1) & 0xff : 0
+      leaf.ecx = count > 1 ? topology.socketBits << 12 | (count - 1) & 0xff : 0
     }
     clear(0x8000_000a)  // SVM
     edit(0x8000_001d) { leaf in
       let level = leaf.eax >> 5 & 7
-      leaf.eax = leaf.eax & 0x3fff | (level >= 3 ? (count - 1) & 0xfff : 0) << 14
+      leaf.eax = leaf.eax & 0x3fff | (level >= 3 ? count - 1 : UInt32(topology.threads) - 1) << 14
     }
     edit(0x8000_001e) {
       $0.eax = apicID
-      $0.ebx = apicID & 0xff
-      $0.ecx = 0
+      // The core, and the threads that it has, less one; then the node, which here is the socket.
+      $0.ebx = apicID >> topology.threadBits & 0xff | (UInt32(topology.threads) - 1) << 8
+      $0.ecx = apicID >> topology.socketBits
       $0.edx = 0
     }
   }
@@ -109,11 +115,4 @@ struct CPUID {
     entry.edx = edx
     entries.append(entry)
   }
-}
-
-extension UInt32 {
-  /// Bits needed to number this many things from zero.
-  fileprivate var bitsForIDs: UInt32 { self <= 1 ? 0 : UInt32(UInt32.bitWidth - (self - 1).leadingZeroBitCount) }
-
-  fileprivate var clampedToByte: UInt32 { Swift.min(self, 255) }
 }

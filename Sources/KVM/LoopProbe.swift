@@ -46,8 +46,8 @@ public enum LoopProbe {
     } catch {
       preconditionFailure("the probe's own layout is outside its memory: \(error)")
     }
-    let vcpu = try VCPU(machine, index: 0, of: 1)
-    try vcpu.prepare(of: 1)
+    let vcpu = try VCPU(machine, index: 0, apicID: 0)
+    try vcpu.prepare(in: ProcessorTopology(cores: 1))
     try vcpu.enter(.linux64(entry: code))
     return try time(vcpu, limit: limit)
   }

@@ -28,14 +28,14 @@ public final class VCPU: @unchecked Sendable {
   }
 
   /// - Parameters:
-  ///   - index: below `count`.
-  ///   - count: vCPUs of the machine.
-  public init(_ machine: VirtualMachine, index: Int, of count: Int) throws(KVMError) {
+  ///   - index: which of the machine's vCPUs this is.
+  ///   - apicID: its id in the machine, and for KVM.
+  public init(_ machine: VirtualMachine, index: Int, apicID: UInt32) throws(KVMError) {
     self.machine = machine
     self.index = index
     let number: Int32
     do throws(Errno) {
-      number = try checked(clinux_ioctl(machine.descriptor.raw, ckvm_create_vcpu, UInt(index)))
+      number = try checked(clinux_ioctl(machine.descriptor.raw, ckvm_create_vcpu, UInt(apicID)))
     } catch {
       throw .request("KVM_CREATE_VCPU", error)
     }

@@ -4,11 +4,10 @@ import CKVM
 extension VCPU {
   /// Gives the processor its features, its place in the topology and its model-specific registers.
   ///
-  /// - Parameter count: vCPUs of the machine.
-  package func prepare(of count: Int) throws(KVMError) {
+  /// - Parameter topology: of the machine.
+  package func prepare(in topology: ProcessorTopology) throws(KVMError) {
     let cpuid = try system.supportedCPUID()
-    try setCPUID(
-      cpuid.forVCPU(apicID: UInt32(index), count: UInt32(count), hasTSCDeadline: system.hasTSCDeadline))
+    try setCPUID(cpuid.forVCPU(index, of: topology, hasTSCDeadline: system.hasTSCDeadline))
     // What firmware leaves behind (Intel SDM vol. 4): fast strings on; every range of memory write-back unless said
     // otherwise, with the fixed ranges off.
     try setMSR(0x1a0, 1)  // IA32_MISC_ENABLE

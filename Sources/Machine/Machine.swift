@@ -33,6 +33,7 @@ package final class Machine: @unchecked Sendable {
   /// The guest is the only one that writes there: it never asks whether something has changed.
   private var writeLocks: [DirectoryLock] = []
   private var powerOff: PowerOffRequest?
+  private let affinity: CPUAffinity?
   private var outcome: Outcome?
   private let outcomeLock = Lock()
   private let gate: PauseGate
@@ -48,6 +49,8 @@ package final class Machine: @unchecked Sendable {
   ) throws(MachineError) {
     timeline = Timeline(description.timings)
     timeline.mark("start")
+    affinity = description.affinity
+    try Self.check(affinity, description.processors.count)
     let signals: FileDescriptor
     do {
       signals = try Signals.capture(SignalWatch.signals)
@@ -74,8 +77,8 @@ package final class Machine: @unchecked Sendable {
         case .descriptor(let number): try KVMSystem(FileDescriptor(owning: number))
         }
       if let capability = system.missingCapabilities().first { throw KVMError.missing(capability: capability) }
-      guard description.cpus <= system.maximumVCPUs else {
-        throw KVMError.vCPUs(asked: description.cpus, most: system.maximumVCPUs)
+      guard description.processors.count <= system.maximumVCPUs else {
+        throw KVMError.vCPUs(asked: description.processors.count, most: system.maximumVCPUs)
       }
       vm = try VirtualMachine(system)
     } catch {
@@ -162,6 +165,8 @@ package final class Machine: @unchecked Sendable {
   }
 
   private func run(_ vcpu: VCPU) {
+    // What is named was there at the start; a CPU that has gone since is no reason to end.
+    try? affinity?.bind(vcpu: vcpu.index)
     while true {
       let mends = tree?.windowMends ?? 0
       let exit = vcpu.run(addresses)
@@ -193,15 +198,21 @@ package final class Machine: @unchecked Sendable {
     do {
       try vm.map(memory)
       try vm.map(registers.memory(count: virtioCount), from: memory.regions.count, isReadOnly: true)
-      for index in 0..<description.cpus {
-        let vcpu = try VCPU(vm, index: index, of: description.cpus)
-        try vcpu.prepare(of: description.cpus)
+      for (index, apicID) in description.processors.apicIDs.enumerated() {
+        let vcpu = try VCPU(vm, index: index, apicID: apicID)
+        try vcpu.prepare(in: description.processors)
         vcpus.append(vcpu)
       }
       try vcpus[0].enter(entry)
     } catch {
       throw .kvm(error)
     }
+  }
+
+  private static func check(_ affinity: CPUAffinity?, _ count: Int) throws(MachineError) {
+    guard let affinity else { return }
+    if let cpu = affinity.missing { throw .cpuMissing(cpu) }
+    if let vcpu = affinity.lastVCPU, vcpu >= count { throw .vcpuMissing(vcpu, count: count) }
   }
 
   /// Removes what the machine has put into the host's file system for as long as it is there. Whatever the way it ends.
@@ -275,7 +286,8 @@ package final class Machine: @unchecked Sendable {
     // More queues than vCPUs have nobody to fill them.
     try add(
       FileSystemDevice(
-        tag: description.tag, requestQueues: min(description.cpus, 4), window: ram.window?.addresses, backend: server))
+        tag: description.tag, requestQueues: min(description.processors.count, 4), window: ram.window?.addresses,
+        backend: server))
   }
 
   /// A machine that has just ended may have a directory for moments still.
@@ -301,7 +313,7 @@ package final class Machine: @unchecked Sendable {
     }
     let server = FileSystemServer(tree)
     shares.append(server)
-    try add(FileSystemDevice(tag: tag, requestQueues: min(description.cpus, 4), backend: server))
+    try add(FileSystemDevice(tag: tag, requestQueues: min(description.processors.count, 4), backend: server))
   }
 
   private func addVsock(_ path: Path, _ cid: UInt64) throws(MachineError) {
@@ -342,7 +354,7 @@ package final class Machine: @unchecked Sendable {
     var options = BootPlan.Options()
     options.commandLine = CommandLine(bytes: description.commandLine)
     options.seed = RandomBytes.make(64)
-    let apicIDs = (0..<UInt32(description.cpus)).map { $0 }
+    let apicIDs = description.processors.apicIDs
     switch description.discovery {
     case .acpi: options.acpi = ACPIPlatform(apicIDs: apicIDs, power: Platform.power, devices: acpiDevices)
     case .commandLine:

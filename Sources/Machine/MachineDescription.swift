@@ -1,3 +1,4 @@
+import Boot
 import FileSystem
 import Host
 
@@ -12,7 +13,9 @@ package struct MachineDescription {
   package var commandLine: [UInt8] = []
   /// Bytes of RAM, a whole number of MiB.
   package var memory: UInt64 = 512 << 20
-  package var cpus = 1
+  package var processors = ProcessorTopology(cores: 1)
+  /// Which of the host's CPUs their threads run on; nil for all.
+  package var affinity: CPUAffinity?
   /// The tree's layers, later ones above earlier ones.
   package var reads: [LayerMap] = []
   /// Where the guest's writes go.

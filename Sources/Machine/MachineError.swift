@@ -25,6 +25,10 @@ package enum MachineError: Error {
   /// An inherited descriptor is not what a card needs.
   case cardDescriptor(Int32, Errno)
   case disk(path: Path, DiskFile.Refusal)
+  /// The process may not run on this CPU of the host's.
+  case cpuMissing(Int)
+  /// There is no such vCPU.
+  case vcpuMissing(Int, count: Int)
   /// The host has no more than `most` bytes, swap included.
   case memoryTooLarge(bytes: UInt64, most: UInt64)
   /// The host cannot give this much memory.

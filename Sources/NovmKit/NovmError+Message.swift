@@ -1,4 +1,5 @@
 import AgentProtocol
+import Boot
 import Glibc
 import Host
 import Store
@@ -35,8 +36,10 @@ extension NovmError {
       "--memory: '\(text)' is no amount; give MiB, or a number with K, M, G or T: 512, 512M, 2G"
     case .memoryTooSmall(let size, let least): "--memory: \(size) is too little to boot; give \(least) or more"
     case .memoryTooLarge(let size, let most): "--memory: \(size) is more than this host has; give \(most) or less"
-    case .processorCount(let text, let most): "--cpus: '\(text)' is no number; give 1 to \(most)"
-    case .processors(let count, let most): "--cpus: \(count) is not possible; give 1 to \(most)"
+    case .processors(let text):
+      "--cpus: '\(text)' is not possible; give 1 to \(ProcessorTopology.mostProcessors), or what sockets=, cores= and threads= make up"
+    case .affinity(let text):
+      "--cpu-affinity: '\(text)' names no CPUs; give 0-3,6, or some for each processor, such as 0=0-1:1=2"
     case .window(let text): "--dax: '\(text)' is no size of a window; give one such as 1G, or auto, or off"
     case .hostname(let name):
       "--hostname: '\(name)' is no host name; use 1 to 64 letters, digits, hyphens and dots"

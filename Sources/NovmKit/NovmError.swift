@@ -36,9 +36,8 @@ package enum NovmError: Error, Equatable {
   case memory(String)
   case memoryTooSmall(MemorySize, least: MemorySize)
   case memoryTooLarge(MemorySize, most: MemorySize)
-  /// Not a number.
-  case processorCount(String, most: Int)
-  case processors(Int, most: Int)
+  case processors(String)
+  case affinity(String)
   /// Not a size, `auto` or `off`.
   case window(String)
   case hostname(String)

@@ -110,8 +110,18 @@ struct MachineOptions: ParsableArguments {
       valueName: "size|auto|off"))
   var dax = DAXWindow.off
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("The guest's processors.", valueName: "count"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The guest's processors.",
+      discussion: "With sockets=, cores= (of a socket) and threads= (of a core), how they lie: 8,cores=4,threads=2.",
+      valueName: "count"))
   var cpus = "1"
+
+  @Option(
+    help: ArgumentHelp(
+      "Which of the host's CPUs run them: 0-3,6 for all, or 0=0-1:1=2 for each its own.", valueName: "cpus"))
+  var cpuAffinity: String?
 
   @Option(
     help: ArgumentHelp("A kernel's name, or its directory; the newest if not given.", valueName: "name|path"),
@@ -143,6 +153,7 @@ struct MachineOptions: ParsableArguments {
     settings.memory = memory
     settings.dax = dax.description
     settings.cpus = cpus
+    settings.cpuAffinity = cpuAffinity
     settings.kernel = kernel
     settings.cmdline = cmdline
     settings.hostname = hostname

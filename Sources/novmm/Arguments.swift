@@ -1,3 +1,4 @@
+import Boot
 import FileSystem
 import Glibc
 import Host
@@ -40,7 +41,8 @@ struct Arguments {
       case "--initramfs": machine.initramfs.append(Path(try value(name, inline)))
       case "--cmdline": machine.commandLine = try value(name, inline)
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
-      case "--cpus": machine.cpus = Int(try number(name, inline, 1...254))
+      case "--cpus": machine.processors = try processors(name, inline)
+      case "--cpu-affinity": machine.affinity = try affinity(name, inline)
       case "--read": machine.reads.append(try map(name, inline))
       case "--pack":
         var pack = try map(name, inline)
@@ -103,6 +105,22 @@ struct Arguments {
       throw refusal(name, value, "give a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  private mutating func processors(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> ProcessorTopology {
+    let value = try value(name, inline)
+    guard let topology = ProcessorTopology(value) else {
+      throw refusal(name, value, "give a count from 1 to 254, or one that sockets=, cores= and threads= make up")
+    }
+    return topology
+  }
+
+  private mutating func affinity(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> CPUAffinity {
+    let value = try value(name, inline)
+    guard let affinity = CPUAffinity(value) else {
+      throw refusal(name, value, "give CPUs, such as 0-3,6, or some for each vCPU, such as 0=0-1:1=2")
+    }
+    return affinity
   }
 
   /// `GUEST=>HOST`, or `HOST` alone, which means the guest's `/`. The first `=>` divides.

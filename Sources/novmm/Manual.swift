@@ -13,7 +13,9 @@ let manual = """
     --cmdline TEXT          the kernel's command line
   Machine
     --memory MIB            RAM in MiB, up to 262144 (default 512)
-    --cpus N                vCPUs, up to 254 (default 1)
+    --cpus N[,KEY=VALUE...] vCPUs, up to 254 (default 1); sockets=, cores= (of a socket) and threads= (of a core) say how
+                            they lie, and N is their product: 8,cores=4,threads=2. Cores of one socket, if not said
+    --cpu-affinity CPUS     which of the host's CPUs run them: 0-3,6 for all vCPUs, or 0=0-1:1=2 for each its own
     --kvm PATH|fd:N         the KVM device (default /dev/kvm)
     --discovery HOW         how the kernel learns of its devices: acpi (the default), by ACPI tables; or cmdline, for a
                             kernel built without ACPI and with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, by

@@ -25,6 +25,8 @@ func words(_ error: MachineError) -> String {
     "fd:\(number): not a queue of a tap with IFF_VNET_HDR and IFF_NO_PI"
   case .cardDescriptor(let number, let errno): "fd:\(number): \(errno.description)"
   case .disk(let path, let refusal): words(disk: path, refusal)
+  case .cpuMissing(let cpu): "--cpu-affinity: this process may not run on a CPU \(cpu); see: taskset -cp $$"
+  case .vcpuMissing(let vcpu, let count): "--cpu-affinity: there is no vCPU \(vcpu) of \(count); they count from 0"
   case .memoryTooLarge(let bytes, let most):
     "\(bytes >> 20) MiB of memory are more than this host has; give --memory \(most >> 20) or less"
   case .memory(let bytes, let errno):

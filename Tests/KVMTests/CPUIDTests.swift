@@ -1,3 +1,4 @@
+import Boot
 import CKVM
 import Testing
 
@@ -21,7 +22,7 @@ struct CPUIDTests {
   }
 
   private func processor(_ apicID: UInt32, of count: UInt32, hasTSCDeadline: Bool = true) -> CPUID {
-    Self.host.forVCPU(apicID: apicID, count: count, hasTSCDeadline: hasTSCDeadline)
+    Self.host.forVCPU(Int(apicID), of: ProcessorTopology(cores: Int(count)), hasTSCDeadline: hasTSCDeadline)
   }
 
   @Test func hasNoPartThatTheMachineLacks() throws {
@@ -72,6 +73,26 @@ struct CPUIDTests {
     #expect(try leaf(0x8000_0008, of: cpuid).ecx >> 12 & 0xf == coreBits)
     #expect(try leaf(0x8000_0008, of: cpuid).ecx & 0xff == count - 1)
     #expect(try leaf(0x8000_001e, of: cpuid).eax == apicID)
+  }
+
+  /// Two sockets of three cores of two threads: one bit for threads, two for cores.
+  @Test func processorsLieInCoresAndSockets() throws {
+    let topology = try #require(ProcessorTopology(Array("12,cores=3,threads=2".utf8)))
+    let cpuid = Self.host.forVCPU(9, of: topology, hasTSCDeadline: true)
+    let apicID: UInt32 = 1 << 3 | 1 << 1 | 1
+    #expect(try leaf(1, of: cpuid).ebx >> 24 == apicID)
+    #expect(try leaf(1, of: cpuid).ebx >> 16 & 0xff == 6)
+    let (threads, cores) = (try leaf(0xb, 0, of: cpuid), try leaf(0xb, 1, of: cpuid))
+    #expect([threads.eax, threads.ebx, threads.ecx >> 8, threads.edx] == [1, 2, 1, apicID])
+    #expect([cores.eax, cores.ebx, cores.ecx >> 8, cores.edx] == [3, 6, 2, apicID])
+    // The first cache is a core's, the third a socket's; four ids of cores.
+    #expect(try leaf(4, 0, of: cpuid).eax >> 14 & 0xfff == 1)
+    #expect(try leaf(4, 3, of: cpuid).eax >> 14 & 0xfff == 7)
+    #expect(try leaf(4, 0, of: cpuid).eax >> 26 == 3)
+    #expect(try leaf(0x8000_0008, of: cpuid).ecx & 0xf0ff == 3 << 12 | 5)
+    #expect(try leaf(0x8000_001d, 3, of: cpuid).eax >> 14 & 0xfff == 5)
+    let place = try leaf(0x8000_001e, of: cpuid)
+    #expect([place.eax, place.ebx, place.ecx] == [apicID, 5 | 1 << 8, 1])
   }
 
   @Test func leavesOfOtherPartsStayTheHosts() throws {

@@ -73,7 +73,8 @@ struct MachineSettingsTests {
       }
     }
     #expect(refusal { $0.memory = "plenty" } == .memory("plenty"))
-    #expect(refusal { $0.cpus = "two" } == .processorCount("two", most: 254))
+    #expect(refusal { $0.cpus = "two" } == .processors("two"))
+    #expect(refusal { $0.cpuAffinity = "all" } == .affinity("all"))
     #expect(refusal { $0.dax = "wide" } == .window("wide"))
     #expect(refusal { $0.uidmap = ["1"] } == .idMap(option: "--uidmap", "1"))
     #expect(refusal { $0.read = ["a=>/b"] } != nil)

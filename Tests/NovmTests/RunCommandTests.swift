@@ -50,9 +50,10 @@ struct RunCommandTests {
     for amount in ["plenty", "12X", "", "-5"] {
       try expectRefusal("--memory: '\(amount)' is no amount; give MiB", "--memory", amount, "--", "true")
     }
-    try expectRefusal("--cpus: 0 is not possible", "--cpus", "0", "--", "true")
-    try expectRefusal("--cpus: -1 is not possible; give 1 to 254", "--cpus", "-1", "--", "true")
-    try expectRefusal("--cpus: 'two' is no number; give 1 to 254", "--cpus", "two", "--", "true")
+    try expectRefusal("--cpus: '0' is not possible", "--cpus", "0", "--", "true")
+    try expectRefusal("--cpus: '-1' is not possible; give 1 to 254", "--cpus", "-1", "--", "true")
+    try expectRefusal("--cpus: '8,cores=3' is not possible", "--cpus", "8,cores=3", "--", "true")
+    try expectRefusal("--cpu-affinity: '1-' names no CPUs", "--cpu-affinity", "1-", "--", "true")
     try expectRefusal("--user: '' names nobody", "--kernel", "none", "--user", "", "--", "true")
     try expectRefusal("is no host name", "--hostname", "a b", "--", "true")
   }

@@ -60,6 +60,15 @@ static inline int clinux_map_failed(const void *address) { return address == MAP
 
 static inline int clinux_set_thread_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 
+// sched_setaffinity(2) and sched_getaffinity(2) of the calling thread; the latter returns how many bytes it filled.
+static inline int clinux_set_affinity(const void *mask, size_t size) {
+  return (int)syscall(SYS_sched_setaffinity, 0, size, mask);
+}
+
+static inline int clinux_affinity(void *mask, size_t size) {
+  return (int)syscall(SYS_sched_getaffinity, 0, size, mask);
+}
+
 // struct epoll_event without its union of pointers, which Swift would treat as unsafe.
 struct clinux_epoll_event {
   uint32_t events;

@@ -1,3 +1,4 @@
+import Boot
 import Host
 import KernelBundle
 
@@ -5,7 +6,9 @@ import KernelBundle
 package struct MachineDescription: Sendable {
   package var kernel: KernelFiles
   package var memory: MemorySize
-  package var processors: Int
+  package var processors: ProcessorTopology
+  /// As novmm takes it.
+  package var affinity: String?
   package var reads: [TreeMap]
   package var writes: [TreeMap]
   package var shares: [TreeShare] = []
@@ -26,7 +29,8 @@ package struct MachineDescription: Sendable {
   package var verbose: Bool
 
   package init(
-    kernel: KernelFiles, memory: MemorySize, processors: Int, reads: [TreeMap], writes: [TreeMap], hostname: String,
+    kernel: KernelFiles, memory: MemorySize, processors: ProcessorTopology, reads: [TreeMap], writes: [TreeMap],
+    hostname: String,
     commandLine: [UInt8] = [], serialLog: Bool = false, verbose: Bool = false
   ) {
     self.kernel = kernel
@@ -125,7 +129,8 @@ package struct MachineDescription: Sendable {
     for archive in kernel.furtherInitramfs { arguments.append("--initramfs", archive) }
     arguments.append("--cmdline", kernelCommandLine)
     arguments.append("--memory", String(memory.mebibytes))
-    arguments.append("--cpus", String(processors))
+    arguments.append("--cpus", processors.description)
+    if let affinity { arguments.append("--cpu-affinity", affinity) }
     arguments.append("--tag", Self.tag)
     for map in reads { arguments.append(map.isPack ? "--pack" : "--read", map.argument) }
     for map in writes { arguments.append("--write", map.argument) }

@@ -1,3 +1,4 @@
+import Boot
 import Host
 
 /// What a user asks of a machine, as text: an option's name and what follows it, as on the command line. Bytes that are
@@ -14,6 +15,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var memory = "512M"
   package var dax = DAXWindow.off.description
   package var cpus = "1"
+  package var cpuAffinity: String?
   package var kernel: String?
   package var cmdline: [String] = []
   package var hostname = "novm"
@@ -39,6 +41,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.memory, into: &memory)
     try keys.read(.dax, into: &dax)
     try keys.read(.cpus, into: &cpus)
+    try keys.read(.cpuAffinity, into: &cpuAffinity)
     try keys.read(.kernel, into: &kernel)
     try keys.read(.cmdline, into: &cmdline)
     try keys.read(.hostname, into: &hostname)
@@ -81,8 +84,12 @@ extension MachineRequest {
     kernel = Kernel(settings.kernel)
     guard let memory = MemorySize(settings.memory) else { throw .memory(settings.memory) }
     self.memory = memory
-    guard let processors = Int(settings.cpus) else { throw .processorCount(settings.cpus, most: Self.mostProcessors) }
+    guard let processors = ProcessorTopology(Array(settings.cpus.utf8)) else { throw .processors(settings.cpus) }
     self.processors = processors
+    if let text = settings.cpuAffinity {
+      guard CPUAffinity(Array(text.utf8)) != nil else { throw .affinity(text) }
+      affinity = text
+    }
     for map in settings.read { reads.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
     for map in settings.write { writes.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
     for share in settings.share { shares.append(try TreeShare(parsing: ByteString.bytes(share), directory: directory)) }

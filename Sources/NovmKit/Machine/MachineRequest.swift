@@ -1,3 +1,4 @@
+import Boot
 import Glibc
 import Host
 import KernelBundle
@@ -22,7 +23,9 @@ package struct MachineRequest: Sendable {
 
   package var kernel = Kernel.newest
   package var memory = MemorySize(mebibytes: 512)
-  package var processors = 1
+  package var processors = ProcessorTopology(cores: 1)
+  /// As novmm takes it.
+  package var affinity: String?
   package var reads: [TreeMap] = []
   package var writes: [TreeMap] = []
   package var shares: [TreeShare] = []
@@ -55,9 +58,6 @@ package struct MachineRequest: Sendable {
   package func validate(host: HostLimits) throws(NovmError) {
     if memory.mebibytes < Self.leastMemory.mebibytes { throw .memoryTooSmall(memory, least: Self.leastMemory) }
     if memory.mebibytes > host.memory.mebibytes { throw .memoryTooLarge(memory, most: host.memory) }
-    guard (1...Self.mostProcessors).contains(processors) else {
-      throw .processors(processors, most: Self.mostProcessors)
-    }
     let label = hostname.utf8
     guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
     try validateCards()
@@ -147,6 +147,7 @@ package struct MachineRequest: Sendable {
     }
     machine.disks = allDisks
     machine.window = window
+    machine.affinity = affinity
     machine.users = users
     machine.groups = groups
     return machine
@@ -192,8 +193,6 @@ package struct MachineRequest: Sendable {
 
   /// Below this no kernel of a distribution gets to its init. What a certain kernel needs, novmm tells.
   package static let leastMemory = MemorySize(mebibytes: 32)
-  /// What novmm can describe to a guest.
-  package static let mostProcessors = 254
 
   private static func isHostnameByte(_ byte: UInt8) -> Bool {
     switch byte {
