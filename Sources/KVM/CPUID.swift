@@ -18,6 +18,7 @@ struct CPUID {
     let apicID = topology.apicID(of: index)
     guest.setFeatures(apicID: apicID, topology, hasTSCDeadline: hasTSCDeadline)
     guest.setTopology(apicID: apicID, topology)
+    if topology.threads > 1, isAMD { guest.offerThreads() }
     guest.setExtended(apicID: apicID, topology)
     return guest
   }
@@ -58,6 +59,20 @@ struct CPUID {
       append(leaf, 0, eax: threadBits, ebx: UInt32(topology.threads), ecx: 0 | 1 << 8, edx: apicID)
       append(leaf, 1, eax: socketBits, ebx: UInt32(topology.perSocket), ecx: 1 | 2 << 8, edx: apicID)
       append(leaf, 2, eax: 0, ebx: 0, ecx: 2, edx: apicID)
+    }
+  }
+
+  private var isAMD: Bool {
+    entries.contains { $0.function == 0 && $0.ebx == 0x6874_7541 && $0.edx == 0x6974_6e65 && $0.ecx == 0x444d_4163 }
+  }
+
+  /// TopologyExtensions, without which AMD's processors have no threads (APM volume 3, E.4.7): what it says is the machine's
+  /// own affair, so a host need not have it.
+  private mutating func offerThreads() {
+    edit(0x8000_0000) { $0.eax = max($0.eax, 0x8000_001e) }
+    edit(0x8000_0001) { $0.ecx |= 1 << 22 }
+    if !entries.contains(where: { $0.function == 0x8000_001e }) {
+      append(0x8000_001e, 0, eax: 0, ebx: 0, ecx: 0, edx: 0)
     }
   }
 

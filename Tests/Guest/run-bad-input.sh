@@ -38,11 +38,11 @@ refused "must not contain .." run --read '/a/../b=>/srv' -- true
 refused '--memory: 1 MiB is too little' run --memory 1M -- true
 refused 'more than this host has' run --memory 100T -- true
 refused "--memory: 'plenty' is no amount" run --memory plenty -- true
-refused '--cpus: 0 is not possible' run --cpus 0 -- true
+refused "--cpus: '0' is not possible" run --cpus 0 -- true
 refused "--cpus: '-1' is not possible" run --cpus -1 -- true
 refused 'may not run on a CPU 1000' run --cpu-affinity 1000 -- true
 refused 'there is no vCPU 1 of 1' run --cpu-affinity 1=0 -- true
-refused '--cpus: 1000 is not possible' run --cpus 1000 -- true
+refused "--cpus: '1000' is not possible" run --cpus 1000 -- true
 refused 'is no host name' run --hostname 'a b' -- true
 refused 'is not NAME=VALUE' run --env =x -- true
 NOVM_ROOT=$TEST/$'no\xff' refused "NOVM_ROOT: '$TEST/no"'\xff'"' is not text" run -- true

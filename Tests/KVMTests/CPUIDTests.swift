@@ -95,6 +95,24 @@ struct CPUIDTests {
     #expect([place.eax, place.ebx, place.ecx] == [apicID, 5 | 1 << 8, 1])
   }
 
+  /// Of a host that does not have them either.
+  @Test func processorsOfAMDHaveThreads() throws {
+    func leaf(_ function: UInt32, eax: UInt32 = 0, _ name: (UInt32, UInt32, UInt32) = (0, 0, 0)) -> kvm_cpuid_entry2 {
+      kvm_cpuid_entry2(
+        function: function, index: 0, flags: 0, eax: eax, ebx: name.0, ecx: name.1, edx: name.2, padding: (0, 0, 0))
+    }
+    let amd: (UInt32, UInt32, UInt32) = (0x6874_7541, 0x444d_4163, 0x6974_6e65)
+    let host = CPUID([leaf(0, amd), leaf(0x8000_0000, eax: 0x8000_000a), leaf(0x8000_0001)])
+    let topology = try #require(ProcessorTopology(Array("4,threads=2".utf8)))
+    let cpuid = host.forVCPU(3, of: topology, hasTSCDeadline: true)
+    #expect(try self.leaf(0x8000_0000, of: cpuid).eax == 0x8000_001e)
+    #expect(try self.leaf(0x8000_0001, of: cpuid).ecx >> 22 & 1 == 1)
+    #expect(try self.leaf(0x8000_001e, of: cpuid).ebx == 1 | 1 << 8)
+    // Others have no such leaf, and who has no threads needs none.
+    let plain = host.forVCPU(3, of: ProcessorTopology(cores: 4), hasTSCDeadline: true)
+    #expect(try self.leaf(0x8000_0001, of: plain).ecx >> 22 & 1 == 0)
+  }
+
   @Test func leavesOfOtherPartsStayTheHosts() throws {
     let features = try leaf(7, of: processor(0, of: 4))
     #expect([features.eax, features.ebx, features.ecx, features.edx] == [~0, ~0, ~0, ~0])
