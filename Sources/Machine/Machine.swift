@@ -252,7 +252,7 @@ package final class Machine: @unchecked Sendable {
     if let output = description.console { try addConsole(output) }
     for disk in description.disks {
       // More queues than vCPUs have nobody to fill them.
-      let line = try DiskLine(disk, queueCount: min(description.cpus, 4), loop: loop)
+      let line = try DiskLine(disk, queueCount: min(description.processors.count, 4), loop: loop)
       line.attach(try add(line.device))
       disks.append(line)
     }

@@ -15,7 +15,7 @@ expect_output $'12 0-11\n0-1 0-5 0 0\n6-7 6-11 1 0\n10-11 6-11 1 2' run --kernel
   done'
 
 # Threads of vCPUs where they were sent.
-run --kernel cloud --cpus 2 --cpu-affinity 1=0 -- sleep 30 &
+"$NOVM" run --kernel cloud --cpus 2 --cpu-affinity 1=0 -- sleep 30 &
 launcher=$!
 bound() {
   local novmm
