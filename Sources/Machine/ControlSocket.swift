@@ -9,6 +9,7 @@ import Host
 /// | `status` | `paused` or `running` | |
 /// | `resize DISK [BYTES]` | `size BYTES`, or `refused WORDS` | see ``DiskLine/resize(to:)`` |
 /// | `capture N` | `capturing` | and from then on what passes network card N, as a pcapng file, until the client closes |
+/// | `balloon [BYTES]` | `balloon ASKED GIVEN [KEY=BYTES]...`, or `refused WORDS` | see ``BalloonLine`` |
 ///
 /// Anything else ends the connection. Everything here belongs to the event loop's thread.
 final class ControlSocket: EventHandler {
@@ -100,6 +101,12 @@ private final class ControlClient: EventHandler {
       guard let socket = release() else { return }
       // At most it closes the connection.
       try? machine.cards[card].capture(to: socket)
+    case .balloon(let size):
+      guard let balloon = machine.balloon else { return answer("refused the machine has no balloon") }
+      if let size, !balloon.inflate(to: size) {
+        return answer("refused the machine has no more than \(machine.memory.size) bytes of memory")
+      }
+      balloon.report { [self] in answer($0) }
     }
   }
 
@@ -136,6 +143,8 @@ enum ControlOrder: Equatable {
   /// By its place or its serial number; nil for the size that its file has.
   case resize(disk: String, size: UInt64?)
   case capture(Int)
+  /// nil to be told only.
+  case balloon(size: UInt64?)
 
   init?(_ line: ArraySlice<UInt8>) {
     if line.elementsEqual("pause".utf8) {
@@ -149,6 +158,12 @@ enum ControlOrder: Equatable {
       self = .capture(card)
     } else {
       let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+      if words[0].elementsEqual("balloon".utf8), words.count <= 2 {
+        let size = words.count == 2 ? UInt64(String(printable: Array(words[1]))) : nil
+        guard words.count == 1 || size != nil else { return nil }
+        self = .balloon(size: size)
+        return
+      }
       guard (2...3).contains(words.count), words[0].elementsEqual("resize".utf8), !words[1].isEmpty else { return nil }
       let size = words.count == 3 ? UInt64(String(printable: Array(words[2]))) : nil
       guard words.count == 2 || size != nil else { return nil }

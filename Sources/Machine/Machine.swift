@@ -30,6 +30,7 @@ package final class Machine: @unchecked Sendable {
   private var shares: [FileSystemServer] = []
   private var slots: [VirtioSlot] = []
   private var disks: [DiskLine] = []
+  private(set) var balloon: BalloonLine?
   /// The guest is the only one that writes there: it never asks whether something has changed.
   private var writeLocks: [DirectoryLock] = []
   private var powerOff: PowerOffRequest?
@@ -250,6 +251,11 @@ package final class Machine: @unchecked Sendable {
       do throws(Errno) { control = try ControlSocket(path, self) } catch { throw .file(path: path, error) }
     }
     if let output = description.console { try addConsole(output) }
+    if description.hasBalloon {
+      let line = try BalloonLine(memory, loop: loop)
+      line.attach(try add(line.device))
+      balloon = line
+    }
     for disk in description.disks {
       // More queues than vCPUs have nobody to fill them.
       let line = try DiskLine(disk, queueCount: min(description.processors.count, 4), loop: loop)

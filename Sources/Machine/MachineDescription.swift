@@ -39,6 +39,7 @@ package struct MachineDescription {
   package var control: Path?
   package var cards: [NetworkCard] = []
   package var disks: [Disk] = []
+  package var hasBalloon = false
   /// Where COM1 and the virtio console go.
   package var com1: Output?
   package var console: Output?

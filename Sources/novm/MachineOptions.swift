@@ -136,6 +136,9 @@ struct MachineOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The guest's host name.", valueName: "name"))
   var hostname = "novm"
 
+  @Flag(help: "Let the guest keep the memory that it has once used: no balloon takes what is free.")
+  var noBalloon = false
+
   @Flag(help: "Show the kernel's log on standard error.")
   var com1 = false
 
@@ -161,6 +164,7 @@ struct MachineOptions: ParsableArguments {
     settings.net = net
     settings.publish = publish
     settings.nic = nic
+    settings.noBalloon = noBalloon
     settings.disk = disk
     settings.rootDisk = rootDisk
     return settings

@@ -25,6 +25,7 @@ struct Novm: ParsableCommand {
           TopCommand.self, StatsCommand.self, StartCommand.self,
           AttachCommand.self, CaptureCommand.self, PauseCommand.self, UnpauseCommand.self, StopCommand.self,
           RestartCommand.self, KillCommand.self, WaitCommand.self, InspectCommand.self, ResizeCommand.self,
+          BalloonCommand.self,
           RenameCommand.self, RemoveCommand.self, PruneCommand.self,
         ]),
       CommandGroup(

@@ -58,6 +58,7 @@ struct Arguments {
       case "--control": machine.control = Path(try value(name, inline))
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--nic": machine.cards.append(try card(name, inline))
+      case "--balloon": machine.hasBalloon = true
       case "--disk": machine.disks.append(try disk(name, inline))
       case "--com1": machine.com1 = try output(name, inline)
       case "--console": machine.console = try output(name, inline)

@@ -16,6 +16,8 @@ let manual = """
     --cpus N[,KEY=VALUE...] vCPUs, up to 254 (default 1); sockets=, cores= (of a socket) and threads= (of a core) say how
                             they lie, and N is their product: 8,cores=4,threads=2. Cores of one socket, if not said
     --cpu-affinity CPUS     which of the host's CPUs run them: 0-3,6 for all vCPUs, or 0=0-1:1=2 for each its own
+    --balloon               a balloon (virtio-balloon): free pages of the guest's go back to the host, by themselves and on
+                            the order `balloon` (below, --control)
     --kvm PATH|fd:N         the KVM device (default /dev/kvm)
     --discovery HOW         how the kernel learns of its devices: acpi (the default), by ACPI tables; or cmdline, for a
                             kernel built without ACPI and with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, by
@@ -74,7 +76,10 @@ let manual = """
     --com1 -|FILE|fd:N      a 16550 serial port (ttyS0), which also shows the earliest kernel messages
   Process
     --control PATH          a Unix socket that takes a line and answers one: `pause` stops the vCPUs (`paused`, once none
-                            runs), `resume` lets them go on (`running`), `status` tells which of the two it is
+                            runs), `resume` lets them go on (`running`), `status` tells which of the two it is;
+                            `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
+                            `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
+                            [KEY=BYTES]...`, or `refused WORDS`)
     --lifeline fd:N         the machine ends when this descriptor reads end of file
     --timings fd:N          writes a line `MOMENT NANOSECONDS` (CLOCK_MONOTONIC) for each step of the start
     --verbose               says what it does

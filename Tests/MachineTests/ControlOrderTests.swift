@@ -9,6 +9,8 @@ struct ControlOrderTests {
     #expect(order("pause") == .pause && order("resume") == .resume && order("status") == .status)
     #expect(order("resize 0") == .resize(disk: "0", size: nil))
     #expect(order("resize a-disk 1048576") == .resize(disk: "a-disk", size: 1 << 20))
+    #expect(order("balloon") == .balloon(size: nil) && order("balloon 4096") == .balloon(size: 4096))
+    for text in ["balloon ", "balloon x", "balloon 1 2", "balloon -1"] { #expect(order(text) == nil, "\(text)") }
     for text in [
       "resize", "resize ", "resize 0 ", "resize 0 -1", "resize 0 1 2", "resize 0 99999999999999999999", "resize  0",
     ] {

@@ -81,11 +81,11 @@ struct CardRequestTests {
     #expect(arguments.contains("tap=a,mac=02:00:00:00:00:01") && arguments.contains("tap=b,mac=\(address)"))
     let line = String(decoding: machine.kernelCommandLine, as: UTF8.self)
     #expect(line.contains(" novm.nic=02:00:00:00:00:01 novm.nic=\(address),ip=dhcp "))
-    #expect(request.initramfsParts == [.network])
+    #expect(request.initramfsParts == [.network, .balloon])
     // Without a card there is no trace of one.
     request.cards = []
     kernel.furtherInitramfs = []
-    #expect(request.initramfsParts == [])
+    #expect(request.initramfsParts == [.balloon])
     let bare = request.compose(kernel: kernel, scratch: "/w")
     #expect(!bare.arguments.contains(Array("/k/n".utf8)) && !bare.arguments.contains(Array("--nic".utf8)))
     #expect(!String(decoding: bare.kernelCommandLine, as: UTF8.self).contains("novm.nic"))

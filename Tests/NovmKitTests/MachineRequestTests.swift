@@ -63,7 +63,7 @@ struct MachineRequestTests {
         "--kernel", "/k/vmlinux", "--setup", "/k/setup", "--initramfs", "/k/initramfs", "--cmdline",
         "root=root rootfstype=virtiofs rw hostname=box panic=-1 cryptomgr.notests quiet nokaslr", "--memory", "300",
         "--cpus", "2", "--cpu-affinity", "0-1",
-        "--tag", "root", "--read", "/=>/", "--write", "/=>/scratch",
+        "--tag", "root", "--read", "/=>/", "--write", "/=>/scratch", "--balloon",
       ])
   }
 
@@ -84,9 +84,10 @@ struct MachineRequestTests {
     let machine = request.compose(kernel: kernel, scratch: "/scratch", volumes: ["/volumes/v/tree"])
     let arguments = machine.arguments.map { String(decoding: $0, as: UTF8.self) }
     #expect(
-      arguments.suffix(14) == [
+      arguments.suffix(15) == [
         "--read", "/=>/", "--write", "/=>/scratch", "--write", "/root=>/volumes/v/tree", "--share",
-        "/src=>/home/me/src:ro,cache=auto,tag=share0", "--hide", "/etc/shadow", "--uidmap", "0:100000:65536",
+        "/src=>/home/me/src:ro,cache=auto,tag=share0", "--hide", "/etc/shadow", "--balloon",
+        "--uidmap", "0:100000:65536",
         "--gidmap",
         "0:100000:65536",
       ])

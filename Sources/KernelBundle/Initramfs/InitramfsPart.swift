@@ -4,6 +4,7 @@ import Host
 /// neither read nor unpack it (docs/decisions/0019-drivers-of-cards-in-a-second-archive.md).
 package enum InitramfsPart: String, CaseIterable, Sendable {
   case network
+  case balloon
   case disk
   /// The file system of a root disk.
   case ext4
@@ -14,6 +15,7 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
   package var driver: String {
     switch self {
     case .network: "virtio_net"
+    case .balloon: "virtio_balloon"
     case .disk: "virtio_blk"
     case .ext4: "ext4"
     }
@@ -23,27 +25,31 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
   private var companions: [String] {
     switch self {
     case .network: ["af_packet", "ipv6"]  // Packets for DHCP.
-    case .disk: []
+    case .disk, .balloon: []
     // Checksums of metadata, which the file system asks for by another name.
     case .ext4: ["crc32c_generic", "crc32c_intel"]
     }
   }
 
+  /// Whether a machine goes without the device where the kernel has no driver for it.
+  private var isOptional: Bool { self == .balloon }
+
   private var purpose: String {
     switch self {
     case .network: "a network card"
+    case .balloon: "a balloon"
     case .disk: "a disk"
     case .ext4: "a root disk"
     }
   }
 
   /// - Parameter others: file names of the modules that are in the initramfs anyway.
-  /// - Returns: nil if the kernel has all of it built in.
+  /// - Returns: nil if the kernel has all of it built in, or does without.
   /// - Throws: `missingModule` for a kernel without the driver.
   func archive(
     from tree: ModuleTree, release: String, besides others: [String]
   ) throws(KernelBundleError) -> [UInt8]? {
-    if tree.modules[driver] == nil, tree.isBuiltIn(driver) { return nil }
+    if tree.modules[driver] == nil, isOptional || tree.isBuiltIn(driver) { return nil }
     var resolver = ModuleResolver(tree, release: release)
     for name in companions where tree.modules[name] != nil { try resolver.add(name, neededBy: purpose) }
     try resolver.add(driver, neededBy: purpose)

@@ -18,6 +18,7 @@ package struct MachineDescription: Sendable {
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
   package var cards: [CardRequest] = []
+  package var hasBalloon = true
   package var disks: [Disk] = []
   /// Whether the guest's / is on the first of the disks, and there is no tree.
   package var hasRootDisk = false
@@ -137,6 +138,7 @@ package struct MachineDescription: Sendable {
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }
+    if hasBalloon { arguments.append("--balloon") }
     for disk in disks { arguments.append("--disk", disk.argument) }
     for card in cards { arguments.append("--nic", card.card.argument) }
     for range in users { arguments.append("--uidmap", range.description) }

@@ -23,6 +23,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var net = NetworkChoice.none
   package var publish: [String] = []
   package var nic: [String] = []
+  package var noBalloon = false
   package var disk: [String] = []
   package var rootDisk: String?
 
@@ -49,6 +50,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.net, into: &net)
     try keys.read(.publish, into: &publish)
     try keys.read(.nic, into: &nic)
+    try keys.read(.noBalloon, into: &noBalloon)
     try keys.read(.disk, into: &disk)
     try keys.read(.rootDisk, into: &rootDisk)
   }
@@ -103,6 +105,7 @@ extension MachineRequest {
     hostname = settings.hostname
     commandLine = Array(settings.cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
     serialLog = settings.com1
+    hasBalloon = !settings.noBalloon
     hasUserNetwork = settings.net == .user
     for text in settings.publish {
       guard let port = PublishedPort(text, directory: directory) else { throw .published(text) }

@@ -38,6 +38,7 @@ package struct MachineRequest: Sendable {
   package var groups: [IDRange] = []
   package var window = DAXWindow.off
   package var cards: [CardRequest] = []
+  package var hasBalloon = true
   package var disks: [Disk] = []
   /// What the guest's / is on, in place of a tree.
   package var rootDisk: Disk?
@@ -117,8 +118,12 @@ package struct MachineRequest: Sendable {
 
   /// What the guest needs drivers for besides.
   package var initramfsParts: [InitramfsPart] {
-    (hasUserNetwork || !cards.isEmpty ? [.network] : []) + (allDisks.isEmpty ? [] : [.disk])
-      + (rootDisk == nil ? [] : [.ext4])
+    var parts: [InitramfsPart] = []
+    if hasUserNetwork || !cards.isEmpty { parts.append(.network) }
+    if hasBalloon { parts.append(.balloon) }
+    if !allDisks.isEmpty { parts.append(.disk) }
+    if rootDisk != nil { parts.append(.ext4) }
+    return parts
   }
 
   /// Whether nobody keeps what the guest writes to its `/`.
@@ -146,6 +151,7 @@ package struct MachineRequest: Sendable {
       machine.cards[index].card.address = .random()
     }
     machine.disks = allDisks
+    machine.hasBalloon = hasBalloon
     machine.window = window
     machine.affinity = affinity
     machine.users = users

@@ -36,6 +36,14 @@ package struct MonitorControl {
     throw .refused(disk, String(answer.dropFirst(8)))
   }
 
+  /// Takes so much of the guest's memory; nil to be told only.
+  package func balloon(_ size: UInt64?) throws(NovmError) -> BalloonState {
+    let answer = try ask("balloon" + (size.map { " \($0)" } ?? ""))
+    if let state = BalloonState(answer) { return state }
+    guard answer.hasPrefix("refused ") else { throw .system(doing: "ask", path: path, Errno(EPROTO)) }
+    throw .refused("balloon", String(answer.dropFirst(8)))
+  }
+
   /// Whether the guest stands still; false too where nobody can be asked.
   package var isPaused: Bool { (try? state("status")) == .paused }
 

@@ -3,7 +3,9 @@ import CGuest
 /// The kernel modules that the initramfs brings (docs/architecture.md, "A kernel bundle").
 enum Modules {
   /// The first is in every initramfs, the others are in parts that come with a device.
-  private static let lists: [Bytes] = ["/modules.order", "/modules.network", "/modules.disk", "/modules.ext4"]
+  private static let lists: [Bytes] = [
+    "/modules.order", "/modules.network", "/modules.balloon", "/modules.disk", "/modules.ext4",
+  ]
 
   /// Loads what the lists name, in that order, and frees the memory that the files took.
   static func load(_ arguments: KernelArguments) {

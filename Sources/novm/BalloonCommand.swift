@@ -1,0 +1,44 @@
+import ArgumentParser
+import NovmKit
+
+struct BalloonCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "balloon",
+    abstract: "Take memory from a running machine, or give it back.",
+    discussion: """
+      SIZE is how much of the machine's memory the host has then; 0 gives all of it back. The guest gives what it can, little \
+      by little, its caches first, and takes some back before it would run out. What it frees by itself goes to the host \
+      without this. Without a size, it is only told how things are.
+
+      Examples:
+        novm balloon web 256M
+        novm balloon web
+        novm balloon web 0
+      """)
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Argument(help: ArgumentHelp("The machine's name or identifier.", valueName: "machine"), completion: .machines)
+  var machine: String
+
+  @Argument(help: ArgumentHelp("MiB, or with K, M, G, T.", valueName: "size"))
+  var size: String?
+
+  func validate() throws {
+    if let size, MemorySize(size) == nil {
+      throw ValidationError("'\(size)' is no size; give MiB, or a number with K, M, G or T, such as 256M")
+    }
+  }
+
+  func run() throws {
+    let record = try Machines.find(machine)
+    guard let control = MonitorControl(record) else { throw NovmError.notRunning(record.name) }
+    let state = try control.balloon(size.flatMap(MemorySize.init).map { UInt64($0.mebibytes) << 20 })
+    if json { return try JSONOutput.print(state) }
+    print("asked for \(Amount.text(state.target)), has \(Amount.text(state.actual))", terminator: "")
+    if let total = state.total { print("; of \(Amount.text(total))", terminator: "") }
+    if let free = state.free { print(", the guest says, \(Amount.text(free)) are free", terminator: "") }
+    print()
+  }
+}
