@@ -82,10 +82,22 @@ final class ObjectPool {
 
   private func link(_ from: String, to path: String) -> Bool { unsafe Glibc.link(from, path) == 0 }
 
+  /// Removes all objects that nothing else has, with the store's lock held.
+  func sweep() {
+    for first in (try? Names.list(directory)) ?? [] {
+      for name in (try? Names.list("\(directory)/\(first)")) ?? [] { dropFile("\(directory)/\(first)/\(name)") }
+    }
+  }
+
   /// Removes an object that nothing else has.
   func drop(_ name: String) {
-    let path = path(name)
+    dropFile(path(name))
+  }
+
+  private func dropFile(_ path: String) {
     let object = Array(path.utf8) + [0]
-    if let status = try? FileCalls.status(AT_FDCWD, object.span), status.links == 1 { _ = unsafe unlink(path) }
+    if let status = try? FileCalls.status(AT_FDCWD, object.span), status.isRegular, status.links == 1 {
+      _ = unsafe unlink(path)
+    }
   }
 }

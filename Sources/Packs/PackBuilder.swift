@@ -35,6 +35,8 @@ package final class PackBuilder {
   private let pool: ObjectPool
   private var staged: [Digest: Staged] = [:]
   private var serial = 0
+  /// Objects of the pool whose content was taken from there, and which others may have let go of since.
+  private(set) var borrowed: Set<String> = []
   /// The objects that were made here.
   private var fresh: [String: (size: UInt64, modified: FileTime)] = [:]
 
@@ -180,6 +182,7 @@ package final class PackBuilder {
       let path = Array(file.utf8) + [0]
       if let status = try? FileCalls.status(AT_FDCWD, path.span), status.length == content.size {
         staged[content.digest] = Staged(path: file, isShared: true)
+        borrowed.insert(name)
         return true
       }
       _ = unsafe unlink(file)

@@ -98,9 +98,16 @@ package struct PackStore: Sendable {
     let builder = try locked { () throws(PackError) in
       try Names.makeDirectories(work)
       return try PackBuilder(
-        path: work, pool: ObjectPool(directory: "\(directory)/objects"), limits: limits ?? PackLimits(bytes: room))
+        path: work, pool: pool, limits: limits ?? PackLimits(bytes: room))
     }
-    defer { destroy(work) }
+    defer {
+      if empty(work) {
+        let pool = pool
+        for name in builder.borrowed { pool.drop(name) }
+        // Last: for as long as it is there, a kill leaves something to mend.
+        forget(work)
+      }
+    }
     try fill(builder)
     let manifest = try builder.finish()
     let record = PackRecord(
@@ -204,14 +211,17 @@ package struct PackStore: Sendable {
       // Somebody is at work on it.
       if path.hasPrefix("\(directory)/new/"), flock(work.raw, LOCK_EX | LOCK_NB) == 0 {
         try? Names.makeDirectories("\(directory)/gone")
-        try? Names.rename(path, "\(directory)/gone/\(Names.random())")
+        try? Names.rename(path, "\(directory)/gone/\(Self.killedPrefix)\(Names.random())")
       }
     }
     // A pack may be there whose name was not written, or a name be gone whose pack is not.
     if !((try? Names.list("\(directory)/gone")) ?? []).isEmpty { isClean = dropNameless() }
     let dead = (try? Names.list("\(directory)/gone")) ?? []
+    let emptied = dead.filter { empty("\(directory)/gone/\($0)") }
+    // The pool may have files of one that was killed which no list tells of; of others the list does.
+    if emptied.contains(where: { $0.hasPrefix(Self.killedPrefix) }) { pool.sweep() }
     _ = lock.raw
-    for name in dead { destroy("\(directory)/gone/\(name)") }
+    for name in emptied { forget("\(directory)/gone/\(name)") }
     if !isClean { try? leaveReminder() }
   }
 
@@ -232,13 +242,18 @@ package struct PackStore: Sendable {
     return isDone
   }
 
-  /// Removes what lies in `gone` or `new`: all links to files, then what the pool had only for them, then the list of that.
-  private func destroy(_ path: String) {
-    let pool = ObjectPool(directory: "\(directory)/objects")
-    for part in ["files", "objects", "pack/tree"] {
-      guard (try? TreeRemoval.remove("\(path)/\(part)")) != nil else { return }
-    }
+  // What lies in `gone` or `new` is removed in this order: all links to files, then what the pool had only for them, then
+  // the list of that.
+
+  /// - Returns: whether all links to files are gone.
+  private func empty(_ path: String) -> Bool {
+    ["files", "objects", "pack/tree"].allSatisfy { (try? TreeRemoval.remove("\(path)/\($0)")) != nil }
+  }
+
+  /// Removes what was emptied, and what the pool has no more use for.
+  private func forget(_ path: String) {
     if let bytes = try? Names.read("\(path)/pack/manifest"), let manifest = Manifest(decoding: bytes) {
+      let pool = pool
       for entry in manifest.entries {
         guard case .file(_, let digest) = entry.kind else { continue }
         pool.drop(ObjectPool.name(digest, entry))
@@ -246,6 +261,10 @@ package struct PackStore: Sendable {
     }
     try? TreeRemoval.remove(path)
   }
+
+  private static let killedPrefix = "killed-"
+
+  private var pool: ObjectPool { ObjectPool(directory: "\(directory)/objects") }
 
   // MARK: Paths
 

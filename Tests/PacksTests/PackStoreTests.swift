@@ -98,6 +98,16 @@ struct PackStoreTests {
     #expect(try scratch.objects() == 1)
   }
 
+  /// A pack in the place of another whose files have its content, and other times.
+  @Test func whatIsReplacedLeavesNothing() throws {
+    try scratch.shell("mkdir source; echo a >source/a; touch -d @1 source/a")
+    try scratch.create("name")
+    try scratch.shell("touch -d @2 source/a")
+    let pack = try scratch.create("name", replacing: true)
+    #expect(try scratch.left() == ["packs/\(pack.digest.hexadecimal)", "names/name"])
+    #expect(try scratch.objects() == 1)
+  }
+
   /// Each step at which a kill could end a command, as it would leave the store.
   @Test func leftoversAreMended() throws {
     try scratch.shell("mkdir source; echo a >source/a")
@@ -127,6 +137,12 @@ struct PackStoreTests {
       """)
     #expect(try store.list().packs == [])
     #expect(try scratch.left() == [])
+    #expect(try scratch.objects() == 0)
+    // After it was moved there: what lists its files and what links to them are two.
+    let placed = try scratch.create("placed")
+    try scratch.shell("mkdir -p packs/new/5/objects; rm packs/names/placed; ln packs/objects/*/* packs/new/5/objects/")
+    #expect(try store.list().packs == [])
+    #expect(try scratch.left() == [], "\(placed.digest)")
     #expect(try scratch.objects() == 0)
     // One that is being made is left alone.
     _ = try store.create("busy", origin: "") { (builder) throws(PackError) in
