@@ -65,7 +65,7 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
     // The command.
-    host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host"]),
+    host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host", "Packs"]),
     host("Store", ["Host"]),
     host("Download", ["CCurl", "Host"]),
     host("Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
@@ -106,7 +106,7 @@ let package = Package(
     tests("MachineTests", ["Machine", "VirtioTesting"]),
     tests("AgentProtocolTests", ["AgentProtocol"]),
     tests("GuestAgentTests", ["AgentProtocol", "HostTesting"]),
-    tests("KernelBundleTests", ["KernelBundle", "HostTesting"]),
+    tests("KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),
     tests("StoreTests", ["Store", "Host", "HostTesting"]),
     tests("PacksTests", ["Packs", "Host"]),
     tests("ChangesTests", ["Changes", "FileSystem", "Packs", "Host"]),

@@ -17,9 +17,11 @@ package struct BundleDescription: Codable, Equatable, Sendable {
       case runningSystem = "running-system"
       case image
       case package
+      /// Another store's bundle.
+      case archive
     }
     package var kind: Kind
-    /// The image's path, or the package's name and version.
+    /// The image's path, the package's name and version, or the archive's path or address.
     package var name: String
   }
 

@@ -182,6 +182,11 @@ enum Files {
     try attempt(.create, path) { () throws(Errno) in try checked(unsafe symlink(target, path)) }
   }
 
+  /// Gives a file a further name.
+  static func link(_ file: String, _ name: String) throws(KernelBundleError) {
+    try attempt(.create, name) { () throws(Errno) in try checked(unsafe Glibc.link(file, name)) }
+  }
+
   /// Copies a regular file; where the file system can, it shares the blocks until one of the two is written.
   static func copy(_ from: String, _ to: String) throws(KernelBundleError) {
     try attempt(.copy, from) { () throws(Errno) in

@@ -1,4 +1,5 @@
 import Host
+import Packs
 
 /// What can go wrong between a kernel somewhere and a bundle in the store.
 package enum KernelBundleError: Error, Equatable {
@@ -42,6 +43,12 @@ package enum KernelBundleError: Error, Equatable {
   case badDescription(path: String)
   /// The bundle lacks one of its files, or it is damaged.
   case damagedBundle(path: String)
+  /// An archive of a bundle cannot be read or written, or is not what it was promised to be.
+  case archive(PackError)
+  /// An archive's entry that no bundle has.
+  case notOfABundle(archive: [UInt8], path: [UInt8])
+  /// What the archive says of its kernel cannot be.
+  case badArchiveDescription(archive: [UInt8])
   /// The bundle holds the noguest of another novm, and this user may not change it.
   case cannotRefresh(path: String, Errno)
 
@@ -51,8 +58,7 @@ package enum KernelBundleError: Error, Equatable {
 
   /// The error of the system call that failed, if it was one.
   package var errno: Errno? {
-    if case .system(_, _, let errno) = self { return errno }
-    return nil
+    if case .system(_, _, let errno) = self { errno } else { nil }
   }
 }
 

@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import Packs
 
 /// The directory of all bundles.
 ///
@@ -83,14 +84,43 @@ package struct KernelStore: Sendable {
   ) throws(KernelBundleError) -> KernelBundle {
     if let name { _ = try path(of: name) }
     try source.check()
+    return try install(name, progress) { (work) throws(KernelBundleError) in
+      let files = try KernelFiles(source, work: work, packageTool: packageTool, progress: progress)
+      return try BundleBuilder(directory: "\(work)/bundle", noguest: noguest, progress: progress).build(files)
+    }
+  }
+
+  /// Makes a bundle of an archive of one (``BundleArchive``); one of the same name is replaced at the end.
+  ///
+  /// - Parameters:
+  ///   - file: an open file or pipe.
+  ///   - origin: its path or address.
+  ///   - digest: what the file is to be.
+  package func `import`(
+    archive file: Int32, origin: String, digest: Digest? = nil, name: String? = nil, noguest: String,
+    progress: @escaping (ImportProgress) -> Void = { _ in }
+  ) throws(KernelBundleError) -> KernelBundle {
+    if let name { _ = try path(of: name) }
+    return try install(name, progress) { (work) throws(KernelBundleError) in
+      try BundleUnpacking(directory: "\(work)/bundle", staging: "\(work)/files", origin: origin)
+        .unpack(file, digest: digest, noguest: noguest, progress: progress)
+    }
+  }
+
+  /// Makes the directory, for whoever needs room in it.
+  package func makeDirectory() throws(KernelBundleError) { try Files.makeDirectories(directory) }
+
+  /// - Parameter build: makes the directory `bundle` in the one that it is given.
+  private func install(
+    _ name: String?, _ progress: (ImportProgress) -> Void,
+    _ build: (String) throws(KernelBundleError) -> BundleDescription
+  ) throws(KernelBundleError) -> KernelBundle {
     try Files.makeDirectories(directory)
     return try locked(progress) { () throws(KernelBundleError) in
       let work = "\(directory)/\(Self.temporaryPrefix)\(getpid())"
       do throws(KernelBundleError) {
         try Files.makeDirectories(work)
-        let files = try KernelFiles(source, work: work, packageTool: packageTool, progress: progress)
-        let builder = BundleBuilder(directory: "\(work)/bundle", noguest: noguest, progress: progress)
-        let description = try builder.build(files)
+        let description = try build(work)
         let name = name ?? description.release
         let path = try path(of: name)
         if Files.exists(path) {

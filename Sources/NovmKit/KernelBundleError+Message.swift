@@ -1,6 +1,7 @@
 import Glibc
 import Host
 import KernelBundle
+import Packs
 
 extension KernelBundleError {
   /// One line: the thing that is wrong, and the mend.
@@ -53,6 +54,14 @@ extension KernelBundleError {
       return "\(path): damaged, or written by a newer novm; import the kernel again"
     case .damagedBundle(let path):
       return "\(path): missing or damaged; import the kernel again"
+    case .archive(let error):
+      return error.message
+    case .notOfABundle(let archive, let path):
+      return "\(String(printable: archive)): \(String(printable: path)): no part of a kernel bundle; "
+        + "nothing of this archive was taken; `novm kernel export` makes such archives"
+    case .badArchiveDescription(let archive):
+      return "\(String(printable: archive)): its bundle.json is missing or damaged, or of a newer novm; "
+        + "nothing of this archive was taken"
     case .cannotRefresh(let path, let error):
       return "\(path): made by another version of novm, and cannot be brought up to date (\(error.description)); "
         + "have its owner run `novm run -- true`, or import the kernel into a store of your own"

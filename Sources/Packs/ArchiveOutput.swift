@@ -5,7 +5,7 @@ import Host
 package final class ArchiveOutput {
   private let file: Int32?
   private var hash = SHA256()
-  private(set) var count: UInt64 = 0
+  package private(set) var count: UInt64 = 0
   private(set) var error: Errno?
 
   package init(file: Int32?) { self.file = file }
@@ -27,5 +27,5 @@ package final class ArchiveOutput {
     return array.count
   }
 
-  func finish() -> Digest { hash.digest() }
+  package func finish() -> Digest { hash.digest() }
 }

@@ -18,7 +18,7 @@ package enum FileData {
   }
 
   /// Writes bytes at their place, or nothing if they are all zero; the file's length is for the caller to set.
-  static func write(_ buffer: [UInt8], _ count: Int, to descriptor: Int32, at offset: UInt64) throws(Errno) {
+  package static func write(_ buffer: [UInt8], _ count: Int, to descriptor: Int32, at offset: UInt64) throws(Errno) {
     if isZero(buffer, count) { return }
     var written = 0
     while written < count {
@@ -29,7 +29,7 @@ package enum FileData {
     }
   }
 
-  static let blockSize = 1 << 18
+  package static let blockSize = 1 << 18
 
   private static func isZero(_ buffer: [UInt8], _ count: Int) -> Bool {
     guard count > 0, buffer[0] == 0 else { return false }

@@ -12,7 +12,7 @@ struct KernelCommand: ParsableCommand {
       A kernel is imported once: unpacked, its modules resolved, its first root made. Kernels are kept in \
       $NOVM_KERNELS, else $NOVM_ROOT/kernels, else ~/.local/share/novm/kernels (/var/lib/novm/kernels for root).
       """,
-    subcommands: [Import.self, List.self, Inspect.self, Remove.self])
+    subcommands: [Import.self, Export.self, List.self, Inspect.self, Remove.self])
 
   static var store: KernelStore {
     KernelStore(directory: Surroundings.paths.kernels)
@@ -20,72 +20,6 @@ struct KernelCommand: ParsableCommand {
 }
 
 extension KernelCommand {
-  struct Import: ParsableCommand {
-    static let configuration = CommandConfiguration(
-      abstract: "Make a kernel ready to boot.",
-      discussion: """
-        Without arguments, the running system's kernel. One of the same name is replaced. Prints the kernel's name.
-
-        Examples:
-          novm kernel import
-          novm kernel import --deb linux-image-amd64
-          novm kernel import --deb ./linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb
-          novm kernel import arch/x86/boot/bzImage --modules /tmp/root/lib/modules/6.12.0 --name mine
-        """)
-
-    @Argument(help: "A bzImage (vmlinuz) or an ELF vmlinux.", completion: .file())
-    var image: String?
-
-    @Option(help: "The directory of the kernel's modules, such as /lib/modules/RELEASE.", completion: .directory)
-    var modules: String?
-
-    @Option(
-      help: """
-        A Debian package: a file (with a / or ending in .deb), or a name to download. Give more than one file where a \
-        distribution packs modules apart.
-        """,
-      completion: .file(extensions: ["deb"]))
-    var deb: [String] = []
-
-    @Option(help: "Name it otherwise than by its release.")
-    var name: String?
-
-    func validate() throws {
-      if image != nil && !deb.isEmpty { throw ValidationError("give an image or --deb, not both") }
-      if image == nil && modules != nil { throw ValidationError("--modules goes with an image: the kernel's file") }
-      if deb.count > 1 && !deb.allSatisfy(Self.isFile) {
-        throw ValidationError("more than one --deb: each must be a package's file")
-      }
-    }
-
-    private static func isFile(_ package: String) -> Bool { package.contains("/") || package.hasSuffix(".deb") }
-
-    private var source: KernelSource {
-      if let image { return .image(path: image, modules: modules) }
-      if deb.isEmpty { return .runningSystem }
-      return deb.allSatisfy(Self.isFile) ? .packageFiles(deb) : .package(name: deb[0])
-    }
-
-    func run() throws {
-      let noguest = Surroundings.programs.noguest
-      guard FileManager.default.fileExists(atPath: noguest) else {
-        throw NovmError.programMissing(noguest)
-      }
-      let line = ProgressLine()
-      defer { line.clear() }
-      let bundle = try KernelCommand.store.import(source, name: name, noguest: noguest) { line.show($0.text) }
-      line.clear()
-      if bundle.description.support.evidence == .strings {
-        StandardError.write(
-          """
-          novm: warning: \(bundle.name) carries no configuration and came without modules: what it supports is guessed \
-          from names in its image; give --modules DIR to know\n
-          """)
-      }
-      print(bundle.name)
-    }
-  }
-
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "List kernels, newest first.",

@@ -27,6 +27,24 @@ struct KernelCommandTests {
     expectFailure(try novm.run("kernel", "import", "x", "--name", "../x"), naming: "../x")
   }
 
+  @Test func archives() throws {
+    let file = try novm.write("some/file", "hello\n")
+    let tar = Process()
+    tar.executableURL = URL(fileURLWithPath: "/bin/tar")
+    tar.arguments = ["cf", "\(novm.directory)/some.tar", "-C", "\(novm.directory)/some", "file"]
+    try tar.run()
+    tar.waitUntilExit()
+    let archive = "\(novm.directory)/some.tar"
+    expectFailure(try novm.run("kernel", "import", archive), naming: archive, "file: no part of a kernel bundle")
+    expectFailure(try novm.run("getkernel", archive, "--modules", "/lib"), naming: "--modules")
+    expectFailure(try novm.run("kernel", "import", archive, "--digest", "abc"), naming: "--digest")
+    expectFailure(try novm.run("kernel", "import", "--digest", String(repeating: "0", count: 64)), naming: "--digest")
+    expectFailure(
+      try novm.run("kernel", "import", file, "--digest", String(repeating: "0", count: 64)), naming: file, "--digest")
+    expectFailure(try novm.run("kernel", "import", "http://127.0.0.1:1/x.tar"), naming: "--digest")
+    expectFailure(try novm.run("kernel", "export", "nothing", archive), naming: "nothing", "novm kernel list")
+  }
+
   @Test func withoutNoguest() throws {
     try FileManager.default.removeItem(atPath: "\(novm.directory)/libexec/noguest")
     expectFailure(try novm.run("kernel", "import"), naming: "noguest", "NOVM_LIBEXEC")
@@ -54,7 +72,7 @@ struct KernelCommandTests {
     #expect(!FileManager.default.fileExists(atPath: "\(novm.directory)/store/kernels/broken"))
   }
 
-  @Test(arguments: ["import", "list", "inspect", "rm"]) func helpHasAnExample(_ command: String) throws {
+  @Test(arguments: ["import", "export", "list", "inspect", "rm"]) func helpHasAnExample(_ command: String) throws {
     let help = try novm.run("kernel", command, "--help")
     #expect(help.status == 0)
     #expect(help.output.contains("Example"))

@@ -36,6 +36,8 @@ package enum ImportProgress: Equatable, Sendable {
   case waitingForLock
   case downloading(package: String)
   case unpacking(package: String, files: Int)
+  /// Bytes of an archive.
+  case reading(bytes: UInt64)
   case decompressing(path: String)
   case resolvingModules
   case copyingModules(files: Int)
