@@ -16,12 +16,14 @@ import boot
 import command
 import files
 import footprint
+import listing
 from guests import GuestFailed, Kernel
 
 # What measures a group, and how the names of its rows begin.
 GROUPS = {
     "boot": (boot.measure, ["boot"]),
     "run-true": (command.measure, ["run-true"]),
+    "list": (listing.measure, ["list"]),
     "footprint": (footprint.measure, ["memory", "size"]),
     **{f"files-{name}": (partial(files.measure, name=name), [f"files-{phase}-" for phase in phases])
        for name, phases in files.SETS.items()},

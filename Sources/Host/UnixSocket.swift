@@ -20,7 +20,7 @@ package enum UnixSocket {
     do throws(Errno) {
       try bind(socket, &address)
     } catch Errno(EADDRINUSE) {
-      guard isSocket(path), isAbandoned(path) else { throw Errno(EADDRINUSE) }
+      guard isAbandonedSocket(path) else { throw Errno(EADDRINUSE) }
       try checked(unsafe path.withCString { unsafe unlink($0) })
       try bind(socket, &address)
     }
@@ -137,6 +137,9 @@ package enum UnixSocket {
         unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe Glibc.bind(number, $0, length) }
       })
   }
+
+  /// Whether it is a socket that nobody listens on any more.
+  package static func isAbandonedSocket(_ path: Path) -> Bool { isSocket(path) && isAbandoned(path) }
 
   /// connect(2) to any other file is refused too.
   private static func isSocket(_ path: Path) -> Bool {

@@ -7,8 +7,9 @@ struct ListCommand: ParsableCommand {
     commandName: "ls",
     abstract: "List machines, newest first.",
     discussion: """
-      Those that run, unless told otherwise. --format prints a line for each, with {{.ID}}, {{.Name}}, {{.Status}}, \
-      {{.Kernel}}, {{.Created}} and {{.Command}} replaced.
+      Those that run, unless told otherwise. PORTS are what of the host leads into which of the guest's, while the machine \
+      runs. --format prints a line for each, with {{.ID}}, {{.Name}}, {{.Status}}, {{.Kernel}}, {{.Created}}, {{.Ports}} and \
+      {{.Command}} replaced.
 
       Examples:
         novm ls --all
@@ -47,10 +48,11 @@ struct ListCommand: ParsableCommand {
       for machine in machines { print(Self.fill(format, machine)) }
       return
     }
-    var table = Table("ID", "NAME", "STATUS", "KERNEL", "CREATED", "COMMAND")
+    var table = Table("ID", "NAME", "STATUS", "KERNEL", "CREATED", "PORTS", "COMMAND")
     for machine in machines {
       table.add(
         machine.identifier, machine.name, machine.status.text, machine.kernel ?? "-", machine.created,
+        Self.ports(machine),
         String(Self.words(machine).prefix(40)))
     }
     print(table.text)
@@ -60,10 +62,16 @@ struct ListCommand: ParsableCommand {
     ByteString.printable(machine.command.joined(separator: " "))
   }
 
+  private static func ports(_ machine: MachineOutline) -> String {
+    guard machine.status.isAlive else { return "" }
+    return ByteString.printable(machine.published.joined(separator: ", "))
+  }
+
   private static func fill(_ template: String, _ machine: MachineOutline) -> String {
     let fields = [
       ("ID", machine.identifier), ("Name", machine.name), ("Status", machine.status.text),
-      ("Kernel", machine.kernel ?? ""), ("Created", machine.created), ("Command", words(machine)),
+      ("Kernel", machine.kernel ?? ""), ("Created", machine.created), ("Ports", ports(machine)),
+      ("Command", words(machine)),
     ]
     return fields.reduce(template) { $0.replacing("{{.\($1.0)}}", with: $1.1) }
   }

@@ -97,7 +97,9 @@ struct MachineFile {
         if entry.key == Self.command {
           words = try list(entry.value, entry.key)
         } else if let kind = known[entry.key] {
-          options += try words(of: entry, kind)
+          let words = try words(of: entry, kind)
+          try Self.check(words, entry)
+          options += words
         } else {
           let near = Suggestion.nearest(to: entry.key, in: known.keys.sorted() + [Self.command])
           throw YAMLNode.Fault(
@@ -150,6 +152,23 @@ struct MachineFile {
       }
       return try list(entry.value, entry.key).map { "--\(entry.key)=\($0)" }
     }
+  }
+
+  /// Tells what is wrong with a value by its line, as far as that shows without the others.
+  private static func check(_ words: [String], _ entry: YAMLNode.Entry) throws(YAMLNode.Fault) {
+    let message: String
+    do {
+      _ = try MachineRequest(try MachineOptions.parse(words).settings, directory: Surroundings.workingDirectory)
+      return
+    } catch let error as NovmError {
+      message = error.message
+    } catch {
+      // What is no machine's is for the command itself to look at.
+      let words = MachineOptions.message(for: error)
+      guard words.contains("is invalid for") else { return }
+      message = "--\(entry.key): \(words)"
+    }
+    throw YAMLNode.Fault(line: entry.line, message: message.hasPrefix("--") ? String(message.dropFirst(2)) : message)
   }
 
   private func list(_ node: YAMLNode, _ name: String) throws(YAMLNode.Fault) -> [String] {

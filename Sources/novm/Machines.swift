@@ -105,9 +105,13 @@ enum Machines {
 
   /// Ends a machine as it stands.
   static func kill(_ record: MachineRecord) throws(NovmError) {
+    // Before it is gone, if it removes itself.
+    let definition = MachineDefinition(record)
     SupervisorProcess.of(record)?.send(SIGKILL)
     try awaitEnd(record)
-    guard !(MachineDefinition(record)?.remove ?? true), var state = MachineState(record) else { return }
+    // Nobody was left to do it.
+    PortForwards.removeAbandoned(definition?.machine.publish.compactMap { PublishedPort($0) } ?? [])
+    guard !(definition?.remove ?? true), var state = MachineState(record) else { return }
     state.end(exitStatus: 128 + SIGKILL)
     try state.write(to: record)
   }

@@ -60,6 +60,7 @@ struct Novm: ParsableCommand {
       try Surroundings.requireText()
       var command = try parseAsRoot(arguments)
       try command.run()
+      try StandardOutput.finish()
     } catch {
       CommandFailure.exit(error, of: Self.self)
     }

@@ -96,16 +96,3 @@ struct PackMakingOptions: ParsableArguments {
     print(pack.digest)
   }
 }
-
-enum StandardOutput {
-  /// Writes it all.
-  static func write(_ bytes: [UInt8]) throws {
-    fflush(nil)
-    do {
-      let output = try FileDescriptor.duplicate(of: STDOUT_FILENO)
-      try output.writeAll(bytes)
-    } catch {
-      throw NovmError.output(error)
-    }
-  }
-}

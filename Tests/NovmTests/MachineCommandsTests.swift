@@ -64,6 +64,36 @@ struct MachineCommandsTests {
     #expect(try novm.run("ls").output.split(separator: "\n").count == 1)
   }
 
+  @Test func publishedPortsAreShownOfWhatRuns() throws {
+    let file = "\(novm.directory)/store/machines/aaaaaaaaaaa1/machine.json"
+    let text = try String(contentsOfFile: file, encoding: .utf8)
+    try novm.write(
+      "store/machines/aaaaaaaaaaa1/machine.json",
+      text.replacingOccurrences(of: #""kernel" : "k""#, with: #""publish" : [ "8080:80", "/run/x:/run/y" ]"#))
+    func ports() throws -> String { try novm.run("ls", "--all", "--format", "{{.Name}} {{.Ports}}").output }
+    #expect(try ports().hasSuffix("web \n"))
+    // Its lock is what it lives by.
+    let lock = open("\(novm.directory)/store/machines/aaaaaaaaaaa1/lock", O_RDWR | O_CLOEXEC)
+    #expect(flock(lock, LOCK_EX) == 0)
+    #expect(try ports().hasSuffix("web 8080:80, /run/x:/run/y\n"))
+    close(lock)
+  }
+
+  @Test func whatCannotBePrintedIsAFailure() throws {
+    let process = Process()
+    process.executableURL = try NovmProgram.executable()
+    process.arguments = ["ls", "--all"]
+    process.environment = ["NOVM_ROOT": "\(novm.directory)/store"]
+    let errors = Pipe()
+    process.standardError = errors
+    process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
+    try process.run()
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 125)
+    #expect(text == "novm: standard output cannot be written: No space left on device\n")
+  }
+
   @Test func jsonIsAList() throws {
     struct Report: Decodable {
       var id: String

@@ -32,6 +32,11 @@ struct MachineFileTests {
     ("a: [1, 2\nb: 3\n", "m.yaml:2: "),
     ("a: \"\\q\"\n", "m.yaml:1: "),
     ("a: [[[[[[[[[[1]]]]]]]]]]\n", "m.yaml:1: nested too deeply"),
+    ("cpus: 1\nmemory: lots\n", "m.yaml:2: memory: 'lots' is no amount"),
+    ("\ncpus: many\n", "m.yaml:2: cpus: 'many' is not possible"),
+    ("publish:\n - 80\n", "m.yaml:1: publish: '80' is not"),
+    ("net: no-such\n", "m.yaml:1: net: "),
+    ("nic: tap\n", "m.yaml:1: nic: "),
     ("zzz: 1\n", "m.yaml:1: zzz: no such setting; see: man novm-run"),
   ])
   func mistakesNameLineAndField(text: String, words: String) throws {

@@ -53,7 +53,7 @@ final class NovmProgram {
   private struct NotBuilt: Error {}
 
   /// Beside the test bundle.
-  private static func executable() throws -> URL {
+  static func executable() throws -> URL {
     let paths =
       CommandLine.arguments + [(try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""]
     for path in paths where path.contains(".xctest") {

@@ -7,7 +7,7 @@ import Logging
 /// Whoever looks after the machine listens here. For each stream that comes, and for each who sends datagrams, the agent
 /// connects to the guest's own port or socket (docs/agent-protocol.md, "Built in"), and the bytes go by a stream of the
 /// machine's vsock.
-final class PortForwards {
+package final class PortForwards {
   private let loop: PollLoop
   private var forwards: [any Forward] = []
 
@@ -41,6 +41,13 @@ final class PortForwards {
     for forward in forwards {
       loop.remove(forward)
       forward.close()
+    }
+  }
+
+  /// Removes the names of sockets whose listener was killed.
+  package static func removeAbandoned(_ ports: [PublishedPort]) {
+    for case .socket(let path) in ports.map(\.host) where Host.UnixSocket.isAbandonedSocket(Path(path)) {
+      Host.UnixSocket.remove(Path(path))
     }
   }
 

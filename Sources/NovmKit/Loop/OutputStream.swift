@@ -42,6 +42,9 @@ package final class OutputStream: CommandOutput {
       manner = .socket
     case S_IFREG:
       manner = .nonblocking
+    // Not to be written: another way to it would be.
+    case _ where fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDONLY:
+      manner = .nonblocking
     default:
       let flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
       reopened = unsafe clinux_open("/proc/self/fd/\(descriptor)", flags, 0)

@@ -11,6 +11,8 @@ package struct MachineOutline {
   /// The one that it booted last, or is to boot.
   package let kernel: String?
   package let command: [String]
+  /// What of the host leads into it, as `--publish` has it.
+  package let published: [String]
 
   package init(_ record: MachineRecord) {
     let definition: Definition? = Self.decode(record, MachineDefinition.file)
@@ -21,6 +23,7 @@ package struct MachineOutline {
     created = definition?.created ?? "1970-01-01T00:00:00Z"
     kernel = state?.kernel ?? definition?.machine?.kernel
     command = definition?.process?.command ?? []
+    published = definition?.machine?.publish ?? []
   }
 
   private static func decode<Value: Decodable>(_ record: MachineRecord, _ file: String) -> Value? {
@@ -29,7 +32,10 @@ package struct MachineOutline {
 
   /// Of `machine.json`.
   private struct Definition: Decodable {
-    struct Machine: Decodable { var kernel: String? }
+    struct Machine: Decodable {
+      var kernel: String?
+      var publish: [String]?
+    }
     struct Process: Decodable { var command: [String]? }
 
     var created: String?

@@ -55,6 +55,14 @@ package enum MachineStatus: Equatable, Sendable {
       })
   }
 
+  /// Whether one of its processes lives.
+  package var isAlive: Bool {
+    switch self {
+    case .starting, .running, .paused: true
+    case .created, .exited, .failed, .killed: false
+    }
+  }
+
   /// One word.
   package var name: String {
     switch self {
