@@ -20,7 +20,7 @@ struct MachineFile {
     "read": .list, "write": .list, "share": .list, "volume": .list, "pack": .list, "hide": .list, "uidmap": .list,
     "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list,
     "root-disk": .text, "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text,
-    "kernel": .text, "cmdline": .list, "hostname": .text, "com1": .flag, "no-balloon": .flag,
+    "kernel": .text, "cmdline": .list, "hostname": .text, "init": .flag, "com1": .flag, "no-balloon": .flag,
     "env": .list, "cwd": .text, "user": .text,
     "terminal": .flag, "interactive": .flag, "name": .text, "rm": .flag,
   ]

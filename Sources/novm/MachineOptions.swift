@@ -139,6 +139,11 @@ struct MachineOptions: ParsableArguments {
   @Flag(help: "Let the guest keep the memory that it has once used: no balloon takes what is free.")
   var noBalloon = false
 
+  @Flag(
+    name: .customLong("init"),
+    help: "Run the tree's own init, /sbin/init, such as systemd: it starts services, and ends the machine.")
+  var ownInit = false
+
   @Flag(help: "Show the kernel's log on standard error.")
   var com1 = false
 
@@ -160,6 +165,7 @@ struct MachineOptions: ParsableArguments {
     settings.kernel = kernel
     settings.cmdline = cmdline
     settings.hostname = hostname
+    settings.`init` = ownInit
     settings.com1 = com1
     settings.net = net
     settings.publish = publish

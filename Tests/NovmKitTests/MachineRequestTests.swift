@@ -67,6 +67,22 @@ struct MachineRequestTests {
       ])
   }
 
+  @Test func theTreesOwnInitIsToldItsName() {
+    var request = MachineRequest()
+    request.hasOwnInit = true
+    request.hostname = "box"
+    func words() -> [Substring] {
+      String(decoding: request.compose(kernel: kernel, scratch: "/s").kernelCommandLine, as: UTF8.self)
+        .split(separator: " ")
+    }
+    // The host's own tree names disks that are not here.
+    #expect(Set(words()).isSuperset(of: ["init=/sbin/init", "systemd.hostname=box", "fstab=no"]))
+    request.reads = [TreeMap(guest: "/", host: "/srv/debian")]
+    #expect(words().contains("init=/sbin/init") && !words().contains("fstab=no"))
+    request.commandLine = Array("init=/lib/systemd/systemd".utf8)
+    #expect(words().last == "init=/lib/systemd/systemd")
+  }
+
   @Test func aKernelWithoutACPIGetsItsDevicesOnTheCommandLine() {
     var kernel = kernel
     kernel.findsDevicesByACPI = false

@@ -23,6 +23,8 @@ package struct MachineDescription: Sendable {
   /// Whether the guest's / is on the first of the disks, and there is no tree.
   package var hasRootDisk = false
   package var hostname: String
+  /// Whether the tree's own init becomes PID 1.
+  package var hasOwnInit = false
   /// What the user adds to the kernel's command line.
   package var commandLine: [UInt8]
   /// Whether the kernel's log goes to the terminal.
@@ -72,6 +74,7 @@ package struct MachineDescription: Sendable {
       let option = isModules ? "novm.modules" : share.isReadOnly ? "novm.mount-ro" : "novm.mount"
       words.append("\(option)=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))")
     }
+    if hasOwnInit { words += initArguments }
     words.append(serialLog ? "console=ttyS0" : "quiet")
     let ours = Array(words.joined(separator: " ").utf8)
     return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
@@ -81,6 +84,16 @@ package struct MachineDescription: Sendable {
   private static func link(to disk: Disk) -> String? {
     guard let name = disk.name, let serial = disk.serial else { return nil }
     return "novm.disk=\(serial)=\(name)"
+  }
+
+  /// What a tree's own init is to know.
+  private var initArguments: [String] {
+    // Its files have a name for the host, too (kernel-command-line(7)).
+    var words = ["init=/sbin/init", "systemd.hostname=\(hostname)"]
+    // The host's own tree names the host's disks, which would be waited for.
+    let root = Array("/".utf8)
+    if reads.contains(where: { $0.guest == root && $0.host == root }) { words.append("fstab=no") }
+    return words
   }
 
   /// Makes devices of their own of shares that the host may change: in the tree, such a share would have the guest's

@@ -19,6 +19,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var kernel: String?
   package var cmdline: [String] = []
   package var hostname = "novm"
+  package var `init` = false
   package var com1 = false
   package var net = NetworkChoice.none
   package var publish: [String] = []
@@ -46,6 +47,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.kernel, into: &kernel)
     try keys.read(.cmdline, into: &cmdline)
     try keys.read(.hostname, into: &hostname)
+    try keys.read(.`init`, into: &`init`)
     try keys.read(.com1, into: &com1)
     try keys.read(.net, into: &net)
     try keys.read(.publish, into: &publish)
@@ -104,6 +106,7 @@ extension MachineRequest {
     self.window = window
     hostname = settings.hostname
     commandLine = Array(settings.cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
+    hasOwnInit = settings.`init`
     serialLog = settings.com1
     hasBalloon = !settings.noBalloon
     hasUserNetwork = settings.net == .user

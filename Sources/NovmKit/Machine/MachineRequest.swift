@@ -49,6 +49,8 @@ package struct MachineRequest: Sendable {
     hasUserNetwork ? publishedPorts.filter { $0.specification == nil } : publishedPorts
   }
   package var hostname = "novm"
+  /// Whether the tree's own init becomes PID 1, with the agent beside it.
+  package var hasOwnInit = false
   package var commandLine: [UInt8] = []
   package var serialLog = false
   package var verbose = false
@@ -145,6 +147,7 @@ package struct MachineRequest: Sendable {
   ) -> MachineDescription {
     var machine = rootDisk.map { onDisk($0, kernel) } ?? onTree(kernel, scratch, volumes, packs)
     machine.hides = hides
+    machine.hasOwnInit = hasOwnInit
     machine.cards = (userCard.map { [$0] } ?? []) + cards
     // The guest knows its cards by their addresses.
     for index in machine.cards.indices where machine.cards[index].card.address == nil {

@@ -89,7 +89,7 @@ package final class MachineSupervisor {
         if let end = machine.process.end {
           guard end.reason == .poweredOff else { throw NovmError.machineEnded(end) }
         } else {
-          try machine.shutDown(stops > 1 ? .end : .powerOff)
+          try machine.powerOff { stops > 1 }
         }
       }
       return status

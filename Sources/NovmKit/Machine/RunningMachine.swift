@@ -14,6 +14,7 @@ final class RunningMachine {
   /// Held, so that nobody removes them.
   private let packs: [HeldPack]
   private let network: UserNetwork?
+  private let hasOwnInit: Bool
   private let forwards: PortForwards
   private let hello: HelloListener
   private let marks: MachineMarks
@@ -35,6 +36,7 @@ final class RunningMachine {
     self.loop = loop
     self.timings = timings
     self.logger = logger
+    hasOwnInit = request.hasOwnInit
     try request.validateStore(scratch: directory.root, volumes: volumes.map(\.tree))
     let held = try HeldPack.hold(request.packs, in: packs)
     self.packs = held
@@ -100,6 +102,20 @@ final class RunningMachine {
     throw .agentLost
   }
 
+  /// Has the guest power off.
+  ///
+  /// - Parameter isHurried: turns true when it has had its time.
+  func powerOff(isHurried: () -> Bool) throws(NovmError) {
+    if hasOwnInit, !isHurried(), let connection = try? connect() {
+      // A tree's own init stops its services first, each in the time that it says itself.
+      defer { loop.remove(connection) }
+      let shutdown = try Shutdown(.powerOff, on: connection, loop: loop)
+      try loop.run { isHurried() || process.end != nil }
+      logger.debug(shutdown.isDone ? "the agent has gone" : "the guest takes its time")
+    }
+    if process.end == nil { try shutDown(hasOwnInit || isHurried() ? .end : .powerOff) }
+  }
+
   /// Lets the guest write back what it holds, and waits for the monitor's end, but not for ever.
   func shutDown(_ mode: ShutdownMode = .end) throws(NovmError) {
     if let connection = try? connect() {
@@ -114,7 +130,9 @@ final class RunningMachine {
         logger.debug("ending novmm with signal \(signal)")
         process.signal(signal)
       }
-      if try loop.run(until: .after(milliseconds: Self.grace / 2), { process.end != nil }) { break }
+      // The agent goes before an init, which then unmounts by itself.
+      let time = hasOwnInit && signal == nil ? 3 * Self.grace : Self.grace / 2
+      if try loop.run(until: .after(milliseconds: time), { process.end != nil }) { break }
     }
     timings.mark("gone")
     try marks.ready(POLLIN)

@@ -17,18 +17,22 @@ final class CommandServer {
   private let ending: any Ending
   private var streams: [CommandStream] = []
   private var shutdown: Shutdown?
+  /// What another process was asked for, and when it is asked again.
+  private var request: (mode: ShutdownMode, next: Int64)?
   /// Where streams receive, one at a time.
   var inbox: Bytes = []
 
   /// More connections than this wait to be accepted: each may take a few hundred kilobytes.
   private static let streamLimit = 128
+  /// How long whoever was asked to end the machine may seem not to have heard.
+  private static let requestPause: Int64 = 2000
 
   init(_ listener: consuming Descriptor, greeting: Greeting?, ending: any Ending) throws(SystemError) {
     self.listener = consume listener
     self.greeting = greeting
     self.ending = ending
     Signals.ignoreBrokenPipes()
-    signals = try Signals.descriptor(for: [SIGCHLD] + PowerSignals.numbers)
+    signals = try Signals.descriptor(for: [SIGCHLD] + ending.signals)
   }
 
   var isEnding: Bool { shutdown != nil }
@@ -66,6 +70,7 @@ final class CommandServer {
     greeting?.advance(now: now)
     for stream in streams { stream.advance(now: now) }
     streams.removeAll { $0.isFinished }
+    if let request, now >= request.next { ask(request.mode, isFirst: false) }
     advanceShutdown(now: now)
   }
 
@@ -76,6 +81,7 @@ final class CommandServer {
     }
     consider(greeting?.deadline)
     consider(shutdown?.deadline)
+    consider(request?.next)
     for stream in streams { consider(stream.deadline) }
     return earliest
   }
@@ -117,11 +123,21 @@ final class CommandServer {
 
   /// Begins to end the machine. A second wish only hurries the first.
   func beginShutdown(_ mode: ShutdownMode) {
+    if ask(mode, isFirst: request?.mode != mode) { return }
+    request = nil
     if shutdown == nil {
       shutdown = Shutdown(mode)
     } else {
       shutdown?.hurry()
     }
+  }
+
+  /// Has the end brought about by another process, where that is its part. Answers whether it is.
+  @discardableResult
+  private func ask(_ mode: ShutdownMode, isFirst: Bool) -> Bool {
+    guard ending.ask(mode, isFirst: isFirst) else { return false }
+    request = (mode, Clock.milliseconds + Self.requestPause)
+    return true
   }
 
   private func advanceShutdown(now: Int64) {

@@ -3,11 +3,22 @@ import CGuest
 
 /// What ending means to the server: the machine's end where noguest is PID 1, the process's own where it is not.
 protocol Ending: AnyObject {
+  /// Signals that ask this process for the end.
+  var signals: [Int32] { get }
+  /// Asks another process to end the machine, where that is its part. Answers whether it is.
+  ///
+  /// - Parameter isFirst: false if it was asked before and is still there.
+  func ask(_ mode: ShutdownMode, isFirst: Bool) -> Bool
   /// Signals everything that runs; `groups` are the commands' process groups.
   func signal(_ number: Int32, groups: [Int32])
   /// Sees to it that nothing is lost by what follows.
   func settle()
   func end(_ mode: ShutdownMode) -> Never
+}
+
+extension Ending {
+  var signals: [Int32] { PowerSignals.numbers }
+  func ask(_ mode: ShutdownMode, isFirst: Bool) -> Bool { false }
 }
 
 /// Ends the machine.

@@ -80,22 +80,3 @@ struct Shutdown {
   /// Set when every host that waits for `synced` has closed its stream.
   var everybodyLeft = false
 }
-
-/// What `kill 1`, `poweroff` and `reboot` send to PID 1: the numbers that busybox's and systemd's init have in common
-/// with everybody else's scripts.
-enum PowerSignals {
-  private static let realTime: Int32 = 34  // SIGRTMIN as the C library counts
-
-  static var numbers: [Int32] {
-    [SIGTERM, SIGINT, SIGPWR, SIGUSR1, SIGUSR2, realTime + 3, realTime + 4, realTime + 5]
-  }
-
-  static func mode(of number: Int32) -> ShutdownMode? {
-    switch number {
-    case SIGUSR2, SIGPWR, realTime + 4: .powerOff
-    case SIGTERM, SIGINT, realTime + 5: .reboot
-    case SIGUSR1, realTime + 3: .halt
-    default: nil
-    }
-  }
-}

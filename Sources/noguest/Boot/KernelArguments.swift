@@ -10,6 +10,8 @@ struct KernelArguments {
   var isReadOnly = false
   /// `hostname=`
   var hostName: Bytes = []
+  /// `init=`: the program of the tree that becomes PID 1; noguest itself if empty.
+  var ownInit: Bytes = []
   /// `novm.nic=`: network cards.
   var cards: [Bytes] = []
   /// `novm.disk=SERIAL=NAME`: disks, and the names of links to them in /dev.
@@ -32,6 +34,7 @@ struct KernelArguments {
       if let value = word.after("rootfstype=") { types = value.parts(at: UInt8(ascii: ",")) }
       if let value = word.after("rootflags=") { options = value }
       if let value = word.after("hostname=") { hostName = value }
+      if let value = word.after("init=") { ownInit = value }
       if let value = word.after("novm.nic=") { cards.append(value) }
       if let parts = word.after("novm.disk=")?.parts(at: UInt8(ascii: "=")), parts.count == 2 {
         disks.append((parts[0], parts[1]))

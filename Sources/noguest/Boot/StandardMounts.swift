@@ -34,7 +34,10 @@ enum StandardMounts {
         Entry(type: "tmpfs", path: "/tmp", options: "mode=1777"),
         Entry(
           type: "cgroup2", path: "/sys/fs/cgroup", flags: MS_NOSUID | MS_NODEV | MS_NOEXEC, isOptional: true),
-      ].filter { !arguments.keeps($0.path) })
+      ].filter {
+        // An init of the tree's mounts its control groups with options of its own.
+        !arguments.keeps($0.path) && (arguments.ownInit.isEmpty || $0.type != "cgroup2")
+      })
     link()
   }
 

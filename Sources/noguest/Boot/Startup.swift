@@ -1,4 +1,5 @@
 import AgentProtocol
+import CGuest
 
 /// PID 1: from the kernel's first process to a machine that takes commands.
 enum Startup {
@@ -15,9 +16,17 @@ enum Startup {
       Disks.link(arguments)
       try SharedDirectories.mount(arguments)
       configure(arguments)
-      try serve(ending)
+      if arguments.ownInit.isEmpty { try serve(ending) }
+      try TreeInit.start(arguments.ownInit)
     } catch {
       giveUp(error, ending)
+    }
+    do throws(Failure) {
+      try serve(InitEnding(ending))
+    } catch {
+      // The machine is another's to end by now.
+      Log.error(error.message)
+      _exit(1)
     }
   }
 
@@ -39,7 +48,7 @@ enum Startup {
     if Clock.wallSeconds < Clock.earliestPlausible { Log.warning("the clock is not set") }
   }
 
-  private static func serve(_ ending: MachineEnding) throws(Failure) -> Never {
+  private static func serve(_ ending: any Ending) throws(Failure) -> Never {
     let server: CommandServer
     do throws(SystemError) {
       server = try CommandServer(

@@ -52,6 +52,8 @@ static inline int cguest_ioctl_number(int fd, unsigned long request, long argume
 
 static inline int cguest_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
 
+static inline int cguest_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
 static inline int cguest_finit_module(int fd, const char *parameters, int flags) {
   return (int)syscall(SYS_finit_module, fd, parameters, flags);
 }

@@ -38,10 +38,19 @@ enum Processes {
     _ = kill(-group, number)
   }
 
-  /// kill(2) everything but this process. Only PID 1 of a machine may mean that.
+  /// kill(2) everything but this process and PID 1. Only who ends the machine may mean that.
   static func signalAll(_ number: Int32) {
-    guard getpid() == 1 else { return }
     _ = kill(-1, number)
+  }
+
+  /// kill(2) one process.
+  static func signal(_ process: Int32, _ number: Int32) {
+    _ = kill(process, number)
+  }
+
+  /// prctl(2), `PR_SET_NAME`: what ps(1) shows.
+  static func setName(_ name: Bytes) {
+    _ = unsafe name.withCString { unsafe cguest_set_name($0) }
   }
 
   /// Replaces this process by `path` (execve(2)); comes back only with the error.

@@ -1,0 +1,47 @@
+# --init: a debootstrapped Debian whose systemd is PID 1, with the agent beside it. A boot of it takes half a minute in the
+# emulated host, more on a busy one.
+#: as root tester
+#: timeout 1500
+#: long
+#: needs debian-tree
+tree=$PWD/.build/guest-tests/debian.tar
+[[ -s $tree ]] || skip 'there is no Debian tree; see: scripts/debian-tree'
+cd "$TEST"
+mkdir debian
+tar --extract --file "$tree" --directory debian
+machine=(--kernel cloud --memory 1G --init --read "$TEST/debian")
+
+# A tree without an init, told as the reason there is no machine.
+status=0
+"$NOVM" run "${machine[@]}" --cmdline init=/no/such/init -- true 2>errors || status=$?
+grep -q "cannot run the tree's init, /no/such/init: No such file or directory" errors || status=0
+((status == 125)) || fail "status $status: $(<errors)"
+
+# Up, with all its units, by the name that it was given.
+"$NOVM" create --name box --hostname box "${machine[@]}" >/dev/null
+expect_output running "$NOVM" exec box -- systemctl is-system-running --wait
+expect_output $'/usr/lib/systemd/systemd\nactive\nbox\n0' "$NOVM" exec box -- sh -c '
+  readlink /proc/1/exe; systemctl is-active multi-user.target; hostname
+  systemctl --failed --quiet --no-legend | wc -l'
+
+# A service of one's own: started, seen in the journal, and stopped by its own command at the end.
+cat >job.service <<'END'
+[Service]
+ExecStart=/bin/sh -c 'echo job is here; exec sleep infinity'
+ExecStop=/bin/sh -c 'echo stopped >/stopped'
+END
+"$NOVM" cp job.service box:/etc/systemd/system/job.service
+expect_output active "$NOVM" exec box -- sh -c 'systemctl daemon-reload && systemctl start job && systemctl is-active job'
+journal() { "$NOVM" exec box -- journalctl --unit job --output cat | grep -qx 'job is here'; }
+eventually 30 journal
+expect_status 7 "$NOVM" exec box -- sh -c 'exit 7'
+"$NOVM" stop --time 200 box
+expect_output 'box exited (0)' "$NOVM" ls --all --format '{{.Name}} {{.Status}}'
+expect_output 'A /stopped' "$NOVM" diff box /stopped
+
+# Anew, for what it says itself: it powers off when it is told to.
+"$NOVM" start box
+expect_output stopped "$NOVM" exec box -- cat /stopped
+"$NOVM" exec box -- systemctl --no-block poweroff
+expect_output 0 "$NOVM" wait box
+"$NOVM" rm box
