@@ -1,7 +1,7 @@
 """Measures one group of the promises of SPECIFICATION.md: `bench.py GROUP [NAME]`.
 
 In the environment: IMAGES, a directory with the bzImages `generic` and `cloud`; NOVM_KERNELS, with bundles of the same
-names; NOVM and NOVM_LIBEXEC, the programs. Rows go to standard error as a table, and to standard output as JSON. With
+names; NOVM and NOVM_LIBEXEC, the programs; MSB, microsandbox's, for the group that needs it. Rows go to standard error as a table, and to standard output as JSON. With
 NAME, only rows whose names begin so, or, if it is a group's, that group's. `bench.py --groups [NAME]` prints the groups which have such rows.
 """
 
@@ -17,12 +17,14 @@ import command
 import files
 import footprint
 import listing
+import sandbox
 from guests import GuestFailed, Kernel
 
 # What measures a group, and how the names of its rows begin.
 GROUPS = {
     "boot": (boot.measure, ["boot"]),
     "run-true": (command.measure, ["run-true"]),
+    "sandbox": (sandbox.measure, ["run-command", "exec-command", "crowd"]),
     "list": (listing.measure, ["list"]),
     "footprint": (footprint.measure, ["memory", "size"]),
     **{f"files-{name}": (partial(files.measure, name=name), [f"files-{phase}-" for phase in phases])
