@@ -130,7 +130,7 @@ package struct PackStore: Sendable {
       try Names.sync("\(directory)/names")
       if let old { try replace(old) }
     }
-    mend()
+    mend(waits: true)
     return try read(name)
   }
 
@@ -172,7 +172,7 @@ package struct PackStore: Sendable {
       }
       try bury(pack)
     }
-    mend()
+    mend(waits: true)
   }
 
   /// Takes a name, and its pack if no other name has it, out of the store; with the store's lock held.
@@ -196,14 +196,16 @@ package struct PackStore: Sendable {
 
   // MARK: Mending
 
-  /// Finishes what killed commands began. Never waits, and fails silently: whoever may not write here can still read.
-  package func mend() {
+  /// Finishes what killed commands began. Fails silently: whoever may not write here can still read.
+  ///
+  /// - Parameter waits: for another who is at it; else that one does it, or the next.
+  package func mend(waits: Bool = false) {
     let left = ["new", "gone"].flatMap { part in
       ((try? Names.list("\(directory)/\(part)")) ?? []).map { "\(directory)/\(part)/\($0)" }
     }
     guard !left.isEmpty,
       let lock = try? FileDescriptor.open("\(directory)/.lock", O_RDWR | O_CREAT, mode: 0o600),
-      flock(lock.raw, LOCK_EX | LOCK_NB) == 0
+      flock(lock.raw, waits ? LOCK_EX : LOCK_EX | LOCK_NB) == 0
     else { return }
     var isClean = true
     for path in left {
