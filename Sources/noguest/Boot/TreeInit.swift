@@ -1,7 +1,7 @@
 import AgentProtocol
 import CGuest
 
-/// The tree's own init as PID 1, and the agent beside it (docs/decisions/0022-the-trees-own-init.md).
+/// The tree's own init as PID 1, and the agent beside it (docs/decisions/0023-the-trees-own-init.md).
 enum TreeInit {
   /// Executes the tree's init in this process, PID 1, and comes back in a new one, which is the agent.
   static func start(_ path: Bytes) throws(Failure) {
