@@ -1,5 +1,6 @@
 # Files between the host and a machine, and what a machine says of itself.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 600
 
 "$NOVM" create --kernel cloud --name box >/dev/null

@@ -1,5 +1,6 @@
 # Machines that are paused, and commands that one comes back to.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 600
 
 state_of() { "$NOVM" ls --all --format '{{.Name}} {{.Status}}' | sed -n "s/^$1 //p"; }

@@ -1,5 +1,6 @@
 # Packs as layers of machines: what the guest sees of them, and what it cannot do to them.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 400
 run() { "$NOVM" run --kernel cloud "$@"; }
 pack() { "$NOVM" pack "$@"; }

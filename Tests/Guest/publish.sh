@@ -1,5 +1,6 @@
 # --publish without a network: streams, datagrams and Unix sockets that lead into a guest by its vsock.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 400
 command -v curl >/dev/null || skip 'curl is not installed'
 command -v python3 >/dev/null || skip 'python3 is not installed'

@@ -1,5 +1,6 @@
 # kill -9 of each process at each stage leaves nothing once the next command has begun.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 600
 
 marker=novm.left-behind=$$

@@ -1,5 +1,6 @@
 # --share, --volume and --hide: what goes through at once, what is kept, what is not shown.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 600
 run() { "$NOVM" run --kernel cloud "$@"; }
 

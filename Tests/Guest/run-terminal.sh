@@ -1,5 +1,6 @@
 # `novm run -t`: a terminal of the guest's own, driven through a terminal here.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 400
 command -v python3 >/dev/null || skip 'python3 is not installed'
 
