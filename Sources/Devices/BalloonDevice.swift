@@ -114,9 +114,7 @@ package final class BalloonDevice: VirtioDevice {
     else { throw .request }
     var run: Range<UInt64> = 0..<0
     for place in stride(from: 0, to: count, by: 4) {
-      let number =
-        UInt64(bytes[place]) | UInt64(bytes[place + 1]) << 8 | UInt64(bytes[place + 2]) << 16
-        | UInt64(bytes[place + 3]) << 24
+      let number = UInt64(bytes.littleEndian(UInt32.self, at: place))
       if number == run.upperBound, !run.isEmpty {
         run = run.lowerBound..<number + 1
       } else if number + 1 == run.lowerBound {
@@ -165,9 +163,8 @@ package final class BalloonDevice: VirtioDevice {
       guard count <= Self.requestLimit, let bytes = chain.readable.bytes(count: count) else { throw .request }
       var statistics = BalloonStatistics()
       for place in stride(from: 0, to: count, by: Self.statisticSize) {
-        var value: UInt64 = 0
-        for byte in 0..<8 { value |= UInt64(bytes[place + 2 + byte]) << (8 * UInt64(byte)) }
-        switch UInt16(bytes[place]) | UInt16(bytes[place + 1]) << 8 {
+        let value: UInt64 = bytes.littleEndian(at: place + 2)
+        switch bytes.littleEndian(UInt16.self, at: place) {
         case 4: statistics.free = value
         case 5: statistics.total = value
         case 6: statistics.available = value

@@ -1,7 +1,9 @@
 import CLinux
 import Glibc
 
-/// A POSIX thread.
+/// A POSIX thread. What it takes is given back at its end, if it was joined or nobody holds this any more.
+///
+/// Unchecked: one thread at most joins it, and nobody kicks it then.
 public final class Thread: @unchecked Sendable {
   private final class Body {
     let name: String
@@ -16,6 +18,7 @@ public final class Thread: @unchecked Sendable {
   private static let stackSize = 512 << 10
 
   private let handle: pthread_t
+  private var isJoined = false
 
   /// Starts a thread.
   ///
@@ -43,8 +46,13 @@ public final class Thread: @unchecked Sendable {
     self.handle = handle
   }
 
-  /// Waits for the thread's end.
+  deinit {
+    if !isJoined { pthread_detach(handle) }
+  }
+
+  /// Waits for the thread's end. Once.
   public func join() {
+    isJoined = true
     pthread_join(handle, nil)
   }
 

@@ -147,27 +147,25 @@ enum ControlOrder: Equatable {
   case balloon(size: UInt64?)
 
   init?(_ line: ArraySlice<UInt8>) {
-    if line.elementsEqual("pause".utf8) {
-      self = .pause
-    } else if line.elementsEqual("resume".utf8) {
-      self = .resume
-    } else if line.elementsEqual("status".utf8) {
-      self = .status
-    } else if line.starts(with: "capture ".utf8) {
-      guard let card = Int(String(decoding: line.dropFirst(8), as: UTF8.self)), card >= 0 else { return nil }
-      self = .capture(card)
-    } else {
-      let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-      if words[0].elementsEqual("balloon".utf8), words.count <= 2 {
-        let size = words.count == 2 ? UInt64(String(printable: Array(words[1]))) : nil
-        guard words.count == 1 || size != nil else { return nil }
-        self = .balloon(size: size)
-        return
-      }
-      guard (2...3).contains(words.count), words[0].elementsEqual("resize".utf8), !words[1].isEmpty else { return nil }
-      let size = words.count == 3 ? UInt64(String(printable: Array(words[2]))) : nil
-      guard words.count == 2 || size != nil else { return nil }
-      self = .resize(disk: String(printable: Array(words[1])), size: size)
+    let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map {
+      String(printable: Array($0))
+    }
+    switch (words[0], words.count) {
+    case ("pause", 1): self = .pause
+    case ("resume", 1): self = .resume
+    case ("status", 1): self = .status
+    case ("capture", 2):
+      guard let card = UInt16(words[1]) else { return nil }
+      self = .capture(Int(card))
+    case ("balloon", 1): self = .balloon(size: nil)
+    case ("balloon", 2):
+      guard let size = UInt64(words[1]) else { return nil }
+      self = .balloon(size: size)
+    case ("resize", 2) where !words[1].isEmpty: self = .resize(disk: words[1], size: nil)
+    case ("resize", 3) where !words[1].isEmpty:
+      guard let size = UInt64(words[2]) else { return nil }
+      self = .resize(disk: words[1], size: size)
+    default: return nil
     }
   }
 }

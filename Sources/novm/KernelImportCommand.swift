@@ -137,19 +137,15 @@ extension KernelCommand {
 
 /// A kernel that comes as the archive of its bundle.
 private enum BundleSource {
-  /// How a compressed file, and a tar archive's first header, begin: offset and bytes.
-  private static let marks: [(Int, [UInt8])] = [
-    (0, [0x1f, 0x8b]), (0, [0x28, 0xb5, 0x2f, 0xfd]), (0, [0xfd] + Array("7zXZ".utf8)), (0, Array("BZh".utf8)),
-    (0, [0x04, 0x22, 0x4d, 0x18]), (257, Array("ustar".utf8)),
-  ]
-
   /// Whether it is no image: by its address, or else by its first bytes.
   static func isArchive(_ name: String) -> Bool {
     if name == "-" || Download.isAddress(name) { return true }
     guard let file = try? FileDescriptor.open(Path(ByteString.bytes(name)), O_RDONLY) else { return false }
     var start = [UInt8](repeating: 0, count: 512)
     guard let count = try? FileCalls.read(file.raw, at: 0, into: &start) else { return false }
-    return marks.contains { offset, bytes in start[..<count].dropFirst(offset).starts(with: bytes) }
+    start.removeSubrange(count...)
+    // A tar archive's first header (POSIX pax(1), ustar Interchange Format), or one that is compressed.
+    return start.dropFirst(257).starts(with: "ustar".utf8) || Compression(detecting: start) != nil
   }
 
   static func take(

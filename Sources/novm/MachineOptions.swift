@@ -84,7 +84,8 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp(
       "Give the guest a disk: a file's or a block device's content, as it is. Repeatable.",
       discussion: """
-        The guest has them as /dev/vda, vdb and so on. ro (others may have it then too), serial=, dev=NAME (a link /dev/NAME),         rate= (bytes in a second, such as 10M), iops=, cache=writeback, none or unsafe. ,, is a comma of FILE's own.
+        The guest has them as /dev/vda, vdb and so on. ro (others may have it then too), serial=, dev=NAME (a link /dev/NAME), \
+        rate= (bytes in a second, such as 10M), iops=, cache=writeback, none or unsafe. ,, is a comma of FILE's own.
         """, valueName: "FILE[,ro][,KEY=VALUE]..."),
     completion: .file())
   var disk: [String] = []

@@ -79,7 +79,8 @@ let manual = """
                             runs), `resume` lets them go on (`running`), `status` tells which of the two it is;
                             `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
-                            [KEY=BYTES]...`, or `refused WORDS`)
+                            [KEY=BYTES]...`, or `refused WORDS`); `capture N` writes what passes network card N, from
+                            0 on, to the socket as a pcapng file, after the line `capturing`
     --lifeline fd:N         the machine ends when this descriptor reads end of file
     --timings fd:N          writes a line `MOMENT NANOSECONDS` (CLOCK_MONOTONIC) for each step of the start
     --verbose               says what it does

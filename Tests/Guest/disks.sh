@@ -4,15 +4,7 @@
 kernel=cloud
 # shellcheck disable=SC2153
 run() { timeout 280 "$NOVM" run --kernel "$kernel" "$@"; }
-
-# refused TEXT OPTION...: one line that holds this text, before the guest starts.
-refused() {
-  local text=$1 status=0
-  shift
-  run "$@" -- true >"$TEST/output" 2>"$TEST/errors" </dev/null || status=$?
-  ((status == 125)) || fail "status $status of: $* ($(<"$TEST/errors"))"
-  [[ $(wc -l <"$TEST/errors") == 1 && $(<"$TEST/errors") == novm:*"$text"* ]] || fail "'$(<"$TEST/errors")' from: $*"
-}
+refused() { expect_refusal "$1" run "${@:2}" -- true; }
 
 cd "$TEST"
 head -c 8M /dev/urandom >first

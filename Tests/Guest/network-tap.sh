@@ -9,14 +9,8 @@ if [[ -z ${NETWORK_TEST:-} ]]; then
 fi
 # shellcheck disable=SC2153
 run() { timeout 280 "$NOVM" run --kernel cloud "$@"; }
-
-# refused TEXT OPTION...: one line that holds this text, before the guest starts.
 refused() {
-  local text=$1 status=0
-  shift
-  run "$@" -- true >"$TEST/output" 2>"$TEST/errors" </dev/null || status=$?
-  ((status == 125)) || fail "status $status of: $* ($(<"$TEST/errors"))"
-  [[ $(wc -l <"$TEST/errors") == 1 && $(<"$TEST/errors") == novm:*"$text"* ]] || fail "'$(<"$TEST/errors")' from: $*"
+  expect_refusal "$1" run "${@:2}" -- true
   ! ip link show t0 2>/dev/null || fail "a tap is left of: $*"
 }
 

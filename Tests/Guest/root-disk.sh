@@ -58,15 +58,13 @@ expect_output 'on the disk' "$NOVM" exec "$id" -- cat /etc/hello
 "$NOVM" stop "$id"
 "$NOVM" rm "$id" >/dev/null
 
-refused() {
-  local text=$1 status=0
-  shift
-  timeout 200 "$NOVM" run "$@" -- true >output 2>errors </dev/null || status=$?
-  ((status != 0)) || fail "it succeeded: $*"
-  grep -q -e "$text" errors || fail "'$(<errors)' from: $*"
-}
-refused '--read: goes with a tree' --kernel cloud --root-disk disk --read /
-refused '--volume: goes with a tree' --kernel cloud --root-disk disk --volume 'a=>/b'
-refused "--share: / *: on a root disk" --kernel cloud --root-disk disk --share '/=>.'
-refused 'No such file' --kernel cloud --root-disk nothing
-refused "cannot mount the root '/dev/vda' as ext4" --kernel cloud --root-disk second
+refused() { expect_refusal "$1" timeout 200 "$NOVM" run --kernel cloud --root-disk "${@:2}" -- true; }
+refused '--read: goes with a tree' disk --read /
+refused '--volume: goes with a tree' disk --volume 'a=>/b'
+refused '--share: /: on a root disk' disk --share '/=>.'
+refused 'No such file' nothing
+# By the guest, whose own words come before.
+status=0
+timeout 200 "$NOVM" run --kernel cloud --root-disk second -- true >output 2>errors </dev/null || status=$?
+((status == 125)) || fail "status $status with a disk that has no file system"
+grep -q "cannot mount the root '/dev/vda' as ext4" errors || fail "'$(<errors)'"

@@ -2,14 +2,8 @@
 #: as root tester
 #: timeout 400
 
-# refused TEXT ARGUMENT...: the line holds this text.
 refused() {
-  local text=$1 status=0
-  shift
-  "$NOVM" "$@" >"$TEST/output" 2>"$TEST/errors" </dev/null || status=$?
-  ((status == 125)) || fail "status $status of: $* ($(<"$TEST/errors"))"
-  [[ ! -s $TEST/output ]] || fail "words on standard output from: $*"
-  [[ $(wc -l <"$TEST/errors") == 1 && $(<"$TEST/errors") == novm:*"$text"* ]] || fail "'$(<"$TEST/errors")' from: $*"
+  expect_refusal "$1" "$NOVM" "${@:2}"
   [[ ! -d $NOVM_ROOT/machines || -z $(ls "$NOVM_ROOT/machines") ]] || fail "something is left of: $*"
 }
 

@@ -138,8 +138,7 @@ package final class BlockDevice: VirtioDevice {
     guard chain.writableCount >= 1, let header = chain.readable.bytes(count: BlockRequest.headerSize) else {
       throw .request
     }
-    let word = { (offset: Int) -> UInt64 in Self.number(header, at: offset, count: 8) }
-    guard let kind = BlockRequest.Kind(rawValue: UInt32(truncatingIfNeeded: word(0))) else {
+    guard let kind = BlockRequest.Kind(rawValue: header.littleEndian(at: 0)) else {
       return .ended(.unsupported)
     }
     switch kind {
@@ -149,11 +148,13 @@ package final class BlockDevice: VirtioDevice {
       request.set(.flush)
     case .read:
       request.findRoom()
-      guard let offset = place(word(8), request.data.byteCount) else { return .ended(.failed) }
+      guard let offset = place(header.littleEndian(at: 8), request.data.byteCount) else { return .ended(.failed) }
       request.set(.read(offset: offset))
     case .write:
       request.findData()
-      guard !shape.isReadOnly, let offset = place(word(8), request.data.byteCount) else { return .ended(.failed) }
+      guard !shape.isReadOnly, let offset = place(header.littleEndian(at: 8), request.data.byteCount) else {
+        return .ended(.failed)
+      }
       request.set(.write(offset: offset, isDurable: isDurable))
     case .discard, .writeZeroes:
       guard accepted.contains(kind == .discard ? .discard : .writeZeroes) else { return .ended(.unsupported) }
@@ -199,24 +200,17 @@ package final class BlockDevice: VirtioDevice {
 
   /// struct virtio_blk_discard_write_zeroes (5.2.6).
   private func range(_ bytes: [UInt8], _ kind: BlockRequest.Kind) -> RangeAnswer {
-    let sectors = Self.number(bytes, at: 8, count: 4)
-    let flags = Self.number(bytes, at: 12, count: 4)
+    let sectors = UInt64(bytes.littleEndian(UInt32.self, at: 8))
+    let flags = bytes.littleEndian(UInt32.self, at: 12)
     // 5.2.6.2: unmap is for writing zeroes, all other bits are reserved.
     guard flags & ~(kind == .writeZeroes ? 1 : 0) == 0 else { return .failure(.unsupported) }
     let limit = kind == .discard ? Self.discardLimit : Self.zeroesLimit
     guard !shape.isReadOnly, sectors <= UInt64(limit),
-      let offset = place(Self.number(bytes, at: 0, count: 8), Int(sectors * BlockShape.sector))
+      let offset = place(bytes.littleEndian(at: 0), Int(sectors * BlockShape.sector))
     else { return .failure(.failed) }
     let count = sectors * BlockShape.sector
     if kind == .discard { return .success(.discard(offset: offset, count: count)) }
     return .success(
       .writeZeroes(offset: offset, count: count, mayDiscard: flags & 1 == 1, isDurable: isDurable))
-  }
-
-  /// Little-endian; the caller has checked that there are so many bytes.
-  private static func number(_ bytes: [UInt8], at offset: Int, count: Int) -> UInt64 {
-    var value: UInt64 = 0
-    for index in 0..<count { value |= UInt64(bytes[offset + index]) << (8 * UInt64(index)) }
-    return value
   }
 }

@@ -28,10 +28,3 @@ package struct BlockShape: Equatable, Sendable {
     return [UInt8(clamping: exponent), 0] + littleEndian(least) + littleEndian(optimalTransfer / blocks)
   }
 }
-
-/// The bytes of a number, the lowest first.
-func littleEndian<T: FixedWidthInteger & UnsignedInteger>(_ value: T) -> [UInt8] {
-  var result: [UInt8] = []
-  for byte in 0..<(T.bitWidth / 8) { result.append(UInt8(truncatingIfNeeded: value >> T(8 * byte))) }
-  return result
-}

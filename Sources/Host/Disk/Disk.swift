@@ -148,10 +148,7 @@ package struct Disk: Equatable, Sendable {
   }
 
   private static func number(_ text: String, _ key: String, _ range: ClosedRange<Int>) throws(DiskFault) -> Int {
-    do throws(NetworkCardFault) {
-      return try CardWords.size(text, key, range)
-    } catch {
-      throw .number(key, range)
-    }
+    guard let number = Quantity.parse(text, in: range) else { throw .number(key, range) }
+    return number
   }
 }

@@ -41,38 +41,3 @@ package enum NetworkCardFault: Error, Equatable, Sendable, CustomStringConvertib
     }
   }
 }
-
-/// `KEY=VALUE` words, with commas between them.
-package struct CardWords {
-  package let pairs: [(key: String, value: String)]
-
-  /// - Parameter repeatable: keys that may be there more than once.
-  package init(_ text: String, repeatable: [String] = []) throws(NetworkCardFault) {
-    var pairs: [(key: String, value: String)] = []
-    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let equals = word.firstIndex(of: "="), equals != word.startIndex else { throw .noValue(String(word)) }
-      let key = String(word[..<equals])
-      guard repeatable.contains(key) || !pairs.contains(where: { $0.key == key }) else { throw .twice(key) }
-      pairs.append((key, String(word[word.index(after: equals)...])))
-    }
-    self.pairs = pairs
-  }
-
-  /// Bytes, or so many times 2^10, 2^20 or 2^30 of them.
-  package static func size(
-    _ text: String, _ key: String, _ range: ClosedRange<Int>
-  ) throws(NetworkCardFault) -> Int {
-    let shift = ["K": 10, "M": 20, "G": 30][text.suffix(1)]
-    guard let number = Int(shift == nil ? text[...] : text.dropLast()), (0...range.upperBound).contains(number),
-      range.contains(number << (shift ?? 0))
-    else { throw .size(key, range) }
-    return number << (shift ?? 0)
-  }
-
-  package static func number(
-    _ text: String, _ key: String, _ range: ClosedRange<Int>
-  ) throws(NetworkCardFault) -> Int {
-    guard let number = Int(text), range.contains(number) else { throw .number(key, range) }
-    return number
-  }
-}

@@ -47,7 +47,9 @@ final class BundleUnpacking {
       throw .notOfABundle(archive: Array(origin.utf8), path: entry.path)
     }
     try Files.makeDirectories(directory)
-    for entry in entries { try make(entry) }
+    // A hard link may come before what it links to, by name.
+    for entry in entries where !entry.isLink { try make(entry) }
+    for entry in entries where entry.isLink { try make(entry) }
     progress(.decompressing(path: "\(origin): vmlinux"))
     return try finish(noguest)
   }
@@ -164,5 +166,12 @@ extension BundleDescription {
     return texts.allSatisfy { text in
       text.utf8.count <= 1024 && text.unicodeScalars.allSatisfy { (0x20..<0x7f).contains($0.value) }
     }
+  }
+}
+
+extension PackEntry {
+  fileprivate var isLink: Bool {
+    if case .link = kind { return true }
+    return false
   }
 }

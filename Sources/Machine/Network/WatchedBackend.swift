@@ -44,7 +44,7 @@ final class WatchedBackend: NetworkBackend {
 
   func receive(pair: Int, into slices: [GuestSlice]) -> NetworkTransfer {
     let transfer = link.receive(pair: pair, into: slices)
-    guard !streams.isEmpty, case .moved(let count) = transfer else { return transfer }
+    guard !streams.isEmpty, case .moved(let count) = transfer, count >= NetworkHeader.size else { return transfer }
     finishPartial()
     let there = min(count, slices.byteCount) - NetworkHeader.size
     partial = (slices.bytes(at: NetworkHeader.size, count: there) ?? [], count - NetworkHeader.size)
@@ -61,7 +61,7 @@ final class WatchedBackend: NetworkBackend {
 
   func send(pair: Int, _ slices: [GuestSlice]) -> NetworkTransfer {
     let transfer = link.send(pair: pair, slices)
-    if !streams.isEmpty, case .moved(let count) = transfer {
+    if !streams.isEmpty, case .moved(let count) = transfer, count >= NetworkHeader.size {
       let length = count - NetworkHeader.size
       if let frame = slices.bytes(at: NetworkHeader.size, count: length) { tell(frame, length: length, .outbound) }
     }

@@ -14,7 +14,7 @@ enum HostsFile {
       text += "127.0.1.1\t" + host + "\n"
       try Files.makeDirectory("/run/novm")
       _ = try Descriptor.open(ours, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644).write(text)
-      try Mount.attach(ours, at: path, type: "", flags: Int32(MS_BIND))
+      try Mount.cover(path, with: ours)
     } catch {
       if error != .noEntry { Log.warning("cannot name the machine in " + path + ": " + error.text) }
     }

@@ -18,7 +18,7 @@ enum ResolverFile {
       try? Files.makeDirectory("/etc")
       // A link that leads nowhere, such as systemd-resolved's into /run, gets what it leads to.
       if !Files.exists(path) { try makeTarget() }
-      try Mount.attach(ours, at: path, type: "", flags: Int32(MS_BIND))
+      try Mount.cover(path, with: ours)
     } catch {
       Log.warning("cannot write " + path + ": " + error.text)
     }

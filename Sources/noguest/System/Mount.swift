@@ -15,6 +15,11 @@ enum Mount {
     try check(result)
   }
 
+  /// Shows the file `source` in place of `target`, which stays as it is.
+  static func cover(_ target: Bytes, with source: Bytes) throws(SystemError) {
+    try attach(source, at: target, type: "", flags: Int32(MS_BIND))
+  }
+
   static func move(_ source: Bytes, to target: Bytes) throws(SystemError) {
     try attach(source, at: target, type: "", flags: Int32(MS_MOVE))
   }
