@@ -94,6 +94,11 @@ final class FUSEClient {
   /// Sends one request and waits for its reply.
   @discardableResult
   func call(_ opcode: Opcode, _ node: UInt64, _ arguments: [UInt8], room: Int = 1 << 18) -> Reply {
+    send(message(opcode, node, arguments), room: room)
+  }
+
+  /// A request as it lies in memory.
+  func message(_ opcode: Opcode, _ node: UInt64, _ arguments: [UInt8]) -> [UInt8] {
     unique += 1
     var message = Bytes()
     message.put(UInt32(40 + arguments.count))
@@ -102,8 +107,11 @@ final class FUSEClient {
     message.put(node)
     for id in [uid, gid, 1] { message.put(id) }
     message.put(UInt32(0))
-    return send(message.bytes + arguments, room: room)
+    return message.bytes + arguments
   }
+
+  /// Writes over the request that is being served.
+  func rewrite(_ bytes: [UInt8]) { try! memory.write(bytes, at: 0) }
 
   /// Sends bytes as they are, cut into pieces as a guest's pages would be.
   func send(_ bytes: [UInt8], room: Int = 1 << 18) -> Reply {

@@ -7,12 +7,13 @@ run() { timeout 280 "$NOVM" run --kernel "${kernel:-cloud}" "$@"; }
 cd "$TEST"
 truncate -s 64M third
 
-# A driver that goes and comes, while its disk is read from and written to.
+# A driver that goes and comes, while its disk is read from and written to. Without nocreat, a dd that comes late
+# would make a file in place of the device that is gone.
 # shellcheck disable=SC2016
 run --cpus 2 --disk third -- sh -euc '
   device=$(basename "$(readlink /sys/block/vda/device)")
   for i in 1 2 3 4 5 6; do
-    dd if=/dev/zero of=/dev/vda bs=4k count=2000 oflag=direct status=none 2>/dev/null &
+    dd if=/dev/zero of=/dev/vda bs=4k count=2000 oflag=direct conv=nocreat status=none 2>/dev/null &
     dd if=/dev/vda of=/dev/null bs=64k iflag=direct status=none 2>/dev/null &
     sleep 0.1
     echo "$device" >/sys/bus/virtio/drivers/virtio_blk/unbind
