@@ -49,7 +49,8 @@ let package = Package(
 
     // The core: no operating system.
     core("GuestMemory"),
-    core("Virtio", ["GuestMemory"]),
+    core("PCI"),
+    core("Virtio", ["GuestMemory", "PCI"]),
     core("Devices", ["Virtio", "GuestMemory"]),
     core("Boot", ["GuestMemory"]),
     core("FUSE", ["GuestMemory"]),
@@ -59,7 +60,7 @@ let package = Package(
     host("Host", ["CLinux"]),
     host("KVM", ["Boot", "GuestMemory", "Host", "CKVM"]),
     host("FileSystem", ["FUSE", "Host", "GuestMemory"]),
-    host("Machine", ["KVM", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "Virtio", "GuestMemory"]),
+    host("Machine", ["KVM", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio", "GuestMemory"]),
     .executableTarget(
       name: "novmm", dependencies: ["Machine"], swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
@@ -88,6 +89,7 @@ let package = Package(
     .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
     .target(name: "HostTesting", path: "Tests/HostTesting"),
     tests("GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
+    tests("PCITests", ["PCI"]),
     tests("VirtioTests", ["Virtio", "VirtioTesting"]),
     tests("DevicesTests", ["Devices", "VirtioTesting"]),
     tests("BootTests", ["Boot", "VirtioTesting", "HostTesting"]),
