@@ -6,7 +6,7 @@ ONLY ?=
 .PHONY: help
 help:
 	@echo 'make setup     install the packages that the rest needs (root, or by sudo)'
-	@echo 'make build     novm, novmm and noguest, in .build/novm'
+	@echo 'make build     novm and its other programs, in .build/novm'
 	@echo 'make install   the same into PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make deb       the same as a Debian package, in .build'
 	@echo 'make test      unit tests, embedded build, fuzzing for a bounded time, guest tests; ONLY=name for one guest test'

@@ -27,6 +27,7 @@ let package = Package(
   products: [
     .executable(name: "novm", targets: ["novm"]),
     .executable(name: "novmm", targets: ["novmm"]),
+    .executable(name: "nofetch", targets: ["nofetch"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -68,7 +69,7 @@ let package = Package(
     // The command.
     host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host", "Packs"]),
     host("Store", ["Host"]),
-    host("Download", ["CCurl", "Host"]),
+    host("Download", ["Host"]),
     host("Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
     host("Changes", ["FileSystem", "FUSE", "Packs", "Host"]),
     host(
@@ -84,6 +85,9 @@ let package = Package(
         "NovmKit", "Packs", "Changes", "Download", "Host",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    // What talks to servers for it.
+    .executableTarget(name: "nofetch", dependencies: ["Download", "CCurl", "Host"], swiftSettings: strict),
 
     // Tests mirror the sources.
     .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
@@ -112,7 +116,7 @@ let package = Package(
     tests("StoreTests", ["Store", "Host", "HostTesting"]),
     tests("PacksTests", ["Packs", "Host"]),
     tests("ChangesTests", ["Changes", "FileSystem", "Packs", "Host"]),
-    tests("DownloadTests", ["Download", "Host"]),
+    tests("DownloadTests", ["Download", "nofetch", "Host", "HostTesting"]),
     tests("NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
     tests("NovmTests", ["novm", "HostTesting"]),
     // Runs the program. As a dependency it would bring its linker flags along.

@@ -1,11 +1,10 @@
-import CCurl
 import Glibc
 import Host
 
-/// Fetches a file by HTTP, by libcurl: with its proxies (`https_proxy`) and the system's certificates.
+/// Fetches a file by HTTP, by a process of its own: the program `nofetch`, which alone reads what a server says.
 ///
 /// A server that fails, goes silent or cuts the connection is tried again, each time after a longer pause.
-package struct Download: Sendable {
+package struct Download: Equatable, Sendable {
   package let address: String
   /// Bytes that may come.
   package var limit: UInt64
@@ -33,16 +32,51 @@ package struct Download: Sendable {
 
   /// Fetches the file into an open, empty one.
   ///
-  /// - Parameter progress: called with the bytes so far, and all if the server says how many.
-  package func fetch(to file: Int32, progress: @escaping (UInt64, UInt64?) -> Void) throws(DownloadError) {
-    let transfer = try Transfer(self, file: file, progress: progress)
-    var attempt = 1
-    while true {
-      guard let failure = try transfer.run() else { return }
-      guard attempt < attempts else { throw failure }
-      usleep(min(pause << UInt32(attempt - 1), 10_000) * 1000)
-      attempt += 1
-      if !resumes { try transfer.startOver() }
+  /// - Parameters:
+  ///   - program: `nofetch`. It ends when the caller does, also by a signal of the terminal, whose process group it is in.
+  ///   - progress: called now and then with the bytes so far, and all if the server says how many.
+  package func fetch(
+    to file: Int32, by program: String, progress: (UInt64, UInt64?) -> Void
+  ) throws(DownloadError) {
+    let (last, status) = try run(program, file, progress)
+    switch last {
+    case .done:
+      // What is written is not the program's to say.
+      guard UInt64(clamping: lseek(file, 0, SEEK_END)) <= limit else { throw .tooLarge(address: address, limit: limit) }
+    case .failed(.status(let code)): throw .status(code, address: address)
+    case .failed(.connection(let words)): throw .connection(address: address, words)
+    case .failed(.cut(let words)): throw .cut(address: address, words)
+    case .failed(.tooLarge): throw .tooLarge(address: address, limit: limit)
+    case .failed(.write(let error)): throw .write(error)
+    case .progress, nil: throw .ended(program, status: status)
+    }
+  }
+
+  /// Runs the program until it has said all.
+  ///
+  /// - Returns: its last report, and its status as waitpid(2) has it.
+  private func run(
+    _ program: String, _ file: Int32, _ progress: (UInt64, UInt64?) -> Void
+  ) throws(DownloadError) -> (FetchReport?, Int32) {
+    do throws(Errno) {
+      let pipe = try Pipe()
+      let order = FetchOrder(self, file: file, report: pipe.writer.raw)
+      let process = try Spawn.start(
+        program, order.words, errors: STDERR_FILENO, inherited: [file, pipe.writer.raw], session: false)
+      var reports = FetchReports(pipe.takeReader())
+      var last: FetchReport?
+      while let report = reports.next() {
+        last = report
+        guard case .progress(let count, let total) = report else { break }
+        progress(count, total)
+      }
+      // Nothing is wanted of it any more, and it may be nobody's to rely on: it does not outlive what it was started for.
+      kill(process, SIGKILL)
+      var status: Int32 = 0
+      try retryingInterrupts { unsafe waitpid(process, &status, 0) }
+      return (last, status)
+    } catch {
+      throw .program(program, error)
     }
   }
 }

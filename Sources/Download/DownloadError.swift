@@ -14,4 +14,8 @@ package enum DownloadError: Error, Equatable, Sendable {
   case tooLarge(address: String, limit: UInt64)
   /// What came could not be written.
   case write(Errno)
+  /// The program that fetches could not be run.
+  case program(String, Errno)
+  /// It ended, or broke off its report, before it had said how it went; its status as waitpid(2) has it.
+  case ended(String, status: Int32)
 }

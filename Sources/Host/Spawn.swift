@@ -2,16 +2,19 @@ import Glibc
 
 /// Starts programs: posix_spawn(3), with what they inherit named one by one.
 package enum Spawn {
-  /// Starts a program in a session of its own, with default signals.
+  /// Starts a program, in a session of its own and with default signals unless told otherwise.
   ///
   /// - Parameters:
   ///   - arguments: without the program's name.
   ///   - output: becomes standard output; `/dev/null` if nil.
   ///   - errors: becomes standard error.
   ///   - inherited: descriptors that the program gets under the same numbers.
+  ///   - session: false for one that stays in this process's group and takes signals as this one does, so that those of
+  ///     a terminal are for both.
   /// - Throws: what kept it from being executed.
   package static func start(
-    _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = []
+    _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = [],
+    session: Bool = true
   ) throws(Errno) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -36,7 +39,9 @@ package enum Spawn {
     unsafe posix_spawnattr_setsigmask(&attributes, &none)
     unsafe posix_spawnattr_setsigdefault(&attributes, &all)
     // POSIX_SPAWN_SETSID is 0x80 in glibc, shown only with _GNU_SOURCE.
-    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF) | 0x80)
+    if session {
+      unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF) | 0x80)
+    }
 
     var identifier: pid_t = 0
     var argv = unsafe ([Array(program.utf8)] + arguments).map { unsafe duplicate($0) } + [nil]

@@ -13,6 +13,9 @@ extension DownloadError {
     case .cut(let address, let reason): "\(address): the connection was cut, several times (\(reason)); try again later"
     case .tooLarge(let address, let limit): "\(address): more than the \(limit) bytes that there is room for"
     case .write(let error): "the download cannot be written: \(error.description)"
+    case .program(let path, let error): "\(path): cannot be run: \(error.description)"
+    case .ended(let path, let status):
+      "\(path): ended before the download did (\(status & 0x7f == 0 ? "status \(status >> 8 & 0xff)" : "signal \(status & 0x7f)"))"
     }
   }
 }

@@ -4,15 +4,21 @@ import Glibc
 package struct InstalledPrograms: Equatable, Sendable {
   package let novmm: String
   package let noguest: String
+  package let nofetch: String
 
   package init(directory: String) {
     novmm = "\(directory)/novmm"
     noguest = "\(directory)/noguest"
+    nofetch = "\(directory)/nofetch"
   }
 
-  /// Makes sure that they are there, before anything is done for a machine.
+  /// Makes sure that what a machine takes is there, before anything is done for it.
   package func require() throws(NovmError) {
-    for path in [novmm, noguest] where unsafe access(path, X_OK) != 0 { throw .programMissing(path) }
+    for path in [novmm, noguest] { try Self.require(path) }
+  }
+
+  package static func require(_ path: String) throws(NovmError) {
+    if unsafe access(path, X_OK) != 0 { throw .programMissing(path) }
   }
 
   /// `NOVM_LIBEXEC`, or `../libexec/novm` from the directory of the running executable.

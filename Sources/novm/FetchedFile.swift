@@ -35,14 +35,10 @@ struct FetchedFile: ~Copyable {
         "\(address): by http anybody on the way could change it; give --digest sha256:…, or an https address")
     }
     download.resumes = digest != nil
+    let program = Surroundings.programs.nofetch
+    try InstalledPrograms.require(program)
     defer { line.clear() }
-    var shown: (count: UInt64, time: MonotonicTime)?
-    try download.fetch(to: file.raw) { count, total in
-      let now = MonotonicTime.now
-      if let shown, shown.count == count || now.nanoseconds - shown.time.nanoseconds < 100_000_000 { return }
-      shown = (count, now)
-      line.show(ProgressBar.text("downloading", count, of: total))
-    }
+    try download.fetch(to: file.raw, by: program) { line.show(ProgressBar.text("downloading", $0, of: $1)) }
     lseek(file.raw, 0, SEEK_SET)
     return file
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Host
+import HostTesting
 import Testing
 
 @testable import Download
@@ -9,8 +10,10 @@ import Testing
 struct DownloadTests {
   private let server: FaultyServer
   private let file: FileDescriptorBox
+  private let program: String
 
   init() throws {
+    program = try BuiltProgram.url("nofetch").path
     server = try FaultyServer()
     file = try FileDescriptorBox()
   }
@@ -22,8 +25,8 @@ struct DownloadTests {
     download.resumes = resumes
     download.pause = 1
     download.silence = 1
-    nonisolated(unsafe) var steps: [UInt64] = []
-    try download.fetch(to: file.raw) { count, total in if total == 300_000 { steps.append(count) } }
+    var steps: [UInt64] = []
+    try download.fetch(to: file.raw, by: program) { count, total in if total == 300_000 { steps.append(count) } }
     return (try file.contents(), steps)
   }
 
@@ -85,7 +88,30 @@ struct DownloadTests {
     var quick = nobody
     quick.pause = 1
     #expect(throws: DownloadError.connection(address: "http://127.0.0.1:1/x", "Couldn't connect to server")) {
-      try quick.fetch(to: file.raw) { _, _ in }
+      try quick.fetch(to: file.raw, by: program) { _, _ in }
+    }
+  }
+
+  /// Whoever ordered it may be gone in any way: the program does not go on by itself.
+  @Test func abandoned() throws {
+    for path in ["silent", "busy"] {
+      var download = try Download("\(address)/\(path)", limit: 1 << 20)
+      download.pause = 10_000
+      var ends: [Int32] = [-1, -1]
+      #expect(pipe(&ends) == 0)
+      for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+      let process = try Spawn.start(
+        program, FetchOrder(download, file: file.raw, report: ends[1]).words, errors: STDERR_FILENO,
+        inherited: [file.raw, ends[1]])
+      close(ends[1])
+      let begin = ContinuousClock.now
+      while server.requests("/\(path)") == 0, ContinuousClock.now - begin < .seconds(20) { usleep(10_000) }
+      close(ends[0])
+      let left = ContinuousClock.now
+      var status: Int32 = 0
+      #expect(waitpid(process, &status, 0) == process)
+      // The server is silent for five seconds, and the pause would be ten.
+      #expect(ContinuousClock.now - left < .seconds(4))
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HostTesting
 import Testing
 
 /// Commands on machines that do not run, which need no KVM.
@@ -81,7 +82,7 @@ struct MachineCommandsTests {
 
   @Test func whatCannotBePrintedIsAFailure() throws {
     let process = Process()
-    process.executableURL = try NovmProgram.executable()
+    process.executableURL = try BuiltProgram.url("novm")
     process.arguments = ["ls", "--all"]
     process.environment = ["NOVM_ROOT": "\(novm.directory)/store"]
     let errors = Pipe()

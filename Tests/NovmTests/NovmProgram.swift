@@ -1,4 +1,5 @@
 import Foundation
+import HostTesting
 
 /// The built `novm`, with a store and programs of its own.
 final class NovmProgram {
@@ -30,7 +31,7 @@ final class NovmProgram {
 
   func run(_ arguments: [String]) throws -> Result {
     let process = Process()
-    process.executableURL = try Self.executable()
+    process.executableURL = try BuiltProgram.url("novm")
     process.arguments = arguments
     process.environment = [
       "PATH": "/usr/bin:/bin", "NOVM_ROOT": "\(directory)/store", "NOVM_LIBEXEC": "\(directory)/libexec",
@@ -48,20 +49,5 @@ final class NovmProgram {
     process.waitUntilExit()
     let texts = try files.map { try String(contentsOfFile: $0, encoding: .utf8) }
     return Result(status: process.terminationStatus, output: texts[0], errors: texts[1])
-  }
-
-  private struct NotBuilt: Error {}
-
-  /// Beside the test bundle.
-  static func executable() throws -> URL {
-    let paths =
-      CommandLine.arguments + [(try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""]
-    for path in paths where path.contains(".xctest") {
-      let directory = URL(fileURLWithPath: String(path[..<path.range(of: ".xctest")!.lowerBound]))
-        .deletingLastPathComponent()
-      let executable = directory.appendingPathComponent("novm")
-      if FileManager.default.isExecutableFile(atPath: executable.path) { return executable }
-    }
-    throw NotBuilt()
   }
 }

@@ -1,4 +1,5 @@
 import CCurl
+import Download
 import Glibc
 import Host
 
@@ -9,22 +10,22 @@ import Host
 @safe final class Transfer {
   private let download: Download
   private let file: Int32
-  private let progress: (UInt64, UInt64?) -> Void
+  private let reports: ReportWriter
   private let handle: UnsafeMutableRawPointer
   /// Bytes in the file.
   private var count: UInt64 = 0
   private var start: UInt64 = 0
-  private var failure: DownloadError?
+  private var failure: FetchReport.Failure?
 
   /// libcurl's own state, made once.
   private static let library: CURLcode = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
-  init(_ download: Download, file: Int32, progress: @escaping (UInt64, UInt64?) -> Void) throws(DownloadError) {
-    self.download = download
-    self.file = file
-    self.progress = progress
+  init(_ order: FetchOrder, _ reports: ReportWriter) throws(FetchReport.Failure) {
+    download = order.download
+    file = order.file
+    self.reports = reports
     guard Self.library == CURLE_OK, let handle = unsafe curl_easy_init() else {
-      throw .connection(address: download.address, "libcurl cannot be used")
+      throw .connection("libcurl cannot be used")
     }
     unsafe self.handle = unsafe handle
     unsafe ccurl_set_text(handle, CURLOPT_URL, download.address)
@@ -50,15 +51,14 @@ import Host
     }
     _ = unsafe ccurl_set_progress(handle) { client, total, _, _, _ in
       guard let client = unsafe client else { return 1 }
-      unsafe Unmanaged<Transfer>.fromOpaque(client).takeUnretainedValue().tell(of: total)
-      return 0
+      return unsafe Unmanaged<Transfer>.fromOpaque(client).takeUnretainedValue().tell(of: total) ? 0 : 1
     }
   }
 
   deinit { unsafe curl_easy_cleanup(handle) }
 
   /// Drops what has come so far.
-  func startOver() throws(DownloadError) {
+  func startOver() throws(FetchReport.Failure) {
     do throws(Errno) {
       try FileCalls.truncate(file, to: 0)
     } catch {
@@ -71,7 +71,7 @@ import Host
   ///
   /// - Returns: a failure that may be another's next time.
   /// - Throws: one that will not.
-  func run() throws(DownloadError) -> DownloadError? {
+  func run() throws(FetchReport.Failure) -> FetchReport.Failure? {
     start = count
     unsafe ccurl_set_offset(handle, CURLOPT_RESUME_FROM_LARGE, curl_off_t(count))
     let code = unsafe curl_easy_perform(handle)
@@ -80,9 +80,11 @@ import Host
     _ = unsafe ccurl_get_number(handle, CURLINFO_RESPONSE_CODE, &status)
     let words = unsafe String(cString: curl_easy_strerror(code))
     switch code {
-    case CURLE_OK: return nil
+    case CURLE_OK:
+      reports.progress(count, of: count)
+      return nil
     case CURLE_HTTP_RETURNED_ERROR:
-      let error = DownloadError.status(status, address: download.address)
+      let error = FetchReport.Failure.status(status)
       // Asked for what is behind the end: the file is another one now.
       if status == 416, start > 0 {
         try startOver()
@@ -93,18 +95,18 @@ import Host
     case CURLE_RANGE_ERROR:
       // It gives the whole or nothing.
       try startOver()
-      return .cut(address: download.address, words)
+      return .cut(words)
     case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_OPERATION_TIMEDOUT,
       CURLE_HTTP2, CURLE_HTTP2_STREAM:
-      return .cut(address: download.address, words)
-    case CURLE_COULDNT_CONNECT: return .connection(address: download.address, words)
-    default: throw .connection(address: download.address, words)
+      return .cut(words)
+    case CURLE_COULDNT_CONNECT: return .connection(words)
+    default: throw .connection(words)
     }
   }
 
   private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
     if count + UInt64(bytes.count) > download.limit {
-      failure = .tooLarge(address: download.address, limit: download.limit)
+      failure = .tooLarge
       return 0
     }
     var written = 0
@@ -122,7 +124,9 @@ import Host
     return bytes.count
   }
 
-  private func tell(of total: curl_off_t) {
-    progress(count, total > 0 ? start + UInt64(total) : nil)
+  /// - Returns: false once nobody is left to fetch it for.
+  private func tell(of total: curl_off_t) -> Bool {
+    reports.progress(count, of: total > 0 ? start.addingReportingOverflow(UInt64(total)).partialValue : nil)
+    return !reports.isAbandoned
   }
 }
