@@ -6,7 +6,7 @@ package protocol InterruptLine: AnyObject {
 }
 
 /// The interrupt of a memory-mapped device, with the register that says why (Virtio 1.2, 4.2.2: InterruptStatus).
-package final class TransportInterrupt: QueueInterrupt {
+package final class MMIOInterrupt: DeviceInterrupt {
   private static let usedBuffer: UInt32 = 1
   private static let configurationChange: UInt32 = 2
 
