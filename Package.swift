@@ -9,6 +9,16 @@ let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// What makes `novm` one executable without shared libraries that lies at any address, for scripts/build
+/// (docs/decisions/0025-novm-is-static.md). Its relative relocations are a bitmap (DT_RELR), which Swift's usual linker does
+/// not write.
+let staticPIE = [
+  "-static-executable", "-Xclang-linker", "-static-pie", "-use-ld=lld", "-Xlinker", "-z", "-Xlinker",
+  "pack-relative-relocs",
+]
+let novmLinking: [LinkerSetting] =
+  Context.environment["NOVM_STATIC"] == "1" ? [.unsafeFlags(staticPIE, .when(configuration: .release))] : []
+
 /// A target that must also compile in Embedded Swift with no operating system below (scripts/embedded).
 func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -84,7 +94,8 @@ let package = Package(
       dependencies: [
         "NovmKit", "Packs", "Changes", "Download", "Host",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      linkerSettings: novmLinking),
 
     // What talks to servers for it.
     .executableTarget(name: "nofetch", dependencies: ["Download", "CCurl", "Host"], swiftSettings: strict),

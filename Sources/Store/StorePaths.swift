@@ -47,7 +47,7 @@ package struct StorePaths: Equatable, Sendable {
   package static func current(environment: [String: String]) -> StorePaths {
     var home = environment["HOME"] ?? ""
     if !home.hasPrefix("/") {
-      home = unsafe getpwuid(geteuid()).map { unsafe String(cString: $0.pointee.pw_dir) } ?? "/"
+      home = Accounts.home(of: geteuid()) ?? "/"
     }
     let workingDirectory = unsafe getcwd(nil, 0).map { path in
       defer { unsafe free(path) }

@@ -22,6 +22,7 @@ struct KernelCommand: ParsableCommand {
 extension KernelCommand {
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "list",
       abstract: "List kernels, newest first.",
       discussion: """
         The newest release, and of one release the last imported. `novm run` takes the first unless told otherwise.
@@ -52,6 +53,7 @@ extension KernelCommand {
 
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "inspect",
       abstract: "Show what is known of a kernel.",
       discussion: """
         Example:

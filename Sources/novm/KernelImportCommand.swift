@@ -10,6 +10,7 @@ import Packs
 extension KernelCommand {
   struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "import",
       abstract: "Make a kernel ready to boot.",
       discussion: """
         Without arguments, the running system's kernel. One of the same name is replaced. Prints the kernel's name.
@@ -95,6 +96,7 @@ extension KernelCommand {
 
   struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "export",
       abstract: "Write a kernel to a tar archive, for `novm kernel import` elsewhere.",
       discussion: """
         How it is compressed goes by the file's ending (.tar, .tar.gz, .tgz, .tar.zst) unless said. Prints the archive's \

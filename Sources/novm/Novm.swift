@@ -3,7 +3,20 @@ import NovmKit
 
 @main
 struct Novm: ParsableCommand {
-  static let configuration = CommandConfiguration(
+  /// The parser is shown the one command that is called: it would ask all sixty for their names, options and aliases, which
+  /// takes longer than most of them do.
+  static var configuration: CommandConfiguration {
+    guard let called else { return whole }
+    var configuration = whole
+    configuration.groupedSubcommands = []
+    configuration.subcommands = [called]
+    return configuration
+  }
+
+  /// Set once, before anything is parsed; nil where help for several may be wanted.
+  nonisolated(unsafe) private static var called: (any ParsableCommand.Type)?
+
+  private static let whole = CommandConfiguration(
     commandName: "novm",
     abstract: "Turns directory trees into machines.",
     discussion: """
@@ -54,8 +67,10 @@ struct Novm: ParsableCommand {
     StandardStreams.fill()
     do {
       let arguments = try MachineFile.expand(OldNames.expand(ByteString.arguments()))
-      if let name = arguments.first == "help" ? arguments.dropFirst().first : arguments.first {
-        try requireCommand(name)
+      if arguments.first == "help" {
+        if let name = arguments.dropFirst().first { _ = try command(name) }
+      } else if let name = arguments.first {
+        called = try command(name)
       }
       try Surroundings.requireText()
       var command = try parseAsRoot(arguments)
@@ -66,13 +81,15 @@ struct Novm: ParsableCommand {
     }
   }
 
-  /// The parser calls a mistyped command an unexpected argument.
-  private static func requireCommand(_ name: String) throws {
-    let known = configuration.subcommands.flatMap { command in
+  /// The command of a name or an alias; nil for an option. The parser calls a mistyped one an unexpected argument.
+  private static func command(_ name: String) throws -> (any ParsableCommand.Type)? {
+    if name.hasPrefix("-") { return nil }
+    func names(_ command: any ParsableCommand.Type) -> [String] {
       [command._commandName] + command.configuration.aliases
     }
-    guard !name.hasPrefix("-"), !known.contains(name) else { return }
-    let near = Suggestion.nearest(to: name, in: known).map { "did you mean \($0)?" } ?? "see: novm --help"
-    throw ValidationError("no command '\(name)'; \(near)")
+    let commands = whole.subcommands
+    if let command = commands.first(where: { names($0).contains(name) }) { return command }
+    let near = Suggestion.nearest(to: name, in: commands.flatMap(names)).map { "did you mean \($0)?" }
+    throw ValidationError("no command '\(name)'; \(near ?? "see: novm --help")")
   }
 }

@@ -62,6 +62,7 @@ extension PackCommand {
 
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "inspect",
       abstract: "Show what is known of a pack.",
       discussion: """
         Example:
@@ -92,6 +93,7 @@ extension PackCommand {
 
   struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "verify",
       abstract: "Compare packs with what they were made as.",
       discussion: """
         Every file is read. What differs is listed, and the exit status is then 1.

@@ -7,6 +7,7 @@ import Packs
 extension PackCommand {
   struct Create: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "create",
       abstract: "Make a pack of a directory.",
       discussion: """
         What a machine wrote (--write) is a directory, too: removed files stay removed. Without root, what belongs to \

@@ -8,6 +8,7 @@ import Packs
 extension PackCommand {
   struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "import",
       abstract: "Make a pack of a tar archive, from a file or the web.",
       discussion: """
         The archive may be compressed (gzip, bzip2, xz, zstd, lz4), and be a layer of a container image. What could lead \
@@ -63,6 +64,7 @@ extension PackCommand {
 
   struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "export",
       abstract: "Write a pack to a tar archive.",
       discussion: """
         How it is compressed goes by the file's ending (.tar, .tar.gz, .tgz, .tar.zst) unless said. With --layer removed \
