@@ -21,6 +21,8 @@ public final class KVMSystem: Sendable {
     Capability(name: "KVM_CAP_EXT_CPUID", number: KVM_CAP_EXT_CPUID),
     Capability(name: "KVM_CAP_IRQFD", number: KVM_CAP_IRQFD),
     Capability(name: "KVM_CAP_IOEVENTFD", number: KVM_CAP_IOEVENTFD),
+    Capability(name: "KVM_CAP_IOEVENTFD_ANY_LENGTH", number: KVM_CAP_IOEVENTFD_ANY_LENGTH),
+    Capability(name: "KVM_CAP_SIGNAL_MSI", number: KVM_CAP_SIGNAL_MSI),
     Capability(name: "KVM_CAP_MP_STATE", number: KVM_CAP_MP_STATE),
     Capability(name: "KVM_CAP_ADJUST_CLOCK", number: KVM_CAP_ADJUST_CLOCK),
     Capability(name: "KVM_CAP_IMMEDIATE_EXIT", number: KVM_CAP_IMMEDIATE_EXIT),

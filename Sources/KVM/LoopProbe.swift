@@ -39,7 +39,7 @@ public enum LoopProbe {
     }
     let memory = GuestMemory(regions: [unsafe .init(base: 0, bytes: mapping.bytes)])
     let machine = try VirtualMachine(system)
-    try machine.map(memory)
+    for (slot, region) in memory.regions.enumerated() { try machine.map(region, slot: slot) }
     let code: GuestAddress = 0x10_0000
     do {
       try write(to: memory, code: code)

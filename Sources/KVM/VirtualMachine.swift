@@ -32,22 +32,32 @@ public final class VirtualMachine: Sendable {
     try request("KVM_CREATE_IRQCHIP") { clinux_ioctl(descriptor.raw, ckvm_create_irqchip, 0) }
   }
 
-  /// Makes every region of `memory` guest RAM. `memory` must outlive the machine.
+  /// Makes a piece of memory guest RAM. It must outlive the machine, or be unmapped before.
   ///
   /// - Parameters:
-  ///   - first: KVM's number of the first region.
+  ///   - slot: KVM's number of the piece.
+  ///   - address: where the guest finds it, if not at the region's own place. What was mapped by this number moves there.
   ///   - isReadOnly: what the guest writes there comes to us, as if there were no RAM.
-  public func map(_ memory: GuestMemory, from first: Int = 0, isReadOnly: Bool = false) throws(KVMError) {
-    for (slot, region) in memory.regions.enumerated() {
-      var description = kvm_userspace_memory_region()
-      description.slot = UInt32(first + slot)
-      description.flags = isReadOnly ? ckvm_memory_read_only : 0
-      description.guest_phys_addr = region.base
-      description.memory_size = UInt64(region.count)
-      description.userspace_addr = UInt64(UInt(bitPattern: unsafe region.hostAddress))
-      try request("KVM_SET_USER_MEMORY_REGION") {
-        unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_set_user_memory_region, &description)
-      }
+  public func map(
+    _ region: GuestMemory.Region, slot: Int, at address: GuestAddress? = nil, isReadOnly: Bool = false
+  ) throws(KVMError) {
+    var description = kvm_userspace_memory_region()
+    description.slot = UInt32(slot)
+    description.flags = isReadOnly ? ckvm_memory_read_only : 0
+    description.guest_phys_addr = address ?? region.base
+    description.memory_size = UInt64(region.count)
+    description.userspace_addr = UInt64(UInt(bitPattern: unsafe region.hostAddress))
+    try request("KVM_SET_USER_MEMORY_REGION") {
+      unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_set_user_memory_region, &description)
+    }
+  }
+
+  /// Takes a piece of memory from the guest.
+  public func unmap(slot: Int) throws(KVMError) {
+    var description = kvm_userspace_memory_region()
+    description.slot = UInt32(slot)
+    try request("KVM_SET_USER_MEMORY_REGION") {
+      unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_set_user_memory_region, &description)
     }
   }
 
@@ -59,6 +69,19 @@ public final class VirtualMachine: Sendable {
     try request("KVM_IRQFD") { unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_irqfd, &description) }
   }
 
+  /// Sends the guest an interrupt as a message (KVM_SIGNAL_MSI), from any thread. The processor to which it goes, the vector
+  /// and how it is delivered are in the message.
+  ///
+  /// - Returns: false if no processor took it.
+  @discardableResult
+  public func signal(messageTo address: UInt64, data: UInt32) -> Bool {
+    var message = kvm_msi()
+    message.address_lo = UInt32(truncatingIfNeeded: address)
+    message.address_hi = UInt32(truncatingIfNeeded: address >> 32)
+    message.data = data
+    return unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_signal_msi, &message) > 0
+  }
+
   /// Makes a guest's 32-bit write of `value` at `address` signal `event`, with no exit to us (KVM_IOEVENTFD).
   public func connect(writeOf value: UInt32, at address: GuestAddress, to event: EventFD) throws(KVMError) {
     var description = kvm_ioeventfd()
@@ -67,6 +90,28 @@ public final class VirtualMachine: Sendable {
     description.len = 4
     description.fd = event.raw
     description.flags = 1 << UInt32(kvm_ioeventfd_flag_nr_datamatch)
+    try set(&description)
+  }
+
+  /// Makes a guest's write of anything at `address` signal `event`, with no exit to us. Some processors do not even look at
+  /// the instruction for that.
+  public func connect(writesAt address: GuestAddress, to event: EventFD) throws(KVMError) {
+    var description = kvm_ioeventfd()
+    description.addr = address
+    description.fd = event.raw
+    try set(&description)
+  }
+
+  /// Undoes `connect(writesAt:to:)`.
+  public func disconnect(writesAt address: GuestAddress, from event: EventFD) throws(KVMError) {
+    var description = kvm_ioeventfd()
+    description.addr = address
+    description.fd = event.raw
+    description.flags = 1 << UInt32(kvm_ioeventfd_flag_nr_deassign)
+    try set(&description)
+  }
+
+  private func set(_ description: inout kvm_ioeventfd) throws(KVMError) {
     try request("KVM_IOEVENTFD") { unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_ioeventfd, &description) }
   }
 }

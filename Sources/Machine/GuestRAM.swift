@@ -9,8 +9,10 @@ struct GuestRAM {
   /// Where the guest finds pieces of files, if anywhere: behind all RAM.
   let window: (files: FileWindow, addresses: Range<UInt64>)?
 
-  /// - Parameter windowSize: a multiple of 2 MiB, 0 for no window.
-  init(_ map: MemoryMap, windowSize: UInt64 = 0) throws(MachineError) {
+  /// - Parameters:
+  ///   - windowSize: a multiple of 2 MiB, 0 for no window.
+  ///   - alignment: of the window's address, a power of two.
+  init(_ map: MemoryMap, windowSize: UInt64 = 0, alignment: UInt64 = 1 << 30) throws(MachineError) {
     var mappings: [MemoryMapping] = []
     var regions: [GuestMemory.Region] = []
     for range in map.ram {
@@ -32,7 +34,7 @@ struct GuestRAM {
       } catch {
         throw .memory(bytes: windowSize, error)
       }
-      let base = Platform.windowBase(after: map)
+      let base = Platform.windowBase(after: map, alignment: alignment)
       // As for RAM; the value keeps it.
       regions.append(unsafe GuestMemory.Region(base: base, bytes: files.bytes, isWindow: true))
       window = (files, base..<base + windowSize)

@@ -4,6 +4,7 @@ import FileSystem
 import GuestMemory
 import Host
 import KVM
+import PCI
 import Synchronization
 import Virtio
 
@@ -24,7 +25,9 @@ package final class Machine: @unchecked Sendable {
   private var acpiDevices: [ACPIDevice] = []
   private var virtioCount = 0
   private let registers: RegisterPages
+  private let bus: PCIBus?
   private let powerButton: InterruptEvent
+  private let messages: InterruptMessages
   private var vsock: UnixVsockBackend?
   private var tree: FileSystemServer?
   private var shares: [FileSystemServer] = []
@@ -67,7 +70,16 @@ package final class Machine: @unchecked Sendable {
     if let most = HostMemory.size, description.memory > most {
       throw .memoryTooLarge(bytes: description.memory, most: most)
     }
-    ram = try GuestRAM(map, windowSize: description.window)
+    switch description.transport {
+    case .mmio:
+      ram = try GuestRAM(map, windowSize: description.window)
+      bus = nil
+    case .pci:
+      // A region of the bus lies at a multiple of its size, which is a power of two.
+      let size = PCITransport.sharedMemorySize(description.window)
+      ram = try GuestRAM(map, windowSize: description.window, alignment: max(1 << 30, size))
+      bus = PCIBus(ram.window.map { $0.addresses.lowerBound..<$0.addresses.lowerBound + size })
+    }
     memory = ram.memory
     registers = try RegisterPages()
     let loader = try KernelLoader(description, ram)
@@ -91,6 +103,7 @@ package final class Machine: @unchecked Sendable {
       throw .host("epoll", error)
     }
     gate = PauseGate(loop)
+    messages = InterruptMessages(vm)
     powerButton = try InterruptEvent(vm, line: Platform.powerButtonInterrupt)
     acpiDevices.append(.powerButton(interrupt: Platform.powerButtonInterrupt))
     timeline.mark("kvm")
@@ -197,8 +210,14 @@ package final class Machine: @unchecked Sendable {
     let entry = try loader.finish(map, try bootOptions(description))
     timeline.mark("loaded")
     do {
-      try vm.map(memory)
-      try vm.map(registers.memory(count: virtioCount), from: memory.regions.count, isReadOnly: true)
+      // On the bus the guest decides when and where it sees a window.
+      for (slot, region) in memory.regions.enumerated() where !(region.isWindow && bus != nil) {
+        try vm.map(region, slot: slot)
+      }
+      if bus == nil {
+        let pages = registers.memory(count: virtioCount).regions[0]
+        try vm.map(pages, slot: memory.regions.count, isReadOnly: true)
+      }
       for (index, apicID) in description.processors.apicIDs.enumerated() {
         let vcpu = try VCPU(vm, index: index, apicID: apicID)
         try vcpu.prepare(in: description.processors)
@@ -233,6 +252,7 @@ package final class Machine: @unchecked Sendable {
       PowerDevice(
         handler: self, sleepValue: PowerRegisters.sleepValue, resetValue: PowerRegisters.resetValue),
       atPort: Platform.powerPorts, count: UInt16(PowerDevice.windowSize))
+    addBus()
     addresses.add(PanicDevice(handler: self), atMemory: Platform.panicRegister, size: 1)
     acpiDevices.append(.panicRegister(.memory(base: UInt32(Platform.panicRegister), size: 1)))
     if let output = description.com1 {
@@ -339,21 +359,61 @@ package final class Machine: @unchecked Sendable {
     try add(device)
   }
 
-  /// Gives a virtio device its window, its interrupt and its node in the ACPI tables.
+  /// Puts the bus where the guest finds it, if there is one, and its host bridge into the ACPI tables.
+  private func addBus() {
+    guard let bus else { return }
+    addresses.add(
+      PCIConfigurationWindow(bus), atMemory: Platform.busConfiguration, size: ConfigurationAddress.busSize)
+    acpiDevices.append(
+      .motherboard([
+        .memory(base: UInt32(Platform.busConfiguration), size: UInt32(ConfigurationAddress.busSize))
+      ]))
+    let near = Platform.busWindow
+    addresses.add(PCIMemoryWindow(bus, base: near.lowerBound), atMemory: near.lowerBound, size: UInt64(near.count))
+    var windows: [ACPIResource] = [.window(UInt32(near.lowerBound)..<UInt32(near.upperBound))]
+    if let far = bus.window {
+      addresses.add(PCIMemoryWindow(bus, base: far.lowerBound), atMemory: far.lowerBound, size: UInt64(far.count))
+      windows.append(.prefetchableWindow(far))
+    }
+    acpiDevices.append(.hostBridge(windows: windows))
+  }
+
+  /// Gives a virtio device its place in the machine, where its transport has the guest find it.
   @discardableResult
   private func add(_ device: any VirtioDevice) throws(MachineError) -> VirtioSlot {
+    let slot = VirtioSlot(loop)
+    slots.append(slot)
+    if let bus { try add(device, slot, on: bus) } else { try addRegisters(device, slot) }
+    virtioCount += 1
+    return slot
+  }
+
+  /// Makes a device a function of the bus.
+  private func add(_ device: any VirtioDevice, _ slot: VirtioSlot, on bus: PCIBus) throws(MachineError) {
+    let transport = PCITransport(
+      device, memory: memory, address: try bus.allocate(PCITransport.registers.size), sink: messages, owner: slot)
+    try slot.serve(transport)
+    var window: VirtioFunction.SharedMemory?
+    if transport.sharedMemory != nil, let index = memory.regions.firstIndex(where: { $0.isWindow }) {
+      window = VirtioFunction.SharedMemory(memory: memory.regions[index], slot: index)
+    }
+    try bus.add(VirtioFunction(transport, slot, on: bus, vm: vm, window: window))
+  }
+
+  /// Gives a device a page of registers, an interrupt and a node in the ACPI tables.
+  private func addRegisters(_ device: any VirtioDevice, _ slot: VirtioSlot) throws(MachineError) {
     let line = Platform.firstVirtioInterrupt + UInt32(virtioCount)
     guard line <= Platform.lastInterrupt else { throw .tooManyDevices(most: virtioCount) }
     let base = Platform.virtioWindow(virtioCount)
-    let slot = try VirtioSlot(
-      device, machine: self, base: base, shown: registers.window(virtioCount), line: InterruptEvent(vm, line: line))
-    slots.append(slot)
-    addresses.add(slot, atMemory: base, size: MMIOTransport.windowSize)
+    let transport = MMIOTransport(
+      device, memory: memory, line: try InterruptEvent(vm, line: line), owner: slot,
+      shown: registers.window(virtioCount))
+    try slot.serve(transport)
+    addresses.add(
+      try MMIORegisters(transport, slot, vm: vm, base: base), atMemory: base, size: MMIOTransport.windowSize)
     acpiDevices.append(
       .virtioMMIO(
         index: UInt8(virtioCount), base: UInt32(base), size: UInt32(MMIOTransport.windowSize), interrupt: line))
-    virtioCount += 1
-    return slot
   }
 
   private func bootOptions(_ description: MachineDescription) throws(MachineError) -> BootPlan.Options {
@@ -362,7 +422,10 @@ package final class Machine: @unchecked Sendable {
     options.seed = RandomBytes.make(64)
     let apicIDs = description.processors.apicIDs
     switch description.discovery {
-    case .acpi: options.acpi = ACPIPlatform(apicIDs: apicIDs, power: Platform.power, devices: acpiDevices)
+    case .acpi:
+      var platform = ACPIPlatform(apicIDs: apicIDs, power: Platform.power, devices: acpiDevices)
+      if bus != nil { platform.busConfiguration = Platform.busConfiguration }
+      options.acpi = platform
     case .commandLine:
       options.mp = MPPlatform(apicIDs: apicIDs, power: Platform.power)
       // Before the rest: what follows a word of two hyphens is for init.

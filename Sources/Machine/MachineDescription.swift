@@ -48,6 +48,7 @@ package struct MachineDescription {
   package var timings: Int32?
   package var kvm: KVMSource = .path("/dev/kvm")
   package var discovery = Discovery.acpi
+  package var transport = Transport.mmio
 
   package init() {}
 
@@ -64,6 +65,14 @@ package struct MachineDescription {
     case acpi
     /// Virtio devices by `virtio_mmio.device=` on its command line, processors by an MP table. For kernels without ACPI.
     case commandLine
+  }
+
+  /// How the guest's kernel reaches virtio devices (docs/decisions/0024-virtio-by-mmio.md).
+  package enum Transport {
+    /// Each a page of registers and an interrupt of its own.
+    case mmio
+    /// Functions of a PCI bus, with messages for interrupts. The kernel finds the bus by ACPI.
+    case pci
   }
 
   /// Where a console's output goes, and its input comes from.

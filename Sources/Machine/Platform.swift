@@ -20,10 +20,16 @@ enum Platform {
   static let firstVirtioInterrupt: UInt32 = 6
   static let lastInterrupt: UInt32 = 23
 
-  /// The DAX window begins at the first GiB behind all RAM and the hole.
-  static func windowBase(after map: MemoryMap) -> UInt64 {
+  /// The configuration of the PCI bus.
+  static let busConfiguration: UInt64 = 0xd020_0000
+
+  /// Where registers of the PCI bus's functions can be.
+  static let busWindow: Range<UInt64> = 0xe000_0000..<0xf000_0000
+
+  /// The DAX window begins behind all RAM and the hole, at a multiple of `alignment`.
+  static func windowBase(after map: MemoryMap, alignment: UInt64 = 1 << 30) -> UInt64 {
     let end = max(MemoryMap.mmioHole.upperBound, map.ram[map.ram.count - 1].upperBound)
-    return (end + (1 << 30) - 1) & ~((1 << 30) - 1)
+    return (end + alignment - 1) & ~(alignment - 1)
   }
 
   static func virtioWindow(_ index: Int) -> UInt64 { virtioBase + UInt64(index) * MMIOTransport.windowSize }

@@ -10,6 +10,8 @@ extension NovmError {
     switch self {
     case .store(let error): error.message
     case .bundle(let error): error.message
+    case .busWithoutACPI(let release):
+      "--transport pci: kernel \(release) was built without ACPI, by which it would find the bus; use --transport mmio"
     case .pack(let error): error.message
     case .changes(let error): error.message
     case .machineDefinition(let path): "\(path): not there, or damaged; remove the machine with `novm rm`"

@@ -9,6 +9,8 @@ import Store
 package enum NovmError: Error, Equatable {
   case store(StoreError)
   case bundle(KernelBundleError)
+  /// A kernel of this release was built without ACPI, by which it would find a PCI bus.
+  case busWithoutACPI(String)
   case pack(PackError)
   case changes(ChangesError)
   /// A system call on a path failed.

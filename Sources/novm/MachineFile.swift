@@ -21,6 +21,7 @@ struct MachineFile {
     "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list,
     "root-disk": .text, "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text,
     "kernel": .text, "cmdline": .list, "hostname": .text, "init": .flag, "com1": .flag, "no-balloon": .flag,
+    "transport": .text,
     "env": .list, "cwd": .text, "user": .text,
     "terminal": .flag, "interactive": .flag, "name": .text, "rm": .flag,
   ]

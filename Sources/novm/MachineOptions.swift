@@ -140,6 +140,11 @@ struct MachineOptions: ParsableArguments {
   @Flag(help: "Let the guest keep the memory that it has once used: no balloon takes what is free.")
   var noBalloon = false
 
+  @Option(
+    help: ArgumentHelp(
+      "How the guest reaches its devices: mmio, or pci, as functions of a PCI bus.", valueName: "mmio|pci"))
+  var transport = DeviceTransport.mmio
+
   @Flag(
     name: .customLong("init"),
     help: "Run the tree's own init, /sbin/init, such as systemd: it starts services, and ends the machine.")
@@ -172,6 +177,7 @@ struct MachineOptions: ParsableArguments {
     settings.publish = publish
     settings.nic = nic
     settings.noBalloon = noBalloon
+    settings.transport = transport
     settings.disk = disk
     settings.rootDisk = rootDisk
     return settings
@@ -194,6 +200,8 @@ extension MachineRequest {
 }
 
 extension NetworkChoice: ExpressibleByArgument {}
+
+extension DeviceTransport: ExpressibleByArgument {}
 
 extension DAXWindow: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }

@@ -66,11 +66,15 @@ struct Arguments {
       case "--timings": machine.timings = try descriptor(name, inline)
       case "--kvm": machine.kvm = try kvm(name, inline)
       case "--discovery": machine.discovery = try discovery(name, inline)
+      case "--transport": machine.transport = try transport(name, inline)
       default: throw UsageError(message: "unknown option \(String(printable: word)); novmm --help lists them")
       }
     }
     if let share = machine.sharedDevices.first(where: { $0.tag == machine.tag }) {
       throw refusal("--share", share.tag, "the tree has this tag; give one of them another")
+    }
+    if machine.transport == .pci, machine.discovery == .commandLine {
+      throw UsageError(message: "--transport pci: a kernel finds the bus by ACPI, so not with --discovery cmdline")
     }
     machine.window = window.size(memory: machine.memory)
     try check(machine.cards)
@@ -292,6 +296,17 @@ struct Arguments {
     case "acpi": return .acpi
     case "cmdline": return .commandLine
     default: throw refusal(name, value, "give acpi or cmdline")
+    }
+  }
+
+  private mutating func transport(
+    _ name: String, _ inline: [UInt8]?
+  ) throws(UsageError) -> MachineDescription.Transport {
+    let value = try value(name, inline)
+    switch String(printable: value) {
+    case "mmio": return .mmio
+    case "pci": return .pci
+    default: throw refusal(name, value, "give mmio or pci")
     }
   }
 

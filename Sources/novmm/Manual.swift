@@ -23,6 +23,8 @@ let manual = """
                             kernel built without ACPI and with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, by
                             virtio_mmio.device= on its command line and an MP table. Then there are no power button and
                             no pvpanic, and only noguest can switch the machine off
+    --transport HOW         how virtio devices are reached: mmio (the default), each by registers and an interrupt of its
+                            own; or pci, as functions of a PCI bus, with a message for each queue
   Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
     --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
     --pack [GUEST=>]HOST    a read layer, among those of --read, that never changes, keeps owners in attributes, and has

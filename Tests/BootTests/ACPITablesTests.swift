@@ -18,8 +18,20 @@ import Testing
       apicIDs: (0..<processors).map(UInt32.init), power: PowerRegisters(at: .port(0x600)), devices: devices)
   }
 
+  /// The same with a PCI bus.
+  private func withBus(_ platform: ACPIPlatform) -> ACPIPlatform {
+    var platform = platform
+    platform.busConfiguration = 0xd020_0000
+    platform.devices.append(.motherboard([.memory(base: 0xd020_0000, size: 1 << 20)]))
+    platform.devices.append(
+      .hostBridge(windows: [
+        .window(0xe000_0000..<0xf000_0000), .prefetchableWindow(0x1_0000_0000..<0x1_4000_0000),
+      ]))
+    return platform
+  }
+
   @Test func everyChecksumIsZero() throws {
-    let tables = try ACPITables(platform(), in: Self.area)
+    let tables = try ACPITables(withBus(platform()), in: Self.area)
     #expect(tables.bytes[0..<20].reduce(0, &+) == 0)
     #expect(tables.bytes[0..<36].reduce(0, &+) == 0)
     for table in tables.tables {
@@ -45,6 +57,22 @@ import Testing
     let dsdt = tables.bytes.little(UInt64.self, at: fadt.offset + 140)
     #expect(table(dsdt).name == "DSDT")
     #expect(UInt64(tables.bytes.little(UInt32.self, at: fadt.offset + 40)) == dsdt)
+  }
+
+  /// PCI Firmware 3.2, 4.1.2: Linux trusts the table only if the motherboard's resources hold the range, too.
+  @Test func busHasAConfigurationAndABridge() throws {
+    #expect(try ACPITables(platform(), in: Self.area).tables.count == 4)
+    let tables = try ACPITables(withBus(platform()), in: Self.area)
+    let mcfg = try #require(tables.tables.first { String(decoding: $0[0..<4], as: UTF8.self) == "MCFG" })
+    #expect(mcfg.count == 60 && mcfg.little(UInt64.self, at: 44) == 0xd020_0000)
+    #expect(Array(mcfg[52..<60]) == [0, 0, 0, 0, 0, 0, 0, 0])
+    let xsdt = try #require(tables.tables.last)
+    let addresses = stride(from: 36, to: xsdt.count, by: 8).map { xsdt.little(UInt64.self, at: $0) }
+    #expect(addresses.count == 3)
+    for address in addresses {
+      let offset = Int(address - Self.area.lowerBound)
+      #expect(["FACP", "APIC", "MCFG"].contains(String(decoding: tables.bytes[offset..<offset + 4], as: UTF8.self)))
+    }
   }
 
   @Test func powerRegistersAreWhereTheyWerePut() throws {
@@ -83,12 +111,13 @@ import Testing
   }
 
   /// The ACPI reference compiler takes each table apart and puts the DSDT together again, byte for byte.
-  @Test(.needs(tool: "iasl"), arguments: [1, 300])
-  func compilerReadsEveryTable(processors: Int) throws {
+  @Test(.needs(tool: "iasl"), arguments: [1, 300], [false, true])
+  func compilerReadsEveryTable(processors: Int, hasBus: Bool) throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novm-acpi-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    for table in try ACPITables(platform(processors: processors), in: Self.area).tables {
+    let platform = platform(processors: processors)
+    for table in try ACPITables(hasBus ? withBus(platform) : platform, in: Self.area).tables {
       let name = String(decoding: table[0..<4], as: UTF8.self)
       try Data(table).write(to: directory.appendingPathComponent("\(name).aml"))
       let read = try Tool.run("iasl", ["-d", "\(name).aml"], in: directory.path, withErrors: true)

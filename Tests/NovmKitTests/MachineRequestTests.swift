@@ -90,6 +90,15 @@ struct MachineRequestTests {
     #expect(arguments.suffix(2) == [Array("--discovery".utf8), Array("cmdline".utf8)])
   }
 
+  @Test func aBusTakesItsDriversAndNovmmsOption() throws {
+    var settings = MachineSettings()
+    settings.transport = .pci
+    let request = try MachineRequest(settings, directory: [])
+    #expect(request.initramfsParts == [.pci, .balloon])
+    let arguments = request.compose(kernel: kernel, scratch: "/scratch").arguments
+    #expect(arguments.suffix(2) == [Array("--transport".utf8), Array("pci".utf8)])
+  }
+
   @Test func tellsNovmmOfSharesVolumesAndTheRest() {
     var request = MachineRequest()
     request.shares = [TreeShare(TreeMap(guest: "/src", host: "/home/me/src"), isReadOnly: true)]

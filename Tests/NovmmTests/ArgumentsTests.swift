@@ -65,6 +65,8 @@ struct ArgumentsTests {
     ("--com1 fd:x", "--com1 fd:x: give fd:N"),
     ("--kvm=fd:", "--kvm fd:: give fd:N"),
     ("--discovery dsdt", "--discovery dsdt: give acpi or cmdline"),
+    ("--transport isa", "--transport isa: give mmio or pci"),
+    ("--kernel x --transport pci --discovery cmdline", "--transport pci: a kernel finds the bus by ACPI"),
     ("$'--\\xff\\n'", "unknown option --\\xff\\x0a; novmm"),
   ])
   func whatMakesNoSenseIsNamed(_ words: String, _ text: String) throws {

@@ -57,4 +57,26 @@ package struct ACPIDevice {
     }
     return Self(aml: writer.bytes)
   }
+
+  /// A PCI Express host bridge that passes `windows` on to bus 0 (PCI Firmware 3.2, 4.6.1). It routes no interrupt pins
+  /// (_PRT): its functions send messages.
+  package static func hostBridge(windows: [ACPIResource]) -> Self {
+    Self("PCI0") {
+      $0.name("_HID", eisaID: "PNP0A08")
+      $0.name("_CID", eisaID: "PNP0A03")
+      $0.name("_UID", 0)
+      $0.name("_BBN", 0)
+      $0.resources([.bus] + windows)
+    }
+  }
+
+  /// What is in use and belongs to no other device: there the firmware says that memory-mapped configuration is (PCI
+  /// Firmware 3.2, 4.1.2).
+  package static func motherboard(_ resources: [ACPIResource]) -> Self {
+    Self("MBRD") {
+      $0.name("_HID", eisaID: "PNP0C02")
+      $0.name("_UID", 0)
+      $0.resources(resources)
+    }
+  }
 }

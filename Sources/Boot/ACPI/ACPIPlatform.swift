@@ -7,6 +7,8 @@ package struct ACPIPlatform {
   package var ioAPICID: UInt8 = 0
   package var power: PowerRegisters
   package var devices: [ACPIDevice]
+  /// Where the configuration of PCI bus 0 is mapped, if there is one.
+  package var busConfiguration: UInt64?
 
   package init(apicIDs: [UInt32], power: PowerRegisters, devices: [ACPIDevice]) {
     self.apicIDs = apicIDs

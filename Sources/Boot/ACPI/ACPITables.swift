@@ -1,5 +1,5 @@
 /// The tables of a hardware-reduced machine (ACPI 6.5, 4.1 and 5.2), laid out one after another: RSDP, XSDT, FADT,
-/// MADT, DSDT.
+/// MADT, DSDT, and MCFG where there is a PCI bus.
 package struct ACPITables {
   /// The bytes as they lie from the base address on; the RSDP comes first.
   package let bytes: [UInt8]
@@ -23,21 +23,27 @@ package struct ACPITables {
     let madtAddress = Self.after(dsdtAddress, dsdt)
     let fadtAddress = Self.after(madtAddress, madt)
     let fadt = FixedDescription.table(dsdt: dsdtAddress, power: platform.power)
-    let xsdtAddress = Self.after(fadtAddress, fadt)
-
+    var placed = [(dsdtAddress, dsdt), (madtAddress, madt), (fadtAddress, fadt)]
+    var end = Self.after(fadtAddress, fadt)
+    var listed = [fadtAddress, madtAddress]
+    if let configuration = platform.busConfiguration {
+      let mcfg = ConfigurationTable.table(base: configuration)
+      placed.append((end, mcfg))
+      listed.append(end)
+      end = Self.after(end, mcfg)
+    }
     var xsdt = ACPITable("XSDT", revision: 1)
-    xsdt.body.append(field: fadtAddress)
-    xsdt.body.append(field: madtAddress)
-    let tables = [dsdt, madt, fadt, xsdt.bytes]
+    for address in listed { xsdt.body.append(field: address) }
+    placed.append((end, xsdt.bytes))
 
-    var bytes = Self.rootPointer(xsdt: xsdtAddress)
-    for (address, table) in zip([dsdtAddress, madtAddress, fadtAddress, xsdtAddress], tables) {
+    var bytes = Self.rootPointer(xsdt: end)
+    for (address, table) in placed {
       bytes.append(contentsOf: repeatElement(0, count: Int(address - base) - bytes.count))
       bytes.append(contentsOf: table)
     }
     guard bytes.count <= area.count else { throw .tablesTooLarge(size: bytes.count, limit: area.count) }
     self.bytes = bytes
-    self.tables = tables
+    tables = placed.map { $0.1 }
     rsdp = base
   }
 

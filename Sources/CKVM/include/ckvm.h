@@ -20,6 +20,7 @@ CKVM_REQUEST(ckvm_set_identity_map_addr, KVM_SET_IDENTITY_MAP_ADDR);
 CKVM_REQUEST(ckvm_create_irqchip, KVM_CREATE_IRQCHIP);
 CKVM_REQUEST(ckvm_irqfd, KVM_IRQFD);
 CKVM_REQUEST(ckvm_ioeventfd, KVM_IOEVENTFD);
+CKVM_REQUEST(ckvm_signal_msi, KVM_SIGNAL_MSI);
 CKVM_REQUEST(ckvm_run, KVM_RUN);
 CKVM_REQUEST(ckvm_get_regs, KVM_GET_REGS);
 CKVM_REQUEST(ckvm_set_regs, KVM_SET_REGS);

@@ -3,6 +3,8 @@ import Host
 /// A part of an initramfs that comes with a device: its driver, and what that depends on. Machines without the device
 /// neither read nor unpack it (docs/decisions/0019-drivers-of-cards-in-a-second-archive.md).
 package enum InitramfsPart: String, CaseIterable, Sendable {
+  /// Virtio devices as functions of a PCI bus.
+  case pci
   case network
   case balloon
   case disk
@@ -14,6 +16,7 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
 
   package var driver: String {
     switch self {
+    case .pci: "virtio_pci"
     case .network: "virtio_net"
     case .balloon: "virtio_balloon"
     case .disk: "virtio_blk"
@@ -25,7 +28,7 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
   private var companions: [String] {
     switch self {
     case .network: ["af_packet", "ipv6"]  // Packets for DHCP.
-    case .disk, .balloon: []
+    case .pci, .disk, .balloon: []
     // Checksums of metadata, which the file system asks for by another name.
     case .ext4: ["crc32c_generic", "crc32c_intel"]
     }
@@ -36,6 +39,7 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
 
   private var purpose: String {
     switch self {
+    case .pci: "a PCI bus"
     case .network: "a network card"
     case .balloon: "a balloon"
     case .disk: "a disk"

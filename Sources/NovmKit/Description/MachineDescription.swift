@@ -18,6 +18,7 @@ package struct MachineDescription: Sendable {
   package var users: [IDRange] = []
   package var groups: [IDRange] = []
   package var cards: [CardRequest] = []
+  package var transport = DeviceTransport.mmio
   package var hasBalloon = true
   package var disks: [Disk] = []
   /// Whether the guest's / is on the first of the disks, and there is no tree.
@@ -156,6 +157,7 @@ package struct MachineDescription: Sendable {
     for card in cards { arguments.append("--nic", card.card.argument) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
+    if transport != .mmio { arguments.append("--transport", transport.rawValue) }
     if !kernel.findsDevicesByACPI { arguments.append("--discovery", "cmdline") }
     if verbose { arguments.append("--verbose") }
     return arguments.values

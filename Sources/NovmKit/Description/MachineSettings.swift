@@ -25,6 +25,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var publish: [String] = []
   package var nic: [String] = []
   package var noBalloon = false
+  package var transport = DeviceTransport.mmio
   package var disk: [String] = []
   package var rootDisk: String?
 
@@ -53,6 +54,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.publish, into: &publish)
     try keys.read(.nic, into: &nic)
     try keys.read(.noBalloon, into: &noBalloon)
+    try keys.read(.transport, into: &transport)
     try keys.read(.disk, into: &disk)
     try keys.read(.rootDisk, into: &rootDisk)
   }
@@ -109,6 +111,7 @@ extension MachineRequest {
     hasOwnInit = settings.`init`
     serialLog = settings.com1
     hasBalloon = !settings.noBalloon
+    transport = settings.transport
     hasUserNetwork = settings.net == .user
     for text in settings.publish {
       guard let port = PublishedPort(text, directory: directory) else { throw .published(text) }

@@ -32,6 +32,7 @@ extension MachineRequest.Kernel {
       }
       throw .bundle(error)
     }
+    guard bundle.description.support.acpi || !parts.contains(.pci) else { throw .busWithoutACPI(bundle.release) }
     return KernelFiles(
       name: bundle.name, release: bundle.release, image: bundle.vmlinux, setup: bundle.setup,
       initramfs: bundle.initramfs, furtherInitramfs: archives, modules: bundle.modules,

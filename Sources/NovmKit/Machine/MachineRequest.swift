@@ -38,6 +38,7 @@ package struct MachineRequest: Sendable {
   package var groups: [IDRange] = []
   package var window = DAXWindow.off
   package var cards: [CardRequest] = []
+  package var transport = DeviceTransport.mmio
   package var hasBalloon = true
   package var disks: [Disk] = []
   /// What the guest's / is on, in place of a tree.
@@ -121,6 +122,7 @@ package struct MachineRequest: Sendable {
   /// What the guest needs drivers for besides.
   package var initramfsParts: [InitramfsPart] {
     var parts: [InitramfsPart] = []
+    if transport == .pci { parts.append(.pci) }
     if hasUserNetwork || !cards.isEmpty { parts.append(.network) }
     if hasBalloon { parts.append(.balloon) }
     if !allDisks.isEmpty { parts.append(.disk) }
@@ -154,6 +156,7 @@ package struct MachineRequest: Sendable {
       machine.cards[index].card.address = .random()
     }
     machine.disks = allDisks
+    machine.transport = transport
     machine.hasBalloon = hasBalloon
     machine.window = window
     machine.affinity = affinity

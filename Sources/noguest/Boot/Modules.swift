@@ -4,7 +4,7 @@ import CGuest
 enum Modules {
   /// The first is in every initramfs, the others are in parts that come with a device.
   private static let lists: [Bytes] = [
-    "/modules.order", "/modules.network", "/modules.balloon", "/modules.disk", "/modules.ext4",
+    "/modules.order", "/modules.pci", "/modules.network", "/modules.balloon", "/modules.disk", "/modules.ext4",
   ]
 
   /// Loads what the lists name, in that order, and frees the memory that the files took.

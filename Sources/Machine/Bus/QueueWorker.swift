@@ -3,15 +3,16 @@ import Virtio
 
 /// Serves one queue when it is notified, on the event loop or on a thread of its own.
 final class QueueWorker: EventHandler {
-  private let queue: VirtQueue
-  private let transport: MMIOTransport
-  private let event: EventFD
+  let queue: VirtQueue
+  private let transport: Transport
+  /// A signal has the queue served.
+  let event: EventFD
   /// Held while the queue is worked on.
   private let lock = Lock()
   private var isLive = false
   private var isRetired = false
 
-  init(_ queue: VirtQueue, of transport: MMIOTransport, event: EventFD) {
+  init(_ queue: VirtQueue, of transport: Transport, event: EventFD) {
     self.queue = queue
     self.transport = transport
     self.event = event

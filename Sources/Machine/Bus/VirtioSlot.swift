@@ -1,0 +1,60 @@
+import Host
+import Virtio
+
+/// A virtio device's place in the machine, by whatever transport: the lock of its registers, and the threads that work for
+/// it.
+///
+/// Register accesses come on vCPU threads and take the slot's lock. Queues are served on the event loop, or each on a
+/// thread of its own where the device says that it may block.
+final class VirtioSlot: TransportOwner {
+  /// Held for each access to the registers.
+  let lock = Lock()
+  private let loop: EventLoop
+  private var transport: Transport!
+  private(set) var workers: [QueueWorker] = []
+
+  init(_ loop: EventLoop) { self.loop = loop }
+
+  /// Begins to serve the queues of `transport`, which this owns.
+  func serve(_ transport: Transport) throws(MachineError) {
+    self.transport = transport
+    let isParallel = transport.device.isParallel
+    for queue in transport.queues {
+      do throws(Errno) {
+        let worker = QueueWorker(queue, of: transport, event: try EventFD(isBlocking: isParallel))
+        if isParallel {
+          try worker.startThread("queue \(queue.index)")
+        } else {
+          try loop.add(worker.event.raw, .readable, worker)
+        }
+        workers.append(worker)
+      } catch {
+        throw .host("worker of a queue", error)
+      }
+    }
+  }
+
+  func withDevice(_ body: () -> Void) {
+    if transport.device.isParallel { body() } else { loop.perform(body) }
+  }
+
+  func started() {
+    for worker in workers { worker.resume() }
+  }
+
+  /// Ends the service for good. Returns once nobody works on the queues.
+  func retire() {
+    for worker in workers { worker.retire() }
+  }
+
+  func stopped() {
+    for worker in workers { worker.pause() }
+  }
+
+  /// The device's configuration has changed. From any thread.
+  func configurationChanged() { transport.configurationChanged() }
+
+  func notified(queue: UInt32) {
+    if let index = Int(exactly: queue), index < workers.count { workers[index].wake() }
+  }
+}
