@@ -18,6 +18,7 @@ import files
 import footprint
 import listing
 import sandbox
+import transports
 from guests import GuestFailed, Kernel
 
 # What measures a group, and how the names of its rows begin.
@@ -26,6 +27,7 @@ GROUPS = {
     "run-true": (command.measure, ["run-true"]),
     "sandbox": (sandbox.measure, ["run-command", "exec-command", "crowd"]),
     "list": (listing.measure, ["list"]),
+    "transport": (transports.measure, ["transport"]),
     "footprint": (footprint.measure, ["memory", "size"]),
     **{f"files-{name}": (partial(files.measure, name=name), [f"files-{phase}-" for phase in phases])
        for name, phases in files.SETS.items()},

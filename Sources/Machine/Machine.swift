@@ -403,7 +403,7 @@ package final class Machine: @unchecked Sendable {
   /// Gives a device a page of registers, an interrupt and a node in the ACPI tables.
   private func addRegisters(_ device: any VirtioDevice, _ slot: VirtioSlot) throws(MachineError) {
     let line = Platform.firstVirtioInterrupt + UInt32(virtioCount)
-    guard line <= Platform.lastInterrupt else { throw .tooManyDevices(most: virtioCount) }
+    guard line <= Platform.lastInterrupt else { throw .tooManyDevices(most: virtioCount, onBus: false) }
     let base = Platform.virtioWindow(virtioCount)
     let transport = MMIOTransport(
       device, memory: memory, line: try InterruptEvent(vm, line: line), owner: slot,

@@ -14,8 +14,8 @@ package enum MachineError: Error {
   case writtenElsewhere(path: Path)
   /// A request to the host failed; `what` names it.
   case host(_ what: String, Errno)
-  /// Each virtio device takes an interrupt, of which there are so many.
-  case tooManyDevices(most: Int)
+  /// Each virtio device takes an interrupt line, or a place on the bus, of which there are so many.
+  case tooManyDevices(most: Int, onBus: Bool)
   /// A tap could not be opened or made.
   case tap(name: String, Errno)
   /// A tap could not be made a port of a bridge.

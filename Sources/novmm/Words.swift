@@ -14,8 +14,9 @@ func words(_ error: MachineError) -> String {
   case .writtenElsewhere(let path):
     "\(path): another machine writes to it; give each a directory of its own, or --share one"
   case .host(let what, let errno): "\(what): \(errno.description)"
-  case .tooManyDevices(let most):
+  case .tooManyDevices(let most, let onBus):
     "a machine has room for \(most) devices; give fewer of --disk, --nic and of --share that the host may change"
+      + (onBus ? "" : ", or --transport pci, which has room for more")
   case .tap(let name, let errno): words(tap: name, errno)
   case .bridge(let name, let port, let errno): words(bridge: name, port, errno)
   case .interface(let name, Errno(1)):

@@ -24,14 +24,18 @@ final class PCIBus {
   /// - Parameter size: a power of two.
   func allocate(_ size: UInt64) throws(MachineError) -> GuestAddress {
     let address = (nextAddress + size - 1) & ~(size - 1)
-    guard address + size <= Platform.busWindow.upperBound else { throw .tooManyDevices(most: functions.count) }
+    guard address + size <= Platform.busWindow.upperBound else {
+      throw .tooManyDevices(most: functions.count, onBus: true)
+    }
     nextAddress = address + size
     return address
   }
 
   /// Puts a function at the next device number.
   func add(_ function: any PCIFunction) throws(MachineError) {
-    guard functions.count < ConfigurationAddress.deviceLimit else { throw .tooManyDevices(most: functions.count) }
+    guard functions.count < ConfigurationAddress.deviceLimit else {
+      throw .tooManyDevices(most: functions.count, onBus: true)
+    }
     lock.withLock { functions.append(function) }
   }
 
