@@ -3,20 +3,7 @@ import NovmKit
 
 @main
 struct Novm: ParsableCommand {
-  /// The parser is shown the one command that is called: it would ask all sixty for their names, options and aliases, which
-  /// takes longer than most of them do.
-  static var configuration: CommandConfiguration {
-    guard let called else { return whole }
-    var configuration = whole
-    configuration.groupedSubcommands = []
-    configuration.subcommands = [called]
-    return configuration
-  }
-
-  /// Set once, before anything is parsed; nil where help for several may be wanted.
-  nonisolated(unsafe) private static var called: (any ParsableCommand.Type)?
-
-  private static let whole = CommandConfiguration(
+  static let configuration = CommandConfiguration(
     commandName: "novm",
     abstract: "Turns directory trees into machines.",
     discussion: """
@@ -67,13 +54,8 @@ struct Novm: ParsableCommand {
     StandardStreams.fill()
     do {
       let arguments = try MachineFile.expand(OldNames.expand(ByteString.arguments()))
-      if arguments.first == "help" {
-        if let name = arguments.dropFirst().first { _ = try command(name) }
-      } else if let name = arguments.first {
-        called = try command(name)
-      }
       try Surroundings.requireText()
-      var command = try parseAsRoot(arguments)
+      var command = try parse(arguments)
       try command.run()
       try StandardOutput.finish()
     } catch {
@@ -81,15 +63,40 @@ struct Novm: ParsableCommand {
     }
   }
 
+  /// Parses the words of one command by that command alone. Only where that fails, and for help, all sixty are shown to the
+  /// parser, which asks each for its names and takes longer for it than most commands do.
+  private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+    var words = arguments[...]
+    if words.first == "help" {
+      if let name = words.dropFirst().first { _ = try command(name) }
+    } else if let name = words.popFirst(), var command = try command(name) {
+      while let name = words.first, let next = command.configuration.subcommands.first(where: { $0.isCalled(name) }) {
+        command = next
+        words.removeFirst()
+      }
+      if command.configuration.subcommands.isEmpty, let parsed = try? command.parseAsRoot(Array(words)),
+        type(of: parsed) == command
+      {
+        return parsed
+      }
+    }
+    return try parseAsRoot(arguments)
+  }
+
   /// The command of a name or an alias; nil for an option. The parser calls a mistyped one an unexpected argument.
   private static func command(_ name: String) throws -> (any ParsableCommand.Type)? {
     if name.hasPrefix("-") { return nil }
-    func names(_ command: any ParsableCommand.Type) -> [String] {
-      [command._commandName] + command.configuration.aliases
-    }
-    let commands = whole.subcommands
-    if let command = commands.first(where: { names($0).contains(name) }) { return command }
-    let near = Suggestion.nearest(to: name, in: commands.flatMap(names)).map { "did you mean \($0)?" }
+    let commands = configuration.subcommands
+    if let command = commands.first(where: { $0.isCalled(name) }) { return command }
+    let near = Suggestion.nearest(to: name, in: commands.flatMap { $0.names }).map { "did you mean \($0)?" }
     throw ValidationError("no command '\(name)'; \(near ?? "see: novm --help")")
+  }
+}
+
+extension ParsableCommand {
+  fileprivate static var names: [String] { [_commandName] + configuration.aliases }
+
+  fileprivate static func isCalled(_ name: String) -> Bool {
+    _commandName == name || configuration.aliases.contains(name)
   }
 }
