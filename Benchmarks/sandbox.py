@@ -82,7 +82,7 @@ def measure_peer(scratch, environment, row):
         ours, theirs = compare(
             [novm, "run", "--kernel", "cloud", "--", "/bin/true"],
             [msb, "run", "--no-stdin", "--no-tty", "busybox:bench", "--", "/bin/true"], environment)
-        row("run-command", "s", ours, theirs, f"{peer}, run")
+        row("run-command", "s", ours, theirs, f"{peer}, run", bound=0.6)
     if row.wants("exec-command"):
         call([novm, "create", "--kernel", "cloud", "--name", "bench"], environment)
         call([msb, "create", "--name", "bench", "busybox:bench"], environment)
@@ -93,7 +93,7 @@ def measure_peer(scratch, environment, row):
         finally:
             call([novm, "rm", "--force", "bench"], environment)
             call([msb, "stop", "--force", "bench"], environment)
-        row("exec-command", "s", ours, theirs, f"{peer}, exec")
+        row("exec-command", "s", ours, theirs, f"{peer}, exec", bound=0.6)
 
 
 def memory(pid):

@@ -44,3 +44,7 @@ expect_output $'0 /root\nthrough /dev/fd\nstream\nshared\nmodules' run -- bash -
   echo shared >/dev/shm/x && cat /dev/shm/x
   test -c /dev/ptmx && test -d /dev/mqueue && test -c /dev/null && test -w /tmp || exit
   modprobe dummy && grep -q "^dummy " /proc/modules && test -d "/lib/modules/$(uname -r)/kernel" && echo modules'
+
+# The first modules are loaded without their signatures, unless the kernel is told to check them.
+expect_output 8192 run -- cat /proc/sys/kernel/tainted
+expect_output 0 run --cmdline module.sig_enforce=1 -- cat /proc/sys/kernel/tainted

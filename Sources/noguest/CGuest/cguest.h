@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/io.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -56,6 +57,10 @@ static inline int cguest_set_name(const char *name) { return prctl(PR_SET_NAME, 
 
 static inline int cguest_finit_module(int fd, const char *parameters, int flags) {
   return (int)syscall(SYS_finit_module, fd, parameters, flags);
+}
+
+static inline int cguest_init_module(const void *image, size_t size, const char *parameters) {
+  return (int)syscall(SYS_init_module, image, size, parameters);
 }
 
 // ioperm(2), outb(2)
