@@ -85,6 +85,19 @@ struct KernelStoreTests {
     #expect(try directory.names("kernels/\(bundle.name)") == ["bundle.json", "initramfs", "noguest.stamp", "vmlinux"])
   }
 
+  @Test func aBusTakesItsDriver() throws {
+    let strings = GuestPart.allCases.map(\.driverName)
+    let without = try directory.write("without", Synthetic.kernel(strings: strings))
+    let bundle = try store.import(.image(path: without, modules: nil), noguest: noguest)
+    #expect(throws: KernelBundleError.missingModule(release: bundle.release, name: "virtio_pci", neededBy: "a PCI bus"))
+    {
+      try bundle.archive(.pci)
+    }
+    let with = try directory.write("with", Synthetic.kernel(strings: strings + ["virtio-pci"]))
+    #expect(try store.import(.image(path: with, modules: nil), noguest: noguest).archive(.pci) == nil)
+    #expect(throws: KernelBundleError.self) { try imported(name: "modules").archive(.pci) }
+  }
+
   @Test func configurationBesideTheImageIsRead() throws {
     let image = try directory.write("vmlinuz-x", try bzImage())
     try directory.write(

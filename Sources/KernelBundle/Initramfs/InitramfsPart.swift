@@ -37,7 +37,7 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
   /// Whether a machine goes without the device where the kernel has no driver for it.
   private var isOptional: Bool { self == .balloon }
 
-  private var purpose: String {
+  fileprivate var purpose: String {
     switch self {
     case .pci: "a PCI bus"
     case .network: "a network card"
@@ -68,7 +68,13 @@ extension KernelBundle {
   package func archive(_ part: InitramfsPart) throws(KernelBundleError) -> String? {
     let path = "\(directory)/\(part.fileName)"
     if let size = Files.kind(path) == .file ? Files.size(path) : nil { return size > 0 ? path : nil }
-    guard let modules else { return nil }
+    guard let modules else {
+      // Without the bus's driver the guest would find no device at all, and nobody would hear of it.
+      if part == .pci, try !Files.read(vmlinux).containsCString("virtio-pci") {
+        throw .missingModule(release: release, name: part.driver, neededBy: part.purpose)
+      }
+      return nil
+    }
     let tree = try ModuleTree(modules)
     guard let archive = try part.archive(from: tree, release: release, besides: description.modules) else {
       // In a store that others keep, the next start looks again.
