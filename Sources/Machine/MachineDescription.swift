@@ -67,7 +67,7 @@ package struct MachineDescription {
     case commandLine
   }
 
-  /// How the guest's kernel reaches virtio devices (docs/decisions/0026-mmio-by-default.md).
+  /// How the guest's kernel reaches virtio devices (docs/decisions/0027-mmio-by-default.md).
   package enum Transport {
     /// Each a page of registers and an interrupt of its own.
     case mmio
