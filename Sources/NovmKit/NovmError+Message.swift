@@ -150,12 +150,25 @@ extension HostPathFault {
   }
 }
 
+extension NovmError {
+  /// What there is to read besides, for those that need more than the message; each is one line.
+  package var details: [String] {
+    guard case .machineEnded(let end) = self else { return [] }
+    switch end.reason {
+    case .reset, .panicked, .tripleFault, .internalError: return end.kernelLog
+    default: return []
+    }
+  }
+}
+
 extension MachineEnd {
   var message: String {
     switch reason {
     case .poweredOff: "the machine powered off before its command ended"
-    case .reset: "the guest rebooted before its command ended, or its kernel panicked; --com1 shows its log"
-    case .panicked: "the guest's kernel panicked; --com1 shows its log"
+    case .reset:
+      panic.map { "the guest's kernel panicked: \($0)" }
+        ?? "the guest rebooted before its command ended, or its kernel panicked; --com1 shows its log"
+    case .panicked: "the guest's kernel panicked: \(panic ?? "it does not say why; --com1 shows its log")"
     case .tripleFault: "the guest's processor gave up (triple fault); --com1 shows its kernel's log"
     case .hostFailure: messages.last ?? "novmm failed without a word"
     case .usage: "novmm does not understand this novm: \(messages.first ?? ""); install both from one version"

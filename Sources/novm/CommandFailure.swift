@@ -5,9 +5,10 @@ import KernelBundle
 import NovmKit
 import Packs
 
-/// A failure of novm's own, told in one line.
+/// A failure of novm's own, told in one line, and what there is to read besides.
 struct CommandFailure: Error {
   let message: String
+  var details: [String] = []
   let exitStatus: Int32
 
   /// As Docker has it: the tool failed, not the command.
@@ -22,7 +23,9 @@ struct CommandFailure: Error {
   init?(_ error: any Error) {
     switch error {
     case let failure as CommandFailure: self = failure
-    case let error as NovmError: self.init(error.message, exitStatus: error.exitStatus)
+    case let error as NovmError:
+      self.init(error.message, exitStatus: error.exitStatus)
+      details = error.details
     case let error as KernelBundleError: self.init(error.message)
     case let error as PackError: self.init(error.message)
     case let error as DownloadError: self.init(error.message)
@@ -30,8 +33,11 @@ struct CommandFailure: Error {
     }
   }
 
-  /// Says what went wrong, on one line.
-  func tell() { StandardError.write("novm: \(ByteString.printable(message))\n") }
+  /// Says what went wrong: on one line, with the details indented below it.
+  func tell() {
+    StandardError.write("novm: \(ByteString.printable(message))\n")
+    for line in details { StandardError.write("  \(ByteString.printable(line))\n") }
+  }
 
   /// Says what went wrong and ends the process: the parser's help and version with 0, all else with 125.
   static func exit<Root: ParsableCommand>(_ error: any Error, of root: Root.Type) -> Never {

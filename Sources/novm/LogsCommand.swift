@@ -10,7 +10,8 @@ struct LogsCommand: ParsableCommand {
     abstract: "Print what a machine's command wrote.",
     discussion: """
       Of a machine in the background: standard output and standard error each to its own. The last 8 MiB at least are \
-      kept. --console prints the kernel's log instead, of a machine with --com1.
+      kept. --console prints the kernel's log instead, 1 MiB of it at least: how it booted, and errors since then; with \
+      --com1 all that it has said.
 
       Examples:
         novm logs --follow web
@@ -81,7 +82,7 @@ struct LogsCommand: ParsableCommand {
   }
 
   private func printConsole(_ record: MachineRecord) throws {
-    try StandardStream.write(record.read("console") ?? [], to: STDOUT_FILENO)
+    for file in ["console.1", "console"] { try StandardStream.write(record.read(file) ?? [], to: STDOUT_FILENO) }
   }
 
   /// - Parameter text: RFC 3339 in UTC, or a number with s, m, h or d.

@@ -34,6 +34,14 @@ struct MachineEndTests {
     #expect(end.message.hasPrefix("internalError on vCPU 0; ") && end.message.contains("novm doctor"))
   }
 
+  @Test func aPanicHasTheKernelsWords() {
+    let log = ["[    1.0] Kernel panic - not syncing: why", "[    1.1] ---[ end Kernel panic ]---"]
+    let end = MachineEnd(reason: .panicked, kernelLog: log)
+    #expect(end.message == "the guest's kernel panicked: why")
+    #expect(NovmError.machineEnded(end).details == log)
+    #expect(NovmError.machineEnded(MachineEnd(reason: .poweredOff, kernelLog: log)).details == [])
+  }
+
   /// Whatever a guest says, it stays one line and moves no cursor.
   @Test func messagesAreOneLine() {
     let failure = Failure(kind: .system, message: Array("bad\n\u{1B}[2Jthing".utf8))

@@ -61,7 +61,8 @@ struct MachineRequestTests {
     #expect(
       arguments == [
         "--kernel", "/k/vmlinux", "--setup", "/k/setup", "--initramfs", "/k/initramfs", "--cmdline",
-        "root=root rootfstype=virtiofs rw hostname=box panic=-1 cryptomgr.notests quiet nokaslr", "--memory", "300",
+        "root=root rootfstype=virtiofs rw hostname=box panic=-1 cryptomgr.notests console=ttyS0 quiet nokaslr",
+        "--memory", "300",
         "--cpus", "2", "--cpu-affinity", "0-1",
         "--tag", "root", "--read", "/=>/", "--write", "/=>/scratch", "--balloon",
       ])

@@ -28,7 +28,7 @@ package struct MachineDescription: Sendable {
   package var hasOwnInit = false
   /// What the user adds to the kernel's command line.
   package var commandLine: [UInt8]
-  /// Whether the kernel's log goes to the terminal.
+  /// Whether the kernel says all that it has to say while it boots.
   package var serialLog: Bool
   package var verbose: Bool
 
@@ -76,7 +76,9 @@ package struct MachineDescription: Sendable {
       words.append("\(option)=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))")
     }
     if hasOwnInit { words += initArguments }
-    words.append(serialLog ? "console=ttyS0" : "quiet")
+    // With `quiet` errors and a panic only, which RunningMachine keeps.
+    words.append("console=ttyS0")
+    if !serialLog { words.append("quiet") }
     let ours = Array(words.joined(separator: " ").utf8)
     return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
   }
@@ -91,6 +93,8 @@ package struct MachineDescription: Sendable {
   private var initArguments: [String] {
     // Its files have a name for the host, too (kernel-command-line(7)).
     var words = ["init=/sbin/init", "systemd.hostname=\(hostname)"]
+    // Nobody is there to log in (systemd-getty-generator(8)).
+    if !serialLog { words.append("systemd.getty_auto=no") }
     // The host's own tree names the host's disks, which would be waited for.
     let root = Array("/".utf8)
     if reads.contains(where: { $0.guest == root && $0.host == root }) { words.append("fstab=no") }

@@ -13,15 +13,11 @@ package final class MachineLog {
     case error = "stderr"
   }
 
-  private let path: String
-  private var file: FileDescriptor
-  private var size: Int
+  private let file: RotatedFile
   private var streams: [Stream] = []
 
   package init(_ path: String) throws(NovmError) {
-    self.path = path
-    file = try Self.open(path)
-    size = (try? file.regularFileSize()) ?? 0
+    file = try RotatedFile(path, limit: Self.limit)
   }
 
   /// Where a stream of the command goes.
@@ -40,30 +36,8 @@ package final class MachineLog {
   private static let limit = 8 << 20
 
   private func append(_ name: Name, isFull: Bool, _ line: ArraySlice<UInt8>) {
-    if size >= Self.limit { rotate() }
-    let record = Array("\(LogTime.now.text) \(name.rawValue) \(isFull ? "F" : "P") ".utf8) + line + [UInt8(ascii: "\n")]
-    // A full disk loses the log, not the command.
-    try? file.writeAll(record)
-    size += record.count
-  }
-
-  private func rotate() {
-    guard unsafe rename(path, "\(path).1") == 0, let next = try? Self.open(path) else { return }
-    file = next
-    size = 0
-  }
-
-  private static func open(_ path: String) throws(NovmError) -> FileDescriptor {
-    do {
-      return try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
-    } catch {
-      throw .system(doing: "open", path: path, error)
-    }
-  }
-
-  /// Where the kernel's log goes if the machine has it shown.
-  static func console(_ directory: MachineDirectory) throws(NovmError) -> FileDescriptor {
-    try open(directory.console)
+    file.append(
+      Array("\(LogTime.now.text) \(name.rawValue) \(isFull ? "F" : "P") ".utf8) + line + [UInt8(ascii: "\n")])
   }
 
   private final class Stream: ImmediateOutput {
@@ -102,5 +76,6 @@ package final class MachineLog {
 
 extension MachineDirectory {
   var log: String { "\(path)/log" }
+  /// What the kernel says, and what goes wrong around the machine.
   var console: String { "\(path)/console" }
 }

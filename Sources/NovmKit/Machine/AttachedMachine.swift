@@ -89,13 +89,18 @@ package final class AttachedMachine {
   private func run(
     in directory: MachineDirectory, _ volumes: [Volume], _ packs: PackStore, _ novmm: String, _ life: MachineLife
   ) throws(NovmError) -> Int32 {
+    let screen = request.serialLog ? OutputStream(attachment.error) : nil
+    if let screen { loop.add(screen) }
+    let isKept = !record.definition.remove
+    let log = try KernelLog(path: isKept ? directory.console : nil, screen: screen)
     let machine = try RunningMachine(
-      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: attachment.error,
-      loop: loop, timings: timings, logger: logger)
+      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: log, loop: loop,
+      timings: timings, logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()
       try life.isReady()
+      if isKept, !request.serialLog { machine.recordBoot() }
       guard let status = try command.run(on: machine.connect(), timings: timings) else { try machine.explainLoss() }
       logger.debug("the command ended with status \(status)")
       let outputFault = command.outputFault

@@ -23,16 +23,28 @@ package struct MachineEnd: Equatable, Sendable {
   package var reason: Reason
   /// What novmm wrote to its standard error, by lines, without its `novmm: `.
   package var messages: [String]
+  /// What the guest's kernel said last.
+  package var kernelLog: [String] = []
 
-  package init(reason: Reason, messages: [String] = []) {
+  package init(reason: Reason, messages: [String] = [], kernelLog: [String] = []) {
     self.reason = reason
     self.messages = messages
+    self.kernelLog = kernelLog
   }
 
   /// - Parameter status: as waitpid(2) reports it.
   init(waitStatus status: Int32, messages: [String]) {
     let signal = status & 0x7f
     self.init(reason: signal == 0 ? Reason(exitStatus: status >> 8 & 0xff) : .signaled(signal), messages: messages)
+  }
+}
+
+extension MachineEnd {
+  /// Why the kernel panicked, if it did, as panic() of Linux prints it.
+  var panic: String? {
+    let mark = "Kernel panic - not syncing: "
+    // Behind it the kernel says once more what it was, with `end`.
+    return kernelLog.lazy.compactMap { line in line.firstRange(of: mark).map { String(line[$0.upperBound...]) } }.first
   }
 }
 

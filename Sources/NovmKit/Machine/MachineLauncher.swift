@@ -21,7 +21,7 @@ package enum MachineLauncher {
   package static func start(
     _ directory: consuming MachineDirectory, novm: String, arguments: [String]
   ) throws(NovmError) {
-    let console = try MachineLog.console(directory)
+    let console = try RotatedFile.open(directory.console)
     let report = try Program.pipe()
     let words = arguments + ["\(directory.lockDescriptor)", "\(report.writer.raw)"]
     _ = try Program.start(

@@ -71,13 +71,14 @@ package final class MachineSupervisor {
     _ started: () -> Void
   ) throws(NovmError) -> Int32 {
     let log = try MachineLog(directory.log)
-    let console = try MachineLog.console(directory)
+    let console = try KernelLog(path: directory.console, screen: nil)
     let machine = try RunningMachine(
-      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: console.raw,
+      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: console,
       loop: loop, timings: Timings(), logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()
+      if !request.serialLog { machine.recordBoot() }
       var status: Int32 = 0
       if let process = definition.process {
         status = try run(process.agentCommand, in: machine, log, started)
@@ -87,7 +88,7 @@ package final class MachineSupervisor {
         started()
         try loop.run { stops > 0 || machine.process.end != nil }
         if let end = machine.process.end {
-          guard end.reason == .poweredOff else { throw NovmError.machineEnded(end) }
+          if end.reason != .poweredOff { try machine.explainEnd() }
         } else {
           try machine.powerOff { stops > 1 }
         }

@@ -13,6 +13,8 @@ final class RunningMachine {
   let process: MachineProcess
   /// Held, so that nobody removes them.
   private let packs: [HeldPack]
+  private let log: KernelLog
+  private var boot: Session?
   private let network: UserNetwork?
   private let hasOwnInit: Bool
   private let forwards: PortForwards
@@ -27,10 +29,10 @@ final class RunningMachine {
   /// - Parameters:
   ///   - volumes: those of the request, one each.
   ///   - packs: the store with those of the request.
-  ///   - log: where the kernel's log goes if the request has it shown.
+  ///   - log: takes what the kernel says.
   init(
     _ request: MachineRequest, kernel: KernelFiles, in directory: MachineDirectory, volumes: [Volume], packs: PackStore,
-    novmm: String, log: Int32, loop: PollLoop, timings: Timings, logger: Logger
+    novmm: String, log: KernelLog, loop: PollLoop, timings: Timings, logger: Logger
   ) throws(NovmError) {
     self.directory = directory
     self.loop = loop
@@ -40,6 +42,7 @@ final class RunningMachine {
     try request.validateStore(scratch: directory.root, volumes: volumes.map(\.tree))
     let held = try HeldPack.hold(request.packs, in: packs)
     self.packs = held
+    self.log = log
     hello = try HelloListener(vsock: directory.vsock, loop: loop)
     forwards = try PortForwards(request.forwardedPorts, vsock: directory.vsock, loop: loop, logger: logger)
     marks = try MachineMarks(into: timings)
@@ -54,20 +57,16 @@ final class RunningMachine {
     arguments.append("--timings", "fd:\(marks.writer)")
     var inherited = [marks.writer, directory.lockDescriptor] + volumes.map(\.lockDescriptor)
     inherited += held.map(\.lockDescriptor) + description.cards.flatMap { $0.card.descriptors }
-    // Under a number of its own: novmm's standard error is a pipe to us.
-    let log = FileDescriptor(owning: fcntl(log, F_DUPFD_CLOEXEC, 3))
-    if description.serialLog {
-      arguments.append("--com1", "fd:\(log.raw)")
-      inherited.append(log.raw)
-    }
+    arguments.append("--com1", "fd:\(log.descriptor)")
+    inherited.append(log.descriptor)
     timings.mark("spawn")
     logger.debug("starting \(novmm)")
     process = try MachineProcess(
       program: novmm, arguments: description.arguments + arguments.values, inherited: inherited)
-    _ = log.raw
+    log.handedOver()
     network?.handedOver()
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
-    for source in [hello, marks, process] as [any PollSource] { loop.add(source) }
+    for source in [hello, marks, process, log] as [any PollSource] { loop.add(source) }
     if let network {
       network.onEnd = { [logger] words in
         logger.warning("the user network: passt: \(words); the machine goes on without")
@@ -86,7 +85,7 @@ final class RunningMachine {
   func awaitReady() throws(NovmError) {
     try loop.run { hello.hello != nil || process.end != nil || network?.end != nil }
     if let words = network?.end, process.end == nil { throw .userNetwork(words) }
-    if let end = process.end { throw .machineEnded(end) }
+    if process.end != nil { try explainEnd() }
     forwards.open()
     timings.mark("ready")
     logger.debug("the guest is ready: Linux \(String(decoding: hello.hello?.kernelRelease ?? [], as: UTF8.self))")
@@ -98,8 +97,29 @@ final class RunningMachine {
   func explainLoss() throws(NovmError) -> Never {
     // If the machine went, it says why.
     try loop.run(until: .after(milliseconds: 3000)) { process.end != nil }
-    if let end = process.end { throw .machineEnded(end) }
+    if process.end != nil { try explainEnd() }
     throw .agentLost
+  }
+
+  /// The machine has ended and was not to: says how.
+  func explainEnd() throws(NovmError) -> Never {
+    guard var end = process.end else { throw .agentLost }
+    try finishLog()
+    end.kernelLog = log.lastLines
+    throw .machineEnded(end)
+  }
+
+  /// Takes what novmm has left in the pipe; a screen that takes nothing is not waited for.
+  private func finishLog() throws(NovmError) {
+    try loop.run(until: .after(milliseconds: 1000)) { log.isDone }
+  }
+
+  /// Has the guest tell what its kernel has said until now, for the log. A guest that does not is no trouble.
+  func recordBoot() {
+    let command = Command(arguments: [Array("kernel-log".utf8)], options: .builtIn)
+    boot = try? Session(
+      command, on: connect(), loop: loop, input: nil, output: log.records(), error: ErrorText())
+    boot?.staysApart()
   }
 
   /// Has the guest power off.
@@ -135,6 +155,7 @@ final class RunningMachine {
       if try loop.run(until: .after(milliseconds: time), { process.end != nil }) { break }
     }
     timings.mark("gone")
+    try finishLog()
     try marks.ready(POLLIN)
   }
 

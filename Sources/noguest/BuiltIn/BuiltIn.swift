@@ -14,6 +14,7 @@ enum BuiltIn {
       case ("connect", 3): try Relay.run(arguments[1], arguments[2])
       case ("processes", 1): try Reports.processes()
       case ("usage", 1): try Reports.usage()
+      case ("kernel-log", 1): try Reports.kernelLog()
       default: throw Trouble(text: "the agent has nothing built in that is called '" + arguments[0] + "'")
       }
       return 0

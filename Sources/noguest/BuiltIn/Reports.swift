@@ -40,6 +40,20 @@ enum Reports {
     try send(FileRecord(.end), [])
   }
 
+  /// `kernel-log`: what the kernel keeps of its log, each line behind its level (syslog(2)).
+  static func kernelLog() throws(BuiltIn.Trouble) {
+    let (readAll, bufferSize) = (CInt(3), CInt(10))
+    let size = max(0, klogctl(bufferSize, nil, 0))
+    var text = Bytes(repeating: 0, count: Int(size))
+    let count = unsafe text.withUnsafeMutableBufferPointer { buffer in
+      // musl's takes characters.
+      unsafe klogctl(readAll, UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self), size)
+    }
+    guard count >= 0 else { throw BuiltIn.Trouble("the kernel's log", .last) }
+    text.removeSubrange(Int(count)...)
+    try StandardStreams.write(text)
+  }
+
   /// Files below `/proc`; those that cannot be read are left out.
   private static func send(_ names: [Bytes]) throws(BuiltIn.Trouble) {
     for name in names {
