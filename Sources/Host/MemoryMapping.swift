@@ -9,16 +9,29 @@ public final class MemoryMapping: @unchecked Sendable {
   /// Length in bytes.
   public let count: Int
 
-  private static let hugePage = 2 << 20
+  package static let hugePage = 2 << 20
 
-  /// Private zeroed memory without swap reservation: pages come when touched.
+  /// What private memory consists of.
+  public enum Pages: Equatable, Sendable {
+    /// Of 4 KiB.
+    case small
+    /// Of 2 MiB where the host has them to spare; the memory is aligned to that. A guest then takes one fault, which is an
+    /// exit, where it would take 512.
+    case transparentHuge
+    /// Of 2 MiB that the host's operator has set aside (hugetlbfs); all of them are promised at once.
+    case reservedHuge
+  }
+
+  /// Private zeroed memory: pages come when touched. Without swap reservation, unless they are reserved themselves.
   ///
-  /// - Parameter prefersHugePages: aligns the memory to 2 MiB and asks for transparent huge pages: a guest then takes one
-  ///   fault, which is an exit, where it would take 512.
-  public init(anonymous count: Int, prefersHugePages: Bool = false) throws(Errno) {
-    let slack = prefersHugePages ? Self.hugePage : 0
-    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-    let start = unsafe try Self.map(count + slack, PROT_READ | PROT_WRITE, flags, -1, 0)
+  /// - Parameter count: bytes; a multiple of 2 MiB for reserved pages.
+  /// - Throws: `ENOMEM` also where too few pages are set aside.
+  public init(anonymous count: Int, pages: Pages = .small) throws(Errno) {
+    let slack = pages == .transparentHuge ? Self.hugePage : 0
+    // The size of the pages as a power of two lies in the upper bits (mmap(2), MAP_HUGE_2MB).
+    let flags = pages == .reservedHuge ? MAP_HUGETLB | 21 << MAP_HUGE_SHIFT : MAP_NORESERVE
+    let start = unsafe try Self.map(
+      count + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0)
     let skip = slack == 0 ? 0 : -Int(bitPattern: start) & (Self.hugePage - 1)
     unsafe base = start + skip
     self.count = count
@@ -26,6 +39,18 @@ public final class MemoryMapping: @unchecked Sendable {
     if skip > 0 { unsafe munmap(start, skip) }
     if skip < slack { unsafe munmap(base + count, slack - skip) }
     unsafe madvise(base, count, MADV_HUGEPAGE)  // A refusal costs speed only.
+  }
+
+  /// Has all pages of private memory there, zeroed.
+  ///
+  /// - Throws: `ENOMEM`, `EHWPOISON`.
+  public func populate() throws(Errno) {
+    // MADV_POPULATE_WRITE, from Linux 5.14 on.
+    if unsafe madvise(base, count, 23) == 0 { return }
+    guard Errno.current == Errno(EINVAL) else { throw .current }
+    for offset in stride(from: 0, to: count, by: 4096) {
+      unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
+    }
   }
 
   /// `count` bytes of a file from its start.

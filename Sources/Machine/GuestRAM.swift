@@ -10,15 +10,21 @@ struct GuestRAM {
   let window: (files: FileWindow, addresses: Range<UInt64>)?
 
   /// - Parameters:
+  ///   - isPopulated: whether all of it is there from the start.
   ///   - windowSize: a multiple of 2 MiB, 0 for no window.
   ///   - alignment: of the window's address, a power of two.
-  init(_ map: MemoryMap, windowSize: UInt64 = 0, alignment: UInt64 = 1 << 30) throws(MachineError) {
+  init(
+    _ map: MemoryMap, pages: MemoryMapping.Pages = .transparentHuge, isPopulated: Bool = false, windowSize: UInt64 = 0,
+    alignment: UInt64 = 1 << 30
+  ) throws(MachineError) {
+    if pages == .reservedHuge { try Self.checkReservation(map) }
     var mappings: [MemoryMapping] = []
     var regions: [GuestMemory.Region] = []
     for range in map.ram {
       let mapping: MemoryMapping
       do {
-        mapping = try MemoryMapping(anonymous: range.count, prefersHugePages: true)
+        mapping = try MemoryMapping(anonymous: range.count, pages: pages)
+        if isPopulated { try mapping.populate() }
       } catch {
         throw .memory(bytes: map.size, error)
       }
@@ -42,6 +48,16 @@ struct GuestRAM {
       window = nil
     }
     memory = GuestMemory(regions: regions)
+  }
+
+  /// A guest that finds no page where it was promised one would end the monitor, so nothing is begun without them all.
+  private static func checkReservation(_ map: MemoryMap) throws(MachineError) {
+    let page = MemoryMapping.hugePage
+    guard map.ram.allSatisfy({ $0.count % page == 0 }) else { throw .oddMemory(bytes: map.size) }
+    let available = HostMemory.reservablePages
+    guard map.size <= UInt64(available * page) else {
+      throw .tooFewHugePages(needed: Int(map.size) / page, available: available)
+    }
   }
 
   func slice(at address: GuestAddress, count: UInt64) throws(MachineError) -> GuestSlice {

@@ -70,15 +70,14 @@ package final class Machine: @unchecked Sendable {
     if let most = HostMemory.size, description.memory > most {
       throw .memoryTooLarge(bytes: description.memory, most: most)
     }
+    // A region of a PCI bus lies at a multiple of its size, which is a power of two.
+    let region = PCITransport.sharedMemorySize(description.window)
+    ram = try GuestRAM(
+      map, pages: description.pages, isPopulated: description.isPopulated, windowSize: description.window,
+      alignment: description.transport == .pci ? max(1 << 30, region) : 1 << 30)
     switch description.transport {
-    case .mmio:
-      ram = try GuestRAM(map, windowSize: description.window)
-      bus = nil
-    case .pci:
-      // A region of the bus lies at a multiple of its size, which is a power of two.
-      let size = PCITransport.sharedMemorySize(description.window)
-      ram = try GuestRAM(map, windowSize: description.window, alignment: max(1 << 30, size))
-      bus = PCIBus(ram.window.map { $0.addresses.lowerBound..<$0.addresses.lowerBound + size })
+    case .mmio: bus = nil
+    case .pci: bus = PCIBus(ram.window.map { $0.addresses.lowerBound..<$0.addresses.lowerBound + region })
     }
     memory = ram.memory
     registers = try RegisterPages()

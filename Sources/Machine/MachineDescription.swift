@@ -40,6 +40,9 @@ package struct MachineDescription {
   package var cards: [NetworkCard] = []
   package var disks: [Disk] = []
   package var hasBalloon = false
+  package var pages = MemoryMapping.Pages.transparentHuge
+  /// Whether all memory is the guest's from the start.
+  package var isPopulated = false
   /// Where COM1 and the virtio console go.
   package var com1: Output?
   package var console: Output?

@@ -33,4 +33,8 @@ package enum MachineError: Error {
   case memoryTooLarge(bytes: UInt64, most: UInt64)
   /// The host cannot give this much memory.
   case memory(bytes: UInt64, Errno)
+  /// Memory of huge pages is a multiple of 2 MiB.
+  case oddMemory(bytes: UInt64)
+  /// Pages of 2 MiB.
+  case tooFewHugePages(needed: Int, available: Int)
 }

@@ -22,6 +22,7 @@ struct MachineFile {
     "root-disk": .text, "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text,
     "kernel": .text, "cmdline": .list, "hostname": .text, "init": .flag, "com1": .flag, "no-balloon": .flag,
     "transport": .text,
+    "huge-pages": .text, "prefault": .flag,
     "env": .list, "cwd": .text, "user": .text,
     "terminal": .flag, "interactive": .flag, "name": .text, "rm": .flag,
   ]

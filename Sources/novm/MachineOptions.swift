@@ -137,6 +137,16 @@ struct MachineOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The guest's host name.", valueName: "name"))
   var hostname = "novm"
 
+  @Option(
+    help: ArgumentHelp(
+      "Which pages of 2 MiB the memory has: transparent, those that the host has to spare; hugetlbfs, those set aside.",
+      discussion: "hugetlbfs takes --memory from /sys/kernel/mm/hugepages and gives none back: there is no balloon.",
+      valueName: "how"))
+  var hugePages = HugePages.transparent
+
+  @Flag(help: "Take all of the memory from the host at once, and keep it: no balloon takes what is free.")
+  var prefault = false
+
   @Flag(help: "Let the guest keep the memory that it has once used: no balloon takes what is free.")
   var noBalloon = false
 
@@ -178,6 +188,8 @@ struct MachineOptions: ParsableArguments {
     settings.nic = nic
     settings.noBalloon = noBalloon
     settings.transport = transport
+    settings.hugePages = hugePages
+    settings.prefault = prefault
     settings.disk = disk
     settings.rootDisk = rootDisk
     return settings
@@ -202,6 +214,7 @@ extension MachineRequest {
 extension NetworkChoice: ExpressibleByArgument {}
 
 extension DeviceTransport: ExpressibleByArgument {}
+extension HugePages: ExpressibleByArgument {}
 
 extension DAXWindow: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }

@@ -58,6 +58,8 @@ struct Arguments {
       case "--control": machine.control = Path(try value(name, inline))
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--nic": machine.cards.append(try card(name, inline))
+      case "--huge-pages": machine.pages = try pages(name, inline)
+      case "--prefault": machine.isPopulated = true
       case "--balloon": machine.hasBalloon = true
       case "--disk": machine.disks.append(try disk(name, inline))
       case "--com1": machine.com1 = try output(name, inline)
@@ -206,6 +208,16 @@ struct Arguments {
         throw refusal(name, value, "give off, auto, or an even number of MiB from 2 to 65536")
       }
       return .bytes(mebibytes << 20)
+    }
+  }
+
+  private mutating func pages(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> MemoryMapping.Pages {
+    let value = try value(name, inline)
+    switch String(printable: value) {
+    case "transparent": return .transparentHuge
+    case "hugetlbfs": return .reservedHuge
+    case "off": return .small
+    default: throw refusal(name, value, "give transparent, hugetlbfs or off")
     }
   }
 

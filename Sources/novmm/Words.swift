@@ -30,6 +30,11 @@ func words(_ error: MachineError) -> String {
   case .vcpuMissing(let vcpu, let count): "--cpu-affinity: there is no vCPU \(vcpu) of \(count); they count from 0"
   case .memoryTooLarge(let bytes, let most):
     "\(bytes >> 20) MiB of memory are more than this host has; give --memory \(most >> 20) or less"
+  case .oddMemory(let bytes):
+    "\(bytes >> 20) MiB of memory are no whole number of huge pages; give --memory a multiple of 2"
+  case .tooFewHugePages(let needed, let available):
+    "\(needed) huge pages are needed, and \(available) of this host's are free; write \(needed) or more to "
+      + "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages, or give --memory \(2 * available) or less"
   case .memory(let bytes, let errno):
     "the host cannot give \(bytes >> 20) MiB of memory: \(errno.description); ask for less with --memory"
   }

@@ -167,6 +167,16 @@ struct MachineRequestTests {
     #expect(throws: NovmError.hiddenPath(Array(path.utf8))) { try request.validate(host: plenty) }
   }
 
+  @Test func pagesThatAreSetAsideAreNotGivenBack() throws {
+    var settings = MachineSettings()
+    settings.hugePages = .hugetlbfs
+    settings.prefault = true
+    let request = try MachineRequest(settings, directory: Array("/".utf8))
+    let arguments = request.compose(kernel: kernel, scratch: "/s").arguments.map { String(decoding: $0, as: UTF8.self) }
+    #expect(arguments.contains("--prefault") && !arguments.contains("--balloon"))
+    #expect(arguments.firstIndex(of: "--huge-pages").map { arguments[$0 + 1] } == "hugetlbfs")
+  }
+
   @Test func theLogIsNotQuiet() {
     var request = MachineRequest()
     request.serialLog = true

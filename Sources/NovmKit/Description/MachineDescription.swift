@@ -20,6 +20,8 @@ package struct MachineDescription: Sendable {
   package var cards: [CardRequest] = []
   package var transport = DeviceTransport.mmio
   package var hasBalloon = true
+  package var hugePages = HugePages.transparent
+  package var isPrefaulted = false
   package var disks: [Disk] = []
   /// Whether the guest's / is on the first of the disks, and there is no tree.
   package var hasRootDisk = false
@@ -156,6 +158,8 @@ package struct MachineDescription: Sendable {
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }
+    if hugePages != .transparent { arguments.append("--huge-pages", hugePages.rawValue) }
+    if isPrefaulted { arguments.append("--prefault") }
     if hasBalloon { arguments.append("--balloon") }
     for disk in disks { arguments.append("--disk", disk.argument) }
     for card in cards { arguments.append("--nic", card.card.argument) }

@@ -26,6 +26,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var nic: [String] = []
   package var noBalloon = false
   package var transport = DeviceTransport.mmio
+  package var hugePages = HugePages.transparent
+  package var prefault = false
   package var disk: [String] = []
   package var rootDisk: String?
 
@@ -55,6 +57,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.nic, into: &nic)
     try keys.read(.noBalloon, into: &noBalloon)
     try keys.read(.transport, into: &transport)
+    try keys.read(.hugePages, into: &hugePages)
+    try keys.read(.prefault, into: &prefault)
     try keys.read(.disk, into: &disk)
     try keys.read(.rootDisk, into: &rootDisk)
   }
@@ -110,8 +114,11 @@ extension MachineRequest {
     commandLine = Array(settings.cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
     hasOwnInit = settings.`init`
     serialLog = settings.com1
-    hasBalloon = !settings.noBalloon
     transport = settings.transport
+    hugePages = settings.hugePages
+    isPrefaulted = settings.prefault
+    // A page that is set aside and given back may not come again; and what was to be there from the start is to stay.
+    hasBalloon = !settings.noBalloon && hugePages != .hugetlbfs && !isPrefaulted
     hasUserNetwork = settings.net == .user
     for text in settings.publish {
       guard let port = PublishedPort(text, directory: directory) else { throw .published(text) }

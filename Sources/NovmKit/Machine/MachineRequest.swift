@@ -40,6 +40,8 @@ package struct MachineRequest: Sendable {
   package var cards: [CardRequest] = []
   package var transport = DeviceTransport.mmio
   package var hasBalloon = true
+  package var hugePages = HugePages.transparent
+  package var isPrefaulted = false
   package var disks: [Disk] = []
   /// What the guest's / is on, in place of a tree.
   package var rootDisk: Disk?
@@ -158,6 +160,8 @@ package struct MachineRequest: Sendable {
     machine.disks = allDisks
     machine.transport = transport
     machine.hasBalloon = hasBalloon
+    machine.hugePages = hugePages
+    machine.isPrefaulted = isPrefaulted
     machine.window = window
     machine.affinity = affinity
     machine.users = users
