@@ -137,6 +137,9 @@ extension HostPathFault {
   var message: String {
     switch self {
     case .missing: "no such directory on the host; make it, or give one that is there"
+    case .noShareOptions:
+      "no such directory on the host, nor is what follows the colon options; these are ro, rw and cache=none, auto or "
+        + "always, with commas between them"
     case .notADirectory: "not a directory; a tree is made of directories, so give the one that it is in"
     case .unreadable: "permission denied; you must be able to read and enter a directory to give it to a machine"
     case .unwritable: "permission denied; a machine's writes need a directory that you may write to"

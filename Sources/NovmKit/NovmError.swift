@@ -122,6 +122,8 @@ package enum NovmError: Error, Equatable {
 /// What is wrong with a host path of `--read` or `--write`.
 package enum HostPathFault: Equatable, Sendable {
   case missing
+  /// Of a share: what is before its last colon is there.
+  case noShareOptions
   case notADirectory
   case unreadable
   case unwritable

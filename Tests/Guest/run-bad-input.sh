@@ -52,4 +52,5 @@ if ((EUID != 0)) && ! python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user
 fi
 rm -r "/dev/shm/novm-$$"
 # What only novmm can tell: this kernel needs more.
+refused 'nor is what follows the colon options' run --kernel cloud --share "/x=>$TEST:frob" -- true
 refused '--memory' run --kernel cloud --memory 40M -- true

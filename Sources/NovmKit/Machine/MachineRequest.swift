@@ -80,7 +80,7 @@ package struct MachineRequest: Sendable {
       guard written.insert(identity).inserted else { throw .writtenTwice(map.host) }
       if UserAttributes.areNeeded { try Self.checkAttributes(map.host) }
     }
-    for share in shares { try Self.check(share.map.host, writable: !share.isReadOnly) }
+    for share in shares { try Self.check(share) }
     for path in hides {
       let names = path.split(separator: UInt8(ascii: "/"))
       guard path.first == UInt8(ascii: "/"), let last = names.last, last != [0x2e], !names.contains([0x2e, 0x2e]) else {
@@ -226,6 +226,16 @@ package struct MachineRequest: Sendable {
       throw .hostPath(path, .other(error))
     }
     throw .hostPath(path, .withoutAttributes)
+  }
+
+  private static func check(_ share: TreeShare) throws(NovmError) {
+    let path = share.map.host
+    do throws(NovmError) { try check(path, writable: !share.isReadOnly) } catch {
+      guard error == .hostPath(path, .missing), let colon = path.lastIndex(of: UInt8(ascii: ":")),
+        FileIdentity(Path(Array(path[..<colon]))) != nil
+      else { throw error }
+      throw .hostPath(path, .noShareOptions)
+    }
   }
 
   private static func check(_ path: [UInt8], writable: Bool) throws(NovmError) {
