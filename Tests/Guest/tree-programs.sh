@@ -6,5 +6,6 @@ run() { "$NOVM" run --kernel cloud --memory 1G --cpus 2 "$@"; }
 
 mkdir "$TEST/writes" "$TEST/share"
 chmod 755 "$TEST" "$TEST/writes" "$TEST/share"
-run --write "/srv/t=>$TEST/writes" -- "$PWD/Tests/tree/programs.sh" /srv/t || fail 'on a write map'
+# In the emulated host the stressors link and symlink take minutes to remove what they have made.
+run --write "/srv/t=>$TEST/writes" --env STRESS_LIMIT=900 -- "$PWD/Tests/tree/programs.sh" /srv/t || fail 'on a write map'
 run --share "/srv/t=>$TEST/share" -- "$PWD/Tests/tree/programs.sh" /srv/t sqlite git tar || fail 'on a share'
