@@ -118,6 +118,9 @@ extension FileSystemServer {
     attributes.inode = node.inode
     attributes.length = status.length
     attributes.blocks = status.blocks
+    // Linux asks for them anew once a file is closed. Until then one without blocks would be taken for a hole altogether, by
+    // tar --sparse, whatever is written to it.
+    if settings.flags.contains(.writebackCache), status.isRegular { attributes.blocks = max(1, attributes.blocks) }
     attributes.accessed = Timestamp(status.accessed)
     attributes.modified = Timestamp(status.modified)
     attributes.changed = Timestamp(status.changed)

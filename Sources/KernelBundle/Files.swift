@@ -28,7 +28,12 @@ enum Files {
       let file = try FileDescriptor.open(path, O_RDONLY)
       var status = stat()
       try checked(unsafe fstat(file.raw, &status))
-      if status.st_mode & S_IFMT == S_IFDIR { throw Errno(EISDIR) }
+      switch status.st_mode & S_IFMT {
+      case S_IFREG, S_IFIFO: break
+      case S_IFDIR: throw Errno(EISDIR)
+      // Such as /dev/zero, which has no end.
+      default: throw Errno(EINVAL)
+      }
       var contents: [UInt8] = []
       contents.reserveCapacity(Int(status.st_size) + 1)
       // Files of /proc and /sys say 0; the loop, not the size, decides.
@@ -36,10 +41,14 @@ enum Files {
       while true {
         let count = try file.read(into: &buffer)
         if count == 0 { return contents }
+        guard contents.count + count <= Self.sizeLimit else { throw Errno(EFBIG) }
         contents.append(contentsOf: buffer[..<count])
       }
     }
   }
+
+  /// More than any kernel has with all its debugging information.
+  private static let sizeLimit = 2 << 30
 
   static func readText(_ path: String) -> String? {
     (try? read(path)).map { String(decoding: $0, as: UTF8.self) }

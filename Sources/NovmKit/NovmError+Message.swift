@@ -19,6 +19,8 @@ extension NovmError {
     case .call(let name, let errno): "\(name): \(errno.description)"
     case .treeMap(let bytes, let fault): "'\(Self.text(bytes))': \(fault.message)"
     case .hostPath(let path, let fault): "\(Self.text(path)): \(fault.message)"
+    case .mappedTwice(let path):
+      "\(Self.text(path)): two of --write, --volume and --share are at this path of the guest's; give one"
     case .writtenTwice(let path):
       "\(Self.text(path)): given to --write twice; each needs a directory of its own"
     case .storeWithoutAttributes(let path):

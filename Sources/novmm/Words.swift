@@ -106,6 +106,11 @@ private func words(_ error: BootError) -> String {
   case .truncated(let needed, let size): "the file ends after \(size) bytes, where \(needed) are needed; fetch it anew"
   case .commandLineTooLong(let length, let limit):
     "a command line of \(length) bytes is longer than the \(limit) that this kernel takes; shorten --cmdline"
-  default: "damaged or not for this machine (\(error))"
+  case .kernelOutsideRAM:
+    "a part of it lies where the machine has no RAM: it is no kernel, or needs more --memory"
+  case .initramfsDoesNotFit(let size, let limit):
+    "an initramfs of \(size) bytes does not fit, \(limit) do; give more --memory"
+  case .bootProtocolTooOld, .noUsableEntry: "it cannot be entered in any way that novmm knows; give a newer kernel"
+  default: "damaged, or no kernel; fetch it anew"
   }
 }

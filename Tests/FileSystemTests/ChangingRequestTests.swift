@@ -70,7 +70,10 @@ struct ChangingRequestTests {
     }
     writer.start()
     var answers: Set<Int32> = []
-    for _ in 0..<4000 {
+    var rounds = 0
+    // Until both kinds of request were seen, so that there was a race: a busy host may let the other thread wait.
+    while rounds < 2000 || answers.count < 2 {
+      rounds += 1
       let reply = client.send(one)
       answers.insert(reply.error)
       #expect(reply.bytes.firstRange(of: Array("secret".utf8)) == nil)
@@ -78,8 +81,6 @@ struct ChangingRequestTests {
     stop.set()
     while !writer.isFinished { usleep(1000) }
 
-    // Both kinds of request were seen, so there was a race.
-    #expect(answers.count > 1, "\(answers)")
     #expect(layers.contents(layers.base + "/outside") == "secret")
     #expect(Set(try FileManager.default.contentsOfDirectory(atPath: layers.base)) == before)
     // And it goes on.

@@ -22,7 +22,7 @@ for kernel in cloud generic; do
     ls /sys/block/vdb/mq | wc -l
     cat /dev/vda | sha256sum
     dd if=/dev/vdb bs=64k iflag=direct status=none | sha256sum
-    ! dd if=/dev/zero of=/dev/vdb bs=512 count=1 conv=fsync status=none 2>/dev/null
+    if dd if=/dev/zero of=/dev/vdb bs=512 count=1 conv=fsync status=none 2>/dev/null; then exit 1; fi
     # Written by all ways; the end of the disk is the end.
     dd if=/dev/vda of=/dev/spare bs=1M oflag=direct status=none
     dd if=/dev/vdb of=/dev/spare bs=4k seek=2048 conv=fsync status=none

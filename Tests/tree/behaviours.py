@@ -273,6 +273,13 @@ class Behaviours(unittest.TestCase):
         for file in files:
             os.close(file)
 
+    def test_blocks_of_a_file_that_is_open(self):
+        with open(self.path("f"), "w+b") as file:
+            os.pwrite(file.fileno(), b"data" * 50000, 0)
+            os.fsync(file.fileno())
+            # What tar --sparse takes for a hole altogether.
+            self.assertGreater(os.stat(self.path("f")).st_blocks, 0)
+
     def test_holes(self):
         with open(self.path("f"), "w+b") as file:
             file.truncate(16 << 20)

@@ -47,15 +47,18 @@ package struct TreeShare: Equatable, Sendable {
 
   private static func options(_ text: ArraySlice<UInt8>) -> [Option]? {
     var options: [Option] = []
+    var access: Set<Bool> = []
     for word in text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
       switch String(decoding: word, as: UTF8.self) {
-      case "ro": options.append(.access(isReadOnly: true))
-      case "rw": options.append(.access(isReadOnly: false))
+      case "ro", "rw":
+        options.append(.access(isReadOnly: word.elementsEqual("ro".utf8)))
+        access.insert(word.elementsEqual("ro".utf8))
       case let word:
         guard word.hasPrefix("cache="), let caching = Caching(rawValue: String(word.dropFirst(6))) else { return nil }
         options.append(.caching(caching))
       }
     }
-    return options
+    // Both at once say nothing.
+    return access.count < 2 ? options : nil
   }
 }

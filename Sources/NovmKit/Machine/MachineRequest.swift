@@ -81,6 +81,10 @@ package struct MachineRequest: Sendable {
       if UserAttributes.areNeeded { try Self.checkAttributes(map.host) }
     }
     for share in shares { try Self.check(share) }
+    var mapped: Set<[UInt8]> = []
+    for guest in writes.map(\.guest) + volumes.map(\.guest) + shares.map(\.map.guest) {
+      guard mapped.insert(guest).inserted else { throw .mappedTwice(guest) }
+    }
     for path in hides {
       let names = path.split(separator: UInt8(ascii: "/"))
       guard path.first == UInt8(ascii: "/"), let last = names.last, last != [0x2e], !names.contains([0x2e, 0x2e]) else {
