@@ -35,6 +35,8 @@ public final class MemoryMapping: @unchecked Sendable {
     let skip = slack == 0 ? 0 : -Int(bitPattern: start) & (Self.hugePage - 1)
     unsafe base = start + skip
     self.count = count
+    // Some hosts give huge pages to whoever does not ask for small ones. A refusal costs nothing but that.
+    if pages == .small { unsafe madvise(base, count, MADV_NOHUGEPAGE) }
     guard slack > 0 else { return }
     if skip > 0 { unsafe munmap(start, skip) }
     if skip < slack { unsafe munmap(base + count, slack - skip) }

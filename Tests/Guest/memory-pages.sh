@@ -41,5 +41,7 @@ for prefault in '' --prefault; do
   "$NOVM" rm --force "$id" >/dev/null
 done
 id=$(run --detach --memory 256 --huge-pages off -- sleep 1000)
-(($(kibibytes "$id" AnonHugePages) == 0)) || fail 'there are huge pages where none are wanted'
+# The guest has touched more than 40 MiB; what novmm has besides is small.
+huge=$(kibibytes "$id" AnonHugePages)
+((huge < 8192)) || fail "$huge KiB of huge pages are there where none are wanted"
 "$NOVM" rm --force "$id" >/dev/null
