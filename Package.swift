@@ -59,19 +59,24 @@ let package = Package(
     .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     // The core: no operating system.
+    core("LittleEndian"),
     core("GuestMemory"),
-    core("PCI"),
-    core("Virtio", ["GuestMemory", "PCI"]),
-    core("Devices", ["Virtio", "GuestMemory"]),
-    core("Boot", ["GuestMemory"]),
+    core("PCI", ["LittleEndian"]),
+    core("Virtio", ["GuestMemory", "PCI", "LittleEndian"]),
+    core("Devices", ["Virtio", "GuestMemory", "LittleEndian"]),
+    core("Boot", ["GuestMemory", "LittleEndian"]),
     core("FUSE", ["GuestMemory"]),
     core("AgentProtocol"),
 
     // The VMM: Linux, no Foundation.
     host("Host", ["CLinux"]),
-    host("KVM", ["Boot", "GuestMemory", "Host", "CKVM"]),
-    host("FileSystem", ["FUSE", "Host", "GuestMemory"]),
-    host("Machine", ["KVM", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio", "GuestMemory"]),
+    host("KVM", ["Boot", "GuestMemory", "Host", "LittleEndian", "CKVM"]),
+    host("FileSystem", ["FUSE", "Host", "GuestMemory", "LittleEndian"]),
+    host(
+      "Machine",
+      [
+        "KVM", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio", "GuestMemory", "LittleEndian",
+      ]),
     .executableTarget(
       name: "novmm", dependencies: ["Machine"], swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
@@ -103,10 +108,11 @@ let package = Package(
     // Tests mirror the sources.
     .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
     .target(name: "HostTesting", path: "Tests/HostTesting"),
+    tests("LittleEndianTests", ["LittleEndian"]),
     tests("GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
     tests("PCITests", ["PCI"]),
     tests("VirtioTests", ["Virtio", "VirtioTesting"]),
-    tests("DevicesTests", ["Devices", "VirtioTesting"]),
+    tests("DevicesTests", ["Devices", "LittleEndian", "VirtioTesting"]),
     tests("BootTests", ["Boot", "VirtioTesting", "HostTesting"]),
     tests("FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
     tests("FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting", "HostTesting"]),
@@ -120,7 +126,7 @@ let package = Package(
       path: "Tests/allocations"),
     tests("HostTests", ["Host"]),
     tests("KVMTests", ["KVM", "Boot"]),
-    tests("MachineTests", ["Machine", "VirtioTesting"]),
+    tests("MachineTests", ["Machine", "LittleEndian", "VirtioTesting"]),
     tests("AgentProtocolTests", ["AgentProtocol"]),
     tests("GuestAgentTests", ["AgentProtocol", "HostTesting"]),
     tests("KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),

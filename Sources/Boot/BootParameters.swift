@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// `struct boot_params`, the "zero page" in which Linux finds what its loader tells it
 /// (Documentation/arch/x86/zero-page.rst; offsets as in the kernel's asm/bootparam.h).
 package struct BootParameters {

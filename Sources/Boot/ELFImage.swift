@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// What a machine needs to know of an x86-64 ELF executable: where its segments go and where it starts
 /// (System V ABI, chapters 4 and 5; `elf(5)`).
 ///

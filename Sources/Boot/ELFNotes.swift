@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// The notes of an ELF image that tell how to start it and what it is (System V ABI, chapter 5, "Note Section").
 struct ELFNotes {
   private(set) var pvhEntry: UInt32?

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// The descriptor table that the kernel starts with: null, unused, code, data, and a task state segment of two entries.
 enum GlobalDescriptorTable {
   static let size = 6 * 8

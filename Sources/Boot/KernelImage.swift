@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// A kernel of either form, as the loader sees it: what goes where, and how it can be entered.
 package struct KernelImage {
   /// In order of address, without overlaps.

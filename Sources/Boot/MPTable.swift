@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// The machine as its MP table describes it: processors, the I/O APIC, and nothing else. For kernels without ACPI.
 package struct MPPlatform {
   /// The local APIC's ID of each processor, the first processor's first.

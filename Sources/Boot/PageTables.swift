@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// Four-level tables that map physical memory from zero on to itself, in pages of 2 MiB (Intel SDM vol. 3A, 4.5).
 ///
 /// The kernel wants itself, the boot parameters and the command line mapped until it loads tables of its own.

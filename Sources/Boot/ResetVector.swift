@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// What a guest finds that restarts "through the BIOS": code at the reset vector that resets the machine.
 ///
 /// Linux (built with EFI support, as distributions' kernels are) takes every hardware-reduced machine for one with EFI

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// The setup header of a bzImage (Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"): what the kernel
 /// tells its loader, and, copied into the boot parameters, what the loader answers.
 package struct SetupHeader {

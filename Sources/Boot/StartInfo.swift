@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// What a PVH kernel is told: `struct hvm_start_info`, version 1, with its memory map and module list behind it
 /// (Xen, public/arch-x86/hvm/start_info.h).
 enum StartInfo {

@@ -1,4 +1,5 @@
 package import GuestMemory
+import LittleEndian
 internal import Synchronization
 package import Virtio
 
@@ -114,7 +115,7 @@ package final class BalloonDevice: VirtioDevice {
     else { throw .request }
     var run: Range<UInt64> = 0..<0
     for place in stride(from: 0, to: count, by: 4) {
-      let number = UInt64(bytes.littleEndian(UInt32.self, at: place))
+      let number = UInt64(bytes.field(UInt32.self, at: place))
       if number == run.upperBound, !run.isEmpty {
         run = run.lowerBound..<number + 1
       } else if number + 1 == run.lowerBound {
@@ -163,8 +164,8 @@ package final class BalloonDevice: VirtioDevice {
       guard count <= Self.requestLimit, let bytes = chain.readable.bytes(count: count) else { throw .request }
       var statistics = BalloonStatistics()
       for place in stride(from: 0, to: count, by: Self.statisticSize) {
-        let value: UInt64 = bytes.littleEndian(at: place + 2)
-        switch bytes.littleEndian(UInt16.self, at: place) {
+        let value: UInt64 = bytes.field(at: place + 2)
+        switch bytes.field(UInt16.self, at: place) {
         case 4: statistics.free = value
         case 5: statistics.total = value
         case 6: statistics.available = value

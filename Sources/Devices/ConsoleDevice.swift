@@ -1,4 +1,5 @@
 package import GuestMemory
+import LittleEndian
 package import Virtio
 
 /// The host's end of a console. Neither call may block.
@@ -48,11 +49,7 @@ package final class ConsoleDevice: VirtioDevice {
 
   /// 5.3.4: cols, rows, max_nr_ports, emerg_wr. The last two belong to features that are not offered.
   package var configuration: [UInt8] {
-    [
-      UInt8(truncatingIfNeeded: columns), UInt8(truncatingIfNeeded: columns >> 8),
-      UInt8(truncatingIfNeeded: rows), UInt8(truncatingIfNeeded: rows >> 8),
-      0, 0, 0, 0, 0, 0, 0, 0,
-    ]
+    littleEndian(columns) + littleEndian(rows) + [UInt8](repeating: 0, count: 8)
   }
 
   /// The terminal has another size; the transport's `configurationChanged` then tells the driver.

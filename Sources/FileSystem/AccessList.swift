@@ -1,4 +1,5 @@
 import Host
+import LittleEndian
 
 /// A POSIX access control list in the form that Linux gives it as an attribute (linux/posix_acl_xattr.h), for write maps whose
 /// owners are recorded: there the host's file system cannot keep one, and does not do what lists ask for. What is done here is
@@ -25,39 +26,30 @@ struct AccessList: Equatable {
   /// - Returns: nil for what is no list: the owner's entry, users, the owning group's, groups, the mask, which there must be
   ///   with users or groups, and others'.
   init?(parsing bytes: [UInt8]) {
-    guard bytes.count >= 4, bytes.count % 8 == 4, AccessList.load(bytes, 0, 4) == AccessList.version else { return nil }
+    guard bytes.count >= 4, bytes.count % 8 == 4, bytes.field(at: 0) == AccessList.version else { return nil }
     var last: UInt16 = 0
     for at in stride(from: 4, to: bytes.count, by: 8) {
-      let tag = UInt16(AccessList.load(bytes, at, 2))
+      let tag = bytes.field(UInt16.self, at: at)
       let isNamed = tag == Tag.user || tag == Tag.group
       guard [Tag.owner, Tag.user, Tag.owningGroup, Tag.group, Tag.mask, Tag.other].contains(tag),
         tag > last || (tag == last && isNamed)
       else { return nil }
       last = tag
-      let permissions = UInt16(AccessList.load(bytes, at + 2, 2))
+      let permissions = bytes.field(UInt16.self, at: at + 2)
       guard permissions <= 7 else { return nil }
-      entries.append(Entry(tag: tag, permissions: permissions, id: AccessList.load(bytes, at + 4, 4)))
+      entries.append(Entry(tag: tag, permissions: permissions, id: bytes.field(at: at + 4)))
     }
     for tag in [Tag.owner, Tag.owningGroup, Tag.other] where !has(tag) { return nil }
     if has(Tag.user) || has(Tag.group), !has(Tag.mask) { return nil }
   }
 
-  private static func load(_ bytes: [UInt8], _ at: Int, _ count: Int) -> UInt32 {
-    var value: UInt32 = 0
-    for index in 0..<count { value |= UInt32(bytes[at + index]) << UInt32(8 * index) }
-    return value
-  }
-
   var bytes: [UInt8] {
     var bytes: [UInt8] = []
-    func put(_ value: UInt32, _ count: Int) {
-      for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(8 * index))) }
-    }
-    put(AccessList.version, 4)
+    bytes.append(field: AccessList.version)
     for entry in entries {
-      put(UInt32(entry.tag), 2)
-      put(UInt32(entry.permissions), 2)
-      put(entry.id, 4)
+      bytes.append(field: entry.tag)
+      bytes.append(field: entry.permissions)
+      bytes.append(field: entry.id)
     }
     return bytes
   }

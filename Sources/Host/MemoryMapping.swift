@@ -47,8 +47,8 @@ public final class MemoryMapping: @unchecked Sendable {
   ///
   /// - Throws: `ENOMEM`, `EHWPOISON`.
   public func populate() throws(Errno) {
-    // MADV_POPULATE_WRITE, from Linux 5.14 on.
-    if unsafe madvise(base, count, 23) == 0 { return }
+    // From Linux 5.14 on.
+    if unsafe madvise(base, count, Int32(clinux_MADV_POPULATE_WRITE)) == 0 { return }
     guard Errno.current == Errno(EINVAL) else { throw .current }
     for offset in stride(from: 0, to: count, by: 4096) {
       unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)

@@ -2,6 +2,7 @@ import Boot
 import CLinux
 import GuestMemory
 import Host
+import LittleEndian
 
 /// Whether this host's KVM runs 64-bit code at a processor's speed.
 ///
@@ -84,8 +85,8 @@ public enum LoopProbe {
     try memory.store(tables + 0x1000 | presentWritable, at: tables)
     try memory.store(tables + 0x2000 | presentWritable, at: tables + 0x1000)
     try memory.store(presentWritable | 1 << 7, at: tables + 0x2000)
-    let count = (0..<4).map { UInt8(truncatingIfNeeded: iterations >> (8 * UInt32($0))) }
-    try memory.write([0x48, 0xc7, 0xc1] + count + [0x48, 0xff, 0xc9, 0x75, 0xfb, 0xe6, 0xf0], at: code)
+    try memory.write(
+      [0x48, 0xc7, 0xc1] + littleEndian(iterations) + [0x48, 0xff, 0xc9, 0x75, 0xfb, 0xe6, 0xf0], at: code)
   }
 
   private static func now() -> UInt64 {

@@ -34,6 +34,7 @@ enum Files {
       // Such as /dev/zero, which has no end.
       default: throw Errno(EINVAL)
       }
+      guard status.st_size < Self.sizeLimit else { throw Errno(EFBIG) }
       var contents: [UInt8] = []
       contents.reserveCapacity(Int(status.st_size) + 1)
       // Files of /proc and /sys say 0; the loop, not the size, decides.

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// The configuration registers of a function without bridges below it (PCI Local Bus 3.0, 6.1, header type 0): what they
 /// hold, and which of their bits software may change.
 ///
@@ -76,9 +78,7 @@ package struct ConfigurationSpace {
 
   /// Sets what software sees at `offset`, whether it may write there or not.
   package mutating func put<T: FixedWidthInteger & UnsignedInteger>(_ value: T, at offset: Int) {
-    for index in 0..<(T.bitWidth / 8) {
-      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> T(8 * index))
-    }
+    bytes.put(value, at: offset)
   }
 
   /// Where software has put a region; nil while it keeps the function from answering.
@@ -90,9 +90,7 @@ package struct ConfigurationSpace {
   }
 
   private mutating func allow<T: FixedWidthInteger & UnsignedInteger>(_ bits: T, at offset: Int) {
-    for index in 0..<(T.bitWidth / 8) {
-      writable[offset + index] = UInt8(truncatingIfNeeded: bits >> T(8 * index))
-    }
+    writable.put(bits, at: offset)
   }
 
   /// Offsets (6.1, figure 6-1).

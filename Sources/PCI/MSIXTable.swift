@@ -1,3 +1,4 @@
+import LittleEndian
 import Synchronization
 
 /// The table of a function's messages, and the bits of those that wait (PCI Local Bus 3.0, 6.8.2).
@@ -29,14 +30,9 @@ package final class MSIXTable {
   ///   - table: where in which region the table lies, a multiple of 8.
   ///   - pending: likewise the bits of those that wait.
   package func capability(region: Int, table: UInt32, pending: UInt32) -> (body: [UInt8], writable: [UInt8]) {
-    var body: [UInt8] = []
-    func append(_ value: UInt32, bytes: UInt32) {
-      for index in 0..<bytes { body.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
-    }
-    append(UInt32(count - 1), bytes: 2)
-    append(table | UInt32(region), bytes: 4)
-    append(pending | UInt32(region), bytes: 4)
-    return (body, [0, UInt8((Control.enable | Control.maskAll) >> 8)])
+    let body =
+      littleEndian(UInt16(count - 1)) + littleEndian(table | UInt32(region)) + littleEndian(pending | UInt32(region))
+    return (body, littleEndian(Control.enable | Control.maskAll))
   }
 
   /// Software has written the message control register, which now reads `value`.

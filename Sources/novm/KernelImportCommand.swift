@@ -142,12 +142,18 @@ private enum BundleSource {
   /// Whether it is no image: by its address, or else by its first bytes.
   static func isArchive(_ name: String) -> Bool {
     if name == "-" || Download.isAddress(name) { return true }
-    guard let file = try? FileDescriptor.open(Path(ByteString.bytes(name)), O_RDONLY) else { return false }
+    // To open a FIFO would take from it what is for whoever reads it next.
+    guard let place = try? FileDescriptor.open(Path(ByteString.bytes(name)), OpenFlags.path),
+      let status = try? FileCalls.status(place.raw), status.isRegular,
+      let file = try? FileCalls.reopen(place.raw, O_RDONLY)
+    else { return false }
     var start = [UInt8](repeating: 0, count: 512)
     guard let count = try? FileCalls.read(file.raw, at: 0, into: &start) else { return false }
     start.removeSubrange(count...)
-    // A tar archive's first header (POSIX pax(1), ustar Interchange Format), or one that is compressed.
+    // A tar archive's first header (POSIX pax(1), ustar Interchange Format), or one that is compressed; by LZ4 in frames,
+    // which no kernel is (lz4_Frame_format.md).
     return start.dropFirst(257).starts(with: "ustar".utf8) || Compression(detecting: start) != nil
+      || start.starts(with: [0x04, 0x22, 0x4d, 0x18])
   }
 
   static func take(

@@ -1,4 +1,5 @@
 import GuestMemory
+import LittleEndian
 import Testing
 import Virtio
 import VirtioTesting

@@ -1,4 +1,5 @@
 import GuestMemory
+import LittleEndian
 import Synchronization
 import Virtio
 import VirtioTesting

@@ -1,6 +1,7 @@
 import Foundation
 import GuestMemory
 import Host
+import LittleEndian
 import Testing
 import Virtio
 import VirtioTesting

@@ -13,6 +13,15 @@ struct TransportTests {
 
   private func driver(_ kind: TransportKind) -> any TransportDriver { kind.driver(device, memory, owner) }
 
+  /// One that has set up a queue and started the device.
+  private func running(_ kind: TransportKind, queue: UInt32 = 0) -> any TransportDriver {
+    let driver = driver(kind)
+    driver.negotiate()
+    driver.setUp(queue: queue)
+    driver.writeStatus(15)
+    return driver
+  }
+
   @Test(arguments: TransportKind.allCases)
   func featuresInWords(kind: TransportKind) {
     let driver = driver(kind)
@@ -77,19 +86,13 @@ struct TransportTests {
 
   @Test(arguments: TransportKind.allCases)
   func queueThatIsLeftOutIsNotLive(kind: TransportKind) {
-    let driver = driver(kind)
-    driver.negotiate()
-    driver.setUp(queue: 1)
-    driver.writeStatus(15)
+    let driver = running(kind, queue: 1)
     #expect(device.started == [false, true])
   }
 
   @Test(arguments: TransportKind.allCases)
   func liveQueueKeepsItsShape(kind: TransportKind) {
-    let driver = driver(kind)
-    driver.negotiate()
-    driver.setUp(queue: 0)
-    driver.writeStatus(15)
+    let driver = running(kind)
     driver.setUp(queue: 0, size: 4, at: 0x9000)
     driver.setUp(queue: 1)
     #expect(driver.isReady(0) && driver.transport.queues[0].size == 8)
@@ -122,10 +125,7 @@ struct TransportTests {
 
   @Test(arguments: TransportKind.allCases)
   func needsReset(kind: TransportKind) {
-    let driver = driver(kind)
-    driver.negotiate()
-    driver.setUp(queue: 0)
-    driver.writeStatus(15)
+    let driver = running(kind)
     driver.transport.needsReset()
     #expect(driver.readStatus() == 15 | 64)
     #expect(driver.interruptCount == 1)
@@ -142,10 +142,7 @@ struct TransportTests {
 
   @Test(arguments: TransportKind.allCases)
   func resetStopsThenForgets(kind: TransportKind) {
-    let driver = driver(kind)
-    driver.negotiate()
-    driver.setUp(queue: 0)
-    driver.writeStatus(15)
+    let driver = running(kind)
     device.log = owner
     driver.writeStatus(0)
     #expect(owner.events == ["started", "stopped", "device reset"])

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// What a device occupies, as its `_CRS` states it (ACPI 6.5, 6.4).
 package enum ACPIResource: Equatable {
   /// Registers in memory, below 4 GiB.

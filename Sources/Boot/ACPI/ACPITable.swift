@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// A system description table: the common header (ACPI 6.5, 5.2.6) before a body.
 struct ACPITable {
   static let oemID = "NOVM  "

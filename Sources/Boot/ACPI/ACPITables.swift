@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// The tables of a hardware-reduced machine (ACPI 6.5, 4.1 and 5.2), laid out one after another: RSDP, XSDT, FADT,
 /// MADT, DSDT, and MCFG where there is a PCI bus.
 package struct ACPITables {

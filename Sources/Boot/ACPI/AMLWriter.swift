@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// Writes ACPI Machine Language (ACPI 6.5, 20.2): only what a description of devices needs.
 package struct AMLWriter {
   package private(set) var bytes: [UInt8] = []

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// Memory-mapped configuration of a PCI bus, as the MCFG table tells it (PCI Firmware 3.2, 4.1.2).
 enum ConfigurationTable {
   /// For bus 0 alone, whose functions lie from `base` on. The range must be among the motherboard's resources, too

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// Fixed ACPI Description Table, hardware-reduced (ACPI 6.5, 5.2.9): hardly more than how to switch off and reset.
 enum FixedDescription {
   static func table(dsdt: UInt64, power: PowerRegisters) -> [UInt8] {

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// The registers by which a hardware-reduced machine is switched off and reset (ACPI 6.5, 4.8.3.7, 4.8.3.6 and 16.1.6),
 /// each one byte wide.
 ///

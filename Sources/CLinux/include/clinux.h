@@ -89,6 +89,7 @@ static inline int clinux_epoll_wait(int epoll, struct clinux_epoll_event *events
 enum {
   clinux_RENAME_EXCHANGE = 1 << 1,
   clinux_FICLONE = 0x40049409,
+  clinux_MADV_POPULATE_WRITE = 23,
 };
 
 static inline int clinux_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) {

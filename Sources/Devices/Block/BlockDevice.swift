@@ -1,4 +1,5 @@
 internal import GuestMemory
+import LittleEndian
 internal import Synchronization
 package import Virtio
 
@@ -138,7 +139,7 @@ package final class BlockDevice: VirtioDevice {
     guard chain.writableCount >= 1, let header = chain.readable.bytes(count: BlockRequest.headerSize) else {
       throw .request
     }
-    guard let kind = BlockRequest.Kind(rawValue: header.littleEndian(at: 0)) else {
+    guard let kind = BlockRequest.Kind(rawValue: header.field(at: 0)) else {
       return .ended(.unsupported)
     }
     switch kind {
@@ -148,11 +149,11 @@ package final class BlockDevice: VirtioDevice {
       request.set(.flush)
     case .read:
       request.findRoom()
-      guard let offset = place(header.littleEndian(at: 8), request.data.byteCount) else { return .ended(.failed) }
+      guard let offset = place(header.field(at: 8), request.data.byteCount) else { return .ended(.failed) }
       request.set(.read(offset: offset))
     case .write:
       request.findData()
-      guard !shape.isReadOnly, let offset = place(header.littleEndian(at: 8), request.data.byteCount) else {
+      guard !shape.isReadOnly, let offset = place(header.field(at: 8), request.data.byteCount) else {
         return .ended(.failed)
       }
       request.set(.write(offset: offset, isDurable: isDurable))
@@ -200,13 +201,13 @@ package final class BlockDevice: VirtioDevice {
 
   /// struct virtio_blk_discard_write_zeroes (5.2.6).
   private func range(_ bytes: [UInt8], _ kind: BlockRequest.Kind) -> RangeAnswer {
-    let sectors = UInt64(bytes.littleEndian(UInt32.self, at: 8))
-    let flags = bytes.littleEndian(UInt32.self, at: 12)
+    let sectors = UInt64(bytes.field(UInt32.self, at: 8))
+    let flags = bytes.field(UInt32.self, at: 12)
     // 5.2.6.2: unmap is for writing zeroes, all other bits are reserved.
     guard flags & ~(kind == .writeZeroes ? 1 : 0) == 0 else { return .failure(.unsupported) }
     let limit = kind == .discard ? Self.discardLimit : Self.zeroesLimit
     guard !shape.isReadOnly, sectors <= UInt64(limit),
-      let offset = place(bytes.littleEndian(at: 0), Int(sectors * BlockShape.sector))
+      let offset = place(bytes.field(at: 0), Int(sectors * BlockShape.sector))
     else { return .failure(.failed) }
     let count = sectors * BlockShape.sector
     if kind == .discard { return .success(.discard(offset: offset, count: count)) }

@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// What a driver is told of a disk besides its size.
 package struct BlockShape: Equatable, Sendable {
   /// Virtio counts in these, whatever the disk's blocks are.

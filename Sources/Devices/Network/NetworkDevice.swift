@@ -1,4 +1,5 @@
 internal import GuestMemory
+import LittleEndian
 internal import Synchronization
 package import Virtio
 
@@ -71,8 +72,7 @@ package final class NetworkDevice: VirtioDevice {
   package var configuration: [UInt8] {
     var bytes = HardwareAddress.bytes(address.load(ordering: .relaxed))
     for field in [isLinkUp.load(ordering: .relaxed) ? 1 : 0, UInt16(pairs.count), mtu] {
-      bytes.append(UInt8(truncatingIfNeeded: field))
-      bytes.append(UInt8(truncatingIfNeeded: field >> 8))
+      bytes.append(field: field)
     }
     return bytes
   }

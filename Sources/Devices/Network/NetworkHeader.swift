@@ -1,4 +1,5 @@
 package import GuestMemory
+import LittleEndian
 internal import Virtio
 
 /// `struct virtio_net_hdr`, which precedes each frame (Virtio 1.2, 5.1.6): what is undone of it. Its fields are the
@@ -19,8 +20,7 @@ package enum NetworkHeader {
     if let first = slices.first, first.count >= size {
       try? first.store(count, at: bufferCountOffset)
     } else {
-      slices.copy(
-        from: [UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8)], at: bufferCountOffset)
+      slices.copy(from: littleEndian(count), at: bufferCountOffset)
     }
   }
 }

@@ -1,4 +1,5 @@
 internal import GuestMemory
+import LittleEndian
 internal import Virtio
 
 /// The 44 bytes before each packet's payload (Virtio 1.2, 5.10.6).
@@ -101,19 +102,16 @@ struct VsockHeader: Equatable {
   var bytes: [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(Self.size)
-    func put<T: FixedWidthInteger>(_ value: T) {
-      for index in 0..<(T.bitWidth / 8) { result.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
-    }
-    put(sourceCID)
-    put(destinationCID)
-    put(sourcePort)
-    put(destinationPort)
-    put(length)
-    put(type)
-    put(operation)
-    put(flags)
-    put(bufferAllocation)
-    put(forwardCount)
+    result.append(field: sourceCID)
+    result.append(field: destinationCID)
+    result.append(field: sourcePort)
+    result.append(field: destinationPort)
+    result.append(field: length)
+    result.append(field: type)
+    result.append(field: operation)
+    result.append(field: flags)
+    result.append(field: bufferAllocation)
+    result.append(field: forwardCount)
     return result
   }
 }

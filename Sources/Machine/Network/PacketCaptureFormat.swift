@@ -1,3 +1,5 @@
+import LittleEndian
+
 /// Blocks of a pcapng file (draft-ietf-opsawg-pcapng), little-endian, of one Ethernet interface with times in nanoseconds.
 enum PacketCaptureFormat {
   /// As seen from the guest's card.
@@ -41,9 +43,9 @@ enum PacketCaptureFormat {
     block.append(UInt32(data.count))
     block.append(UInt32(length))
     block.append(padded: data)
-    block.append(option: 2, Block.little(direction.rawValue))
+    block.append(option: 2, littleEndian(direction.rawValue))
     if lost > 0 {
-      block.append(option: 4, Block.little(UInt32(truncatingIfNeeded: lost)) + Block.little(UInt32(lost >> 32)))
+      block.append(option: 4, littleEndian(UInt32(truncatingIfNeeded: lost)) + littleEndian(UInt32(lost >> 32)))
     }
     block.endOptions()
     return block.bytes
@@ -56,11 +58,7 @@ enum PacketCaptureFormat {
 
     init(_ type: UInt32) { self.type = type }
 
-    static func little(_ value: UInt32) -> [UInt8] {
-      [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: value >> $0) }
-    }
-
-    mutating func append(_ value: UInt32) { body += Self.little(value) }
+    mutating func append(_ value: UInt32) { body += littleEndian(value) }
 
     mutating func append(padded data: [UInt8]) {
       body += data
@@ -76,8 +74,8 @@ enum PacketCaptureFormat {
     mutating func endOptions() { append(0) }
 
     var bytes: [UInt8] {
-      let length = Self.little(UInt32(body.count + 12))
-      return Self.little(type) + length + body + length
+      let length = littleEndian(UInt32(body.count + 12))
+      return littleEndian(type) + length + body + length
     }
   }
 }

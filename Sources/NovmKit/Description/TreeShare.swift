@@ -40,25 +40,24 @@ package struct TreeShare: Equatable, Sendable {
       + Array(":\(isReadOnly ? "ro" : "rw"),cache=\(caching.rawValue)\(tag.map { ",tag=\($0)" } ?? "")".utf8)
   }
 
-  private enum Option {
+  private enum Option: Equatable {
     case access(isReadOnly: Bool)
     case caching(Caching)
   }
 
   private static func options(_ text: ArraySlice<UInt8>) -> [Option]? {
     var options: [Option] = []
-    var access: Set<Bool> = []
     for word in text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
       switch String(decoding: word, as: UTF8.self) {
-      case "ro", "rw":
-        options.append(.access(isReadOnly: word.elementsEqual("ro".utf8)))
-        access.insert(word.elementsEqual("ro".utf8))
+      case "ro": options.append(.access(isReadOnly: true))
+      case "rw": options.append(.access(isReadOnly: false))
       case let word:
         guard word.hasPrefix("cache="), let caching = Caching(rawValue: String(word.dropFirst(6))) else { return nil }
         options.append(.caching(caching))
       }
     }
     // Both at once say nothing.
-    return access.count < 2 ? options : nil
+    let contradict = options.contains(.access(isReadOnly: true)) && options.contains(.access(isReadOnly: false))
+    return contradict ? nil : options
   }
 }

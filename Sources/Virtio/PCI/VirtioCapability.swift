@@ -1,3 +1,4 @@
+import LittleEndian
 import PCI
 
 /// Where a structure of the device lies, as one of the capabilities in its configuration space tells (Virtio 1.2, 4.1.4).
@@ -25,9 +26,7 @@ struct VirtioCapability {
   /// What stands behind the capability's ID and link.
   var body: [UInt8] {
     var body: [UInt8] = [UInt8(16 + 4 * further.count), kind.rawValue, UInt8(region), 0, 0, 0]
-    for word in [offset.low, length.low] + further {
-      for index in 0..<UInt32(4) { body.append(UInt8(truncatingIfNeeded: word >> (8 * index))) }
-    }
+    for word in [offset.low, length.low] + further { body.append(field: word) }
     return body
   }
 }
