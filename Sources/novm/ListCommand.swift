@@ -35,6 +35,13 @@ struct ListCommand: ParsableCommand {
   @Flag(help: "Print JSON: a list of objects.")
   var json = false
 
+  func validate() throws {
+    for place in format?.matches(of: /{{\.(.*?)}}/) ?? [] where Field(rawValue: String(place.1)) == nil {
+      let names = Field.allCases.map { "{{.\($0.rawValue)}}" }.joined(separator: " ")
+      throw ValidationError("--format: no field '\(place.1)'; there are \(names)")
+    }
+  }
+
   func run() throws {
     let records = try Machines.list().filter { all || (alive && dead) || $0.isAlive != dead }
     if json {
@@ -68,11 +75,29 @@ struct ListCommand: ParsableCommand {
   }
 
   private static func fill(_ template: String, _ machine: MachineOutline) -> String {
-    let fields = [
-      ("ID", machine.identifier), ("Name", machine.name), ("Status", machine.status.text),
-      ("Kernel", machine.kernel ?? ""), ("Created", machine.created), ("Ports", ports(machine)),
-      ("Command", words(machine)),
-    ]
-    return fields.reduce(template) { $0.replacing("{{.\($1.0)}}", with: $1.1) }
+    template.replacing(/{{\.(.*?)}}/) { place in Field(rawValue: String(place.1)).map { text($0, machine) } ?? "" }
+  }
+
+  private static func text(_ field: Field, _ machine: MachineOutline) -> String {
+    switch field {
+    case .identifier: machine.identifier
+    case .name: machine.name
+    case .status: machine.status.text
+    case .kernel: machine.kernel ?? ""
+    case .created: machine.created
+    case .ports: ports(machine)
+    case .command: words(machine)
+    }
+  }
+
+  /// What a template may have, between braces and behind a dot.
+  private enum Field: String, CaseIterable {
+    case identifier = "ID"
+    case name = "Name"
+    case status = "Status"
+    case kernel = "Kernel"
+    case created = "Created"
+    case ports = "Ports"
+    case command = "Command"
   }
 }

@@ -68,10 +68,14 @@ struct Novm: ParsableCommand {
   private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
     var words = arguments[...]
     if words.first == "help" {
-      if let name = words.dropFirst().first { _ = try command(name) }
-    } else if let name = words.popFirst(), var command = try command(name) {
-      while let name = words.first, let next = command.configuration.subcommands.first(where: { $0.isCalled(name) }) {
+      if let name = words.dropFirst().first { _ = try command(name, of: Self.self, path: "novm") }
+    } else if let name = words.popFirst(), var command = try command(name, of: Self.self, path: "novm") {
+      var path = name
+      while let name = words.first, !command.configuration.subcommands.isEmpty,
+        let next = try self.command(name, of: command, path: "novm \(path)")
+      {
         command = next
+        path += " \(name)"
         words.removeFirst()
       }
       if command.configuration.subcommands.isEmpty, let parsed = try? command.parseAsRoot(Array(words)),
@@ -84,12 +88,14 @@ struct Novm: ParsableCommand {
   }
 
   /// The command of a name or an alias; nil for an option. The parser calls a mistyped one an unexpected argument.
-  private static func command(_ name: String) throws -> (any ParsableCommand.Type)? {
+  private static func command(
+    _ name: String, of group: any ParsableCommand.Type, path: String
+  ) throws -> (any ParsableCommand.Type)? {
     if name.hasPrefix("-") { return nil }
-    let commands = configuration.subcommands
+    let commands = group.configuration.subcommands
     if let command = commands.first(where: { $0.isCalled(name) }) { return command }
     let near = Suggestion.nearest(to: name, in: commands.flatMap { $0.names }).map { "did you mean \($0)?" }
-    throw ValidationError("no command '\(name)'; \(near ?? "see: novm --help")")
+    throw ValidationError("no command '\(name)'; \(near ?? "see: \(path) --help")")
   }
 }
 

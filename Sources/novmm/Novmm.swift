@@ -32,7 +32,7 @@ struct Novmm {
       if isVerbose { complain("ended: \(outcome.name)") }
       return outcome.status
     } catch {
-      complain(words(error))
+      complain(words(error, description))
       return hostFailure
     }
   }
@@ -55,7 +55,7 @@ struct Novmm {
       return verdict == .ok && missing.isEmpty ? 0 : hostFailure
     } catch {
       print("verdict=no-kvm")
-      complain(words(.kvm(error)))
+      complain(words(error))
       return hostFailure
     }
   }

@@ -5,10 +5,10 @@ import KVM
 import Machine
 
 /// What went wrong, in one line that says what to do.
-func words(_ error: MachineError) -> String {
+func words(_ error: MachineError, _ description: MachineDescription) -> String {
   switch error {
   case .kvm(let error): words(error)
-  case .boot(let error): "kernel: \(words(error))"
+  case .boot(let error): "kernel \(description.kernel): \(words(error))"
   case .tree(let error): error.description
   case .file(let path, let errno): "\(path): \(errno.description)"
   case .writtenElsewhere(let path):
@@ -81,7 +81,7 @@ private func words(bridge: String, _ port: String, _ errno: Errno) -> String {
   }
 }
 
-private func words(_ error: KVMError) -> String {
+func words(_ error: KVMError) -> String {
   switch error {
   case .open(let path, Errno(2)):
     "\(path): no such device; load the module kvm_intel or kvm_amd, or switch virtualization on in the firmware"

@@ -62,6 +62,21 @@ status, output = run(
     ['sh', '-c', 'echo ready; sleep 1000'], (b'ready', lambda pid, terminal: os.kill(pid, signal.SIGTERM)))
 check('SIGTERM', status == 143, status, output)
 
+# As `timeout` runs it: in the background, where the terminal stops it, and then SIGTERM and SIGCONT.
+session, terminal = pty.fork()
+if session == 0:
+    pid = os.fork()
+    if pid == 0:
+        os.setpgid(0, 0)
+        os.execv(sys.argv[1], [sys.argv[1], 'run', '--kernel', 'cloud', '-t', '--', 'sleep', '1000'])
+    if not os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1]): os._exit(1)
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGCONT)
+    signal.alarm(30)
+    os._exit(0 if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) in (-signal.SIGTERM, 143) else 2)
+status = os.waitstatus_to_exitcode(os.waitpid(session, 0)[1])
+check('SIGTERM in the background', status == 0, status)
+
 status, output = run(['no-such-command'])
 check('no command', status == 127, status, output)
 END

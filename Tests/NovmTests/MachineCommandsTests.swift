@@ -62,6 +62,9 @@ struct MachineCommandsTests {
     #expect(
       try novm.run("ls", "--dead", "--format", "{{.Name}}={{.Status}}").output
         == "bbbbbbbbbbb1=failed\nworker=created\nweb=exited (3)\n")
+    let unknown = try novm.run("ls", "--format", "{{.Foo}}")
+    #expect(
+      unknown.status == 125 && unknown.errors.hasPrefix("novm: --format: no field 'Foo'; there are {{.ID}} {{.Name}}"))
     #expect(try novm.run("ls").output.split(separator: "\n").count == 1)
   }
 

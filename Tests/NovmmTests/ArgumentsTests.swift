@@ -79,6 +79,7 @@ struct ArgumentsTests {
     ("--kernel /no/where", "/no/where: No such file or directory"),
     ("--kernel $'/no/\\xff'", "/no/\\xff: No such file or directory"),
     ("--kernel /", "/: Is a directory"),
+    ("--kernel /etc/passwd", "kernel /etc/passwd: neither a vmlinux (ELF) nor a bzImage"),
     ("--kernel=/proc/self/exe --initramfs=/no/where", "/no/where: No such file or directory"),
   ])
   func whatIsNotThereIsNamed(_ words: String, _ text: String) throws {

@@ -19,12 +19,18 @@ package final class Terminal {
 
   deinit { restore() }
 
-  /// All keys go to the guest, as cfmakeraw(3) has it. From the background this stops the process, as it should.
+  /// All keys go to the guest, as cfmakeraw(3) has it. From the background this stops the process, as it should; SIGTERM,
+  /// which is otherwise taken later, ends it there.
   package func enterRawMode() {
     var raw = original
     unsafe cfmakeraw(&raw)
     EmergencyRestore.arm(descriptor, original)
+    var (ending, before) = (sigset_t(), sigset_t())
+    unsafe sigemptyset(&ending)
+    if tcgetpgrp(descriptor) != getpgrp() { unsafe sigaddset(&ending, SIGTERM) }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &ending, &before)
     _ = unsafe tcsetattr(descriptor, TCSADRAIN, &raw)
+    unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
   }
 
   package func restore() { EmergencyRestore.restore() }
