@@ -1,7 +1,7 @@
 # PostgreSQL under pgbench in a machine that is killed: what was committed is there, and nothing else is.
 #: as root tester
 #: long
-#: timeout 1800
+#: timeout 3600
 [[ -x $(printf '%s\n' /usr/lib/postgresql/*/bin/pgbench | sort -V | tail -n 1) ]] || skip 'postgresql is not installed'
 program=$PWD/Tests/tree/database.sh
 cd "$TEST"

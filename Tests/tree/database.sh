@@ -20,7 +20,7 @@ case $step in
     pg initdb -D "$directory/data" -A trust --data-checksums >/dev/null
     start
     sql -c 'create table numbers(n integer primary key)'
-    bench -q -i -s 2 2>/dev/null
+    bench -q -i -s 1 2>/dev/null
     stop
     ;;
   work)

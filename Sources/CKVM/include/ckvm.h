@@ -62,12 +62,6 @@ _Static_assert(offsetof(struct kvm_run, exit_reason) == 8, "layout of kvm_run");
 _Static_assert(offsetof(struct kvm_run, io) == 32, "layout of kvm_run");
 
 // A 32-bit field of the local APIC's page.
-static inline uint32_t ckvm_lapic_get(const struct kvm_lapic_state *state, uint32_t offset) {
-  uint32_t value;
-  __builtin_memcpy(&value, state->regs + offset, sizeof value);
-  return value;
-}
-
 static inline void ckvm_lapic_set(struct kvm_lapic_state *state, uint32_t offset, uint32_t value) {
   __builtin_memcpy(state->regs + offset, &value, sizeof value);
 }
