@@ -23,6 +23,11 @@ struct CPUID {
     return guest
   }
 
+  /// Bits of a physical address: 36 where a processor does not tell (Intel SDM volume 3, 4.1.4).
+  var addressBits: Int {
+    entries.first { $0.function == 0x8000_0008 }.map { Int($0.eax & 0xff) } ?? 36
+  }
+
   private mutating func setFeatures(apicID: UInt32, _ topology: ProcessorTopology, hasTSCDeadline: Bool) {
     edit(1) { leaf in
       leaf.ebx = leaf.ebx & 0x0000_ffff | UInt32(topology.perSocket) << 16 | apicID << 24

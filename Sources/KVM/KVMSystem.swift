@@ -60,6 +60,9 @@ public final class KVMSystem: Sendable {
     return Int(most > 0 ? most : max(check(extension: KVM_CAP_NR_VCPUS), 4))
   }
 
+  /// Bits of a guest-physical address.
+  public func addressBits() throws(KVMError) -> Int { try supportedCPUID().addressBits }
+
   /// Whether guests may use the local APIC's TSC deadline timer.
   var hasTSCDeadline: Bool { check(extension: KVM_CAP_TSC_DEADLINE_TIMER) > 0 }
 

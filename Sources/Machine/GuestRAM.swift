@@ -8,14 +8,16 @@ struct GuestRAM {
   private let mappings: [MemoryMapping]
   /// Where the guest finds pieces of files, if anywhere: behind all RAM.
   let window: (files: FileWindow, addresses: Range<UInt64>)?
+  /// Files that are memory, behind that.
+  let disks: [(disk: MappedDisk, addresses: Range<UInt64>)]
 
   /// - Parameters:
   ///   - isPopulated: whether all of it is there from the start.
   ///   - windowSize: a multiple of 2 MiB, 0 for no window.
-  ///   - alignment: of the window's address, a power of two.
+  ///   - windowSpace: what the window takes of the address space, at a multiple of which it lies: a power of two.
   init(
     _ map: MemoryMap, pages: MemoryMapping.Pages = .transparentHuge, isPopulated: Bool = false, windowSize: UInt64 = 0,
-    alignment: UInt64 = 1 << 30
+    windowSpace: UInt64 = 1 << 30, disks: [MappedDisk] = []
   ) throws(MachineError) {
     if pages == .reservedHuge { try Self.checkReservation(map) }
     var mappings: [MemoryMapping] = []
@@ -33,6 +35,7 @@ struct GuestRAM {
       regions.append(unsafe GuestMemory.Region(base: range.lowerBound, bytes: mapping.bytes))
     }
     self.mappings = mappings
+    var next = Platform.end(of: map)
     if windowSize > 0 {
       let files: FileWindow
       do {
@@ -40,14 +43,35 @@ struct GuestRAM {
       } catch {
         throw .memory(bytes: windowSize, error)
       }
-      let base = Platform.windowBase(after: map, alignment: alignment)
+      let base = Platform.place(next, alignment: windowSpace)
       // As for RAM; the value keeps it.
       regions.append(unsafe GuestMemory.Region(base: base, bytes: files.bytes, isWindow: true))
       window = (files, base..<base + windowSize)
+      next = base + max(windowSize, windowSpace)
     } else {
       window = nil
     }
+    var places: [(disk: MappedDisk, addresses: Range<UInt64>)] = []
+    for disk in disks {
+      let base = Platform.place(next)
+      // As for RAM.
+      regions.append(unsafe disk.region(at: base))
+      next = base + UInt64(disk.window.count)
+      places.append((disk, base..<next))
+    }
+    self.disks = places
     memory = GuestMemory(regions: regions)
+  }
+
+  /// Whether the guest can only read there, whatever it does.
+  func isReadOnly(_ region: GuestMemory.Region) -> Bool {
+    disks.contains { $0.addresses.lowerBound == region.base && $0.disk.isReadOnly }
+  }
+
+  /// The number of the window among the regions.
+  var windowIndex: Int? {
+    guard let window else { return nil }
+    return memory.regions.firstIndex { $0.base == window.addresses.lowerBound }
   }
 
   /// A guest that finds no page where it was promised one would end the monitor, so nothing is begun without them all.

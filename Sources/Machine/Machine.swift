@@ -33,6 +33,7 @@ package final class Machine: @unchecked Sendable {
   private var shares: [FileSystemServer] = []
   private var slots: [VirtioSlot] = []
   private var disks: [DiskLine] = []
+  private var windows: [any MendableWindow] = []
   private(set) var balloon: BalloonLine?
   /// The guest is the only one that writes there: it never asks whether something has changed.
   private var writeLocks: [DirectoryLock] = []
@@ -72,9 +73,11 @@ package final class Machine: @unchecked Sendable {
     }
     // A region of a PCI bus lies at a multiple of its size, which is a power of two.
     let region = PCITransport.sharedMemorySize(description.window)
+    var mapped: [MappedDisk] = []
+    for disk in description.mappedDisks { mapped.append(try MappedDisk(disk)) }
     ram = try GuestRAM(
       map, pages: description.pages, isPopulated: description.isPopulated, windowSize: description.window,
-      alignment: description.transport == .pci ? max(1 << 30, region) : 1 << 30)
+      windowSpace: description.transport == .pci ? max(1 << 30, region) : 1 << 30, disks: mapped)
     switch description.transport {
     case .mmio: bus = nil
     case .pci: bus = PCIBus(ram.window.map { $0.addresses.lowerBound..<$0.addresses.lowerBound + region })
@@ -82,6 +85,7 @@ package final class Machine: @unchecked Sendable {
     memory = ram.memory
     registers = try RegisterPages()
     let loader = try KernelLoader(description, ram)
+    let bits: Int
     do throws(KVMError) {
       let system =
         switch description.kvm {
@@ -92,10 +96,13 @@ package final class Machine: @unchecked Sendable {
       guard description.processors.count <= system.maximumVCPUs else {
         throw KVMError.vCPUs(asked: description.processors.count, most: system.maximumVCPUs)
       }
+      bits = try system.addressBits()
       vm = try VirtualMachine(system)
     } catch {
       throw .kvm(error)
     }
+    let end = memory.regions.last.map { $0.base + UInt64($0.count) } ?? 0
+    guard end <= 1 << UInt64(bits) else { throw .beyondAddresses(bits: bits) }
     do {
       loop = try EventLoop()
     } catch {
@@ -181,13 +188,19 @@ package final class Machine: @unchecked Sendable {
     // What is named was there at the start; a CPU that has gone since is no reason to end.
     try? affinity?.bind(vcpu: vcpu.index)
     while true {
-      let mends = tree?.windowMends ?? 0
+      let mends = windows.map { $0.mendCount }
       let exit = vcpu.run(addresses)
-      // A page of the DAX window that the host's kernel could not give.
-      if exit == .failed(.badAddress), let tree, tree.mendWindow(after: mends) { continue }
+      // A page of a file that the host's kernel could not give.
+      if exit == .failed(.badAddress), mendWindows(after: mends) { continue }
       guard exit == .interrupted else { return finish(after: exit, of: vcpu) }
       vcpu.resumeRequests()
     }
+  }
+
+  private func mendWindows(after seen: [Int]) -> Bool {
+    var mended = false
+    for (window, count) in zip(windows, seen) where window.mend(after: count) { mended = true }
+    return mended
   }
 
   private func finish(after exit: VCPUExit, of vcpu: VCPU) {
@@ -210,8 +223,8 @@ package final class Machine: @unchecked Sendable {
     timeline.mark("loaded")
     do {
       // On the bus the guest decides when and where it sees a window.
-      for (slot, region) in memory.regions.enumerated() where !(region.isWindow && bus != nil) {
-        try vm.map(region, slot: slot)
+      for (slot, region) in memory.regions.enumerated() where bus == nil || slot != ram.windowIndex {
+        try vm.map(region, slot: slot, isReadOnly: ram.isReadOnly(region))
       }
       if bus == nil {
         let pages = registers.memory(count: virtioCount).regions[0]
@@ -281,6 +294,11 @@ package final class Machine: @unchecked Sendable {
       line.attach(try add(line.device))
       disks.append(line)
     }
+    for (disk, addresses) in ram.disks {
+      windows.append(disk)
+      do throws(Errno) { try disk.beWatched(by: loop) } catch { throw .host("inotify", error) }
+      try add(PersistentMemoryDevice(addresses, backend: disk))
+    }
     for (index, card) in description.cards.enumerated() {
       let line = NetworkLine(index, report: report)
       line.attach(try add(try line.open(card, loop)))
@@ -303,6 +321,7 @@ package final class Machine: @unchecked Sendable {
     // Now the guest has booted: what has run until then is seldom needed again.
     server.whenMounted = { OwnCode.release() }
     self.tree = server
+    if ram.window != nil { windows.append(server) }
     if let watch = server.windowWatch {
       let handler = WindowWatch(server)
       watches.append(handler)
@@ -393,7 +412,7 @@ package final class Machine: @unchecked Sendable {
       device, memory: memory, address: try bus.allocate(PCITransport.registers.size), sink: messages, owner: slot)
     try slot.serve(transport)
     var window: VirtioFunction.SharedMemory?
-    if transport.sharedMemory != nil, let index = memory.regions.firstIndex(where: { $0.isWindow }) {
+    if transport.sharedMemory != nil, let index = ram.windowIndex {
       window = VirtioFunction.SharedMemory(memory: memory.regions[index], slot: index)
     }
     try bus.add(VirtioFunction(transport, slot, on: bus, vm: vm, window: window))

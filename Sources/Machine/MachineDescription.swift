@@ -39,6 +39,8 @@ package struct MachineDescription {
   package var control: Path?
   package var cards: [NetworkCard] = []
   package var disks: [Disk] = []
+  /// Those that the guest has as persistent memory.
+  package var mappedDisks: [Disk] = []
   package var hasBalloon = false
   package var pages = MemoryMapping.Pages.transparentHuge
   /// Whether all memory is the guest's from the start.

@@ -31,6 +31,8 @@ package enum MachineError: Error {
   case vcpuMissing(Int, count: Int)
   /// The host has no more than `most` bytes, swap included.
   case memoryTooLarge(bytes: UInt64, most: UInt64)
+  /// Memory, with what lies behind it, has addresses that this host's processors do not.
+  case beyondAddresses(bits: Int)
   /// The host cannot give this much memory.
   case memory(bytes: UInt64, Errno)
   /// Memory of huge pages is a multiple of 2 MiB.

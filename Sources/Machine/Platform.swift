@@ -26,11 +26,14 @@ enum Platform {
   /// Where registers of the PCI bus's functions can be.
   static let busWindow: Range<UInt64> = 0xe000_0000..<0xf000_0000
 
-  /// The DAX window begins behind all RAM and the hole, at a multiple of `alignment`.
-  static func windowBase(after map: MemoryMap, alignment: UInt64 = 1 << 30) -> UInt64 {
-    let end = max(MemoryMap.mmioHole.upperBound, map.ram[map.ram.count - 1].upperBound)
-    return (end + alignment - 1) & ~(alignment - 1)
+  /// Behind all RAM and the hole.
+  static func end(of map: MemoryMap) -> UInt64 {
+    max(MemoryMap.mmioHole.upperBound, map.ram[map.ram.count - 1].upperBound)
   }
+
+  /// Where what lies behind RAM begins, the DAX window and each piece of persistent memory: at a multiple of `alignment`, so
+  /// that the guest's kernel maps it by large pages.
+  static func place(_ end: UInt64, alignment: UInt64 = 1 << 30) -> UInt64 { (end + alignment - 1) & ~(alignment - 1) }
 
   static func virtioWindow(_ index: Int) -> UInt64 { virtioBase + UInt64(index) * MMIOTransport.windowSize }
 

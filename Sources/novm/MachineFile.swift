@@ -18,7 +18,7 @@ struct MachineFile {
 
   private static let options: [String: Kind] = [
     "read": .list, "write": .list, "share": .list, "volume": .list, "pack": .list, "hide": .list, "uidmap": .list,
-    "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list,
+    "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list, "pmem": .list,
     "root-disk": .text, "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text,
     "kernel": .text, "cmdline": .list, "hostname": .text, "init": .flag, "com1": .flag, "no-balloon": .flag,
     "transport": .text,

@@ -100,6 +100,16 @@ struct MachineOptions: ParsableArguments {
   var rootDisk: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Give the guest a file as persistent memory, which it maps without a copy (DAX). Repeatable.",
+      discussion: """
+        The guest has them as /dev/pmem0, pmem1 and so on; mount -o dax goes past its caches. A file or block device of a \
+        multiple of 2 MiB; ro lets the guest only read.
+        """, valueName: "FILE[,ro]"),
+    completion: .file())
+  var pmem: [String] = []
+
+  @Option(
     name: [.short, .long], parsing: .unconditional,
     help: ArgumentHelp("The guest's memory: MiB, or with K, M, G, T.", valueName: "size"))
   var memory = "512M"
@@ -192,6 +202,7 @@ struct MachineOptions: ParsableArguments {
     settings.prefault = prefault
     settings.disk = disk
     settings.rootDisk = rootDisk
+    settings.pmem = pmem
     return settings
   }
 

@@ -62,6 +62,7 @@ struct Arguments {
       case "--prefault": machine.isPopulated = true
       case "--balloon": machine.hasBalloon = true
       case "--disk": machine.disks.append(try disk(name, inline))
+      case "--pmem": machine.mappedDisks.append(try disk(name, inline, isMapped: true))
       case "--com1": machine.com1 = try output(name, inline)
       case "--console": machine.console = try output(name, inline)
       case "--lifeline": machine.lifeline = try descriptor(name, inline)
@@ -260,10 +261,12 @@ struct Arguments {
     }
   }
 
-  private mutating func disk(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Disk {
+  private mutating func disk(
+    _ name: String, _ inline: [UInt8]?, isMapped: Bool = false
+  ) throws(UsageError) -> Disk {
     let value = try value(name, inline)
     do throws(DiskFault) {
-      return try Disk(value)
+      return try Disk(value, isMapped: isMapped)
     } catch {
       throw refusal(name, value, error.description)
     }

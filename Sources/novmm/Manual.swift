@@ -74,6 +74,10 @@ let manual = """
                               rate=BYTES       the most in a second, perhaps with K, M or G
                               iops=NUMBER      the most requests in a second
                               dev=NAME         the serial number, if there is none (novm makes a link of it)
+    --pmem FILE[,ro]        a file that is memory (virtio-pmem): the guest's /dev/pmem0 and so on. The guest maps the
+                            host's page cache (DAX), and what it flushes is on the host's disk. FILE is a regular file or
+                            a block device of a multiple of 2 MiB, or fd:N, and one machine's as a disk is; with ro nothing
+                            that the guest writes there is kept
   Talking to the guest
     --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;
                             a guest's connection to port P of CID 2 comes to the Unix socket PATH_P (default cid 3)

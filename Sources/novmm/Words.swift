@@ -15,7 +15,7 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
     "\(path): another machine writes to it; give each a directory of its own, or --share one"
   case .host(let what, let errno): "\(what): \(errno.description)"
   case .tooManyDevices(let most, let onBus):
-    "a machine has room for \(most) devices; give fewer of --disk, --nic and of --share that the host may change"
+    "a machine has room for \(most) devices; give fewer of --disk, --pmem, --nic and of --share that the host may change"
       + (onBus ? "" : ", or --transport pci, which has room for more")
   case .tap(let name, let errno): words(tap: name, errno)
   case .bridge(let name, let port, let errno): words(bridge: name, port, errno)
@@ -30,6 +30,8 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
   case .vcpuMissing(let vcpu, let count): "--cpu-affinity: there is no vCPU \(vcpu) of \(count); they count from 0"
   case .memoryTooLarge(let bytes, let most):
     "\(bytes >> 20) MiB of memory are more than this host has; give --memory \(most >> 20) or less"
+  case .beyondAddresses(let bits):
+    "memory, --dax and --pmem reach beyond the 2^\(bits) bytes that this host's processors can address; give less of them"
   case .oddMemory(let bytes):
     "\(bytes >> 20) MiB of memory are no whole number of huge pages; give --memory a multiple of 2"
   case .tooFewHugePages(let needed, let available):
@@ -43,7 +45,7 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
 private func words(disk path: Path, _ refusal: DiskFile.Refusal) -> String {
   switch refusal {
   case .open(let errno): "\(path): \(errno.description)"
-  case .readOnly: "\(path): it can only be read; let the guest only read it too: --disk \(path),ro"
+  case .readOnly: "\(path): it can only be read; let the guest only read it too: \(path),ro"
   case .directory: "\(path): a directory, which is no disk; give it to the guest with --share"
   case .noDisk: "\(path): neither a regular file nor a block device"
   case .empty: "\(path): empty, so no disk; give it a size: truncate -s 1G \(path)"

@@ -43,6 +43,19 @@ struct DiskTests {
     #expect(!fault.description.isEmpty)
   }
 
+  /// Of --pmem.
+  @Test func memoryHasOneOption() throws {
+    let disk = try Disk(Array("/a,,b,ro".utf8), isMapped: true)
+    #expect(disk.source == .file("/a,b") && disk.isReadOnly)
+    #expect(try Disk(disk.argument, isMapped: true) == disk)
+    for (text, fault) in [
+      ("a,serial=x", DiskFault.onlyReadOnly("serial")), ("a,x", .onlyReadOnly("x")), ("a,ro=1", .value("ro")),
+      ("a,ro,ro", .twice("ro")), (",ro", .noFile),
+    ] {
+      #expect(throws: fault) { try Disk(Array(text.utf8), isMapped: true) }
+    }
+  }
+
   @Test func repeatedNames() throws {
     let disks = [try read("a,serial=1,dev=x"), try read("b,serial=2"), try read("c")]
     #expect(Disk.repeatedSerial(disks) == nil && Disk.repeatedName(disks) == nil)

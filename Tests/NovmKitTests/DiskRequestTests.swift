@@ -23,6 +23,8 @@ struct DiskRequestTests {
     let absolute = try settings.absolute(here)
     #expect(absolute.disk == ["/here/a,,b,ro", "/c,serial=x,dev=x"])
     #expect(absolute.rootDisk == "/here/root")
+    settings.pmem = ["p,ro"]
+    #expect(try settings.absolute(here).pmem == ["/here/p,ro"])
     let elsewhere = try MachineRequest(absolute, directory: [])
     let there = try MachineRequest(settings, directory: here)
     #expect(elsewhere.disks == there.disks && elsewhere.rootDisk == there.rootDisk)
@@ -37,6 +39,21 @@ struct DiskRequestTests {
     #expect(arguments.contains("/here/a,serial=x,dev=x") && arguments.contains("/here/b,ro"))
     let line = text(machine.kernelCommandLine)
     #expect(line.hasPrefix("root=root rootfstype=virtiofs rw ") && line.contains(" novm.disk=x=x "))
+  }
+
+  @Test func persistentMemory() throws {
+    let request = try request { $0.pmem = ["a", "b,,c,ro"] }
+    try request.validate(host: limits)
+    #expect(request.initramfsParts.contains(.pmem) && !request.initramfsParts.contains(.disk))
+    let machine = request.compose(kernel: KernelFiles(name: "k", release: "1", image: "/k/vmlinux"), scratch: "/w")
+    let arguments = machine.arguments.map(text)
+    let places = arguments.indices.filter { arguments[$0] == "--pmem" }
+    #expect(places.map { arguments[$0 + 1] } == ["/here/a", "/here/b,,c,ro"])
+    #expect(text(machine.kernelCommandLine).contains(" novm.pmem=0 novm.pmem=1,ro "))
+    #expect(throws: NovmError.disk(option: "--pmem", Array("a,x".utf8), .onlyReadOnly("x"))) {
+      try self.request { $0.pmem = ["a,x"] }
+    }
+    #expect(try !self.request { $0.pmem = [] }.initramfsParts.contains(.pmem))
   }
 
   @Test func rootDisk() throws {

@@ -1,4 +1,4 @@
-/// A machine's disk, as `--disk` is told it.
+/// A machine's disk, as `--disk` is told it; or what it has as persistent memory, as `--pmem` is.
 package struct Disk: Equatable, Sendable {
   /// What keeps it.
   package enum Source: Equatable, Sendable {
@@ -40,7 +40,9 @@ package struct Disk: Equatable, Sendable {
 
   /// Reads `FILE[,ro][,serial=TEXT][,dev=NAME][,rate=BYTES][,iops=NUMBER][,cache=writeback|none|unsafe]`; FILE is a path, in
   /// which two commas stand for one, or `fd:N`.
-  package init(_ text: [UInt8]) throws(DiskFault) {
+  ///
+  /// - Parameter isMapped: it is to be memory, which has none of the options but `ro`.
+  package init(_ text: [UInt8], isMapped: Bool = false) throws(DiskFault) {
     let (path, options) = Self.split(text)
     guard !path.isEmpty else { throw .noFile }
     if path.starts(with: "fd:".utf8) {
@@ -55,6 +57,7 @@ package struct Disk: Equatable, Sendable {
       let word = String(printable: option)
       let key = String(word.prefix { $0 != "=" })
       guard seen.insert(key).inserted else { throw .twice(key) }
+      if isMapped, key != "ro" { throw .onlyReadOnly(key) }
       try read(key, key.utf8.count < word.utf8.count ? String(word.dropFirst(key.count + 1)) : nil)
     }
     // The guest finds the disk of a link by its serial number.

@@ -5,6 +5,8 @@ package enum DiskFault: Error, Equatable, Sendable, CustomStringConvertible {
   case descriptorOfNovm
   case twice(String)
   case unknownKey(String)
+  /// Of memory.
+  case onlyReadOnly(String)
   case value(String)
   case noValue(String)
   case serial(String)
@@ -20,6 +22,7 @@ package enum DiskFault: Error, Equatable, Sendable, CustomStringConvertible {
     case .twice(let key): "\(key) is there twice"
     case .unknownKey(let key):
       "no such option as \(key); there are ro, serial=, dev=, rate=, iops= and cache=, and ,, is a comma of FILE's own"
+    case .onlyReadOnly(let key): "no such option as \(key); there is ro, and ,, is a comma of FILE's own"
     case .value(let key): "\(key) takes no value"
     case .noValue(let key): "\(key)= wants a value"
     case .serial(let text):

@@ -127,6 +127,18 @@ package final class DiskFile: Sendable {
   /// Gives a regular file more bytes, which are zero.
   package func grow(to size: UInt64) throws(Errno) { try FileCalls.truncate(descriptor.raw, to: size) }
 
+  /// Shows all of it in memory, from the window's first byte on; what is written there is the file's, unless it is
+  /// read-only.
+  ///
+  /// - Parameter size: of the file.
+  /// - Throws: `ENODEV` for a file system that cannot do that.
+  package func show(in window: FileWindow, size: UInt64) throws(Errno) {
+    try window.show(descriptor.raw, from: 0, at: 0, count: Int(clamping: size), isWritable: !isReadOnly)
+  }
+
+  /// Has others' writes to it told.
+  package func add(to watch: FileWatch) throws(Errno) { _ = try watch.add(descriptor.raw) }
+
   // MARK: Transfers, in place
 
   /// preadv2(2) with RWF_NOWAIT: what is in the page cache; the number of bytes, 0 where none can be had at once.

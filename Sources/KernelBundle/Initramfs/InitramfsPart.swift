@@ -10,6 +10,8 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
   case disk
   /// The file system of a root disk.
   case ext4
+  /// Persistent memory.
+  case pmem
 
   /// Beside the initramfs.
   package var fileName: String { "initramfs.\(rawValue)" }
@@ -21,6 +23,7 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
     case .balloon: "virtio_balloon"
     case .disk: "virtio_blk"
     case .ext4: "ext4"
+    case .pmem: "virtio_pmem"
     }
   }
 
@@ -31,6 +34,8 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
     case .pci, .disk, .balloon: []
     // Checksums of metadata, which the file system asks for by another name.
     case .ext4: ["crc32c_generic", "crc32c_intel"]
+    // What makes a block device of it.
+    case .pmem: ["nd_pmem"]
     }
   }
 
@@ -44,6 +49,7 @@ package enum InitramfsPart: String, CaseIterable, Sendable {
     case .balloon: "a balloon"
     case .disk: "a disk"
     case .ext4: "a root disk"
+    case .pmem: "persistent memory"
     }
   }
 

@@ -5,10 +5,12 @@ extension Disk {
   ///
   /// - Parameters:
   ///   - option: the one that it is given to.
+  ///   - isMapped: as of ``init(_:isMapped:)``.
   ///   - directory: what a relative path is relative to.
-  package init(_ text: [UInt8], option: String = "--disk", directory: [UInt8]) throws(NovmError) {
+  package init(_ text: [UInt8], option: String = "--disk", isMapped: Bool = false, directory: [UInt8]) throws(NovmError)
+  {
     do throws(DiskFault) {
-      try self.init(text)
+      try self.init(text, isMapped: isMapped)
       guard case .file(var path) = source else { throw DiskFault.descriptorOfNovm }
       let slash = UInt8(ascii: "/")
       if path.bytes.first != slash {

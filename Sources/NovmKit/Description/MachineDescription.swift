@@ -23,6 +23,8 @@ package struct MachineDescription: Sendable {
   package var hugePages = HugePages.transparent
   package var isPrefaulted = false
   package var disks: [Disk] = []
+  /// Those that the guest has as persistent memory.
+  package var mappedDisks: [Disk] = []
   /// Whether the guest's / is on the first of the disks, and there is no tree.
   package var hasRootDisk = false
   package var hostname: String
@@ -70,6 +72,7 @@ package struct MachineDescription: Sendable {
     let kept = hasRootDisk ? [] : Self.freshDirectories.filter(isMapped)
     words += cards.map { $0.kernelArgument }
     words += disks.compactMap(Self.link)
+    words += mappedDisks.indices.map { "novm.pmem=\($0)" + (mappedDisks[$0].isReadOnly ? ",ro" : "") }
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
     for share in shares {
       guard let tag = share.tag else { continue }
@@ -162,6 +165,7 @@ package struct MachineDescription: Sendable {
     if isPrefaulted { arguments.append("--prefault") }
     if hasBalloon { arguments.append("--balloon") }
     for disk in disks { arguments.append("--disk", disk.argument) }
+    for disk in mappedDisks { arguments.append("--pmem", disk.argument) }
     for card in cards { arguments.append("--nic", card.card.argument) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }

@@ -30,6 +30,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var prefault = false
   package var disk: [String] = []
   package var rootDisk: String?
+  package var pmem: [String] = []
 
   package init() {}
 
@@ -61,6 +62,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.prefault, into: &prefault)
     try keys.read(.disk, into: &disk)
     try keys.read(.rootDisk, into: &rootDisk)
+    try keys.read(.pmem, into: &pmem)
   }
 
   /// The same, for any working directory: host paths are absolute.
@@ -72,6 +74,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.share = request.shares.map { ByteString.string($0.argument) }
     settings.disk = request.disks.map { ByteString.string($0.argument) }
     settings.rootDisk = request.rootDisk.map { ByteString.string($0.argument) }
+    settings.pmem = request.mappedDisks.map { ByteString.string($0.argument) }
     settings.publish = request.publishedPorts.map(\.argument)
     if let kernel, kernel.contains("/"), !kernel.hasPrefix("/") {
       settings.kernel = "\(ByteString.string(directory))/\(kernel)"
@@ -129,6 +132,9 @@ extension MachineRequest {
       rootDisk = try Disk(ByteString.bytes(text), option: "--root-disk", directory: directory)
     }
     for text in settings.disk { disks.append(try Disk(ByteString.bytes(text), directory: directory)) }
+    for text in settings.pmem {
+      mappedDisks.append(try Disk(ByteString.bytes(text), option: "--pmem", isMapped: true, directory: directory))
+    }
   }
 
   private static func ranges(_ texts: [String], option: String) throws(NovmError) -> [IDRange] {

@@ -45,6 +45,8 @@ package struct MachineRequest: Sendable {
   package var disks: [Disk] = []
   /// What the guest's / is on, in place of a tree.
   package var rootDisk: Disk?
+  /// Those that the guest has as persistent memory.
+  package var mappedDisks: [Disk] = []
   package var hasUserNetwork = false
   package var publishedPorts: [PublishedPort] = []
   /// Those that its user network does not see to.
@@ -133,6 +135,7 @@ package struct MachineRequest: Sendable {
     if hasBalloon { parts.append(.balloon) }
     if !allDisks.isEmpty { parts.append(.disk) }
     if rootDisk != nil { parts.append(.ext4) }
+    if !mappedDisks.isEmpty { parts.append(.pmem) }
     return parts
   }
 
@@ -162,6 +165,7 @@ package struct MachineRequest: Sendable {
       machine.cards[index].card.address = .random()
     }
     machine.disks = allDisks
+    machine.mappedDisks = mappedDisks
     machine.transport = transport
     machine.hasBalloon = hasBalloon
     machine.hugePages = hugePages

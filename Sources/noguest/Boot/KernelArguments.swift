@@ -16,6 +16,8 @@ struct KernelArguments {
   var cards: [Bytes] = []
   /// `novm.disk=SERIAL=NAME`: disks, and the names of links to them in /dev.
   var disks: [(serial: Bytes, name: Bytes)] = []
+  /// `novm.pmem=NUMBER[,ro]`: pieces of persistent memory, in their order.
+  var persistentMemory: [(number: Bytes, isReadOnly: Bool)] = []
   /// `novm.keep=`: paths of the tree that no fresh file system may be mounted on or above.
   var kept: [Bytes] = []
   /// `novm.mount=TAG:PATH`, `novm.mount-ro=TAG:PATH`: further virtio-fs devices, and where they go.
@@ -38,6 +40,9 @@ struct KernelArguments {
       if let value = word.after("novm.nic=") { cards.append(value) }
       if let parts = word.after("novm.disk=")?.parts(at: UInt8(ascii: "=")), parts.count == 2 {
         disks.append((parts[0], parts[1]))
+      }
+      if let parts = word.after("novm.pmem=")?.parts(at: UInt8(ascii: ",")), let number = parts.first {
+        persistentMemory.append((number, parts.contains("ro")))
       }
       if let value = word.after("novm.power-off=") {
         let parts = value.parts(at: UInt8(ascii: ":"))

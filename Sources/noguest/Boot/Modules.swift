@@ -5,6 +5,7 @@ enum Modules {
   /// The first is in every initramfs, the others are in parts that come with a device.
   private static let lists: [Bytes] = [
     "/modules.order", "/modules.pci", "/modules.network", "/modules.balloon", "/modules.disk", "/modules.ext4",
+    "/modules.pmem",
   ]
 
   /// Loads what the lists name, in that order, and frees the memory that the files took.

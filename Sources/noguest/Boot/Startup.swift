@@ -14,6 +14,7 @@ enum Startup {
       try RootFileSystem(arguments: arguments).enter()
       StandardMounts.mountInTree(arguments)
       Disks.link(arguments)
+      PersistentMemory.prepare(arguments)
       try SharedDirectories.mount(arguments)
       configure(arguments)
       if arguments.ownInit.isEmpty { try serve(ending) }
