@@ -14,6 +14,7 @@ from functools import partial
 
 import boot
 import command
+import disks
 import files
 import footprint
 import listing
@@ -28,6 +29,7 @@ GROUPS = {
     "sandbox": (sandbox.measure, ["run-command", "exec-command", "crowd"]),
     "list": (listing.measure, ["list"]),
     "transport": (transports.measure, ["transport"]),
+    "disk": (disks.measure, ["disk"]),
     "footprint": (footprint.measure, ["memory", "size"]),
     **{f"files-{name}": (partial(files.measure, name=name), [f"files-{phase}-" for phase in phases])
        for name, phases in files.SETS.items()},
@@ -51,10 +53,11 @@ def measure(group, only):
         for name in ("generic", "cloud")}
     rows = []
 
-    def row(name, unit, ours, peer=None, peer_name=None, bound=None, bound_value=None, costs=None):
+    def row(name, unit, ours, peer=None, peer_name=None, bound=None, bound_value=None, costs=None, counts=None):
         """`bound` is the most that ours / peer may be, `bound_value` the most that ours may be.
 
-        `costs` are seconds of processors, in the guest and outside, of ours and of the peer.
+        `costs` are seconds of processors, in the guest and outside, of ours and of the peer; `counts` what else was
+        counted of both, by name.
         """
         if not row.wants(name):
             return
@@ -70,6 +73,8 @@ def measure(group, only):
             "bound": bound if bound is not None else bound_value, "holds": holds})
         if costs:
             rows[-1]["costs"] = costs
+        if counts:
+            rows[-1]["counts"] = counts
         print_row(rows[-1])
 
     row.wants = lambda name: only == group or name.startswith(only)
@@ -88,6 +93,8 @@ def print_row(row):
     if "costs" in row:
         costs = "  guest+host " + " to ".join(
             f"{row['costs'][who]['guest']:.2f}+{row['costs'][who]['host']:.2f}" for who in ("ours", "peer"))
+    for count in row.get("counts", {}).get("ours", {}):
+        costs += f"  {count} " + " to ".join(f"{row['counts'][who][count]:g}" for who in ("ours", "peer"))
     print(
         f"{row['name']:34} {number(row['ours'], 3):>10} {number(row['peer'], 3):>10} {number(row['ratio'], 3):>7} "
         f"{row['bound'] if row['bound'] is not None else '':>7} {row['unit']}{peer}{verdict}{costs}", file=sys.stderr)

@@ -20,11 +20,16 @@ class GuestFailed(Exception):
     """The guest ended or went silent before it said what was waited for."""
 
 
-def initramfs(path, script, modules=()):
-    """Writes a newc archive whose /init is `script` for busybox's shell, with `modules` loaded in their order."""
+def initramfs(path, script, modules=(), files=None):
+    """Writes a newc archive whose /init is `script` for busybox's shell, with `modules` loaded in their order.
+
+    What is below the directory `files` is in it too.
+    """
     with tempfile.TemporaryDirectory() as root:
+        if files:
+            subprocess.run(["cp", "-a", f"{files}/.", root], check=True)
         for directory in ("bin", "dev", "proc", "sys", "mnt", "modules"):
-            os.mkdir(f"{root}/{directory}")
+            os.makedirs(f"{root}/{directory}", exist_ok=True)
         subprocess.run(["cp", "/bin/busybox", f"{root}/bin/busybox"], check=True)
         lines = ["#!/bin/busybox sh"]
         for module in modules:
@@ -117,19 +122,19 @@ class Kernel:
                     found[file[:-3].replace("-", "_")] = f"{directory}/{file}"
         return [found[name] for name in names if name in found]
 
-    def novmm(self, archive, *options):
+    def novmm(self, archive, *options, memory=MEMORY):
         """A guest of ours."""
         timings = tempfile.TemporaryFile("w+")
         command = [
             f"{os.environ['NOVM_LIBEXEC']}/novmm", "--kernel", f"{self.bundle}/vmlinux",
-            "--setup", f"{self.bundle}/setup", "--initramfs", archive, "--memory", str(MEMORY), "--com1", "-",
+            "--setup", f"{self.bundle}/setup", "--initramfs", archive, "--memory", str(memory), "--com1", "-",
             "--timings", f"fd:{timings.fileno()}", "--cmdline", COMMAND_LINE, *options]
         return Guest(command, timings, pass_fds=[timings.fileno()])
 
-    def qemu(self, machine, archive, *options):
+    def qemu(self, machine, archive, *options, memory=MEMORY):
         """A guest of QEMU's."""
         return Guest([
-            "qemu-system-x86_64", "-machine", machine, "-accel", "kvm", "-cpu", "host", "-m", str(MEMORY), "-smp", "1",
+            "qemu-system-x86_64", "-machine", machine, "-accel", "kvm", "-cpu", "host", "-m", str(memory), "-smp", "1",
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
             "-kernel", self.image, "-initrd", archive,
             "-append", COMMAND_LINE, *options])
