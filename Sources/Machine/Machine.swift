@@ -188,7 +188,7 @@ package final class Machine: @unchecked Sendable {
     // What is named was there at the start; a CPU that has gone since is no reason to end.
     try? affinity?.bind(vcpu: vcpu.index)
     while true {
-      let mends = windows.map { $0.mendCount }
+      let mends = mendCount
       let exit = vcpu.run(addresses)
       // A page of a file that the host's kernel could not give.
       if exit == .failed(.badAddress), mendWindows(after: mends) { continue }
@@ -197,10 +197,12 @@ package final class Machine: @unchecked Sendable {
     }
   }
 
-  private func mendWindows(after seen: [Int]) -> Bool {
-    var mended = false
-    for (window, count) in zip(windows, seen) where window.mend(after: count) { mended = true }
-    return mended
+  /// Of all windows.
+  private var mendCount: Int { windows.reduce(0) { $0 + $1.mendCount } }
+
+  private func mendWindows(after seen: Int) -> Bool {
+    for window in windows where mendCount == seen { _ = window.mend(after: window.mendCount) }
+    return mendCount != seen
   }
 
   private func finish(after exit: VCPUExit, of vcpu: VCPU) {
