@@ -32,6 +32,9 @@ package struct BootPlan {
     package var initramfsSize: UInt64 = 0
     /// For the kernel's random numbers; none if empty. Fresh for each machine.
     package var seed: [UInt8] = []
+    /// 16 bytes by which the guest knows this machine from its copies, told by ACPI; none if empty. Fresh for each machine,
+    /// and for each time that one goes on from a state that it had before.
+    package var generation: [UInt8] = []
     /// Without it there are no ACPI tables.
     package var acpi: ACPIPlatform?
     /// Without it there is no MP table. Not both: they would lie in one place.
@@ -45,16 +48,21 @@ package struct BootPlan {
   /// RAM beyond kernel and initramfs without which Linux does not come up: Debian's cloud kernel 6.1 wants 20 MiB.
   private static let headroom: UInt64 = 24 << 20
   private static let maximumSeed = 4096
+  private static let generationSize = 16
 
   package init(_ kernel: KernelImage, _ map: MemoryMap, _ options: Options) throws(BootError) {
     let limit = min(Int(kernel.setup.commandLineSize), LowMemory.maximumCommandLine - 1)
     try options.commandLine.check(limit: limit)
     let initramfs = try Self.placeInitramfs(options.initramfsSize, kernel, map)
-    let tables: ACPITables? =
-      if let acpi = options.acpi { try ACPITables(acpi, in: LowMemory.acpiTables) } else { nil }
+    var acpi = options.acpi
+    if !options.generation.isEmpty { acpi?.devices.append(.generation(at: LowMemory.generation)) }
+    let tables: ACPITables? = if let acpi { try ACPITables(acpi, in: LowMemory.acpiTables) } else { nil }
 
     var pieces = [Piece(address: LowMemory.commandLine, bytes: options.commandLine.bytes + [0])]
     if let tables { pieces.append(Piece(address: tables.rsdp, bytes: tables.bytes)) }
+    if tables != nil, !options.generation.isEmpty {
+      pieces.append(Piece(address: LowMemory.generation, bytes: Array(options.generation.prefix(Self.generationSize))))
+    }
     if tables == nil, let mp = options.mp {
       pieces.append(Piece(address: LowMemory.mpTable, bytes: try MPTable.bytes(mp, at: LowMemory.mpTable)))
     }

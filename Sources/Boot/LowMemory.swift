@@ -17,10 +17,14 @@ package enum LowMemory {
   package static let commandLine: UInt64 = 0x2_0000
   package static let maximumCommandLine = 0x1_0000
 
-  package static let acpiTables: Range<UInt64> = 0xe_0000..<0xf_f000
+  package static let acpiTables: Range<UInt64> = 0xe_0000..<0xf_e000
   /// In place of the upper ACPI tables where there are none: kernels look from here on.
   package static let mpTable: UInt64 = 0xf_0000
+  /// The machine's generation ID, on a page of its own.
+  package static let generation: UInt64 = 0xf_e000
   /// The page with the reset vector, where a PC has its BIOS.
   package static let bios: Range<UInt64> = 0xf_f000..<firstMiB
+  /// Neither RAM nor tables, whatever the guest does with those.
+  static let reserved: Range<UInt64> = generation..<bios.upperBound
   package static let resetVector: UInt64 = 0xf_fff0
 }

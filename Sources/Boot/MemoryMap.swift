@@ -2,7 +2,8 @@
 ///
 ///     0 ..< 640 KiB             RAM: boot data first (`LowMemory`), later the start-up code of further processors
 ///     640 KiB ..< 896 KiB       not RAM to the guest, as on every PC
-///     896 KiB ..< 1020 KiB      ACPI tables, where kernels too old to be told also look for them (ACPI 6.5, 5.2.5.1)
+///     896 KiB ..< 1016 KiB      ACPI tables, where kernels too old to be told also look for them (ACPI 6.5, 5.2.5.1)
+///     1016 KiB ..< 1020 KiB     the generation ID (`ACPIDevice.generation`)
 ///     1020 KiB ..< 1 MiB        the reset vector (`ResetVector`)
 ///     1 MiB ..< 3 GiB           RAM
 ///     3 GiB ..< 4 GiB           the MMIO hole: devices, IO-APIC, local APICs, KVM's own pages
@@ -53,7 +54,7 @@ package struct MemoryMap {
     entries = [
       Entry(0..<LowMemory.end, .ram),
       Entry(LowMemory.acpiTables, .acpiTables),
-      Entry(LowMemory.bios, .reserved),
+      Entry(LowMemory.reserved, .reserved),
     ]
     if low.upperBound > LowMemory.firstMiB { entries.append(Entry(LowMemory.firstMiB..<low.upperBound, .ram)) }
     for high in ram.dropFirst() { entries.append(Entry(high, .ram)) }

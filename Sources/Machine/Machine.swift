@@ -440,6 +440,7 @@ package final class Machine: @unchecked Sendable {
     var options = BootPlan.Options()
     options.commandLine = CommandLine(bytes: description.commandLine)
     options.seed = RandomBytes.make(64)
+    options.generation = RandomBytes.make(16)
     let apicIDs = description.processors.apicIDs
     switch description.discovery {
     case .acpi:

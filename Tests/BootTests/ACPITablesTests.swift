@@ -4,7 +4,7 @@ import HostTesting
 import Testing
 
 @Suite struct ACPITablesTests {
-  private static let area: Range<UInt64> = 0xe_0000..<0xf_f000
+  private static let area: Range<UInt64> = 0xe_0000..<0xf_e000
 
   private func platform(processors: Int = 4) -> ACPIPlatform {
     var devices = (0..<6).map {
@@ -14,6 +14,7 @@ import Testing
     devices.append(.com1)
     devices.append(.panicRegister(.memory(base: 0xd010_0000, size: 1)))
     devices.append(.powerButton(interrupt: 20))
+    devices.append(.generation(at: 0x12_3456_7890))
     return ACPIPlatform(
       apicIDs: (0..<processors).map(UInt32.init), power: PowerRegisters(at: .port(0x600)), devices: devices)
   }

@@ -136,6 +136,7 @@ import Testing
 
   @Test func piecesDoNotOverlap() throws {
     var options = options(String(repeating: "x", count: 2047), initramfs: 1 << 20)
+    options.generation = [UInt8](repeating: 1, count: 16)
     for kind in [BootProtocol.linux64, .pvh] {
       options.bootProtocol = kind
       let image = try kernel {
@@ -150,6 +151,32 @@ import Testing
       ranges.sort { $0.lowerBound < $1.lowerBound }
       for (one, next) in zip(ranges, ranges.dropFirst()) { #expect(one.upperBound <= next.lowerBound) }
     }
+  }
+
+  /// Where ACPI says that it is, on a page that is neither RAM nor tables (Microsoft, "Virtual Machine Generation ID").
+  @Test func generationIsOnAReservedPage() throws {
+    let map = try MemoryMap(size: 64 << 20)
+    var options = options()
+    options.generation = (1...16).map { $0 }
+    let ram = GuestRAM(map)
+    try BootPlan(try kernel(), map, options).loadBootData(into: ram.memory)
+    let tables = try ram.memory.read(count: 0x1_e000, at: 0xe_0000)
+    let name = Array("ADDR".utf8)
+    let place = try #require(tables.indices.first { tables[$0...].starts(with: name) })
+    // Package, its length, two elements: an integer of 32 bits and zero.
+    #expect(tables[place + 4..<place + 8] == [0x12, 8, 2, 0x0c])
+    #expect(tables[place + 12] == 0)
+    let address = tables[place + 8..<place + 12].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    #expect(try ram.memory.read(count: 17, at: address) == options.generation + [0])
+    #expect(address % 4096 == 0)
+    #expect(map.entries.contains { $0.kind == .reserved && $0.range.contains(address) })
+
+    // Without one, there is no device.
+    options.generation = []
+    let other = GuestRAM(map)
+    try BootPlan(try kernel(), map, options).loadBootData(into: other.memory)
+    let others = try other.memory.read(count: tables.count, at: 0xe_0000)
+    #expect(!others.indices.contains { others[$0...].starts(with: Array("VM_Gen".utf8)) })
   }
 
   @Test func initramfsKeepsBelowTheKernelsLimit() throws {

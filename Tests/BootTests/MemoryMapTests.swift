@@ -9,7 +9,7 @@ import Testing
     #expect(map.ram == [0..<(128 << 20)])
     #expect(
       map.entries == [
-        .init(0..<0xa_0000, .ram), .init(0xe_0000..<0xf_f000, .acpiTables), .init(0xf_f000..<0x10_0000, .reserved),
+        .init(0..<0xa_0000, .ram), .init(0xe_0000..<0xf_e000, .acpiTables), .init(0xf_e000..<0x10_0000, .reserved),
         .init(0x10_0000..<0x800_0000, .ram),
       ])
   }

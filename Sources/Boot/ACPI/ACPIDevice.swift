@@ -44,6 +44,19 @@ package struct ACPIDevice {
     }
   }
 
+  /// The machine's generation ID at a guest-physical address (Microsoft, "Virtual Machine Generation ID"; Linux's vmgenid
+  /// driver matches the compatible ID).
+  ///
+  /// Once a machine can have another generation, the event device that reports it notifies this one: 0x80.
+  package static func generation(at address: UInt64) -> Self {
+    Self("VGEN") {
+      $0.name("_HID", string: "NOVM0001")
+      $0.name("_CID", string: "VM_Gen_Counter")
+      $0.name("_DDN", string: "VM_Gen_Counter")
+      $0.name("ADDR", package: [address & 0xffff_ffff, address >> 32])
+    }
+  }
+
   /// A power button, pressed by a pulse on `interrupt`: the button and the generic event device that reports it
   /// (ACPI 6.5, 4.8.2.2.1.2 and 5.6.9).
   package static func powerButton(interrupt: UInt32) -> Self {
