@@ -56,6 +56,7 @@ let package = Package(
 
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CURing", providers: [.apt(["liburing-dev"])]),
     .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     // The core: no operating system.
@@ -70,12 +71,14 @@ let package = Package(
 
     // The VMM: Linux, no Foundation.
     host("Host", ["CLinux"]),
+    host("IOURing", ["CURing", "CLinux", "Host"]),
     host("KVM", ["Boot", "GuestMemory", "Host", "LittleEndian", "CKVM"]),
     host("FileSystem", ["FUSE", "Host", "GuestMemory", "LittleEndian"]),
     host(
       "Machine",
       [
-        "KVM", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio", "GuestMemory", "LittleEndian",
+        "KVM", "IOURing", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio", "GuestMemory",
+        "LittleEndian",
       ]),
     .executableTarget(
       name: "novmm", dependencies: ["Machine"], swiftSettings: strict,
@@ -125,8 +128,9 @@ let package = Package(
       name: "allocations", dependencies: ["CCountingAllocator", "FileSystem", "FUSE", "GuestMemory"],
       path: "Tests/allocations"),
     tests("HostTests", ["Host"]),
+    tests("IOURingTests", ["IOURing", "Host"]),
     tests("KVMTests", ["KVM", "Boot"]),
-    tests("MachineTests", ["Machine", "LittleEndian", "VirtioTesting"]),
+    tests("MachineTests", ["Machine", "IOURing", "LittleEndian", "VirtioTesting"]),
     tests("AgentProtocolTests", ["AgentProtocol"]),
     tests("GuestAgentTests", ["AgentProtocol", "HostTesting"]),
     tests("KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),

@@ -137,6 +137,8 @@ private final class Session: BlockBackend, QueueInterrupt {
     precondition(offset % 512 == 0 && count % 512 == 0 && offset + count <= Self.sectors * 512, "outside the disk")
   }
 
+  func submit(queue: Int) {}
+
   func takeEnded(queue: Int) -> BlockRequest? {
     ended.firstIndex { $0.queue == queue }.map { ended.remove(at: $0) }
   }

@@ -19,7 +19,6 @@ public final class KVMSystem: Sendable {
     Capability(name: "KVM_CAP_SET_TSS_ADDR", number: KVM_CAP_SET_TSS_ADDR),
     Capability(name: "KVM_CAP_SET_IDENTITY_MAP_ADDR", number: KVM_CAP_SET_IDENTITY_MAP_ADDR),
     Capability(name: "KVM_CAP_EXT_CPUID", number: KVM_CAP_EXT_CPUID),
-    Capability(name: "KVM_CAP_IRQFD", number: KVM_CAP_IRQFD),
     Capability(name: "KVM_CAP_IOEVENTFD", number: KVM_CAP_IOEVENTFD),
     Capability(name: "KVM_CAP_IOEVENTFD_ANY_LENGTH", number: KVM_CAP_IOEVENTFD_ANY_LENGTH),
     Capability(name: "KVM_CAP_SIGNAL_MSI", number: KVM_CAP_SIGNAL_MSI),

@@ -61,12 +61,16 @@ public final class VirtualMachine: Sendable {
     }
   }
 
-  /// Makes each signal of `event` an edge on an input of the I/O APIC (KVM_IRQFD).
-  public func connect(_ event: EventFD, toInterrupt line: UInt32) throws(KVMError) {
-    var description = kvm_irqfd()
-    description.fd = UInt32(event.raw)
-    description.gsi = line
-    try request("KVM_IRQFD") { unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_irqfd, &description) }
+  /// Raises an input of the interrupt controllers and lowers it again (KVM_IRQ_LINE): an edge. One thread at a time for each
+  /// input.
+  public func pulse(_ line: UInt32) {
+    var level = kvm_irq_level()
+    level.irq = line
+    // It fails only where there is no controller.
+    for value: UInt32 in [1, 0] {
+      level.level = value
+      _ = unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_irq_line, &level)
+    }
   }
 
   /// Sends the guest an interrupt as a message (KVM_SIGNAL_MSI), from any thread. The processor to which it goes, the vector

@@ -26,7 +26,7 @@ package final class Machine: @unchecked Sendable {
   private var virtioCount = 0
   private let registers: RegisterPages
   private let bus: PCIBus?
-  private let powerButton: InterruptEvent
+  private let powerButton: InterruptInput
   private let messages: InterruptMessages
   private var vsock: UnixVsockBackend?
   private var tree: FileSystemServer?
@@ -110,7 +110,7 @@ package final class Machine: @unchecked Sendable {
     }
     gate = PauseGate(loop)
     messages = InterruptMessages(vm)
-    powerButton = try InterruptEvent(vm, line: Platform.powerButtonInterrupt)
+    powerButton = InterruptInput(vm, line: Platform.powerButtonInterrupt)
     acpiDevices.append(.powerButton(interrupt: Platform.powerButtonInterrupt))
     timeline.mark("kvm")
     do {
@@ -270,7 +270,7 @@ package final class Machine: @unchecked Sendable {
     addresses.add(PanicDevice(handler: self), atMemory: Platform.panicRegister, size: 1)
     acpiDevices.append(.panicRegister(.memory(base: UInt32(Platform.panicRegister), size: 1)))
     if let output = description.com1 {
-      let line = try InterruptEvent(vm, line: Platform.com1Interrupt)
+      let line = InterruptInput(vm, line: Platform.com1Interrupt)
       addresses.add(
         SerialLine(try output.open(), interrupt: line, loop: loop), atPort: Platform.com1Port, count: 8)
       acpiDevices.append(.com1)
@@ -426,7 +426,7 @@ package final class Machine: @unchecked Sendable {
     guard line <= Platform.lastInterrupt else { throw .tooManyDevices(most: virtioCount, onBus: false) }
     let base = Platform.virtioWindow(virtioCount)
     let transport = MMIOTransport(
-      device, memory: memory, line: try InterruptEvent(vm, line: line), owner: slot,
+      device, memory: memory, line: InterruptInput(vm, line: line), owner: slot,
       shown: registers.window(virtioCount))
     try slot.serve(transport)
     addresses.add(

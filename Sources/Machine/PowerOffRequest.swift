@@ -14,14 +14,14 @@ final class PowerOffRequest {
   private static let patience = 20
 
   private let vsock: UnixVsockBackend
-  private let button: InterruptEvent
+  private let button: InterruptInput
   private var timer: Timer?
   private var rounds = 0
   private var isPressed = false
   /// Kept open while the agent works on it.
   private var connection: Int32?
 
-  init(_ vsock: UnixVsockBackend, _ button: InterruptEvent, _ loop: EventLoop) {
+  init(_ vsock: UnixVsockBackend, _ button: InterruptInput, _ loop: EventLoop) {
     self.vsock = vsock
     self.button = button
     // Without descriptors for it, the guest is asked once.

@@ -22,6 +22,7 @@ final class FakeDisk: BlockBackend {
   private(set) var underWay: [BlockRequest] = []
   private(set) var settles = 0
   private var ended: [BlockRequest] = []
+  private var isSubmitted = true
 
   init(_ count: Int) { bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 >> 9 ^ $0) } }
 
@@ -31,8 +32,11 @@ final class FakeDisk: BlockBackend {
     wereAlone.append(isAlone)
     guard manner == .later else { return .ended(perform(request)) }
     underWay.append(request)
+    isSubmitted = false
     return .underWay
   }
+
+  func submit(queue: Int) { isSubmitted = true }
 
   func takeEnded(queue: Int) -> BlockRequest? {
     ended.firstIndex { $0.queue == queue }.map { ended.remove(at: $0) }
@@ -46,6 +50,7 @@ final class FakeDisk: BlockBackend {
 
   /// Ends the request that came as the `index`th of those under way.
   func end(_ index: Int) {
+    precondition(isSubmitted, "nobody told that this was to go its way")
     let request = underWay.remove(at: index)
     request.status = perform(request)
     ended.append(request)

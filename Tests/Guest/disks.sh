@@ -46,6 +46,12 @@ run --disk first --disk 'se,,cond,ro' -- sh -c 'echo up; read -r _' <in >up &
 machine=$!
 exec 8>in
 eventually 100 grep -q up up
+# A ring for each queue of each disk, where the host has io_uring for us.
+if python3 -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(425, 8, ctypes.create_string_buffer(120)) < 0)'; then
+  monitor=$(find /proc/[0-9]*/fd -lname "$PWD/first" -printf '%h\n' 2>/dev/null | head -n 1)
+  rings=$(find "$monitor" -lname '*\[io_uring\]' | wc -l)
+  ((rings == 2)) || fail "$rings rings for two disks"
+fi
 refused 'in use by another machine' --disk first
 refused 'in use by another machine' --disk first,ro
 expect_output "$(sha256sum <'se,cond')" run --disk 'se,,cond,ro' -- sh -c 'cat /dev/vda | sha256sum'

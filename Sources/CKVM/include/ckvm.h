@@ -18,7 +18,7 @@ CKVM_REQUEST(ckvm_set_user_memory_region, KVM_SET_USER_MEMORY_REGION);
 CKVM_REQUEST(ckvm_set_tss_addr, KVM_SET_TSS_ADDR);
 CKVM_REQUEST(ckvm_set_identity_map_addr, KVM_SET_IDENTITY_MAP_ADDR);
 CKVM_REQUEST(ckvm_create_irqchip, KVM_CREATE_IRQCHIP);
-CKVM_REQUEST(ckvm_irqfd, KVM_IRQFD);
+CKVM_REQUEST(ckvm_irq_line, KVM_IRQ_LINE);
 CKVM_REQUEST(ckvm_ioeventfd, KVM_IOEVENTFD);
 CKVM_REQUEST(ckvm_signal_msi, KVM_SIGNAL_MSI);
 CKVM_REQUEST(ckvm_run, KVM_RUN);

@@ -1,12 +1,15 @@
 /// The host's end of a disk: it moves blocks between the guest's memory and what keeps them.
 ///
-/// `begin` and `takeEnded` of one queue come on the thread of that queue, those of other queues at the same time. Each time
+/// `begin`, `submit` and `takeEnded` of one queue come on the thread of that queue, those of other queues at the same time. Each time
 /// a request has ended by itself, or may be begun after all, the backend calls `BlockDevice.wake`.
 package protocol BlockBackend: AnyObject {
   /// Begins a request, whose place on the disk is checked.
   ///
   /// - Parameter isAlone: its queue has nothing else under way or waiting, so the queue's thread may as well do it itself.
   func begin(_ request: BlockRequest, isAlone: Bool) -> BlockProgress
+
+  /// No more is begun for now: what was begun on a queue is to go its way, if it does not already.
+  func submit(queue: Int)
 
   /// A request of a queue that was under way and has ended, with its `status`; nil when there is none.
   func takeEnded(queue: Int) -> BlockRequest?

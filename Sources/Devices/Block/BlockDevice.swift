@@ -97,7 +97,10 @@ package final class BlockDevice: VirtioDevice {
       finish(request, request.status, queue)
       lane.takeBack(request)
     }
-    defer { queue.notifyDriver() }
+    defer {
+      backend.submit(queue: queue.index)
+      queue.notifyDriver()
+    }
     var budget = Self.batch
     repeat {
       queue.disableNotifications()

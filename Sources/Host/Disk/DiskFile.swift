@@ -33,6 +33,9 @@ package final class DiskFile: Sendable {
 
   private static let sector: UInt32 = 512
 
+  /// The number, for io_uring.
+  package var raw: Int32 { descriptor.raw }
+
   package init(_ disk: Disk) throws(Refusal) {
     isReadOnly = disk.isReadOnly
     isDirect = disk.cache == .none

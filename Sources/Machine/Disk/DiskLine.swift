@@ -6,6 +6,7 @@ final class DiskLine {
   let serial: String?
   let device: BlockDevice
   private let file: DiskFile
+  private let backend: FileDisk
   private var slot: VirtioSlot?
 
   /// Opens and locks the file.
@@ -28,7 +29,7 @@ final class DiskLine {
     shape.minimumTransfer = file.minimumTransfer
     shape.optimalTransfer = file.optimalTransfer
     shape.discardUnit = file.physicalBlockSize
-    let backend = FileDisk(file, queueCount: queueCount, ignoresFlushes: disk.cache == .unsafe)
+    backend = FileDisk(file, queueCount: queueCount, ignoresFlushes: disk.cache == .unsafe)
     var limited: RateLimitedDisk?
     if disk.rate != nil || disk.operations != nil {
       do throws(Errno) {
@@ -44,7 +45,10 @@ final class DiskLine {
   }
 
   /// The device has its place in the machine.
-  func attach(_ slot: VirtioSlot) { self.slot = slot }
+  func attach(_ slot: VirtioSlot) {
+    self.slot = slot
+    backend.useRings(slot.workers.map(\.event))
+  }
 
   /// Tells the guest of the size that the file has, after it was made larger where that is asked for.
   ///

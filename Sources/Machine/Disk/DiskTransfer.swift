@@ -21,6 +21,9 @@ struct DiskTransfer {
     return vectors.byteCount == count && file.readCached(vectors, at: start) == count
   }
 
+  /// Whether a request asks for nothing.
+  func isNothing(_ request: BlockRequest) -> Bool { ignoresFlushes && request.operation == .flush }
+
   func perform(_ request: BlockRequest) -> BlockStatus {
     do throws(Errno) {
       switch request.operation {

@@ -4,8 +4,9 @@ import Host
 
 /// A disk's blocks in a file or on a device of the host's.
 ///
-/// What a queue's thread can do at once it does itself: what is in the page cache, and what nothing else waits behind. All
-/// else is for a few threads, which come when they are needed and go when they are not.
+/// What a queue's thread can do at once it does itself: what is in the page cache, and what nothing else waits behind. The
+/// kernel does by io_uring what it can without a thread. For all else, or where that is not to be had, there are a few
+/// threads, which come when they are needed and go when they are not.
 final class FileDisk: BlockBackend, @unchecked Sendable {
   /// As many requests are with the host at once. More only wait there.
   private static let mostThreads = 16
@@ -17,6 +18,8 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
 
   let file: DiskFile
   private let transfer: DiskTransfer
+  /// One for each queue, or none.
+  private var rings: [DiskRing] = []
 
   private let lock = Lock()
   private let work = Condition()
@@ -37,9 +40,39 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
     ended = [[BlockRequest]](repeating: [], count: queueCount)
   }
 
+  /// Has the kernel do what it can by itself, if it has io_uring for us. Before the first request.
+  ///
+  /// - Parameter events: have a queue served when they are signalled, one for each.
+  /// - Returns: whether it does.
+  @discardableResult
+  func useRings(_ events: [EventFD]) -> Bool {
+    do throws(Errno) {
+      var rings: [DiskRing] = []
+      for event in events {
+        let ring = try DiskRing(file)
+        try ring.signal(event)
+        rings.append(ring)
+      }
+      self.rings = rings
+      return true
+    } catch {
+      return false
+    }
+  }
+
   func begin(_ request: BlockRequest, isAlone: Bool) -> BlockProgress {
     if transfer.readCached(request) { return .ended(.ok) }
-    if isAlone { return .ended(transfer.perform(request)) }
+    if isAlone || transfer.isNothing(request) { return .ended(transfer.perform(request)) }
+    if !rings.isEmpty, rings[request.queue].begin(request) { return .underWay }
+    return hand(request)
+  }
+
+  func submit(queue: Int) {
+    if !rings.isEmpty, !rings[queue].submit() { device?.wake(queue: queue) }
+  }
+
+  /// Gives a request to the threads.
+  private func hand(_ request: BlockRequest) -> BlockProgress {
     let isTaken = lock.withLock {
       waiting.append(request)
       underWay += 1
@@ -57,9 +90,22 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
     return isTaken ? .underWay : .ended(transfer.perform(request))
   }
 
-  func takeEnded(queue: Int) -> BlockRequest? { lock.withLock { ended[queue].popLast() } }
+  func takeEnded(queue: Int) -> BlockRequest? {
+    while !rings.isEmpty, let (request, status) = rings[queue].takeEnded() {
+      if let status {
+        request.status = status
+        return request
+      }
+      if case .ended(let status) = hand(request) {
+        request.status = status
+        return request
+      }
+    }
+    return lock.withLock { ended[queue].popLast() }
+  }
 
   func settle() {
+    for ring in rings { ring.settle() }
     lock.withLock {
       while underWay > 0 { rest.wait(lock) }
       for queue in ended.indices { ended[queue] = [] }

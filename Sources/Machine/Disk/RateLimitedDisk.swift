@@ -45,6 +45,8 @@ final class RateLimitedDisk: BlockBackend, @unchecked Sendable {
     return disk.begin(request, isAlone: isAlone)
   }
 
+  func submit(queue: Int) { disk.submit(queue: queue) }
+
   func takeEnded(queue: Int) -> BlockRequest? { disk.takeEnded(queue: queue) }
 
   func settle() {
