@@ -25,7 +25,7 @@ final class DiskRing {
   func signal(_ event: EventFD) throws(Errno) { try ring.signal(event) }
 
   /// Takes a request, which `submit` then hands over; false if it is none for a ring. What changes the page cache is none:
-  /// the kernel leaves that to threads of its own, which cost more than ours.
+  /// the kernel leaves that to threads of its own, which are no better than ours.
   func begin(_ request: BlockRequest) -> Bool {
     guard file.isDirect || request.isRead, let operation = request.operation.inOneStep else { return false }
     let token = free.popLast() ?? requests.count
