@@ -269,12 +269,8 @@ package final class Machine: @unchecked Sendable {
     addBus()
     addresses.add(PanicDevice(handler: self), atMemory: Platform.panicRegister, size: 1)
     acpiDevices.append(.panicRegister(.memory(base: UInt32(Platform.panicRegister), size: 1)))
-    if let output = description.com1 {
-      let line = InterruptInput(vm, line: Platform.com1Interrupt)
-      addresses.add(
-        SerialLine(try output.open(), interrupt: line, loop: loop), atPort: Platform.com1Port, count: 8)
-      acpiDevices.append(.com1)
-    }
+    if let output = description.com1 { try addSerial(output, Platform.com1) }
+    if let output = description.com2 { try addSerial(output, Platform.com2) }
     try add(EntropyDevice(source: HostEntropy()))
     if description.hasTree {
       try addTree(description)
@@ -306,6 +302,14 @@ package final class Machine: @unchecked Sendable {
       line.attach(try add(try line.open(card, loop)))
       cards.append(line)
     }
+  }
+
+  private func addSerial(
+    _ output: MachineDescription.Output, _ place: Platform.SerialPlace
+  ) throws(MachineError) {
+    let line = InterruptInput(vm, line: place.interrupt)
+    addresses.add(SerialLine(try output.open(), interrupt: line, loop: loop), atPort: place.port, count: 8)
+    acpiDevices.append(place.device)
   }
 
   private func addTree(_ description: MachineDescription) throws(MachineError) {

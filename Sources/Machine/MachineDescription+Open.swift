@@ -6,6 +6,13 @@ extension MachineDescription.Output {
     switch self {
     case .standard: return try Self.channel(output: 1, input: 0, path: "standard output")
     case .descriptor(let number): return try Self.channel(output: number, input: number, path: "fd:\(number)")
+    case .socket(let path):
+      do throws(Errno) {
+        let socket = try UnixSocket.connect(path)
+        return TextChannel(output: try FileDescriptor.duplicate(of: socket.raw), input: socket)
+      } catch {
+        throw .file(path: path, error)
+      }
     case .file(let path):
       do throws(Errno) {
         return TextChannel(output: try FileDescriptor.create(path), input: nil)

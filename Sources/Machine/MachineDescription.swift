@@ -45,8 +45,9 @@ package struct MachineDescription {
   package var pages = MemoryMapping.Pages.transparentHuge
   /// Whether all memory is the guest's from the start.
   package var isPopulated = false
-  /// Where COM1 and the virtio console go.
+  /// Where the serial ports and the virtio console go.
   package var com1: Output?
+  package var com2: Output?
   package var console: Output?
   /// The machine ends when this descriptor reads end of file.
   package var lifeline: Int32?
@@ -88,6 +89,8 @@ package struct MachineDescription {
     case file(Path)
     /// An inherited descriptor, for both.
     case descriptor(Int32)
+    /// A Unix socket that somebody listens at, for both.
+    case socket(Path)
   }
 
   package enum KVMSource {

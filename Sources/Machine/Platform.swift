@@ -12,8 +12,15 @@ enum Platform {
   /// Power off, status and reset: one byte each.
   static let powerPorts: UInt16 = 0x600
 
-  static let com1Port: UInt16 = 0x3f8
-  static let com1Interrupt: UInt32 = 4
+  static let com1 = SerialPlace(port: 0x3f8, interrupt: 4, device: .com1)
+  static let com2 = SerialPlace(port: 0x2f8, interrupt: 3, device: .com2)
+
+  struct SerialPlace {
+    let port: UInt16
+    let interrupt: UInt32
+    let device: ACPIDevice
+  }
+
   static let powerButtonInterrupt: UInt32 = 5
 
   /// Inputs of the I/O APIC from here to 23 are for virtio devices, one each.

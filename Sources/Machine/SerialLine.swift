@@ -2,7 +2,7 @@ import Devices
 import Host
 import Virtio
 
-/// COM1: the serial port with its lock, and the host's end of the line.
+/// A serial port with its lock, and the host's end of the line.
 ///
 /// Output is written byte by byte as the guest sends it, so whatever a dying guest said is there; a terminal that is held
 /// up holds up the guest.

@@ -44,6 +44,7 @@ package enum NovmError: Error, Equatable {
   case affinity(String)
   /// Not a size, `auto` or `off`.
   case window(String)
+  case serial(String)
   case hostname(String)
   case card(String, NetworkCardFault)
   case tooManyCards(Int)

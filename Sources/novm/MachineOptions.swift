@@ -173,6 +173,14 @@ struct MachineOptions: ParsableArguments {
   @Flag(help: "Show the kernel's log on standard error.")
   var com1 = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Give the guest a second serial port, ttyS1, that leads to a file of the host's or a Unix socket.",
+      discussion: "The file is made or emptied, and takes what the guest writes; something must listen at the socket.",
+      valueName: "FILE|unix:PATH"),
+    completion: .file())
+  var com2: String?
+
   /// As they were given.
   var settings: MachineSettings {
     var settings = MachineSettings()
@@ -193,6 +201,7 @@ struct MachineOptions: ParsableArguments {
     settings.hostname = hostname
     settings.`init` = ownInit
     settings.com1 = com1
+    settings.com2 = com2
     settings.net = net
     settings.publish = publish
     settings.nic = nic

@@ -64,6 +64,7 @@ struct Arguments {
       case "--disk": machine.disks.append(try disk(name, inline))
       case "--pmem": machine.mappedDisks.append(try disk(name, inline, isMapped: true))
       case "--com1": machine.com1 = try output(name, inline)
+      case "--com2": machine.com2 = try output(name, inline)
       case "--console": machine.console = try output(name, inline)
       case "--lifeline": machine.lifeline = try descriptor(name, inline)
       case "--timings": machine.timings = try descriptor(name, inline)
@@ -295,6 +296,7 @@ struct Arguments {
   private mutating func output(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> MachineDescription.Output {
     let value = try value(name, inline)
     if value == Array("-".utf8) { return .standard }
+    if value.starts(with: "unix:".utf8) { return .socket(Path(Array(value.dropFirst("unix:".utf8.count)))) }
     return isDescriptor(value) ? .descriptor(try descriptor(name, value)) : .file(Path(value))
   }
 

@@ -81,8 +81,10 @@ let manual = """
   Talking to the guest
     --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;
                             a guest's connection to port P of CID 2 comes to the Unix socket PATH_P (default cid 3)
-    --console -|FILE|fd:N   the virtio console (hvc0); - is standard input and output
-    --com1 -|FILE|fd:N      a 16550 serial port (ttyS0), which also shows the earliest kernel messages
+    --console WHERE         the virtio console (hvc0). WHERE is -, standard input and output; a file, which is made or
+                            emptied, without input; fd:N; or unix:PATH, a Unix socket that somebody listens at
+    --com1 WHERE            a 16550 serial port (ttyS0), which also shows the earliest kernel messages
+    --com2 WHERE            another (ttyS1)
   Process
     --control PATH          a Unix socket that takes a line and answers one: `pause` stops the vCPUs (`paused`, once none
                             runs), `resume` lets them go on (`running`), `status` tells which of the two it is;

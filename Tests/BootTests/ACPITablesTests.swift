@@ -12,6 +12,7 @@ import Testing
         index: UInt8($0), base: 0xd000_0000 + UInt32($0) * 0x1000, size: 0x1000, interrupt: UInt32($0) + 5)
     }
     devices.append(.com1)
+    devices.append(.com2)
     devices.append(.panicRegister(.memory(base: 0xd010_0000, size: 1)))
     devices.append(.powerButton(interrupt: 20))
     devices.append(.generation(at: 0x12_3456_7890))

@@ -24,12 +24,14 @@ package struct ACPIDevice {
   }
 
   /// A 16550 at the first serial port's place.
-  package static let com1 = ACPIDevice.serial(port: 0x3f8, interrupt: 4)
+  package static let com1 = ACPIDevice.serial(1, port: 0x3f8, interrupt: 4)
+  /// And at the second's.
+  package static let com2 = ACPIDevice.serial(2, port: 0x2f8, interrupt: 3)
 
-  package static func serial(port: UInt16, interrupt: UInt32) -> Self {
-    Self("COM1") {
+  package static func serial(_ number: UInt8, port: UInt16, interrupt: UInt32) -> Self {
+    Self("COM\(number)") {
       $0.name("_HID", eisaID: "PNP0501")
-      $0.name("_UID", 1)
+      $0.name("_UID", UInt64(number))
       $0.resources([.ports(base: port, count: 8), .interrupt(interrupt)])
     }
   }

@@ -34,6 +34,7 @@ package struct MachineDescription: Sendable {
   package var commandLine: [UInt8]
   /// Whether the kernel says all that it has to say while it boots.
   package var serialLog: Bool
+  package var secondSerial: SerialTarget?
   package var verbose: Bool
 
   package init(
@@ -169,6 +170,7 @@ package struct MachineDescription: Sendable {
     for card in cards { arguments.append("--nic", card.card.argument) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
+    if let secondSerial { arguments.append("--com2", secondSerial.argument) }
     if transport != .mmio { arguments.append("--transport", transport.rawValue) }
     if !kernel.findsDevicesByACPI { arguments.append("--discovery", "cmdline") }
     if verbose { arguments.append("--verbose") }

@@ -21,6 +21,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var hostname = "novm"
   package var `init` = false
   package var com1 = false
+  package var com2: String?
   package var net = NetworkChoice.none
   package var publish: [String] = []
   package var nic: [String] = []
@@ -53,6 +54,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.hostname, into: &hostname)
     try keys.read(.`init`, into: &`init`)
     try keys.read(.com1, into: &com1)
+    try keys.read(.com2, into: &com2)
     try keys.read(.net, into: &net)
     try keys.read(.publish, into: &publish)
     try keys.read(.nic, into: &nic)
@@ -74,6 +76,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.share = request.shares.map { ByteString.string($0.argument) }
     settings.disk = request.disks.map { ByteString.string($0.argument) }
     settings.rootDisk = request.rootDisk.map { ByteString.string($0.argument) }
+    settings.com2 = request.secondSerial.map { ByteString.string($0.argument) }
     settings.pmem = request.mappedDisks.map { ByteString.string($0.argument) }
     settings.publish = request.publishedPorts.map(\.argument)
     if let kernel, kernel.contains("/"), !kernel.hasPrefix("/") {
@@ -117,6 +120,10 @@ extension MachineRequest {
     commandLine = Array(settings.cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
     hasOwnInit = settings.`init`
     serialLog = settings.com1
+    if let text = settings.com2 {
+      guard let target = SerialTarget(ByteString.bytes(text), directory: directory) else { throw .serial(text) }
+      secondSerial = target
+    }
     transport = settings.transport
     hugePages = settings.hugePages
     isPrefaulted = settings.prefault

@@ -58,6 +58,8 @@ package struct MachineRequest: Sendable {
   package var hasOwnInit = false
   package var commandLine: [UInt8] = []
   package var serialLog = false
+  /// Where the guest's second serial port leads.
+  package var secondSerial: SerialTarget?
   package var verbose = false
 
   package init() {}
@@ -167,6 +169,7 @@ package struct MachineRequest: Sendable {
     machine.disks = allDisks
     machine.mappedDisks = mappedDisks
     machine.transport = transport
+    machine.secondSerial = secondSerial
     machine.hasBalloon = hasBalloon
     machine.hugePages = hugePages
     machine.isPrefaulted = isPrefaulted
