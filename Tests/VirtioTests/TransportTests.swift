@@ -86,7 +86,7 @@ struct TransportTests {
 
   @Test(arguments: TransportKind.allCases)
   func queueThatIsLeftOutIsNotLive(kind: TransportKind) {
-    let driver = running(kind, queue: 1)
+    _ = running(kind, queue: 1)
     #expect(device.started == [false, true])
   }
 
