@@ -194,7 +194,7 @@ extension StoreError {
     switch self {
     case .system(let operation, let path, let errno): "\(path): cannot \(operation.rawValue): \(errno.description)"
     case .machineName(let name):
-      "--name: '\(String(printable: Array(name.utf8)))' is no name; use up to 64 letters, digits, '_', '.' and '-'"
+      "'\(String(printable: Array(name.utf8)))' is no name of a machine; use up to 64 letters, digits, '_', '.' and '-'"
     case .nameTaken(let name): "the name \(name) is taken; `novm rm \(name)` removes that machine"
     case .noMachine(let name, let known):
       "no machine '\(String(printable: Array(name.utf8)))'; "

@@ -7,19 +7,21 @@ package enum Suggestion {
     return best.0
   }
 
-  /// Insertions, deletions and replacements from one word to the other (Levenshtein).
+  /// Insertions, deletions, replacements, and neighbours that changed places, from one word to the other (optimal string
+  /// alignment).
   package static func distance(_ one: String, _ other: String) -> Int {
-    let other = Array(other)
-    var row = Array(0...other.count)
+    let (one, other) = (Array(one), Array(other))
+    // How far the first letters of one are from the first letters of the other.
+    var rows = [Array(0...other.count)]
     for (i, left) in one.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
+      var row = [i + 1]
       for (j, right) in other.enumerated() {
-        let replaced = diagonal + (left == right ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+        var least = min(rows[i][j] + (left == right ? 0 : 1), row[j] + 1, rows[i][j + 1] + 1)
+        if i > 0, j > 0, left == other[j - 1], right == one[i - 1] { least = min(least, rows[i - 1][j - 1] + 1) }
+        row.append(least)
       }
+      rows.append(row)
     }
-    return row[other.count]
+    return rows[one.count][other.count]
   }
 }

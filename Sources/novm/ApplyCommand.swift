@@ -36,10 +36,11 @@ struct ApplyCommand: ParsableCommand {
     if record.isAlive { throw NovmError.store(.machineRuns(record.name)) }
     let machine = try ChangedMachine(record)
     let set = try machine.trees.changes(paths.map(ByteString.bytes))
+    try GuestPath.requireChanges(paths, set)
     for change in set.changes { print(change.line) }
     if set.changes.isEmpty { return }
     if !force {
-      switch Question.ask("Apply \(set.changes.count) changes to the host? [y/N] ") {
+      switch Question.ask("Apply \(set.changes.countText) to the host? [y/N] ") {
       case nil: throw CommandFailure("nothing was applied; give --force where there is no terminal to ask at")
       case "y", "yes": break
       default: throw CommandFailure("nothing was applied")

@@ -51,6 +51,11 @@ struct ChangedMachine {
   }
 }
 
+extension [Change] {
+  /// How many there are, in words.
+  var countText: String { count == 1 ? "1 change" : "\(count) changes" }
+}
+
 extension Change {
   /// As `docker diff` has it.
   var line: String {

@@ -39,6 +39,25 @@ struct CommandFailure: Error {
     for line in details { StandardError.write("  \(ByteString.printable(line))\n") }
   }
 
+  /// Does the same to each of several, whatever becomes of the others.
+  ///
+  /// - Throws: an exit status, that of the first that failed; each was told.
+  static func tellEach(_ names: [String], _ body: (String) throws -> Void) throws {
+    var status: Int32?
+    for name in names {
+      do {
+        try body(name)
+      } catch NovmError.interrupted(let signal) {
+        throw NovmError.interrupted(signal)
+      } catch {
+        guard let failure = CommandFailure(error) else { throw error }
+        failure.tell()
+        status = status ?? failure.exitStatus
+      }
+    }
+    if let status { throw ExitCode(status) }
+  }
+
   /// Says what went wrong and ends the process: the parser's help and version with 0, all else with 125.
   static func exit<Root: ParsableCommand>(_ error: any Error, of root: Root.Type) -> Never {
     if case NovmError.interrupted(let signal) = error { Glibc.exit(128 + signal) }

@@ -11,7 +11,7 @@ struct DiffCommand: ParsableCommand {
     discussion: """
       A line for each path that was added (A), changed (C) or deleted (D), compared with the directories that the machine \
       reads. Times are not compared. What a running machine has not written back yet is not shown; nor are volumes and \
-      shares, and what is only mounted in the guest, such as /tmp.
+      shares, and what is only mounted in the guest, such as /tmp, and files that novm makes for it, such as /etc/hosts.
 
       Examples:
         novm diff web
@@ -38,6 +38,7 @@ struct DiffCommand: ParsableCommand {
   func run() throws {
     let machine = try ChangedMachine(try Machines.find(machine))
     let set = try machine.trees.changes(paths.map(ByteString.bytes))
+    try GuestPath.requireChanges(paths, set)
     if json { return try JSONOutput.print(set.changes.map(ChangeReport.init)) }
     for change in set.changes {
       if content, try ContentDifference.print(change, of: set) { continue }
@@ -50,6 +51,13 @@ enum GuestPath {
   static func validate(_ paths: [String]) throws {
     for path in paths where !path.hasPrefix("/") {
       throw ValidationError("'\(path)': give an absolute path of the guest, such as /etc")
+    }
+  }
+
+  /// Where not one of the paths has changed, one of them is mistyped.
+  static func requireChanges(_ paths: [String], _ set: ChangeSet) throws {
+    if !paths.isEmpty, set.changes.isEmpty {
+      throw CommandFailure("\(paths.joined(separator: ", ")): nothing has changed there")
     }
   }
 }

@@ -20,6 +20,10 @@ struct ExecCommand: ParsableCommand {
 
   @OptionGroup(title: "The command") var process: ProcessOptions
 
+  /// What it asks for is always so.
+  @Flag(name: [.short, .long], help: "Give the command our standard input, as is done without it, too.")
+  var interactive = false
+
   @Flag(name: [.short, .long], help: "Leave the command to itself once it runs.")
   var detach = false
 
@@ -34,6 +38,9 @@ struct ExecCommand: ParsableCommand {
   func validate() throws {
     if try CommandWords(words, of: Self.self).words.isEmpty {
       throw ValidationError("no command to run; such as: novm exec \(machine) -- /bin/ls")
+    }
+    if detach, interactive {
+      throw ValidationError("--interactive: a command has no input with --detach; leave out one of them")
     }
     if detach, process.terminal {
       throw ValidationError("--terminal: nobody is at it with --detach; leave out one of them")

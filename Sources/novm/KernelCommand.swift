@@ -88,17 +88,7 @@ extension KernelCommand {
     var names: [String]
 
     func run() throws {
-      var status: Int32?
-      for name in names {
-        do throws(KernelBundleError) {
-          try KernelCommand.store.remove(name)
-        } catch {
-          let failure = CommandFailure(error.message)
-          failure.tell()
-          status = status ?? failure.exitStatus
-        }
-      }
-      if let status { throw ExitCode(status) }
+      try CommandFailure.tellEach(names) { try KernelCommand.store.remove($0) }
     }
   }
 }

@@ -124,7 +124,7 @@ extension KernelCommand {
       var shown: UInt64 = 0
       let result = try BundleExport.write(
         bundle, to: target.descriptor, path: ByteString.bytes(file),
-        compression: compress ?? ArchiveName(file).compression ?? .none
+        compression: try compress ?? ArchiveName(file).writable()
       ) { bytes in
         guard bytes - shown >= 1 << 22 else { return }
         shown = bytes

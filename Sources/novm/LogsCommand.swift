@@ -45,6 +45,10 @@ struct LogsCommand: ParsableCommand {
       throw ValidationError(
         "--since: '\(since)' is no time; give one such as 2026-11-20T18:00:00Z, or 90s, 10m, 2h, 1d")
     }
+    if console, follow || timestamps || since != nil {
+      throw ValidationError(
+        "--console: the kernel's log goes with --tail alone; leave out --follow, --since and --timestamps")
+    }
     if let tail, tail < 0 { throw ValidationError("--tail: \(tail) is not possible; give 0 lines or more") }
   }
 
@@ -82,7 +86,11 @@ struct LogsCommand: ParsableCommand {
   }
 
   private func printConsole(_ record: MachineRecord) throws {
-    for file in ["console.1", "console"] { try StandardStream.write(record.read(file) ?? [], to: STDOUT_FILENO) }
+    let log = ["console.1", "console"].flatMap { record.read($0) ?? [] }
+    guard let tail else { return try StandardStream.write(log, to: STDOUT_FILENO) }
+    let ended = log.last == UInt8(ascii: "\n") ? log.dropLast() : log[...]
+    let lines = ended.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).suffix(tail)
+    try StandardStream.write(lines.flatMap { $0 + [UInt8(ascii: "\n")] }, to: STDOUT_FILENO)
   }
 
   /// - Parameter text: RFC 3339 in UTC, or a number with s, m, h or d.

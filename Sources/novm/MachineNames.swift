@@ -11,19 +11,9 @@ struct MachineNames: ParsableArguments {
   ///
   /// - Parameter naming: whether to print the name of each for which it went well.
   func each(naming: Bool = true, _ body: (MachineRecord) throws -> Void) throws {
-    var status: Int32?
-    for name in machines {
-      do {
-        try body(try Machines.find(name))
-        if naming { print(name) }
-      } catch NovmError.interrupted(let signal) {
-        throw NovmError.interrupted(signal)
-      } catch {
-        guard let failure = CommandFailure(error) else { throw error }
-        failure.tell()
-        status = status ?? failure.exitStatus
-      }
+    try CommandFailure.tellEach(machines) { name in
+      try body(try Machines.find(name))
+      if naming { print(name) }
     }
-    if let status { throw ExitCode(status) }
   }
 }

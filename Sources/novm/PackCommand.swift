@@ -153,7 +153,7 @@ extension PackCommand {
     var names: [String]
 
     func run() throws {
-      for name in names { try PackCommand.store.remove(name) }
+      try CommandFailure.tellEach(names) { try PackCommand.store.remove($0) }
     }
   }
 }

@@ -8,10 +8,11 @@ extension PackCommand {
   struct Create: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "create",
-      abstract: "Make a pack of a directory.",
+      abstract: "Make a pack of a directory or a tar archive.",
       discussion: """
-        What a machine wrote (--write) is a directory, too: removed files stay removed. Without root, what belongs to \
-        you is root's in the pack. Prints the pack's digest.
+        What a machine wrote (--write) is a directory, too: removed files stay removed; `novm commit` takes what a kept \
+        machine wrote. Without root, what belongs to you is root's in the pack. An archive is read as `novm pack import` \
+        does. Prints the pack's digest.
 
         A pattern without a slash is for names at any depth, one with a slash for paths from the top; * and ? do not \
         match slashes, ** does. What matches brings all beneath it.
@@ -24,15 +25,22 @@ extension PackCommand {
     @Argument(help: "The new pack's name.")
     var name: String
 
-    @Argument(help: "The directory.", completion: .directory)
-    var directory: String
+    @Argument(help: "The directory, or a tar archive's file.", completion: .file())
+    var source: String
 
     @OptionGroup var options: PackMakingOptions
 
     func run() throws {
-      let source = ByteString.bytes(directory)
+      let source = ByteString.bytes(source)
       let path = source.first == UInt8(ascii: "/") ? source : Surroundings.workingDirectory + [0x2f] + source
       let patterns = try options.patterns()
+      if let place = try? FileDescriptor.open(Path(path), OpenFlags.path),
+        let status = try? FileCalls.status(place.raw),
+        status.isRegular
+      {
+        let fetched = try FetchedFile(self.source, digest: nil, directory: PackCommand.store.directory, ProgressLine())
+        return try options.make(name, of: fetched, patterns, digest: nil)
+      }
       try options.make(name, origin: String(printable: path)) { (builder, progress) throws(PackError) in
         try DirectorySource(path, patterns: patterns).read(into: builder) { progress("reading: \($0) files") }
       }
@@ -73,6 +81,25 @@ struct PackMakingOptions: ParsableArguments {
 
   func patterns() throws(PackError) -> PathPatterns {
     try PathPatterns(include: include.map(ByteString.bytes), exclude: exclude.map(ByteString.bytes))
+  }
+
+  /// Makes a pack of an archive.
+  ///
+  /// - Parameter digest: what the archive must be, if that is known.
+  func make(_ name: String, of fetched: borrowing FetchedFile, _ patterns: PathPatterns, digest: Digest?) throws {
+    let source = ArchiveSource(Array(fetched.origin.utf8), patterns: patterns, digest: digest)
+    let (number, size) = (fetched.file.raw, fetched.size)
+    try make(name, origin: fetched.origin) { (builder, progress) throws(PackError) in
+      // Blocks of the archive come fast, and the terminal is slow.
+      var shown: UInt64 = 0
+      try withoutActuallyEscaping(progress) { (progress) throws(PackError) in
+        try source.read(number, into: builder) { bytes in
+          guard bytes - shown >= 1 << 22 else { return }
+          shown = bytes
+          progress(ProgressBar.text("reading", bytes, of: size))
+        }
+      }
+    }
   }
 
   /// Makes a pack, shows how far it is, and prints what it is.

@@ -44,21 +44,7 @@ extension PackCommand {
       let digest = digest.flatMap { Digest($0) }
       let fetched = try FetchedFile(
         archive, digest: digest, directory: PackCommand.store.directory, ProgressLine())
-      let source = ArchiveSource(Array(fetched.origin.utf8), patterns: patterns, digest: digest)
-      let (number, size) = (fetched.file.raw, fetched.size)
-      try options.make(name, origin: fetched.origin) {
-        (builder, progress) throws(PackError) in
-        // Blocks of the archive come fast, and the terminal is slow.
-        var shown: UInt64 = 0
-        try withoutActuallyEscaping(progress) { (progress) throws(PackError) in
-          try source.read(number, into: builder) { bytes in
-            guard bytes - shown >= 1 << 22 else { return }
-            shown = bytes
-            progress(ProgressBar.text("reading", bytes, of: size))
-          }
-        }
-      }
-      _ = fetched.file.raw
+      try options.make(name, of: fetched, patterns, digest: digest)
     }
   }
 
@@ -103,7 +89,7 @@ extension PackCommand {
       let held = try store.hold(name)
       let manifest = try store.manifest(of: held.pack)
       let export = ArchiveExport(
-        form: layer ? .layer : .tar, compression: compress ?? ArchiveName(file).compression ?? .none)
+        form: layer ? .layer : .tar, compression: try compress ?? ArchiveName(file).writable())
       let line = ProgressLine()
       defer { line.clear() }
       let target = try ExportFile(file)
@@ -159,8 +145,14 @@ struct ArchiveName {
     return base
   }
 
-  var compression: ArchiveExport.Compression? {
-    Self.endings.first { base.hasSuffix($0.0) }?.1
+  /// How such a file is to be compressed; not at all where nothing is said.
+  func writable() throws -> ArchiveExport.Compression {
+    guard let (ending, compression) = Self.endings.first(where: { base.hasSuffix($0.0) }) else { return .none }
+    guard let compression else {
+      throw CommandFailure(
+        "\(base): novm does not write \(ending); end it in .tar, .tar.gz or .tar.zst, or say --compress")
+    }
+    return compression
   }
 
   static func open(_ path: String) throws -> FileDescriptor {
@@ -175,10 +167,13 @@ struct ArchiveName {
 }
 
 /// A file that appears under its name when it is whole, or standard output.
+///
+/// Until then it has no name, so that nothing is left of it however the command ends; unless its file system cannot do that.
 final class ExportFile {
   private let path: Path?
   private let temporary: Path
   private let file: FileDescriptor
+  private var hasName = false
   private var isFinished = false
 
   init(_ name: String) throws {
@@ -189,9 +184,17 @@ final class ExportFile {
         self.path = nil
         fflush(nil)
         file = try FileDescriptor.duplicate(of: STDOUT_FILENO)
-      } else {
-        self.path = path
+        return
+      }
+      self.path = path
+      do throws(Errno) {
+        let directory =
+          path.bytes.lastIndex(of: UInt8(ascii: "/")).map { Path(Array(path.bytes[...$0])) }
+          ?? Path([UInt8(ascii: ".")])
+        file = try FileDescriptor.open(directory, OpenFlags.temporary, mode: 0o644)
+      } catch {
         file = try FileDescriptor.create(temporary)
+        hasName = true
       }
     } catch {
       throw PackError.system(operation: .create, path: path.bytes, error)
@@ -199,7 +202,7 @@ final class ExportFile {
   }
 
   deinit {
-    if path != nil, !isFinished {
+    if hasName, !isFinished {
       (temporary.bytes + [0]).withUnsafeBytes { _ = unlink($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
     }
   }
@@ -211,6 +214,10 @@ final class ExportFile {
     do {
       try FileCalls.sync(file.raw, dataOnly: false)
       let (from, to) = (temporary.bytes + [0], path.bytes + [0])
+      if !hasName {
+        try FileCalls.link(file.raw, [0].span, to: AT_FDCWD, from.span)
+        hasName = true
+      }
       try FileCalls.rename(AT_FDCWD, from.span, to: AT_FDCWD, to.span)
       isFinished = true
     } catch {

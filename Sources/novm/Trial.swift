@@ -20,7 +20,7 @@ struct Trial {
     let name = machine.record.name
     while true {
       let question =
-        "Apply \(set.changes.count) changes to the host, discard them, keep them for later, or see them? [a/d/K/s] "
+        "Apply \(set.changes.countText) to the host, discard them, keep them for later, or see them? [a/d/K/s] "
       switch Question.ask(question) {
       case "a", "apply":
         try machine.apply(set, overwriting: false, isAll: true)

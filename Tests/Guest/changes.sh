@@ -52,6 +52,24 @@ printf 's\na\n' | script -qec "'$NOVM' run --kernel cloud --try --cwd '$here' --
   /dev/null >"$TEST/out"
 [[ $(<src/one) == TRIED ]] || fail "--try: $(<"$TEST/out")"
 grep -q '+TRIED' "$TEST/out" || fail "--try showed: $(<"$TEST/out")"
+# Ctrl-C at the question leaves it for later.
+python3 - "$NOVM" <<'END'
+import os, pty, signal, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], [sys.argv[1], 'run', '--kernel', 'cloud', '--try', '--', 'sh', '-c', 'echo 1 >/etc/tried'])
+signal.alarm(200)
+output = b''
+while b'[a/d/K/s]' not in output: output += os.read(terminal, 4096)
+os.write(terminal, b'\x03')
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+if status != -signal.SIGINT: sys.exit(f'status {status} after {output!r}')
+END
+name=$("$NOVM" ls --all --quiet)
+expect_output 'A /etc/tried' "$NOVM" diff "$name" /etc
+expect_status 125 "$NOVM" diff "$name" /nowhere 2>"$TEST/err"
+grep -q '/nowhere: nothing has changed there' "$TEST/err" || fail "diff: $(<"$TEST/err")"
+"$NOVM" rm "$name" >"$TEST/out"
+
 run --try -- true 2>"$TEST/err"
 grep -q 'nothing changed' "$TEST/err" || fail "--try -- true: $(<"$TEST/err")"
 [[ -z $(ls "$NOVM_ROOT/machines") ]] || fail "left: $(ls "$NOVM_ROOT/machines")"

@@ -16,7 +16,7 @@ expect_state box running
 expect_output "$id" "$NOVM" ls -q
 expect_output 'in box' "$NOVM" exec box -- sh -c 'echo in box; echo kept >/kept'
 expect_status 7 "$NOVM" exec "${id:0:8}" -- sh -c 'exit 7'
-expect_output "$(head -c 1000000 /dev/zero | sha256sum)" "$NOVM" exec box sha256sum < <(head -c 1000000 /dev/zero)
+expect_output "$(head -c 1000000 /dev/zero | sha256sum)" "$NOVM" exec -i box sha256sum < <(head -c 1000000 /dev/zero)
 # Two at once.
 "$NOVM" exec box -- sh -c 'while [ ! -e /tmp/go ]; do sleep 0.1; done; echo gone' >"$TEST/first" &
 first=$!

@@ -40,6 +40,16 @@ struct MachineCommandsTests {
     #expect(try novm.run("ls", "--all", "--quiet").output == "aaaaaaaaaaa2\n")
   }
 
+  @Test func theKernelsLogGoesByLines() throws {
+    let directory = "store/machines/aaaaaaaaaaa1"
+    try novm.write("\(directory)/console.1", "one\ntwo\n")
+    try novm.write("\(directory)/console", "three\n\nfive\n")
+    #expect(try novm.run("logs", "--console", "web").output == "one\ntwo\nthree\n\nfive\n")
+    #expect(try novm.run("logs", "--console", "--tail", "4", "web").output == "two\nthree\n\nfive\n")
+    #expect(try novm.run("logs", "--console", "-n", "0", "web").output == "")
+    expectFailure(try novm.run("logs", "--console", "--since", "1s", "web"), naming: "--console", "--since")
+  }
+
   @Test func mistypedNamesAreCorrected() throws {
     #expect(try novm.run("stop", "wrker").errors == "novm: no machine 'wrker'; did you mean worker?\n")
     #expect(try novm.run("logs", "something-else").errors.contains("`novm ls --all` shows"))

@@ -106,6 +106,7 @@ struct RunCommandTests {
     #expect(result.errors == "novm: no command 'rum'; did you mean run?\n")
     let help = try novm.run("help", "rum")
     #expect(help.status == 125 && help.errors == result.errors)
+    #expect(try novm.run("stpo", "web").errors == "novm: no command 'stpo'; did you mean stop?\n")
     #expect(try novm.run("kernel", "lst").errors == "novm: no command 'lst'; did you mean list?\n")
     #expect(try novm.run("kernel", "frob").errors == "novm: no command 'frob'; see: novm kernel --help\n")
     #expect(try novm.run("--frob").errors.contains("--frob"))

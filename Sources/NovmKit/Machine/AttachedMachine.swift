@@ -59,6 +59,8 @@ package final class AttachedMachine {
       try command.received(signal)
     }
     loop.add(signals)
+    // Whoever asks something afterwards is interrupted as usual.
+    defer { loop.remove(signals) }
     let directory: MachineDirectory
     var opened: [Volume] = []
     do throws(StoreError) {
