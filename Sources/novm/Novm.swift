@@ -46,7 +46,7 @@ struct Novm: ParsableCommand {
         2. novm kernel import              make a kernel ready to boot
         3. novm run -- /bin/ls -la /       run a command in a machine of its own
 
-      More: novm --help
+      More: novm --help, and of a command: novm run -h (a screen), novm run --help (all)
       """)
   }
 
@@ -77,6 +77,9 @@ struct Novm: ParsableCommand {
         command = next
         path += " \(name)"
         words.removeFirst()
+      }
+      if command.configuration.subcommands.isEmpty, words == ["-h"] {
+        throw CleanExit.message(ShortHelp(command, path: path).text)
       }
       if command.configuration.subcommands.isEmpty, let parsed = try? command.parseAsRoot(Array(words)),
         type(of: parsed) == command

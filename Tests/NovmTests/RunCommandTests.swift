@@ -100,6 +100,16 @@ struct RunCommandTests {
     #expect(try novm.run([]).output.contains("novm doctor"))
   }
 
+  @Test(arguments: ["run", "create", "kernel import", "pack export", "logs", "generate systemd"])
+  func shortHelpFitsAScreen(command: String) throws {
+    let result = try novm.run(command.split(separator: " ").map(String.init) + ["-h"])
+    let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(result.status == 0 && result.errors == "")
+    #expect(lines.count <= 51 && lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
+    #expect(
+      result.output.contains("\n  e.g. novm \(command)") && result.output.hasSuffix("More: novm \(command) --help\n"))
+  }
+
   @Test func mistypedCommands() throws {
     let result = try novm.run("rum", "--", "ls")
     #expect(result.status == 125)
