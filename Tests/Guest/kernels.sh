@@ -40,6 +40,11 @@ boots image "$release 255" 'echo $(uname -r) $(cat /proc/sys/kernel/bootloader_t
 expect_output elf "$NOVM" kernel import "$NOVM_KERNELS/image/vmlinux" --modules "$TEST/modules" --name elf
 boots elf "$release 255" 'echo $(uname -r) $(cat /proc/sys/kernel/bootloader_type)'
 
+# As an archive, and back.
+"$NOVM" kernel export "$release" "$TEST/kernel.tar.zst" >"$TEST/digest"
+expect_output again "$NOVM" kernel import --digest "$(<"$TEST/digest")" --name again "$TEST/kernel.tar.zst"
+boots again "$release dummy" 'modprobe dummy && echo $(uname -r) $(grep -o "^dummy" /proc/modules)'
+
 # The same kernel as images that offer one entry only.
 python3 - "$NOVM_KERNELS" "$image" <<'PYTHON'
 import json, os, shutil, sys
