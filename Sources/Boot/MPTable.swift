@@ -66,7 +66,7 @@ enum MPTable {
     var ioAPIC: [UInt8] = [Entry.ioAPIC, ioAPICID, 0x11, 1]  // version of the 82093AA; usable
     ioAPIC.append(field: platform.ioAPICAddress)
     append(ioAPIC)
-    // Each a plain interrupt (0) whose flags say "as the bus has it": on ISA edges, active high, which an irqfd makes.
+    // Each a plain interrupt (0) whose flags say "as the bus has it": on ISA edges, active high.
     for line in 0..<platform.interruptCount {
       let line = UInt8(truncatingIfNeeded: line)
       append([Entry.interrupt, 0, 0, 0, bus, line, ioAPICID, line])

@@ -1,5 +1,5 @@
 package import GuestMemory
-import LittleEndian
+internal import LittleEndian
 package import Virtio
 
 /// The host's end of a console. Neither call may block.

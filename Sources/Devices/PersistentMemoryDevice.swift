@@ -1,5 +1,5 @@
 internal import GuestMemory
-import LittleEndian
+internal import LittleEndian
 package import Virtio
 
 /// What keeps the bytes of persistent memory.

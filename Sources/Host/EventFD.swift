@@ -11,7 +11,7 @@ public final class EventFD: @unchecked Sendable {
       owning: try checked(eventfd(0, Int32(isBlocking ? EFD_CLOEXEC : EFD_CLOEXEC | EFD_NONBLOCK))))
   }
 
-  /// The number, for epoll, irqfd and ioeventfd.
+  /// The number, for epoll, io_uring and ioeventfd.
   public var raw: Int32 { descriptor.raw }
 
   /// Adds one to the counter. A full counter is as good as signalled.

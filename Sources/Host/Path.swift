@@ -11,6 +11,12 @@ public struct Path: Equatable, Sendable, ExpressibleByStringInterpolation, Custo
 
   package var isEmpty: Bool { bytes.isEmpty }
 
+  /// The path itself if it is absolute, else where it leads from a directory.
+  package func absolute(in directory: [UInt8]) -> Path {
+    let slash = UInt8(ascii: "/")
+    return bytes.first == slash ? self : Path(directory + (directory.last == slash ? [] : [slash]) + bytes)
+  }
+
   /// For people, not for system calls: see ``Swift/String/init(printable:)``.
   public var description: String { String(printable: bytes) }
 

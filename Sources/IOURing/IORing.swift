@@ -164,10 +164,14 @@ package final class IORing {
     return completion
   }
 
-  /// Hands over what was added, and waits until something has ended.
+  /// Hands over what was added, and waits until something has ended; for a moment only, if the kernel took nothing.
   package func wait() {
     guard underWay > 0 else { return }
-    submit()
+    if !submit(), underWay == Int(collected) {
+      // Nothing can end; memory may come back.
+      usleep(1000)
+      return
+    }
     var entry: UnsafeMutablePointer<io_uring_cqe>?
     _ = unsafe io_uring_wait_cqe(ring, &entry)
   }

@@ -38,7 +38,7 @@ struct DiffCommand: ParsableCommand {
   func run() throws {
     let machine = try ChangedMachine(try Machines.find(machine))
     let set = try machine.trees.changes(paths.map(ByteString.bytes))
-    try GuestPath.requireChanges(paths, set)
+    if let remark = GuestPath.remark(paths, set) { StandardError.write("novm: \(ByteString.printable(remark))\n") }
     if json { return try JSONOutput.print(set.changes.map(ChangeReport.init)) }
     for change in set.changes {
       if content, try ContentDifference.print(change, of: set) { continue }
@@ -54,11 +54,9 @@ enum GuestPath {
     }
   }
 
-  /// Where not one of the paths has changed, one of them is mistyped.
-  static func requireChanges(_ paths: [String], _ set: ChangeSet) throws {
-    if !paths.isEmpty, set.changes.isEmpty {
-      throw CommandFailure("\(paths.joined(separator: ", ")): nothing has changed there")
-    }
+  /// What to tell where not one of the paths has changed: one of them may be mistyped.
+  static func remark(_ paths: [String], _ set: ChangeSet) -> String? {
+    paths.isEmpty || !set.changes.isEmpty ? nil : "\(paths.joined(separator: ", ")): nothing has changed there"
   }
 }
 

@@ -31,18 +31,19 @@ extension PackCommand {
     @OptionGroup var options: PackMakingOptions
 
     func run() throws {
-      let source = ByteString.bytes(source)
-      let path = source.first == UInt8(ascii: "/") ? source : Surroundings.workingDirectory + [0x2f] + source
+      let path = Path(ByteString.bytes(source)).absolute(in: Surroundings.workingDirectory)
       let patterns = try options.patterns()
-      if let place = try? FileDescriptor.open(Path(path), OpenFlags.path),
+      if let place = try? FileDescriptor.open(path, OpenFlags.path),
         let status = try? FileCalls.status(place.raw),
         status.isRegular
       {
-        let fetched = try FetchedFile(self.source, digest: nil, directory: PackCommand.store.directory, ProgressLine())
+        // The absolute path: a file may be called `-`, or as a URL is.
+        let archive = ByteString.string(path.bytes)
+        let fetched = try FetchedFile(archive, digest: nil, directory: PackCommand.store.directory, ProgressLine())
         return try options.make(name, of: fetched, patterns, digest: nil)
       }
-      try options.make(name, origin: String(printable: path)) { (builder, progress) throws(PackError) in
-        try DirectorySource(path, patterns: patterns).read(into: builder) { progress("reading: \($0) files") }
+      try options.make(name, origin: path.description) { (builder, progress) throws(PackError) in
+        try DirectorySource(path.bytes, patterns: patterns).read(into: builder) { progress("reading: \($0) files") }
       }
     }
   }

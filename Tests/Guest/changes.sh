@@ -66,8 +66,10 @@ if status != -signal.SIGINT: sys.exit(f'status {status} after {output!r}')
 END
 name=$("$NOVM" ls --all --quiet)
 expect_output 'A /etc/tried' "$NOVM" diff "$name" /etc
-expect_status 125 "$NOVM" diff "$name" /nowhere 2>"$TEST/err"
+expect_output '[]' "$NOVM" diff --json "$name" /nowhere 2>"$TEST/err"
 grep -q '/nowhere: nothing has changed there' "$TEST/err" || fail "diff: $(<"$TEST/err")"
+expect_status 125 "$NOVM" apply "$name" /nowhere 2>"$TEST/err"
+grep -q '/nowhere: nothing has changed there' "$TEST/err" || fail "apply: $(<"$TEST/err")"
 "$NOVM" rm "$name" >"$TEST/out"
 
 run --try -- true 2>"$TEST/err"

@@ -21,7 +21,7 @@ wanted = json.load(open(f'{bundle}/bundle.json'))['modules'] + ['dummy.ko', 'mod
 for directory, _, files in os.walk(source):
     for name in files:
         # A distribution may compress them.
-        if name.replace('-', '_').removesuffix('.xz').removesuffix('.zst') in wanted:
+        if name.replace('-', '_').removesuffix('.gz').removesuffix('.xz').removesuffix('.zst') in wanted:
             place = directory.replace(source, target)
             os.makedirs(place, exist_ok=True)
             shutil.copy(f'{directory}/{name}', place)

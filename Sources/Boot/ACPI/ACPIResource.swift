@@ -6,7 +6,7 @@ package enum ACPIResource: Equatable {
   case memory(base: UInt32, size: UInt32)
   /// I/O ports, all 16 address bits decoded.
   case ports(base: UInt16, count: UInt8)
-  /// An edge-triggered, active-high interrupt of the device's own: what an irqfd raises.
+  /// An edge-triggered, active-high interrupt of the device's own.
   case interrupt(UInt32)
   /// Bus 0, and none below.
   case bus

@@ -53,7 +53,6 @@ static inline uint64_t clinux_memory_size(void) {
 // sync_file_range(2) of a whole file, with each of its three flags.
 static inline int clinux_write_back(int fd) { return (int)syscall(SYS_sync_file_range, fd, 0, 0, 7); }
 
-
 // MAP_FAILED is a cast that does not import.
 static inline int clinux_map_failed(const void *address) { return address == MAP_FAILED; }
 

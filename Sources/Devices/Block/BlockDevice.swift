@@ -1,5 +1,5 @@
 internal import GuestMemory
-import LittleEndian
+internal import LittleEndian
 internal import Synchronization
 package import Virtio
 

@@ -1,4 +1,4 @@
-import LittleEndian
+internal import LittleEndian
 
 /// What a driver is told of a disk besides its size.
 package struct BlockShape: Equatable, Sendable {

@@ -1,5 +1,5 @@
 package import GuestMemory
-import LittleEndian
+internal import LittleEndian
 internal import Virtio
 
 /// `struct virtio_net_hdr`, which precedes each frame (Virtio 1.2, 5.1.6): what is undone of it. Its fields are the

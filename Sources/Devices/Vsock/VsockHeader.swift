@@ -1,5 +1,5 @@
 internal import GuestMemory
-import LittleEndian
+internal import LittleEndian
 internal import Virtio
 
 /// The 44 bytes before each packet's payload (Virtio 1.2, 5.10.6).

@@ -11,12 +11,8 @@ extension Disk {
   {
     do throws(DiskFault) {
       try self.init(text, isMapped: isMapped)
-      guard case .file(var path) = source else { throw DiskFault.descriptorOfNovm }
-      let slash = UInt8(ascii: "/")
-      if path.bytes.first != slash {
-        path = Path(directory + (directory.last == slash ? [] : [slash]) + path.bytes)
-      }
-      source = .file(path)
+      guard case .file(let path) = source else { throw DiskFault.descriptorOfNovm }
+      source = .file(path.absolute(in: directory))
     } catch {
       throw .disk(option: option, text, error)
     }

@@ -1,3 +1,5 @@
+import Host
+
 /// Where a serial port of the guest's leads.
 package enum SerialTarget: Equatable, Sendable {
   /// A file, which takes what the guest writes.
@@ -13,10 +15,9 @@ package enum SerialTarget: Equatable, Sendable {
   /// - Returns: nil for an empty path.
   package init?(_ text: [UInt8], directory: [UInt8]) {
     let isSocket = text.starts(with: Self.socketPrefix)
-    var path = isSocket ? Array(text.dropFirst(Self.socketPrefix.count)) : text
-    guard let first = path.first else { return nil }
-    let slash = UInt8(ascii: "/")
-    if first != slash { path = directory + (directory.last == slash ? [] : [slash]) + path }
+    let given = isSocket ? Array(text.dropFirst(Self.socketPrefix.count)) : text
+    guard !given.isEmpty else { return nil }
+    let path = Path(given).absolute(in: directory).bytes
     self = isSocket ? .socket(path) : .file(path)
   }
 

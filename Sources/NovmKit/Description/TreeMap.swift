@@ -1,3 +1,5 @@
+import Host
+
 /// One layer of a machine's tree: a host directory and where the guest finds it. Names are bytes.
 package struct TreeMap: Equatable, Sendable {
   /// Absolute, without `.`, `..` or doubled slashes.
@@ -31,10 +33,8 @@ package struct TreeMap: Equatable, Sendable {
     guard guest.first == Self.slash else { throw .treeMap(bytes, .relativeGuestPath) }
     let parts = guest.split(separator: Self.slash).filter { $0 != [Self.dot] }
     guard !parts.contains([Self.dot, Self.dot]) else { throw .treeMap(bytes, .guestPathClimbs) }
-    if host.first != Self.slash {
-      host = directory + (directory.last == Self.slash ? [] : [Self.slash]) + host
-    }
-    self.init(guest: [Self.slash] + parts.joined(separator: [Self.slash]), host: host)
+    self.init(
+      guest: [Self.slash] + parts.joined(separator: [Self.slash]), host: Path(host).absolute(in: directory).bytes)
   }
 
   /// As novmm's `--read`, `--pack` and `--write` take it.

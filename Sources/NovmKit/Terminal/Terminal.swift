@@ -27,7 +27,9 @@ package final class Terminal {
     EmergencyRestore.arm(descriptor, original)
     var (ending, before) = (sigset_t(), sigset_t())
     unsafe sigemptyset(&ending)
-    if tcgetpgrp(descriptor) != getpgrp() { unsafe sigaddset(&ending, SIGTERM) }
+    // Below zero where it is not the terminal that controls this process, which then is not stopped.
+    let foreground = tcgetpgrp(descriptor)
+    if foreground >= 0, foreground != getpgrp() { unsafe sigaddset(&ending, SIGTERM) }
     unsafe pthread_sigmask(SIG_UNBLOCK, &ending, &before)
     _ = unsafe tcsetattr(descriptor, TCSADRAIN, &raw)
     unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
