@@ -26,5 +26,9 @@ mounted --no-writeback --opens || fail 'behaviours, told of opens'
 for caching in none auto always; do
   TREE_CACHE=$caching mounted --share "/s=>$TEST/shared" --cache "$caching" || fail "behaviours of a share, cache=$caching"
 done
-action=(Tests/tree/programs.sh)
+programs=(sqlite git fio tar compiler stress)
+# Only `make test-full` has it installed.
+[[ -z $(compgen -G '/usr/lib/postgresql/*/bin/initdb') ]] || programs+=(postgres)
+action=(programs_in)
+programs_in() { Tests/tree/programs.sh "$1" "${programs[@]}"; }
 mounted || fail 'programs'
