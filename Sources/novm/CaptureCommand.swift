@@ -18,7 +18,8 @@ struct CaptureCommand: ParsableCommand {
       """)
 
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("Where to write; standard output if not said.", valueName: "file"),
+    name: [.customShort("o", allowingJoined: true), .long],
+    help: ArgumentHelp("Where to write; standard output if not said.", valueName: "file"),
     completion: .file())
   var output: String?
 

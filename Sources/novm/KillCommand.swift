@@ -14,7 +14,9 @@ struct KillCommand: ParsableCommand {
         novm kill --signal HUP web
       """)
 
-  @Option(name: [.short, .long], help: "A signal's name or number: KILL, TERM, INT, HUP, QUIT, USR1 or USR2.")
+  @Option(
+    name: [.customShort("s", allowingJoined: true), .long],
+    help: "A signal's name or number: KILL, TERM, INT, HUP, QUIT, USR1 or USR2.")
   var signal = "KILL"
 
   @OptionGroup var machines: MachineNames

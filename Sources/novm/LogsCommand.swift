@@ -26,7 +26,9 @@ struct LogsCommand: ParsableCommand {
       "Only what is newer: a time (2026-11-20T18:00:00Z), or how long ago (90s, 10m, 2h, 1d).", valueName: "when"))
   var since: String?
 
-  @Option(name: [.customShort("n"), .long], help: ArgumentHelp("Only the last so many lines.", valueName: "lines"))
+  @Option(
+    name: [.customShort("n", allowingJoined: true), .long],
+    help: ArgumentHelp("Only the last so many lines.", valueName: "lines"))
   var tail: Int?
 
   @Flag(name: [.short, .long], help: "Put the time before each line.")

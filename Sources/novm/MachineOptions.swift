@@ -110,7 +110,7 @@ struct MachineOptions: ParsableArguments {
   var pmem: [String] = []
 
   @Option(
-    name: [.short, .long], parsing: .unconditional,
+    name: [.customShort("m", allowingJoined: true), .long], parsing: .unconditional,
     help: ArgumentHelp("The guest's memory: MiB, or with K, M, G, T.", valueName: "size"))
   var memory = "512M"
 

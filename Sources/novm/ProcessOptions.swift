@@ -5,7 +5,7 @@ import NovmKit
 /// How to run a command in a machine; the same for every command that runs one.
 struct ProcessOptions: ParsableArguments {
   @Option(
-    name: [.short, .long],
+    name: [.customShort("e", allowingJoined: true), .long],
     help: ArgumentHelp(
       "Set a variable of the command's environment; with NAME alone, to its value here. Repeatable.",
       valueName: "NAME[=VALUE]"))
@@ -15,7 +15,7 @@ struct ProcessOptions: ParsableArguments {
   var cwd: String?
 
   @Option(
-    name: [.short, .long],
+    name: [.customShort("u", allowingJoined: true), .long],
     help: ArgumentHelp(
       "The guest's user for the command, by name or number; root if not given.", valueName: "USER[:GROUP]"))
   var user: String?

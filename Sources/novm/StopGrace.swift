@@ -2,7 +2,9 @@ import ArgumentParser
 
 /// How long a machine may take to end by itself; the same for every command that ends one so.
 struct StopGrace: ParsableArguments {
-  @Option(name: [.short, .long], parsing: .unconditional, help: "Seconds to wait before the machine is ended.")
+  @Option(
+    name: [.customShort("t", allowingJoined: true), .long], parsing: .unconditional,
+    help: "Seconds to wait before the machine is ended.")
   var time = 10
 
   var seconds: Double { Double(time) }

@@ -47,6 +47,7 @@ struct MachineCommandsTests {
     #expect(try novm.run("logs", "--console", "web").output == "one\ntwo\nthree\n\nfive\n")
     #expect(try novm.run("logs", "--console", "--tail", "4", "web").output == "two\nthree\n\nfive\n")
     #expect(try novm.run("logs", "--console", "-n", "0", "web").output == "")
+    #expect(try novm.run("logs", "--console", "-n1", "web").output == "five\n")
     expectFailure(try novm.run("logs", "--console", "--since", "1s", "web"), naming: "--console", "--since")
   }
 
