@@ -1,5 +1,5 @@
-# --init: a debootstrapped Debian whose systemd is PID 1, with the agent beside it. A boot of it takes half a minute in the
-# emulated host, more on a busy one.
+# --init: a debootstrapped Debian whose systemd is PID 1, with the agent beside it, from a tree and from a disk. A boot of
+# it takes half a minute in the emulated host, more on a busy one.
 #: as root tester
 #: timeout 1500
 #: long
@@ -45,3 +45,18 @@ expect_output stopped "$NOVM" exec box -- cat /stopped
 "$NOVM" exec box -- systemctl --no-block poweroff
 expect_output 0 "$NOVM" wait box
 "$NOVM" rm box
+
+# The same distribution on a disk. Whose files they are it has from the tree, which is right as root alone.
+((EUID == 0)) || exit 0
+truncate -s 1G disk
+mkfs.ext4 -q -d debian disk
+"$NOVM" create --name box --hostname box --kernel cloud --memory 1G --init --root-disk disk >/dev/null
+expect_output running "$NOVM" exec box -- systemctl is-system-running --wait
+expect_output $'ext4\n/usr/lib/systemd/systemd\nbox\n0' "$NOVM" exec box -- sh -c '
+  stat --file-system --format %T / | sed s,ext2/ext3,ext4,; readlink /proc/1/exe; hostname
+  touch /kept; systemctl --failed --quiet --no-legend | wc -l'
+"$NOVM" stop --time 200 box
+e2fsck -fn disk >fsck 2>&1 || fail "$(<fsck)"
+"$NOVM" start box
+expect_output /kept "$NOVM" exec box -- ls /kept
+"$NOVM" rm --force box >/dev/null
