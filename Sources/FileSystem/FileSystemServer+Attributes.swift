@@ -92,7 +92,7 @@ extension FileSystemServer {
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try GetxattrRequest(&reader, hasName: false) }
     let node = try node(header.node)
-    let names = try host { () throws(Errno) in try tree.attributeNames(node) }
+    let names = try host { () throws(Errno) in try tree.attributeNames(node, isRoot: header.uid == 0) }
     try answer(names, limit: request.count, &reply)
   }
 

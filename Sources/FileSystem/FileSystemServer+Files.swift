@@ -114,11 +114,7 @@ extension FileSystemServer {
     let request = try message { () throws(MessageError) in try WriteRequest(&reader) }
     guard Int(request.count) <= reader.remaining else { throw .message(.truncated) }
     let file = try file(header.node, forWriting: true)
-    if request.killPrivileges {
-      try host { () throws(Errno) in
-        try tree.clearPrivileges(LayeredTree.Place(base: file, name: FileCalls.itself))
-      }
-    }
+    if request.killPrivileges { try clearPrivileges(file) }
     let written = try host { () throws(Errno) in
       try Transfer.write(file, request.offset, Int(request.count), from: &reader, flags: request.flags)
     }
@@ -138,9 +134,22 @@ extension FileSystemServer {
     try host { () throws(Errno) in try FileCalls.sync(file.raw, dataOnly: request.dataOnly) }
   }
 
+  /// What a flag of WRITE asks for, by who asks: these requests have no such flag, and Linux leaves it to us
+  /// (FUSE_HANDLE_KILLPRIV_V2). CAP_FSETID is taken for root's.
+  private func clearPrivileges(_ file: SharedDescriptor, _ header: RequestHeader) throws(Failure) {
+    if header.uid != 0 { try clearPrivileges(file) }
+  }
+
+  private func clearPrivileges(_ file: SharedDescriptor) throws(Failure) {
+    try host { () throws(Errno) in
+      try tree.clearPrivileges(LayeredTree.Place(base: file, name: FileCalls.itself))
+    }
+  }
+
   func fallocate(_ header: RequestHeader, _ reader: inout RequestReader) throws(Failure) {
     let request = try message { () throws(MessageError) in try FallocateRequest(&reader) }
     let file = try file(header.node, forWriting: true)
+    try clearPrivileges(file, header)
     try host { () throws(Errno) in
       try FileCalls.allocate(
         file.raw, mode: request.mode, offset: request.offset, count: request.count)
@@ -170,6 +179,7 @@ extension FileSystemServer {
     // The target first: if both are one file, it is copied up before it is read.
     let target = try file(request.nodeOut, forWriting: true)
     let source = try file(header.node, forWriting: false)
+    try clearPrivileges(target, header)
     let copied = try host { () throws(Errno) in
       try FileCalls.copyRange(
         source.raw, request.offsetIn, to: target.raw, request.offsetOut,

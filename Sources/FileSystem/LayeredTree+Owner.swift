@@ -53,21 +53,25 @@ extension LayeredTree {
     let isLink = host.isSymlink
     if ownership == .real {
       guard let uid = users.host(wanted.uid), let gid = groups.host(wanted.gid) else { throw .invalid }
-      if host.uid != uid || host.gid != gid {
+      // Where nothing differs the time of change does.
+      if host.uid != uid || host.gid != gid || isLink {
         try FileCalls.changeOwner(place.base.raw, place.name.span, uid: uid, gid: gid)
-        // A change of owner clears set-id bits: the mode is set again below.
+        // That clears set-id bits: the mode is set again below.
         if !isLink, wanted.mode & 0o7777 != 0 {
           try FileCalls.changeMode(place.base.raw, place.name.span, wanted.mode & 0o7777)
         }
-      } else if !isLink, host.mode & 0o7777 != wanted.mode & 0o7777 {
+      } else if !isNew || host.mode & 0o7777 != wanted.mode & 0o7777 {
         try FileCalls.changeMode(place.base.raw, place.name.span, wanted.mode & 0o7777)
       }
       return
     }
-    // Symlinks can carry no attribute of a user: they stay root's.
-    guard host.isRegular || host.isDirectory else { return }
+    // Symlinks can carry no attribute of a user: they stay root's, and just their time of change tells.
+    guard host.isRegular || host.isDirectory else {
+      if !isNew { try? FileCalls.changeOwner(place.base.raw, place.name.span, uid: host.uid, gid: host.gid) }
+      return
+    }
     let mode = hostMode(wanted.mode, isDirectory: host.isDirectory)
-    if host.mode & 0o7777 != mode { try FileCalls.changeMode(place.base.raw, place.name.span, mode) }
+    if !isNew || host.mode & 0o7777 != mode { try FileCalls.changeMode(place.base.raw, place.name.span, mode) }
     let isPlain =
       wanted.uid == 0 && wanted.gid == 0 && host.uid == user && host.gid == group
       && wanted.mode == (host.mode & FileType.mask | mode)

@@ -45,6 +45,7 @@ extension LayeredTree {
 
   private func attributeNameToUse(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8]? {
     if name.isEmpty { throw .outOfRange }
+    guard hasNamespace(name) else { throw .notSupported }
     if isMark(name) { return nil }
     let (isSynthetic, isKept, isPack) = namespace.withReadLock {
       (node.isSynthetic, keepsOwners(node), isInPack(node))
@@ -53,6 +54,12 @@ extension LayeredTree {
     // One that there cannot be is not there: an error would make Linux refuse the file where it looks for access lists.
     if isKept { return keptName(name, isPack: isPack) }
     return name + [0]
+  }
+
+  /// Whether there can be such an attribute anywhere.
+  private func hasNamespace(_ name: [UInt8]) -> Bool {
+    let namespaces = [AttributeName.user, AttributeName.security, AttributeName.trusted, AttributeName.system]
+    return namespaces.contains { name.starts(with: $0) }
   }
 
   /// Whether a node lies where the tree keeps owners and privileged attributes in its own way.
@@ -66,7 +73,9 @@ extension LayeredTree {
   }
 
   /// The names of all attributes that the guest may see, each with its NUL.
-  func attributeNames(_ node: Node) throws(Errno) -> [UInt8] {
+  ///
+  /// - Parameter isRoot: `trusted.*` is for who has CAP_SYS_ADMIN (xattr(7)), which is taken for root's.
+  func attributeNames(_ node: Node, isRoot: Bool = true) throws(Errno) -> [UInt8] {
     if namespace.withReadLock({ node.isSynthetic }) { return [] }
     let (place, isRecorded) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
       (try self.place(of: node), keepsOwners(node) && ownership == .recorded || isInPack(node))
@@ -74,19 +83,17 @@ extension LayeredTree {
     let list = try FileCalls.attributeNames(place.base.raw, place.name.span)
     if list.isEmpty { return [] }
     var names: [UInt8] = []
-    for name in list.split(separator: 0) {
+    for kept in list.split(separator: 0) {
+      var name = kept
       if isRecorded, name.starts(with: MarkName.overridePrefix) {
-        let original = name.dropFirst(MarkName.overridePrefix.count)
-        if original.starts(with: AttributeName.security) || original.starts(with: AttributeName.trusted)
-          || original.starts(with: AttributeName.system)
-        {
-          names += original
-          names.append(0)
-        }
-      } else if !isMark([UInt8](name)) {
-        names += name
-        names.append(0)
+        name = name.dropFirst(MarkName.overridePrefix.count)
+        guard !name.starts(with: AttributeName.user), hasNamespace([UInt8](name)) else { continue }
+      } else if isMark([UInt8](name)) {
+        continue
       }
+      if !isRoot, name.starts(with: AttributeName.trusted) { continue }
+      names += name
+      names.append(0)
     }
     return names
   }

@@ -25,7 +25,7 @@ struct MachineOptions: ParsableArguments {
       discussion: """
         :ro lets the guest only read. :cache=none shows each change of the host's at once, auto (the default) within a \
         second and with each open, always never.
-        """, valueName: "[GUEST=>]HOST[:ro][,cache=none|auto|always]"),
+        """, valueName: "[GUEST=>]HOST[:ro,cache=none|auto|always]"),
     completion: .directory)
   var share: [String] = []
 

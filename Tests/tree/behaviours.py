@@ -516,6 +516,14 @@ class Behaviours(unittest.TestCase):
         self.fails(errno.ENODATA, os.removexattr, self.path("f"), "user.a")
         os.symlink("f", self.path("l"))
         self.fails(errno.EPERM, os.setxattr, self.path("l"), "user.a", b"1", follow_symlinks=False)
+        for name in "nobodys.a", "a":
+            self.fails(errno.EOPNOTSUPP, os.getxattr, self.path("f"), name)
+            self.fails(errno.EOPNOTSUPP, os.setxattr, self.path("f"), name, b"1")
+            self.fails(errno.EOPNOTSUPP, os.removexattr, self.path("f"), name)
+        if ROOT:
+            os.setxattr(self.path("f"), "trusted.a", b"1")
+            self.assertEqual(sorted(os.listxattr(self.path("f"))), ["trusted.a", "user.b"])
+            self.assertEqual(as_nobody(lambda: os._exit(os.listxattr(self.path("f")) != ["user.b"])), 0)
         os.setxattr(self.directory, "user.on a directory", b"v" * 2000)
         self.assertEqual(len(os.getxattr(self.directory, "user.on a directory")), 2000)
 
@@ -723,6 +731,41 @@ class Privileges(Behaviours):
         os.chmod(self.path("f"), 0o6755)
         os.chown(self.path("f"), 5, 5)
         self.assertEqual(stat.S_IMODE(os.stat(self.path("f")).st_mode), 0o755)
+
+        # Who may not set them takes them away by any change of the content; root does not.
+        self.put("from", mode=0o666)
+
+        def copy():
+            with open(self.path("from"), "rb") as source, open(self.path("f"), "r+b") as target:
+                os.copy_file_range(source.fileno(), target.fileno(), 2)
+
+        def allocate():
+            with open(self.path("f"), "r+b") as file:
+                fallocate(file.fileno(), 0, 0, 8192)
+
+        for change in copy, allocate:
+            os.chmod(self.path("f"), 0o6777)
+            change()
+            self.assertEqual(stat.S_IMODE(os.stat(self.path("f")).st_mode), 0o6777)
+            self.assertEqual(as_nobody(change), 0)
+            self.assertEqual(stat.S_IMODE(os.stat(self.path("f")).st_mode), 0o777)
+
+    def test_a_change_to_the_same_is_a_change(self):
+        self.put("f")
+        os.mkdir(self.path("d"))
+        os.symlink("f", self.path("l"))
+        for name in "f", "d", "l":
+            there = os.lstat(self.path(name))
+            changes = [lambda: os.lchown(self.path(name), there.st_uid, there.st_gid)]
+            if name != "l":
+                changes.append(lambda: os.chmod(self.path(name), stat.S_IMODE(there.st_mode)))
+            for change in changes:
+                before = os.lstat(self.path(name)).st_ctime_ns
+                time.sleep(0.02)
+                change()
+                after = os.lstat(self.path(name))
+                self.assertGreater(after.st_ctime_ns, before, name)
+                self.assertEqual((after.st_mode, after.st_uid), (there.st_mode, there.st_uid))
 
     def test_groups_of_set_group_id_directories(self):
         os.mkdir(self.path("d"))
