@@ -3,6 +3,10 @@
 package enum MarkName {
   package static let opaqueTrusted = [UInt8]("trusted.overlay.opaque\0".utf8)
   package static let opaqueUser = [UInt8]("user.overlay.opaque\0".utf8)
+  /// What overlayfs leaves where something goes on in a layer below: a file's content (`metacopy`), a directory that was renamed
+  /// (`redirect_dir`).
+  fileprivate static let metacopy = [[UInt8]("trusted.overlay.metacopy\0".utf8), [UInt8]("user.overlay.metacopy\0".utf8)]
+  fileprivate static let redirect = [[UInt8]("trusted.overlay.redirect\0".utf8), [UInt8]("user.overlay.redirect\0".utf8)]
   package static let overrideStat = [UInt8]("user.containers.override_stat\0".utf8)
   /// Privileged attributes of an unprivileged tree: `user.containers.override_` and the name, as fuse-overlayfs has it.
   package static let overridePrefix = [UInt8]("user.containers.override_".utf8)
@@ -16,4 +20,15 @@ package enum MarkName {
   package static let overrideDefaultACL = [UInt8]("user.containers.override_system.posix_acl_default\0".utf8)
   package static let defaultACL = [UInt8]("system.posix_acl_default\0".utf8)
   package static let yes = [UInt8]("y".utf8)
+}
+
+extension FileCalls {
+  /// Whether a file or directory of an overlayfs's upper layer is but a part of what it was there, and the rest lies below.
+  package static func goesOnBelow(_ directory: Int32, _ name: Span<UInt8>, _ status: FileStatus) -> Bool {
+    let marks = status.isDirectory ? MarkName.redirect : MarkName.metacopy
+    guard status.isDirectory || status.isRegular && status.length > 0 else { return false }
+    // Only root sees the first.
+    for mark in effectiveUser == 0 ? marks[...] : marks[1...] where hasAttribute(directory, name, mark) { return true }
+    return false
+  }
 }

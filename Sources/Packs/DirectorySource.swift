@@ -173,6 +173,10 @@ struct DirectoryWalk {
     } catch {
       throw .system(operation: .read, path: host(path), error)
     }
+    if FileCalls.goesOnBelow(directory, name.span, status) {
+      throw .unrepresentable(
+        path: host(path), "overlayfs has the rest of it in a layer below; give a directory with the overlay mounted")
+    }
     guard seen.isRegular else { return entry }
     guard source.readsFiles else {
       entry.kind = .file(size: status.length, digest: .none)

@@ -46,6 +46,26 @@ struct OverlayfsTests {
     }
     #expect(try Snapshot.take(client(theirs), "") == after)
   }
+
+  /// Half of a file or of a directory does not pass for the whole.
+  @Test func whatGoesOnBelowIsRefused() throws {
+    let layers = Layers()
+    layers.lower("file", String(repeating: "content", count: 1000))
+    layers.lower("d/inner", "")
+    layers.lower("whole", "content")
+    let options = "index=off,redirect_dir=on,metacopy=on"
+    try Overlay.mounted(layers, lower: [layers.lower], upper: layers.upper, options: options) { mount in
+      try #require(chmod(mount + "/file", 0o600) == 0 && rename(mount + "/d", mount + "/moved") == 0)
+      try Data("changed".utf8).write(to: URL(fileURLWithPath: mount + "/whole"))
+    }
+    let client = try layers.client()
+    #expect(try client.contents("whole") == "changed")
+    for name in ["file", "moved"] { #expect(throws: Errno.notPermitted) { try client.contents(name) } }
+    // Alone, too.
+    let upper = try FUSEClient(
+      FileSystemServer(try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: layers.upper)])))
+    #expect(throws: Errno.notPermitted) { try upper.contents("file") }
+  }
 }
 
 /// Mounts of the kernel's overlayfs.
@@ -58,14 +78,14 @@ enum Overlay {
   }()
 
   static func mounted(
-    _ layers: Layers, lower: [String], upper: String, _ body: (String) throws -> Void
+    _ layers: Layers, lower: [String], upper: String, options: String = "index=off,redirect_dir=off,metacopy=off",
+    _ body: (String) throws -> Void
   ) throws {
     let (work, target) = (layers.base + "/work", layers.base + "/mount")
     layers.mkdir(work)
     layers.mkdir(target)
-    let options =
-      "lowerdir=\(lower.joined(separator: ":")),upperdir=\(upper),workdir=\(work),index=off,redirect_dir=off,metacopy=off"
-    guard mount("overlay", target, "overlay", 0, options) == 0 else { throw Errno(errno) }
+    let directories = "lowerdir=\(lower.joined(separator: ":")),upperdir=\(upper),workdir=\(work)"
+    guard mount("overlay", target, "overlay", 0, "\(directories),\(options)") == 0 else { throw Errno(errno) }
     defer { umount(target) }
     try body(target)
   }
