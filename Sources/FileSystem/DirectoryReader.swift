@@ -14,6 +14,7 @@ struct DirectoryReader {
 
   static let typeUnknown: UInt8 = 0
   static let typeCharacterDevice: UInt8 = 2
+  static let typeSymlink: UInt8 = 10
   static let typeDirectory: UInt8 = 4
 
   private(set) var buffer: [UInt8]

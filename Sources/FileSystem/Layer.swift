@@ -30,6 +30,8 @@ final class Layer {
   let work: WorkDirectory?
   /// The device of the root.
   private let device: UInt64
+  /// Whiteouts are symlinks there.
+  private let isOnOverlayfs: Bool
   private let lock = Lock()
   /// For each other device met beneath the root: whether it is no store of files but a view into the host's kernel.
   private var views: [UInt64: Bool] = [:]
@@ -51,6 +53,7 @@ final class Layer {
     self.root = root
     self.kind = kind
     device = try FileCalls.status(root.raw).device
+    isOnOverlayfs = FileCalls.isOverlayfs(root.raw)
     work = kind == .write ? WorkDirectory(layerRoot: root) : nil
   }
 
@@ -75,6 +78,15 @@ final class Layer {
   /// Whether whiteouts and opaque directories mean something in it. Only write maps have such made by us, but they are read in
   /// read layers too.
   var hasMarks: Bool { !isShare }
+
+  /// Whether an entry of this type, as getdents64 has it, may be a whiteout.
+  func mayBeWhiteout(_ type: UInt8) -> Bool {
+    switch type {
+    case DirectoryReader.typeCharacterDevice, DirectoryReader.typeUnknown: hasMarks
+    case DirectoryReader.typeSymlink: hasMarks && isOnOverlayfs
+    default: false
+    }
+  }
 
   /// Whether owners in it are kept as the tree keeps them (`Ownership`), not as they are.
   var keepsOwners: Bool { kind != .read }

@@ -125,8 +125,13 @@ extension LayeredTree {
   }
 
   func setOpaque(_ place: Place) throws(Errno) {
-    try FileCalls.setAttribute(
-      place.base.raw, place.name.span, MarkName.opaque(ownership), MarkName.yes)
+    do throws(Errno) {
+      try FileCalls.setAttribute(place.base.raw, place.name.span, MarkName.opaque(ownership), MarkName.yes)
+    } catch {
+      // An overlayfs older than Linux 6.7 keeps that name for itself, too. Both are read.
+      guard error == .notSupported || error == .notPermitted, ownership == .real else { throw error }
+      try FileCalls.setAttribute(place.base.raw, place.name.span, MarkName.opaqueUser, MarkName.yes)
+    }
   }
 
   // MARK: The copy

@@ -264,7 +264,9 @@ extension LayeredTree {
   /// RENAME_WHITEOUT of the guest (an overlayfs in it): a character device 0:0 of its own stays behind.
   private func leaveGuestWhiteout(_ move: Move) throws(Errno) {
     let place = Place(base: move.oldBase, name: move.oldName)
-    guard move.layer.hasMarks else { return try FileCalls.makeWhiteout(place.base.raw, place.name.span) }
+    guard move.layer.hasMarks else {
+      return try FileCalls.makeNode(place.base.raw, place.name.span, mode: FileType.characterDevice, major: 0, minor: 0)
+    }
     let wanted = OverrideStat(uid: 0, gid: 0, mode: FileType.characterDevice)
     let work = try move.layer.work!.open()
     let temporary = Place(base: work, name: move.layer.work!.temporaryName())

@@ -43,7 +43,8 @@ final class Listing {
     /// An entry for which there was no room, and the offset that leads to it.
     private var left: (entry: Entry, offset: UInt64)?
     private var hidesWork = false
-    private var hidesWhiteouts = false
+    /// Of whose whiteouts nothing is shown.
+    private var layer: Layer?
 
     fileprivate init(_ tree: LayeredTree, _ node: Node) throws(Errno) {
       if node.isRemoved { return }
@@ -56,7 +57,7 @@ final class Listing {
       directory = SharedDescriptor(try FileCalls.openBeneath(place.raw, dot.span, OpenFlags.directory))
       let work = WorkDirectory.name
       hidesWork = tree.isReserved(node, work.span)
-      hidesWhiteouts = node.parts[0].layer.hasMarks
+      layer = node.parts[0].layer
     }
 
     fileprivate mutating func seek(to offset: UInt64) throws(Errno) {
@@ -108,9 +109,7 @@ final class Listing {
 
     private func isHidden(_ directory: SharedDescriptor, _ entry: DirectoryReader.Entry, _ name: [UInt8]) -> Bool {
       if hidesWork, name == WorkDirectory.name { return true }
-      guard hidesWhiteouts,
-        entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown
-      else { return false }
+      guard layer?.mayBeWhiteout(entry.type) == true else { return false }
       return (try? FileCalls.status(directory.raw, name.span))?.isWhiteout == true
     }
   }

@@ -70,9 +70,8 @@ enum MergedDirectory {
         if DirectoryReader.isDot(name.span) || tree.isReserved(node, name.span) { continue }
         if part.layer.isRead, node.hides(name.span) { continue }
         guard seen.insert(name).inserted else { continue }
-        if part.layer.hasMarks,
-          entry.type == DirectoryReader.typeCharacterDevice || entry.type == DirectoryReader.typeUnknown,
-          let status = try? FileCalls.status(directory.raw, name.span), status.isWhiteout
+        if part.layer.mayBeWhiteout(entry.type), let status = try? FileCalls.status(directory.raw, name.span),
+          status.isWhiteout
         {
           continue
         }

@@ -50,7 +50,13 @@ package enum FileCalls {
     let mask = UInt32(clinux_STATX_BASIC_STATS | clinux_STATX_BTIME)
     try checked(
       unsafe path(name) { unsafe clinux_statx(directory, $0, flags, mask, &status) })
-    return FileStatus(status)
+    var result = FileStatus(status)
+    if result.isSymlink, result.length == UInt64(whiteoutTarget.count),
+      (try? readLink(directory, name)) == whiteoutTarget
+    {
+      result.becomeWhiteout()
+    }
+    return result
   }
 
   package static func status(_ descriptor: Int32) throws(Errno) -> FileStatus {
@@ -114,9 +120,22 @@ package enum FileCalls {
     try checked(unsafe path(name) { unsafe mknodat(directory, $0, mode, device) })
   }
 
-  /// overlayfs's whiteout, which needs no privilege since Linux 5.8.
+  /// overlayfs's whiteout, which needs no privilege since Linux 5.8. On an overlayfs, which keeps them for itself, a symlink to
+  /// ``whiteoutTarget``; `status` shows both as the same.
   package static func makeWhiteout(_ directory: Int32, _ name: Span<UInt8>) throws(Errno) {
-    try makeNode(directory, name, mode: FileType.characterDevice, major: 0, minor: 0)
+    do throws(Errno) {
+      try makeNode(directory, name, mode: FileType.characterDevice, major: 0, minor: 0)
+    } catch {
+      guard error == .notPermitted, isOverlayfs(directory) else { throw error }
+      try makeSymlink(directory, name, target: whiteoutTarget + [0])
+    }
+  }
+
+  package static let whiteoutTarget = [UInt8]("(novm-whiteout)".utf8)
+
+  package static func isOverlayfs(_ descriptor: Int32) -> Bool {
+    // OVERLAYFS_SUPER_MAGIC (linux/magic.h)
+    (try? fileSystem(descriptor))?.f_type == 0x794c_7630
   }
 
   /// - Parameter target: with its NUL.

@@ -59,6 +59,11 @@ package struct FileStatus {
   package var isWhiteout: Bool {
     mode & FileType.mask == FileType.characterDevice && specialMajor == 0 && specialMinor == 0
   }
+
+  mutating func becomeWhiteout() {
+    mode = FileType.characterDevice
+    (specialMajor, specialMinor, length) = (0, 0, 0)
+  }
 }
 
 /// The type bits of a mode (`S_IF…`).

@@ -5,8 +5,12 @@ package enum MarkName {
   package static let opaqueUser = [UInt8]("user.overlay.opaque\0".utf8)
   /// What overlayfs leaves where something goes on in a layer below: a file's content (`metacopy`), a directory that was renamed
   /// (`redirect_dir`).
-  fileprivate static let metacopy = [[UInt8]("trusted.overlay.metacopy\0".utf8), [UInt8]("user.overlay.metacopy\0".utf8)]
-  fileprivate static let redirect = [[UInt8]("trusted.overlay.redirect\0".utf8), [UInt8]("user.overlay.redirect\0".utf8)]
+  fileprivate static let metacopy = [
+    [UInt8]("trusted.overlay.metacopy\0".utf8), [UInt8]("user.overlay.metacopy\0".utf8),
+  ]
+  fileprivate static let redirect = [
+    [UInt8]("trusted.overlay.redirect\0".utf8), [UInt8]("user.overlay.redirect\0".utf8),
+  ]
   package static let overrideStat = [UInt8]("user.containers.override_stat\0".utf8)
   /// Privileged attributes of an unprivileged tree: `user.containers.override_` and the name, as fuse-overlayfs has it.
   package static let overridePrefix = [UInt8]("user.containers.override_".utf8)

@@ -32,21 +32,28 @@ struct ModelTests {
   @Test(arguments: 1...8, [Ownership.real, .recorded])
   func behavesAsAPlainDirectory(seed: UInt64, ownership: Ownership) throws {
     if ownership == .real { try Need.toGoOn("root", Need.isRoot) }
+    try behaves(seed: seed, ownership)
+  }
+
+  /// - Parameter directory: where all of it lies; a temporary directory if nil.
+  func behaves(seed: UInt64, _ ownership: Ownership, in directory: String? = nil) throws {
     var random = Random(state: seed)
     var steps: [Step] = []
     for number in 1...400 {
       steps.append(.operation(.random(using: &random)))
       if number % 100 == 0 { steps.append(.restart) }
     }
-    guard let difference = try difference(steps, seed: seed, ownership) else { return }
-    let short = shrink(steps) { (try? self.difference($0, seed: seed, ownership)) ?? nil != nil }
-    let last = try self.difference(short, seed: seed, ownership) ?? "gone"
+    guard let difference = try difference(steps, seed: seed, ownership, directory) else { return }
+    let short = shrink(steps) { (try? self.difference($0, seed: seed, ownership, directory)) ?? nil != nil }
+    let last = try self.difference(short, seed: seed, ownership, directory) ?? "gone"
     Issue.record("seed \(seed), \(ownership): \(difference); short: \(short): \(last)")
   }
 
   /// How the tree first differs from the plain directory.
-  private func difference(_ steps: [Step], seed: UInt64, _ ownership: Ownership) throws -> String? {
-    let layers = Layers()
+  private func difference(
+    _ steps: [Step], seed: UInt64, _ ownership: Ownership, _ directory: String?
+  ) throws -> String? {
+    let layers = directory.map { Layers(in: $0) } ?? Layers()
     let plain = layers.base + "/plain"
     layers.mkdir(plain)
     var random = Random(state: ~seed)

@@ -47,6 +47,23 @@ struct OverlayfsTests {
     #expect(try Snapshot.take(client(theirs), "") == after)
   }
 
+  /// Where the host's own directories are an overlayfs, as in a container, which keeps whiteouts and marks for itself.
+  @Test(arguments: 201...204, [Ownership.real, .recorded])
+  func worksOnTheKernels(seed: UInt64, ownership: Ownership) throws {
+    let layers = Layers()
+    try Overlay.mounted(layers, lower: [layers.lower], upper: layers.upper) { mount in
+      try ModelTests().behaves(seed: seed, ownership, in: mount)
+      let inner = Layers(in: mount)
+      inner.lower("gone")
+      let client = try inner.client(ownership: ownership)
+      try client.unlink("gone")
+      #expect((try? FileManager.default.destinationOfSymbolicLink(atPath: inner.upper + "/gone")) == "(novm-whiteout)")
+      #expect(throws: Errno.notPermitted) { try client.symlink("link", to: "(novm-whiteout)") }
+      #expect(try client.names("/") == [])
+      client.server.close()
+    }
+  }
+
   /// Half of a file or of a directory does not pass for the whole.
   @Test func whatGoesOnBelowIsRefused() throws {
     let layers = Layers()

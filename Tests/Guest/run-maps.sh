@@ -46,6 +46,17 @@ echo >&9
 exec 9>&-
 wait "$first" || fail "the first of two ended with $?"
 
+# Writes to an overlayfs, as a container's directories are: removed names stay removed, and a directory that is made anew has
+# nothing of the one below.
+if ((EUID == 0)); then
+  mkdir -p below above work over
+  mount -t overlay overlay -o lowerdir=below,upperdir=above,workdir=work over
+  mkdir over/out
+  run --read '/data=>one' --write '/data=>over/out' -- sh -c 'rm /data/file; rm -r /data/sub; mkdir /data/sub'
+  expect_output $'sub\n0' run --read '/data=>one' --write '/data=>over/out' -- sh -c 'ls -A /data; ls -A /data/sub | wc -l'
+  umount over
+fi
+
 # A tree of its own, with one static program.
 cp /bin/busybox tree/bin/
 expect_output bin run --read tree -- /bin/busybox sh -c '/bin/busybox ls / | /bin/busybox grep -v -e dev -e proc -e sys -e tmp -e run -e lib'
