@@ -18,6 +18,7 @@ import command
 import disks
 import files
 import footprint
+import larger
 import listing
 import network
 import sandbox
@@ -33,6 +34,7 @@ GROUPS = {
     "transport": (transports.measure, ["transport"]),
     "disk": (disks.measure, ["disk"]),
     "network": (network.measure, ["network"]),
+    "larger": (larger.measure, ["devices", "processors"]),
     "footprint": (footprint.measure, ["memory", "size"]),
     **{f"files-{name}": (partial(files.measure, name=name), [f"files-{phase}-" for phase in phases])
        for name, phases in files.SETS.items()},
