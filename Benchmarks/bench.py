@@ -1,8 +1,9 @@
 """Measures one group of the promises of SPECIFICATION.md: `bench.py GROUP [NAME]`.
 
 In the environment: IMAGES, a directory with the bzImages `generic` and `cloud`; NOVM_KERNELS, with bundles of the same
-names; NOVM and NOVM_LIBEXEC, the programs; MSB, microsandbox's, for the group that needs it. Rows go to standard error as a table, and to standard output as JSON. With
-NAME, only rows whose names begin so, or, if it is a group's, that group's. `bench.py --groups [NAME]` prints the groups which have such rows.
+names; NOVM and NOVM_LIBEXEC, the programs; for the groups that need them MSB, microsandbox's, and PACKETS, what packets.c
+becomes. Rows go to standard error as a table, and to standard output as JSON. With NAME, only rows whose names begin so, or,
+if it is a group's, that group's. `bench.py --groups [NAME]` prints the groups which have such rows.
 """
 
 import json
@@ -17,7 +18,9 @@ import command
 import disks
 import files
 import footprint
+import larger
 import listing
+import network
 import sandbox
 import transports
 from guests import GuestFailed, Kernel
@@ -30,6 +33,8 @@ GROUPS = {
     "list": (listing.measure, ["list"]),
     "transport": (transports.measure, ["transport"]),
     "disk": (disks.measure, ["disk"]),
+    "network": (network.measure, ["network"]),
+    "larger": (larger.measure, ["devices", "processors"]),
     "footprint": (footprint.measure, ["memory", "size"]),
     **{f"files-{name}": (partial(files.measure, name=name), [f"files-{phase}-" for phase in phases])
        for name, phases in files.SETS.items()},

@@ -1,20 +1,18 @@
 """Disks: fio in the guest on our virtio-blk beside QEMU's with aio=io_uring, on the same file with the same `cache=`.
 
-What counts is how long the emulated host's only processor was busy with a phase, that is, how many instructions the guest,
-the VMM and the host's kernel took for it together. Waiting for the emulated host's own disk counts nothing.
+What counts is what a phase costs the host (costs.py). Waiting for the emulated host's own disk counts nothing.
 """
 
 import os
-import subprocess
 from typing import NamedTuple
 
+from costs import compare, costs
 from files import add_program
 from guests import initramfs
 
 MEBIBYTE = 1 << 20
 SIZE = 64 * MEBIBYTE
 MEMORY = 512  # MiB: fio brings libraries of 80.
-KVM = "/sys/kernel/debug/kvm"
 
 MODULES = ["virtio_ring", "virtio", "virtio_mmio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"]
 
@@ -71,37 +69,6 @@ sleep 60
 """
 
 
-class Cost(NamedTuple):
-    """Of one phase."""
-    busy: float  # seconds of processors
-    exits: int
-    interrupts: int
-
-
-def counters():
-    """What was counted up to now, as in `Cost`."""
-    with open("/proc/schedstat") as stat:
-        # Documentation/scheduler/sched-stats.rst: the seventh is the nanoseconds that tasks were running.
-        busy = sum(int(line.split()[7]) for line in stat if line.startswith("cpu")) / 1e9
-    values = []
-    for name in ("exits", "irq_injections"):
-        with open(f"{KVM}/{name}") as value:
-            values.append(int(value.read()))
-    return busy, *values
-
-
-def costs(guest):
-    """What each phase cost."""
-    result = {}
-    with guest:
-        for name in PHASES:
-            guest.wait_for(f"@{name}", timeout=300)
-            before = counters()
-            guest.wait_for("@end", timeout=300)
-            result[name] = Cost(*(now - then for now, then in zip(counters(), before)))
-    return result
-
-
 def make_archive(kernel, scratch):
     """fio with its jobs."""
     root = f"{scratch}/fio"
@@ -126,8 +93,6 @@ def prepare(disk, cache):
 
 
 def measure(kernels, scratch, row):
-    if not os.path.exists(f"{KVM}/exits"):
-        subprocess.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=True)
     kernel = kernels["generic"]
     archive = make_archive(kernel, scratch)
     disk = f"{scratch}/disk"
@@ -151,14 +116,12 @@ def measure(kernels, scratch, row):
             if not any(row.wants(f"{prefix}-{phase}") for phase in PHASES):
                 continue
             prepare(disk, cache)
-            ours = costs(kernel.novmm(archive, "--transport", transport, "--disk", f"{disk},cache={cache}", memory=MEMORY))
+            guest = kernel.novmm(archive, "--transport", transport, "--disk", f"{disk},cache={cache}", memory=MEMORY)
+            ours = costs(guest, PHASES)
             prepare(disk, cache)
-            theirs = costs(peer(cache))
+            theirs = costs(peer(cache), PHASES)
             for name, phase in PHASES.items():
                 # Large transfers through the page cache are copying, which is the same for both; SPECIFICATION.md tells of pci.
                 is_promised = transport == "mmio" and (cache == "none" or phase.block < MEBIBYTE)
-                megabytes = phase.bytes / MEBIBYTE
-                row(f"{prefix}-{name}", "ms/MiB", ours[name].busy * 1000 / megabytes, theirs[name].busy * 1000 / megabytes,
-                    title, bound=round(1 / 1.1, 3) if is_promised else None,
-                    counts={who: {"exits": round(cost.exits / megabytes, 1), "interrupts": round(cost.interrupts / megabytes, 1)}
-                            for who, cost in (("ours", ours[name]), ("peer", theirs[name]))})
+                compare(
+                    row, f"{prefix}-{name}", "MiB", phase.bytes / MEBIBYTE, ours[name], theirs[name], title, is_promised)

@@ -8,26 +8,37 @@ package struct DescriptorChain {
   package internal(set) var head: UInt16 = 0
 
   /// Device-readable buffers, in order.
-  package internal(set) var readable: [GuestSlice] = []
+  package private(set) var readable: [GuestSlice] = []
 
   /// Device-writable buffers, in order.
-  package internal(set) var writable: [GuestSlice] = []
+  package private(set) var writable: [GuestSlice] = []
 
-  package init() {
-    readable.reserveCapacity(16)
-    writable.reserveCapacity(16)
-  }
+  package init() {}
 
   /// Bytes that the device may read.
-  package var readableCount: Int { readable.byteCount }
+  package private(set) var readableCount = 0
 
   /// Bytes that the device may write.
-  package var writableCount: Int { writable.byteCount }
+  package private(set) var writableCount = 0
 
   mutating func restart(at head: UInt16) {
     self.head = head
-    readable.removeAll(keepingCapacity: true)
-    writable.removeAll(keepingCapacity: true)
+    // Most chains have buffers of one kind.
+    if !readable.isEmpty { readable.removeAll(keepingCapacity: true) }
+    if !writable.isEmpty { writable.removeAll(keepingCapacity: true) }
+    readableCount = 0
+    writableCount = 0
+  }
+
+  /// A chain is bounded to 2^32 bytes, so the sums cannot overflow.
+  mutating func append(readable buffer: GuestSlice) {
+    readable.append(buffer)
+    readableCount &+= buffer.count
+  }
+
+  mutating func append(writable buffer: GuestSlice) {
+    writable.append(buffer)
+    writableCount &+= buffer.count
   }
 }
 

@@ -84,8 +84,7 @@ package final class SplitQueue {
   package func stage(head: UInt16, written: UInt32) {
     let offset = 8 * Int(nextUsed & (size - 1))
     // The ring was checked to hold `size` entries.
-    try? areas.usedEntries.store(UInt32(head), at: offset)
-    try? areas.usedEntries.store(written, at: offset + 4)
+    try? areas.usedEntries.store(UInt64(head) | UInt64(written) << 32, at: offset)
     nextUsed &+= 1
   }
 
@@ -148,10 +147,10 @@ package final class SplitQueue {
       guard total <= 1 << 32 else { throw .chainTooLarge }
       let buffer = try slice(descriptor)
       if descriptor.flags & Descriptor.write != 0 {
-        chain.writable.append(buffer)
+        chain.append(writable: buffer)
       } else {
         guard chain.writable.isEmpty else { throw .readableAfterWritable }
-        chain.readable.append(buffer)
+        chain.append(readable: buffer)
       }
       if descriptor.flags & Descriptor.next == 0 { return }
       index = descriptor.next
@@ -205,17 +204,18 @@ private struct Descriptor {
   static let indirect: UInt16 = 4
 
   let address: GuestAddress
-  let length: UInt32
-  let flags: UInt16
-  let next: UInt16
+  /// le32 length, le16 flags, le16 next.
+  private let rest: UInt64
+
+  var length: UInt32 { UInt32(truncatingIfNeeded: rest) }
+  var flags: UInt16 { UInt16(truncatingIfNeeded: rest >> 32) }
+  var next: UInt16 { UInt16(truncatingIfNeeded: rest >> 48) }
 
   init(_ table: GuestSlice, at index: UInt16) throws(QueueFault) {
     let offset = 16 * Int(index)
     do {
       address = try table.load(at: offset)
-      length = try table.load(at: offset + 8)
-      flags = try table.load(at: offset + 12)
-      next = try table.load(at: offset + 14)
+      rest = try table.load(at: offset + 8)
     } catch {
       throw .memory(error)
     }

@@ -136,10 +136,16 @@ package final class NetworkDevice: VirtioDevice {
     // 5.1.6.5.5.2: none on the queues that the driver has not asked for.
     guard pair.index < activePairs else { return }
     queue.disableNotifications()
-    defer { queue.notifyDriver() }
+    // Out of the pair for the time: of what an object holds, the language checks each access as the program runs.
+    var buffers = ReceiveBuffers()
+    swap(&buffers, &pair.buffers)
+    defer {
+      pair.buffers = buffers
+      queue.notifyDriver()
+    }
     var budget = Self.batch
     while pair.frame != nil || pair.isReadable {
-      guard try take(pair, queue) else {
+      guard try take(pair, &buffers, queue) else {
         if queue.enableNotifications() { return }
         queue.disableNotifications()
         continue
@@ -154,15 +160,17 @@ package final class NetworkDevice: VirtioDevice {
   /// Moves a frame one step on: into the first buffers, into as many as it needs, and back to the driver.
   ///
   /// - Returns: false if that takes more buffers than the driver has made available.
-  private func take(_ pair: NetworkPair, _ queue: VirtQueue) throws(QueueFault) -> Bool {
+  private func take(
+    _ pair: NetworkPair, _ buffers: inout ReceiveBuffers, _ queue: VirtQueue
+  ) throws(QueueFault) -> Bool {
     let isMergeable = accepted.contains(.mergeableBuffers)
     if pair.frame == nil {
       // As many buffers as the last frames took, so that the host's kernel spreads this one too.
-      while pair.buffers.count == 0 || isMergeable && pair.buffers.room < pair.expected {
-        guard try pair.buffers.takeOne(from: queue) else { break }
+      while buffers.count == 0 || isMergeable && buffers.room < pair.expected {
+        guard try buffers.takeOne(from: queue) else { break }
       }
-      if pair.buffers.count == 0 { return false }
-      switch backend.receive(pair: pair.index, into: pair.buffers.pieces) {
+      if buffers.count == 0 { return false }
+      switch backend.receive(pair: pair.index, into: buffers.pieces) {
       case .blocked:
         pair.isReadable = false
         return true
@@ -170,27 +178,27 @@ package final class NetworkDevice: VirtioDevice {
         return true
       case .moved(let length):
         pair.expect(length)
-        guard length >= Self.frameMinimum, length <= Self.frameLimit, accepts(pair.buffers.pieces) else { return true }
+        guard length >= Self.frameMinimum, length <= Self.frameLimit, accepts(buffers.pieces) else { return true }
         pair.frame = length
-        pair.filled = min(length, pair.buffers.room)
+        pair.filled = min(length, buffers.room)
       }
     }
     guard let length = pair.frame else { return true }
-    while pair.buffers.room < length {
+    while buffers.room < length {
       // Where the driver cannot give more, frames of this length are not for it.
-      guard isMergeable, pair.buffers.count < Int(queue.size) else {
+      guard isMergeable, buffers.count < Int(queue.size) else {
         pair.frame = nil
         return true
       }
-      guard try pair.buffers.takeOne(from: queue) else { return false }
+      guard try buffers.takeOne(from: queue) else { return false }
     }
     if pair.filled < length {
       rest.removeAll(keepingCapacity: true)
-      pair.buffers.pieces.forEachPiece(from: pair.filled, count: length - pair.filled) { rest.append($0) }
+      buffers.pieces.forEachPiece(from: pair.filled, count: length - pair.filled) { rest.append($0) }
       backend.copyReceived(pair: pair.index, from: pair.filled, into: rest)
     }
-    NetworkHeader.setBufferCount(pair.buffers.buffers(holding: length), pair.buffers.pieces)
-    pair.buffers.complete(length, to: queue)
+    NetworkHeader.setBufferCount(buffers.buffers(holding: length), buffers.pieces)
+    buffers.complete(length, to: queue)
     pair.frame = nil
     return true
   }
@@ -208,21 +216,27 @@ package final class NetworkDevice: VirtioDevice {
   /// Frames from the driver's buffers, for as long as the host takes them.
   private func transmit(_ pair: NetworkPair, _ queue: VirtQueue) throws(QueueFault) {
     queue.disableNotifications()
-    defer { queue.notifyDriver() }
+    // As above.
+    var output = DescriptorChain()
+    swap(&output, &pair.output)
+    defer {
+      pair.output = output
+      queue.notifyDriver()
+    }
     var budget = Self.batch
     while true {
       if !pair.holdsOutput {
-        guard try queue.pop(&pair.output) else {
+        guard try queue.pop(&output) else {
           if queue.enableNotifications() { return }
           queue.disableNotifications()
           continue
         }
-        guard pair.output.writable.isEmpty, pair.output.readableCount >= NetworkHeader.size else { throw .request }
+        guard output.writable.isEmpty, output.readableCount >= NetworkHeader.size else { throw .request }
         pair.holdsOutput = true
       }
-      let isFrame = (Self.frameMinimum...Self.frameLimit).contains(pair.output.readableCount)
-      if isFrame, backend.send(pair: pair.index, pair.output.readable) == .blocked { return }
-      queue.push(pair.output)
+      let isFrame = (Self.frameMinimum...Self.frameLimit).contains(output.readableCount)
+      if isFrame, backend.send(pair: pair.index, output.readable) == .blocked { return }
+      queue.push(output)
       pair.holdsOutput = false
       budget -= 1
       if budget <= 0, queue.requestService() { return }

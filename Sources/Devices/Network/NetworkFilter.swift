@@ -2,7 +2,8 @@ internal import GuestMemory
 internal import Virtio
 
 /// Which frames the driver wants, by their destination (Virtio 1.2, 5.1.6.5.1 and 5.1.6.5.2).
-struct NetworkFilter {
+/// A class, since each frame would copy a structure with its tables.
+final class NetworkFilter {
   /// The most addresses of one table; a driver that asks for more gets all of that kind.
   static let tableLimit = 64
 
@@ -32,7 +33,7 @@ struct NetworkFilter {
   }
 
   /// Takes two tables, each a le32 count and that many addresses; false, with nothing changed, if they are cut short.
-  mutating func setTables(_ data: [UInt8]) -> Bool {
+  func setTables(_ data: [UInt8]) -> Bool {
     guard let (unicast, next) = Self.table(data, at: 0), let (multicast, end) = Self.table(data, at: next),
       end == data.count
     else { return false }

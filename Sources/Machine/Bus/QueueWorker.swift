@@ -28,10 +28,8 @@ final class QueueWorker: EventHandler {
     }
   }
 
-  func ready(_ events: EventLoop.Events) {
-    event.drain()
-    serve()
-  }
+  /// Each signal is one event of an edge-triggered wait: the counter need not be read.
+  func ready(_ events: EventLoop.Events) { serve() }
 
   func wake() { event.signal() }
 

@@ -25,7 +25,7 @@ final class VirtioSlot: TransportOwner {
         if isParallel {
           try worker.startThread("queue \(queue.index)")
         } else {
-          try loop.add(worker.event.raw, .readable, worker)
+          try loop.add(worker.event.raw, [.readable, .edgeTriggered], worker)
         }
         workers.append(worker)
       } catch {

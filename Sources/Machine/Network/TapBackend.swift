@@ -106,10 +106,8 @@ private final class TapQueue: EventHandler {
   }
 
   func receive(into slices: [GuestSlice]) -> Outcome {
-    // Guest RAM outlives the call.
-    for slice in slices { unsafe vectors.append(slice.hostBytes) }
     do throws(Errno) {
-      let (pieces, more) = try vectors.read(from: number, rest: &rest)
+      let (pieces, more) = try vectors.read(from: number, into: slices, rest: &rest)
       direct = pieces
       // More pieces than one call takes: the others get theirs from the rest.
       if more > 0 { copyReceived(from: pieces, into: tail(of: slices, from: pieces)) }
@@ -130,9 +128,7 @@ private final class TapQueue: EventHandler {
         let bytes = slices.bytes(count: slices.byteCount) ?? []
         return .transfer(.moved(try descriptor.write(bytes)))
       }
-      // Guest RAM outlives the call.
-      for slice in slices { unsafe vectors.append(slice.hostBytes) }
-      return .transfer(.moved(try vectors.write(to: number)))
+      return .transfer(.moved(try vectors.write(slices, to: number)))
     } catch {
       if error == .wouldBlock, !waitsForRoom {
         waitsForRoom = true
@@ -155,5 +151,25 @@ private final class TapQueue: EventHandler {
     // The guest's header made no sense (EINVAL), or the interface is down (EIO).
     default: .transfer(.dropped)
     }
+  }
+}
+
+/// One access to the vectors for each frame, not for each of its pieces: all are checked as the program runs.
+extension IOVectors {
+  fileprivate mutating func read(
+    from descriptor: Int32, into slices: [GuestSlice], rest: inout [UInt8]
+  ) throws(Errno) -> (pieces: Int, rest: Int) {
+    append(slices)
+    return try read(from: descriptor, rest: &rest)
+  }
+
+  fileprivate mutating func write(_ slices: [GuestSlice], to descriptor: Int32) throws(Errno) -> Int {
+    append(slices)
+    return try write(to: descriptor)
+  }
+
+  private mutating func append(_ slices: [GuestSlice]) {
+    // Guest RAM outlives the call.
+    for slice in slices { unsafe append(slice.hostBytes) }
   }
 }
