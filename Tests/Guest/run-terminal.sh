@@ -45,6 +45,12 @@ status, output = run(
     (b'ready', b'hello\r'), (b'hello\r\nhello', b'\x04'))
 check('size, keys, end of input and status', status == 5 and b'33 99' in output and b'bye' in output, status, output)
 
+# Whoever closes the terminal is not hung up for it.
+status, output = run(['sh', '-c', 'echo out; exec <&- >&- 2>&-; sleep 2; echo again >/dev/tty; sleep 1; exit 5'])
+check('closed by the command', status == 5 and b'out\r\nagain\r\n' in output, status, output)
+status, output = run(['cat'], (b'', b'text\r'), (b'text\r\ntext', b'\x04'))
+check('end of input alone', status == 0, status, output)
+
 # Without a trap for it bash goes on if Ctrl-C comes as a child of its own ends.
 status, output = run(
     ['bash', '-c', 'trap "stty size" WINCH; trap "exit 130" INT; echo ready; while :; do sleep 0.1; done'],

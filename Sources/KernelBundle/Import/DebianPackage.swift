@@ -117,6 +117,8 @@ struct DebianPackage {
   /// The members of an `ar` archive (ar(5)): 60-byte headers, contents padded to even sizes.
   private static func members(of path: String) throws(KernelBundleError) -> [Member] {
     guard let size = Files.size(path) else { throw .system(operation: .open, path: path, .current) }
+    // To open a FIFO waits for who may never come, and it cannot be read from the middle.
+    guard Files.kind(path) == .file else { throw .package(path: path, .notAPackage) }
     func bytes(at offset: Int, _ count: Int) throws(KernelBundleError) -> [UInt8] {
       try Files.attempt(.read, path) { () throws(Errno) in
         let file = try FileDescriptor.open(path, O_RDONLY)

@@ -13,6 +13,9 @@ final class RunningCommand {
   private var outcome: Descriptor?
   /// Standard output, or the terminal's master.
   private var output: Descriptor?
+  /// The terminal's other side, open for as long as the process lives: it may close its own and go on, and when all are closed
+  /// the master says EIO for good, which to close would hang the process up.
+  private var slave: Descriptor?
   private var errors: Descriptor?
   /// Standard input, unless that is the terminal.
   private var input: Descriptor?
@@ -20,7 +23,9 @@ final class RunningCommand {
   private var inputEnds = false
 
   /// Set when the process has ended and been reaped.
-  var status: ExitStatus?
+  var status: ExitStatus? {
+    didSet { slave = nil }
+  }
   /// When the process group is killed, once it has been hung up.
   private(set) var killTime: Int64?
   /// Bytes that may still be read after the end of the process.
@@ -45,7 +50,8 @@ final class RunningCommand {
         let pair = try Terminal.open(command.window)
         let slave = pair.slave.number
         identifier = try Self.fork(command, (slave, slave, slave), outcome.writer)
-        output = pair.takeMaster()
+        output = consume pair.master
+        self.slave = consume pair.slave
       } else {
         let output = try Pipe()
         let errors = try Pipe()
@@ -183,7 +189,7 @@ final class RunningCommand {
       if error == .interrupted { return true }
       if error == .again, status == nil { return false }
     }
-    // The end; a terminal says EIO when its last slave is closed. After the process, what is not there yet is not its.
+    // The end. After the process, what is not there yet is not its.
     descriptor = nil
     return false
   }
@@ -210,6 +216,7 @@ final class RunningCommand {
     guard killTime == nil else { return }
     input = nil
     output = nil
+    slave = nil
     errors = nil
     _ = queue.discard()
     signal(UInt8(SIGHUP))

@@ -19,9 +19,6 @@ enum Terminal {
   struct Pair: ~Copyable {
     let master: Descriptor
     let slave: Descriptor
-
-    /// Keeps the master and closes the slave.
-    consuming func takeMaster() -> Descriptor { master }
   }
 }
 
