@@ -23,6 +23,7 @@ extension NovmError {
       "\(Self.text(path)): two of --write, --volume and --share are at this path of the guest's; give one"
     case .writtenTwice(let path):
       "\(Self.text(path)): given to --write twice; each needs a directory of its own"
+    case .volumeTwice(let name): "--volume: \(name) is given twice; it can be at one place of a machine's"
     case .storeWithoutAttributes(let path):
       "\(path): its file system has no user attributes, which record owners and modes without root; "
         + "set NOVM_ROOT to a directory on ext4, XFS or Btrfs"
@@ -142,8 +143,8 @@ extension HostPathFault {
     switch self {
     case .missing: "no such directory on the host; make it, or give one that is there"
     case .noShareOptions:
-      "no such directory on the host, nor is what follows the colon options; these are ro, rw and cache=none, auto or "
-        + "always, with commas between them"
+      "no such directory on the host, and no options of a share: they follow a colon, and are ro, rw and cache=none, "
+        + "auto or always, with commas between them"
     case .notADirectory: "not a directory; a tree is made of directories, so give the one that it is in"
     case .unreadable: "permission denied; you must be able to read and enter a directory to give it to a machine"
     case .unwritable: "permission denied; a machine's writes need a directory that you may write to"

@@ -23,6 +23,8 @@ package enum NovmError: Error, Equatable {
   case hostPath([UInt8], HostPathFault)
   /// Two write maps to one directory.
   case writtenTwice([UInt8])
+  /// One volume for two places.
+  case volumeTwice(String)
   /// A guest path, at which two maps take the writes.
   case mappedTwice([UInt8])
   /// A directory of novm's own on a file system without user attributes.

@@ -52,5 +52,7 @@ if ((EUID != 0)) && ! python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user
 fi
 rm -r "/dev/shm/novm-$$"
 # What only novmm can tell: this kernel needs more.
-refused 'nor is what follows the colon options' run --kernel cloud --share "/x=>$TEST:frob" -- true
+refused 'and no options of a share' run --kernel cloud --share "/x=>$TEST:frob" -- true
+refused 'and no options of a share' run --kernel cloud --share "/x=>$TEST,cache=none" -- true
+refused 'one is given twice' run --kernel cloud --volume 'one=>/a' --volume 'one=>/b' -- true
 refused '--memory' run --kernel cloud --memory 40M -- true

@@ -62,8 +62,11 @@ final class KernelLog: PollSource {
   var lastLines: [String] {
     guard screen == nil else { return [] }
     let lines = tail.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
-    return lines.suffix(Self.lineCount).map { String(printable: Array($0)) }
+    return lines.map { String(printable: Array($0)) }.filter { !$0.hasSuffix(Self.noise) }.suffix(Self.lineCount)
   }
+
+  /// What Linux says as an error on a machine without a PCI bus, which would pass for the reason of its end.
+  private static let noise = "PCI: Fatal: No config space access function found"
 
   /// A panic's words with the calls that led to it.
   private static let lineCount = 60

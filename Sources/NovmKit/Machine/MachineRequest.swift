@@ -84,6 +84,10 @@ package struct MachineRequest: Sendable {
       guard written.insert(identity).inserted else { throw .writtenTwice(map.host) }
       if UserAttributes.areNeeded { try Self.checkAttributes(map.host) }
     }
+    var kept: Set<String> = []
+    for volume in volumes {
+      guard kept.insert(volume.name).inserted else { throw .volumeTwice(volume.name) }
+    }
     for share in shares { try Self.check(share) }
     var mapped: Set<[UInt8]> = []
     for guest in writes.map(\.guest) + volumes.map(\.guest) + shares.map(\.map.guest) {
@@ -242,8 +246,9 @@ package struct MachineRequest: Sendable {
   private static func check(_ share: TreeShare) throws(NovmError) {
     let path = share.map.host
     do throws(NovmError) { try check(path, writable: !share.isReadOnly) } catch {
-      guard error == .hostPath(path, .missing), let colon = path.lastIndex(of: UInt8(ascii: ":")),
-        FileIdentity(Path(Array(path[..<colon]))) != nil
+      guard error == .hostPath(path, .missing),
+        let end = path.firstIndex(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ",") }),
+        FileIdentity(Path(Array(path[..<end]))) != nil
       else { throw error }
       throw .hostPath(path, .noShareOptions)
     }
