@@ -1,5 +1,6 @@
 # Machines in the background: made, listed, used, stopped, started anew, removed.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 900
 
 status_of() { "$NOVM" ls --all --format '{{.Name}} {{.Status}}' | sed -n "s/^$1 //p"; }

@@ -1,6 +1,7 @@
 # Machines whose / is a disk with ext4, as `mkfs.ext4 -d` makes it: the same commands, input, output and statuses as on
 # trees; what is written stays; shares lie over it; disks that can only be read.
-#: as root tester
+#: as root
+#: also tester
 #: timeout 1200
 cd "$TEST"
 mkdir -p tree/bin tree/etc tree/srv
