@@ -20,7 +20,7 @@ dpkg-deb --root-owner-group --build "$package" "$package.deb" >/dev/null
 # Owner, mode and content are what the package made of them, whoever runs novm.
 expect_output $'content\nnobody nogroup 4750\ninstall ok installed' "$NOVM" run --kernel generic --memory 1G \
   --read "/packages=>$TEST" -- sh -c '
-    apt-get install --yes -qq /packages/novm-test_1_all.deb >/dev/null 2>/tmp/errors || { cat /tmp/errors; exit 1; }
+    apt-get install --yes -qq /packages/novm-test_1_all.deb >/dev/null 2>/tmp/errors || { cat /tmp/errors >&2; exit 1; }
     cat /usr/share/novm-test/file
     stat -c "%U %G %a" /usr/share/novm-test/file
     dpkg-query --show --showformat "\${Status}\n" novm-test'
