@@ -16,12 +16,12 @@ private let queueSize: UInt16 = 8
 /// Of requests, and one that is none.
 private let kinds: [UInt8] = [0, 1, 4, 8, 11, 13, 200, 0]
 
-private final class Session: BlockBackend, QueueInterrupt {
+private final class Session: BlockBackend, HostileDriver {
   private var device: BlockDevice!
   private let memory: GuestMemory
   private var queues: [DriverSide] = []
   private let isReadOnly: Bool
-  private var input: ArraySlice<UInt8>
+  var input: ArraySlice<UInt8>
 
   private var underWay: [BlockRequest] = []
   private var ended: [BlockRequest] = []
@@ -45,14 +45,10 @@ private final class Session: BlockBackend, QueueInterrupt {
     start()
   }
 
-  func signal(queue: Int) {}
-
   func forget() {
     device = nil
     for queue in queues { queue.forget() }
   }
-
-  private func next() -> Int { Int(input.popFirst() ?? 0) }
 
   private func start() {
     let refused = UInt64(next()) << 9 & 0x7e00
@@ -60,21 +56,17 @@ private final class Session: BlockBackend, QueueInterrupt {
     device.start(queues.map { $0.restart(interrupt: self) }, features: features.union(.common))
   }
 
-  func run() {
-    while !input.isEmpty {
-      do throws(QueueFault) {
-        try step()
-      } catch {
-        // What a transport does for a device that needs a reset.
-        device.reset()
-        precondition(underWay.isEmpty)
-        start()
-      }
-      precondition(device.configuration.count == 60)
-    }
+  func restart() {
+    device.reset()
+    precondition(underWay.isEmpty)
+    start()
   }
 
-  private func step() throws(QueueFault) {
+  func check() {
+    precondition(device.configuration.count == 60)
+  }
+
+  func step() throws(QueueFault) {
     let queue = queues[next() % queues.count]
     switch next() % 8 {
     case 0, 1, 2:

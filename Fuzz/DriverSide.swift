@@ -10,6 +10,37 @@ func clearedMemory() -> GuestMemory {
   return GuestMemory(regions: [GuestMemory.Region(base: 0, bytes: ram)])
 }
 
+/// A driver of a device that does what its input says, step by step.
+protocol HostileDriver: QueueInterrupt {
+  var input: ArraySlice<UInt8> { get set }
+
+  func step() throws(QueueFault)
+
+  /// Resets the device, as a transport does for one that needs it, and begins anew.
+  func restart()
+
+  /// What holds after each step.
+  func check()
+}
+
+extension HostileDriver {
+  func signal(queue: Int) {}
+
+  /// The next byte of the input, 0 at its end.
+  func next() -> Int { Int(input.popFirst() ?? 0) }
+
+  func run() {
+    while !input.isEmpty {
+      do throws(QueueFault) {
+        try step()
+      } catch {
+        restart()
+      }
+      check()
+    }
+  }
+}
+
 /// The driver's half of a queue whose rings lie in the KiB from `base` on: what it offers is in order, whatever else is not.
 final class DriverSide {
   private(set) var queue: VirtQueue

@@ -14,14 +14,14 @@ public func fuzzNetwork(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
 
 private let queueSize: UInt16 = 8
 
-private final class Session: NetworkBackend, QueueInterrupt {
+private final class Session: NetworkBackend, HostileDriver {
   let offloads: NetworkOffloads
   private var device: NetworkDevice!
   private let memory: GuestMemory
   private var queues: [DriverSide] = []
   private let pairs: Int
   private var features: Features = []
-  private var input: ArraySlice<UInt8>
+  var input: ArraySlice<UInt8>
   /// Once the rings were written to at random, only that nothing traps is certain.
   private var isTainted = false
 
@@ -46,14 +46,10 @@ private final class Session: NetworkBackend, QueueInterrupt {
     start()
   }
 
-  func signal(queue: Int) {}
-
   func forget() {
     device = nil
     for queue in queues { queue.forget() }
   }
-
-  private func next() -> Int { Int(input.popFirst() ?? 0) }
 
   private func start() {
     // The driver leaves out what it likes.
@@ -62,21 +58,17 @@ private final class Session: NetworkBackend, QueueInterrupt {
     device.start(queues.map { $0.restart(interrupt: self) }, features: features.union(.common))
   }
 
-  func run() {
-    while !input.isEmpty {
-      do throws(QueueFault) {
-        try step()
-      } catch {
-        // What a transport does for a device that needs a reset.
-        device.reset()
-        start()
-      }
-      precondition((1...pairs).contains(activePairs))
-      precondition(device.configuration.count == 12)
-    }
+  func restart() {
+    device.reset()
+    start()
   }
 
-  private func step() throws(QueueFault) {
+  func check() {
+    precondition((1...pairs).contains(activePairs))
+    precondition(device.configuration.count == 12)
+  }
+
+  func step() throws(QueueFault) {
     let pair = next() % pairs
     switch next() % 8 {
     case 0, 1:

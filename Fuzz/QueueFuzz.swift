@@ -38,6 +38,7 @@ public func fuzzQueue(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     for _ in 0..<64 {
       while try queue.pop(&chain) {
         precondition(chain.readableCount + chain.writableCount <= 1 << 32)
+        precondition(chain.readableCount == chain.readable.byteCount && chain.writableCount == chain.writable.byteCount)
         precondition(chain.readable.count + chain.writable.count <= 16 + 32768)
         for slice in (chain.readable + chain.writable).prefix(64) where slice.count > 0 {
           _ = try! slice.load(UInt8.self, at: slice.count - 1)

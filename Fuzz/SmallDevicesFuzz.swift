@@ -14,14 +14,14 @@ public func fuzzSmallDevices(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt
 
 private let queueSize: UInt16 = 8
 
-private final class Session: QueueInterrupt {
+private final class Session: HostileDriver {
   private let device: any VirtioDevice
   private var console: ConsoleDevice? { device as? ConsoleDevice }
   private var balloon: BalloonDevice? { device as? BalloonDevice }
   private let host: Host
   private let memory: GuestMemory
   private var queues: [DriverSide] = []
-  private var input: ArraySlice<UInt8>
+  var input: ArraySlice<UInt8>
 
   init(_ bytes: [UInt8]) {
     memory = clearedMemory()
@@ -39,34 +39,25 @@ private final class Session: QueueInterrupt {
     start()
   }
 
-  func signal(queue: Int) {}
-
   func forget() {
     device.reset()
     for queue in queues { queue.forget() }
   }
-
-  private func next() -> Int { Int(input.popFirst() ?? 0) }
 
   private func start() {
     let features = Features(rawValue: device.features.rawValue & ~UInt64(next()))
     device.start(queues.map { $0.restart(interrupt: self) }, features: features.union(.common))
   }
 
-  func run() {
-    while !input.isEmpty {
-      do throws(QueueFault) {
-        try step()
-      } catch {
-        // What a transport does for a device that needs a reset.
-        device.reset()
-        host.forget()
-        start()
-      }
-    }
+  func restart() {
+    device.reset()
+    host.forget()
+    start()
   }
 
-  private func step() throws(QueueFault) {
+  func check() {}
+
+  func step() throws(QueueFault) {
     let side = queues[next() % queues.count]
     switch next() % 8 {
     case 0, 1:

@@ -17,7 +17,7 @@ private struct Ports: Hashable {
   let guest: UInt32
 }
 
-private final class Session: VsockBackend, QueueInterrupt {
+private final class Session: VsockBackend, HostileDriver {
   let device = VsockDevice(guestCID: 3)
   let memory: GuestMemory
   let receive: DriverSide
@@ -27,7 +27,7 @@ private final class Session: VsockBackend, QueueInterrupt {
   var guestSent: [Ports: Int] = [:]
   var guestGot: [Ports: Int] = [:]
   var isTainted = false
-  private var input: ArraySlice<UInt8>
+  var input: ArraySlice<UInt8>
 
   init(_ bytes: [UInt8]) {
     memory = clearedMemory()
@@ -37,8 +37,6 @@ private final class Session: VsockBackend, QueueInterrupt {
     device.backend = self
     start()
   }
-
-  func signal(queue: Int) {}
 
   func start() {
     let queues = [receive, transmit].map { side in
@@ -58,20 +56,14 @@ private final class Session: VsockBackend, QueueInterrupt {
     return endpoint
   }
 
-  func next() -> Int { Int(input.popFirst() ?? 0) }
+  func restart() {
+    device.reset()
+    start()
+  }
 
-  func run() {
-    while !input.isEmpty {
-      do throws(QueueFault) {
-        try step()
-      } catch {
-        // What a transport does for a device that needs a reset.
-        device.reset()
-        start()
-      }
-      precondition(device.streamCount <= VsockDevice.maximumStreams)
-      take()
-    }
+  func check() {
+    precondition(device.streamCount <= VsockDevice.maximumStreams)
+    take()
   }
 
   /// The machine ends: whatever lingers for its host goes when that hangs up, and nothing is left.

@@ -14,8 +14,8 @@ struct DirectoryReader {
 
   static let typeUnknown: UInt8 = 0
   static let typeCharacterDevice: UInt8 = 2
-  static let typeSymlink: UInt8 = 10
   static let typeDirectory: UInt8 = 4
+  static let typeSymlink: UInt8 = 10
 
   private(set) var buffer: [UInt8]
   private var filled = 0

@@ -210,8 +210,6 @@ extension LayeredTree {
     case .directory:
       try FileCalls.makeDirectory(place.base.raw, place.name.span, mode: permissions)
     case .symlink(let target):
-      // It would hide itself.
-      if target == FileCalls.whiteoutTarget { throw .notPermitted }
       try FileCalls.makeSymlink(place.base.raw, place.name.span, target: target + [0])
     case .special:
       try makeSpecial(place, wanted)

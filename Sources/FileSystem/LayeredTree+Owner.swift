@@ -54,13 +54,13 @@ extension LayeredTree {
     if ownership == .real {
       guard let uid = users.host(wanted.uid), let gid = groups.host(wanted.gid) else { throw .invalid }
       // Where nothing differs the time of change does.
-      if host.uid != uid || host.gid != gid || isLink {
+      if host.uid != uid || host.gid != gid || isLink && !isNew {
         try FileCalls.changeOwner(place.base.raw, place.name.span, uid: uid, gid: gid)
         // That clears set-id bits: the mode is set again below.
         if !isLink, wanted.mode & 0o7777 != 0 {
           try FileCalls.changeMode(place.base.raw, place.name.span, wanted.mode & 0o7777)
         }
-      } else if !isNew || host.mode & 0o7777 != wanted.mode & 0o7777 {
+      } else if !isLink, !isNew || host.mode & 0o7777 != wanted.mode & 0o7777 {
         try FileCalls.changeMode(place.base.raw, place.name.span, wanted.mode & 0o7777)
       }
       return

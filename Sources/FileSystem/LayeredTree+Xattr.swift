@@ -7,6 +7,8 @@ enum AttributeName {
   static let security = [UInt8]("security.".utf8)
   static let trusted = [UInt8]("trusted.".utf8)
   static let system = [UInt8]("system.".utf8)
+  /// All that there are (xattr(7)).
+  static let namespaces = [user, security, trusted, system]
   static let accessACL = [UInt8]("system.posix_acl_access".utf8)
   static let defaultACL = [UInt8]("system.posix_acl_default".utf8)
 }
@@ -58,8 +60,7 @@ extension LayeredTree {
 
   /// Whether there can be such an attribute anywhere.
   private func hasNamespace(_ name: [UInt8]) -> Bool {
-    let namespaces = [AttributeName.user, AttributeName.security, AttributeName.trusted, AttributeName.system]
-    return namespaces.contains { name.starts(with: $0) }
+    AttributeName.namespaces.contains { name.starts(with: $0) }
   }
 
   /// Whether a node lies where the tree keeps owners and privileged attributes in its own way.

@@ -51,8 +51,8 @@ package enum FileCalls {
     try checked(
       unsafe path(name) { unsafe clinux_statx(directory, $0, flags, mask, &status) })
     var result = FileStatus(status)
-    if result.isSymlink, result.length == UInt64(whiteoutTarget.count),
-      (try? readLink(directory, name)) == whiteoutTarget
+    if result.isSymlink, result.length == UInt64(whiteoutTarget.count - 1),
+      let target = try? readLink(directory, name), target + [0] == whiteoutTarget, isOverlayfs(directory)
     {
       result.becomeWhiteout()
     }
@@ -120,18 +120,18 @@ package enum FileCalls {
     try checked(unsafe path(name) { unsafe mknodat(directory, $0, mode, device) })
   }
 
-  /// overlayfs's whiteout, which needs no privilege since Linux 5.8. On an overlayfs, which keeps them for itself, a symlink to
-  /// ``whiteoutTarget``; `status` shows both as the same.
+  /// overlayfs's whiteout, which needs no privilege since Linux 5.8. On an overlayfs, which keeps them for itself, a symlink of
+  /// ours; `status` shows both as the same.
   package static func makeWhiteout(_ directory: Int32, _ name: Span<UInt8>) throws(Errno) {
     do throws(Errno) {
       try makeNode(directory, name, mode: FileType.characterDevice, major: 0, minor: 0)
     } catch {
       guard error == .notPermitted, isOverlayfs(directory) else { throw error }
-      try makeSymlink(directory, name, target: whiteoutTarget + [0])
+      try makeLink(directory, name, whiteoutTarget)
     }
   }
 
-  package static let whiteoutTarget = [UInt8]("(novm-whiteout)".utf8)
+  private static let whiteoutTarget = [UInt8]("(novm-whiteout)\0".utf8)
 
   package static func isOverlayfs(_ descriptor: Int32) -> Bool {
     // OVERLAYFS_SUPER_MAGIC (linux/magic.h)
@@ -139,9 +139,15 @@ package enum FileCalls {
   }
 
   /// - Parameter target: with its NUL.
+  /// - Throws: EPERM, too, for what would be a whiteout.
   package static func makeSymlink(
     _ directory: Int32, _ name: Span<UInt8>, target: [UInt8]
   ) throws(Errno) {
+    if target == whiteoutTarget, isOverlayfs(directory) { throw .notPermitted }
+    try makeLink(directory, name, target)
+  }
+
+  private static func makeLink(_ directory: Int32, _ name: Span<UInt8>, _ target: [UInt8]) throws(Errno) {
     try checked(
       unsafe path(target.span) { target in unsafe path(name) { unsafe symlinkat(target, directory, $0) } })
   }

@@ -301,6 +301,9 @@ struct LayeredTreeTests {
     #expect(try client.create("shared/f").entry.attributes.gid == 50)
     #expect(try client.symlink("shared/l", to: "nowhere").attributes.length == 7)
     #expect(try client.readlink("shared/l") == "nowhere")
+    // What removes a name on an overlayfs.
+    try client.symlink("shared/m", to: "(novm-whiteout)")
+    #expect(try client.readlink("shared/m") == "(novm-whiteout)")
   }
 
   @Test func specialFilesAreMadeAndNeverOpened() throws {

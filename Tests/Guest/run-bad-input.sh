@@ -51,8 +51,9 @@ if ((EUID != 0)) && ! python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user
   refused 'user attributes' run --kernel cloud --write "/dev/shm/novm-$$" -- true
 fi
 rm -r "/dev/shm/novm-$$"
-# What only novmm can tell: this kernel needs more.
+# What is not an option of a share, or not a volume for two places.
 refused 'and no options of a share' run --kernel cloud --share "/x=>$TEST:frob" -- true
 refused 'and no options of a share' run --kernel cloud --share "/x=>$TEST,cache=none" -- true
 refused 'one is given twice' run --kernel cloud --volume 'one=>/a' --volume 'one=>/b' -- true
+# What only novmm can tell: this kernel needs more.
 refused '--memory' run --kernel cloud --memory 40M -- true

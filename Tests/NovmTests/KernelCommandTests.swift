@@ -15,6 +15,10 @@ struct KernelCommandTests {
     expectFailure(
       try novm.run("kernel", "import", "--deb", text + ".deb"), naming: text + ".deb", "No such file", "linux-image")
     expectFailure(try novm.run("kernel", "import", novm.directory), naming: novm.directory, "Is a directory")
+    // Nobody writes to it.
+    let fifo = "\(novm.directory)/fifo.deb"
+    try #require(mkfifo(fifo, 0o600) == 0)
+    expectFailure(try novm.run("kernel", "import", "--deb", fifo), naming: fifo, "package")
   }
 
   @Test func usage() throws {

@@ -153,6 +153,21 @@ struct PackStoreTests {
     #expect(try store.verify(try store.pack(named: "busy")) == [])
   }
 
+  /// Half of a file or of a directory does not pass for the whole.
+  @Test func whatOverlayfsHasElsewhereIsRefused() throws {
+    try scratch.shell("mkdir -p source/d; echo content >source/file")
+    for (name, mark) in [("file", "metacopy"), ("d", "redirect")] {
+      try scratch.shell("python3 -c 'import os; os.setxattr(\"source/\(name)\", \"user.overlay.\(mark)\", b\"/x\")'")
+      let error = #expect(throws: PackError.self) { try scratch.create("half") }
+      guard case .unrepresentable(Array("\(scratch.source)/\(name)".utf8), _) = error else {
+        return #expect(error == nil)
+      }
+      try scratch.shell("python3 -c 'import os; os.removexattr(\"source/\(name)\", \"user.overlay.\(mark)\")'")
+    }
+    #expect(try store.list().packs == [])
+    try scratch.create("whole")
+  }
+
   @Test func changesAreFound() throws {
     try scratch.shell("mkdir -p source/d; echo a >source/d/a; echo b >source/b; echo c >source/c; chmod 4755 source/c")
     let pack = try scratch.create("name")

@@ -246,10 +246,11 @@ package struct MachineRequest: Sendable {
   private static func check(_ share: TreeShare) throws(NovmError) {
     let path = share.map.host
     do throws(NovmError) { try check(path, writable: !share.isReadOnly) } catch {
-      guard error == .hostPath(path, .missing),
-        let end = path.firstIndex(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ",") }),
-        FileIdentity(Path(Array(path[..<end]))) != nil
-      else { throw error }
+      // A colon may be of the path, and a comma not behind one.
+      let hasOptions = path.indices.contains { end in
+        [UInt8(ascii: ":"), UInt8(ascii: ",")].contains(path[end]) && FileIdentity(Path(Array(path[..<end]))) != nil
+      }
+      guard error == .hostPath(path, .missing), hasOptions else { throw error }
       throw .hostPath(path, .noShareOptions)
     }
   }
