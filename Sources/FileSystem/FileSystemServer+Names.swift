@@ -79,7 +79,8 @@ extension FileSystemServer {
     let (oldParent, newParent) = (try node(header.node), try node(request.newParent))
     try host { () throws(Errno) in
       try tree.rename(
-        oldParent, request.oldName, to: newParent, request.newName, RenameFlags(rawValue: request.flags))
+        oldParent, request.oldName, to: newParent, request.newName, RenameFlags(rawValue: request.flags),
+        by: caller(header, umask: 0))
     }
   }
 

@@ -12,7 +12,9 @@ extension LayeredTree {
     if namespace.withReadLock({ node.isUpper }) { return }
     guard let layer = node.writeLayer else { throw .readOnly }
     if node.isDirectory {
-      try namespace.withWriteLock { () throws(Errno) in try copyUpDirectory(node) }
+      try namespace.withWriteLock { () throws(Errno) in
+        if node.isRemoved { try copyUpRemovedDirectory(node, layer) } else { try copyUpDirectory(node) }
+      }
       return
     }
     try copying[Int(truncatingIfNeeded: node.id) & (copying.count - 1)].withLock { () throws(Errno) in
@@ -89,10 +91,47 @@ extension LayeredTree {
     if node.part(in: layer) != nil { return }
     guard !node.isRemoved, let parent = node.parent else { throw .notFound }
     try copyUpDirectory(parent)
-    let status = try self.status(of: node)
     let name = node.name
     let base = try descriptor(of: parent, in: layer)
     let times = try FileCalls.status(base.raw)
+    try withCopy(ofDirectory: node, layer) { (copy) throws(Errno) in
+      do throws(Errno) {
+        try FileCalls.rename(copy.base.raw, copy.name.span, to: base.raw, name.span, .noReplace)
+      } catch {
+        // Only a directory that is there whatever the layers say can have a whiteout in its place.
+        guard error == .exists, node.isPinned,
+          let there = try? FileCalls.status(base.raw, name.span), there.isWhiteout
+        else { throw error }
+        try setOpaque(copy)
+        try FileCalls.rename(copy.base.raw, copy.name.span, to: base.raw, name.span, .exchange)
+        try? FileCalls.remove(copy.base.raw, copy.name.span, isDirectory: false)
+      }
+    }
+    keepTimes(base, times)
+    let made = try FileCalls.status(base.raw, name.span)
+    let index = node.parts.firstIndex { $0.layer.rank > layer.rank } ?? node.parts.count
+    node.parts = node.parts[..<index] + [DirectoryPart(layer: layer)] + node.parts[index...]
+    if index == 0 { node.identity = FileIdentity(layer, made) }
+  }
+
+  /// Gives a directory that is removed, but open, one that can be changed. The namespace lock is held for writing.
+  private func copyUpRemovedDirectory(_ node: Node, _ layer: Layer) throws(Errno) {
+    if node.part(in: layer) != nil { return }
+    try withCopy(ofDirectory: node, layer) { (copy) throws(Errno) in
+      let status = try FileCalls.status(copy.base.raw, copy.name.span)
+      let open = try FileCalls.openBeneath(copy.base.raw, copy.name.span, OpenFlags.directoryPath)
+      try FileCalls.remove(copy.base.raw, copy.name.span, isDirectory: true)
+      node.anonymous = SharedDescriptor(open)
+      node.parts = [DirectoryPart(layer: layer)]
+      node.identity = FileIdentity(layer, status)
+    }
+  }
+
+  /// Makes a directory like another in the work directory, for `use` to take from there.
+  private func withCopy(
+    ofDirectory node: Node, _ layer: Layer, _ use: (Place) throws(Errno) -> Void
+  ) throws(Errno) {
+    let status = try self.status(of: node)
     let work = try layer.work!.open()
     let copy = Place(base: work, name: layer.work!.temporaryName())
     try FileCalls.makeDirectory(work.raw, copy.name.span, mode: 0o700)
@@ -102,26 +141,11 @@ extension LayeredTree {
       try setOwner(copy, host: host, wanted: OverrideStat(status), isNew: true)
       try FileCalls.changeTimes(
         work.raw, copy.name.span, accessed: .set(status.accessed), modified: .set(status.modified))
-      do throws(Errno) {
-        try FileCalls.rename(work.raw, copy.name.span, to: base.raw, name.span, .noReplace)
-      } catch {
-        // Only a directory that is there whatever the layers say can have a whiteout in its place.
-        guard error == .exists, node.isPinned,
-          let there = try? FileCalls.status(base.raw, name.span), there.isWhiteout
-        else { throw error }
-        try setOpaque(copy)
-        try FileCalls.rename(work.raw, copy.name.span, to: base.raw, name.span, .exchange)
-        try? FileCalls.remove(work.raw, copy.name.span, isDirectory: false)
-      }
+      try use(copy)
     } catch {
       try? FileCalls.remove(work.raw, copy.name.span, isDirectory: true)
       throw error
     }
-    keepTimes(base, times)
-    let made = try FileCalls.status(base.raw, name.span)
-    let index = node.parts.firstIndex { $0.layer.rank > layer.rank } ?? node.parts.count
-    node.parts = node.parts[..<index] + [DirectoryPart(layer: layer)] + node.parts[index...]
-    if index == 0 { node.identity = FileIdentity(layer, made) }
   }
 
   func setOpaque(_ place: Place) throws(Errno) {

@@ -71,6 +71,7 @@ extension LayeredTree {
   ) throws(Errno) -> (entry: Entry, file: SharedDescriptor) {
     try namespace.withWriteLock { () throws(Errno) -> (entry: Entry, file: SharedDescriptor) in
       guard parent.isDirectory else { throw .notDirectory }
+      if parent.isRemoved { throw .notFound }
       guard let layer = parent.writeLayer else { throw .readOnly }
       try copyUpDirectory(parent)
       let base = try descriptor(of: parent, in: layer)

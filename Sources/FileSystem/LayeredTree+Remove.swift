@@ -94,7 +94,8 @@ extension LayeredTree {
   /// A directory that has anything in a lower layer is not moved but answers EXDEV, as overlayfs without
   /// `redirect_dir`: mv(1) and others then copy.
   func rename(
-    _ oldParent: Node, _ oldName: FileName, to newParent: Node, _ newName: FileName, _ flags: RenameFlags
+    _ oldParent: Node, _ oldName: FileName, to newParent: Node, _ newName: FileName, _ flags: RenameFlags,
+    by caller: Caller
   ) throws(Errno) {
     guard flags.isSubset(of: [.noReplace, .exchange, .whiteout]),
       !(flags.contains(.exchange) && !flags.isDisjoint(with: [.noReplace, .whiteout]))
@@ -148,7 +149,7 @@ extension LayeredTree {
       if flags.contains(.exchange) {
         try exchange(move, oldName, newName)
       } else {
-        try replace(move, oldName, newName, leavesWhiteout: flags.contains(.whiteout))
+        try replace(move, oldName, newName, whiteoutBy: flags.contains(.whiteout) ? caller : nil)
       }
     }
   }
@@ -201,7 +202,7 @@ extension LayeredTree {
   }
 
   private func replace(
-    _ move: Move, _ oldName: FileName, _ newName: FileName, leavesWhiteout: Bool
+    _ move: Move, _ oldName: FileName, _ newName: FileName, whiteoutBy caller: Caller?
   ) throws(Errno) {
     let (oldBase, newBase, layer) = (move.oldBase, move.newBase, move.layer)
     try hideBelow(move.source, Place(base: oldBase, name: move.oldName), move.newParent, newName)
@@ -234,7 +235,7 @@ extension LayeredTree {
     if let target = move.target { forgetName(target, move.newParent, newName) }
     nodes.removeName(move.source, move.oldParent, move.oldName.span)
     nodes.addName(move.source, move.newParent, move.newName)
-    if leavesWhiteout { try leaveGuestWhiteout(move) }
+    if let caller { try leaveGuestWhiteout(move, caller) }
   }
 
   private func source(_ source: Node, cannotReplace there: FileStatus) -> Bool {
@@ -262,12 +263,14 @@ extension LayeredTree {
   }
 
   /// RENAME_WHITEOUT of the guest (an overlayfs in it): a character device 0:0 of its own stays behind.
-  private func leaveGuestWhiteout(_ move: Move) throws(Errno) {
+  private func leaveGuestWhiteout(_ move: Move, _ caller: Caller) throws(Errno) {
     let place = Place(base: move.oldBase, name: move.oldName)
+    let wanted = try newOwner(.special(major: 0, minor: 0), place.base, mode: FileType.characterDevice, caller)
     guard move.layer.hasMarks else {
-      return try FileCalls.makeNode(place.base.raw, place.name.span, mode: FileType.characterDevice, major: 0, minor: 0)
+      try FileCalls.makeNode(place.base.raw, place.name.span, mode: FileType.characterDevice, major: 0, minor: 0)
+      let host = try FileCalls.status(place.base.raw, place.name.span)
+      return try setOwner(place, host: host, wanted: wanted, isNew: true)
     }
-    let wanted = OverrideStat(uid: 0, gid: 0, mode: FileType.characterDevice)
     let work = try move.layer.work!.open()
     let temporary = Place(base: work, name: move.layer.work!.temporaryName())
     try makeSpecial(temporary, wanted)

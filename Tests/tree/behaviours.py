@@ -218,6 +218,8 @@ class Behaviours(unittest.TestCase):
         os.mkdir(self.path("d"))
         descriptor = os.open(self.path("d"), os.O_RDONLY)
         os.rmdir(self.path("d"))
+        os.fchmod(descriptor, 0o751)
+        self.assertEqual(os.fstat(descriptor).st_mode & 0o7777, 0o751)
         self.assertEqual(os.fstat(descriptor).st_nlink, 0)
         self.assertEqual(os.listdir(descriptor), [])
         self.fails(errno.ENOENT, os.open, "f", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor)
