@@ -21,6 +21,8 @@ extension NovmError {
     case .hostPath(let path, let fault): "\(Self.text(path)): \(fault.message)"
     case .mappedTwice(let path):
       "\(Self.text(path)): two of --write, --volume and --share are at this path of the guest's; give one"
+    case .mappedUnseen(let path):
+      "\(Self.text(path)): would not be seen, for the guest's kernel has /dev, /proc and /sys itself; give another path"
     case .writtenTwice(let path):
       "\(Self.text(path)): given to --write twice; each needs a directory of its own"
     case .volumeTwice(let name): "--volume: \(name) is given twice; it can be at one place of a machine's"
@@ -39,7 +41,8 @@ extension NovmError {
       "\(option): only root can give files away; without root, owners are recorded beside the files, and need no map"
     case .memory(let text):
       "--memory: '\(text)' is no amount; give MiB, or a number with K, M, G or T: 512, 512M, 2G"
-    case .memoryTooSmall(let size, let least): "--memory: \(size) is too little to boot; give \(least) or more"
+    case .memoryTooSmall(let size, let least):
+      "--memory: \(size) is too little to boot: \(least) is the least, and distributions' kernels need some 80; give 128M"
     case .memoryTooLarge(let size, let most): "--memory: \(size) is more than this host has; give \(most) or less"
     case .processors(let text):
       "--cpus: '\(text)' is not possible; give 1 to \(ProcessorTopology.mostProcessors), or what sockets=, cores= and threads= make up"

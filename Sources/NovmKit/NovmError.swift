@@ -27,6 +27,8 @@ package enum NovmError: Error, Equatable {
   case volumeTwice(String)
   /// A guest path, at which two maps take the writes.
   case mappedTwice([UInt8])
+  /// A guest path that the guest's kernel has its own file systems at.
+  case mappedUnseen([UInt8])
   /// A directory of novm's own on a file system without user attributes.
   case storeWithoutAttributes(String)
   /// Not `NAME=>GUEST`.

@@ -43,6 +43,8 @@ NOVM_ROOT=$TEST/$'no\xff' refused "NOVM_ROOT: '$TEST/no"'\xff'"' is not text" ru
 NOVM_LIBEXEC=$TEST refused 'novmm' run --kernel cloud -- true
 refused 'in the machine: working directory /nonexist' run --kernel cloud --cwd /nonexist -- true
 ((EUID != 0)) || refused '/proc: belongs to' run --write /proc -- true
+refused '/dev/shm: would not be seen' run --kernel cloud --write "/dev/shm=>$TEST" -- true
+refused '/proc: would not be seen' run --kernel cloud --volume 'one=>/proc' -- true
 refused 'given to --write twice' run --write "/a=>$TEST" --write "/b=>$TEST" -- true
 # Without root, owners are recorded in user attributes, which not each file system has (tmpfs since Linux 6.6).
 mkdir "/dev/shm/novm-$$"

@@ -27,6 +27,25 @@ done
 expect_output '1 2 3 4 5 6 7 8 11' "$NOVM" run --kernel built-in "${shares[@]}" -- sh -c '
   echo $(cat /shares/*/file) $(ls /sys/bus/virtio/devices | wc -l)'
 
+# A disk, persistent memory behind the RAM, a card and the balloon.
+cd "$TEST"
+mkdir known
+echo known >known/file
+truncate -s 16M disk memory
+mkfs.ext4 -q -b 4096 -d known memory
+# shellcheck disable=SC2016 # for the shell in there
+expect_output '02:00:00:00:00:02 10.77.0.2/24 32768 32768 dax known virtio_balloon' unshare --net \
+  "$NOVM" run --kernel built-in --disk disk --pmem memory --nic tap=t0,mac=02:00:00:00:00:02,ip=10.77.0.2/24 -- sh -euc '
+    mkdir -p /mnt
+    mount -t ext4 -o dax /dev/pmem0 /mnt
+    echo $(cat /sys/class/net/eth0/address; ip -brief -4 address show eth0 | tr -s " " "\n" | grep 10.77
+      cat /sys/block/vda/size /sys/block/pmem0/size; grep -o dax /proc/mounts | head -n 1; cat /mnt/file
+      ls /sys/bus/virtio/drivers | grep balloon)
+    echo through >/mnt/file
+    umount /mnt'
+[[ $(debugfs -R 'cat file' memory 2>&-) == through ]] || fail 'what was written to the persistent memory is not in its file'
+cd - >&-
+
 # By hand: a guest that reboots.
 status=0
 timeout 120 "$NOVM_LIBEXEC/novmm" --kernel "$kernels/vmlinux" --discovery cmdline --cpus 2 --com1 "$TEST/log" \

@@ -186,6 +186,17 @@ struct MachineRequestTests {
     #expect(!line.contains("quiet"))
   }
 
+  @Test func refusesMapsThatTheGuestCannotSee() throws {
+    for path in ["/dev", "/proc", "/sys/fs", "/dev/shm"] {
+      var request = MachineRequest()
+      request.shares = [TreeShare(TreeMap(guest: path, host: "/tmp"))]
+      #expect(throws: NovmError.mappedUnseen(Array(path.utf8))) { try request.validate(host: plenty) }
+    }
+    var request = MachineRequest()
+    request.shares = [TreeShare(TreeMap(guest: "/devices", host: "/tmp"))]
+    try request.validate(host: plenty)
+  }
+
   @Test func refusesWhatNoMachineCanBe() {
     var request = MachineRequest()
     request.memory = MemorySize(mebibytes: 1)

@@ -93,6 +93,8 @@ package struct MachineRequest: Sendable {
     for guest in writes.map(\.guest) + volumes.map(\.guest) + shares.map(\.map.guest) {
       guard mapped.insert(guest).inserted else { throw .mappedTwice(guest) }
     }
+    for guest in (reads + writes + shares.map(\.map)).map(\.guest) + volumes.map(\.guest) + packs.map(\.guest)
+    where Self.isOfKernel(guest) { throw .mappedUnseen(guest) }
     for path in hides {
       let names = path.split(separator: UInt8(ascii: "/"))
       guard path.first == UInt8(ascii: "/"), let last = names.last, last != [0x2e], !names.contains([0x2e, 0x2e]) else {
@@ -224,6 +226,12 @@ package struct MachineRequest: Sendable {
 
   /// Below this no kernel of a distribution gets to its init. What a certain kernel needs, novmm tells.
   package static let leastMemory = MemorySize(mebibytes: 32)
+
+  /// Whether the guest's kernel has a file system of its own at a path, or above it, that hides the tree's.
+  private static func isOfKernel(_ path: [UInt8]) -> Bool {
+    guard let first = path.split(separator: UInt8(ascii: "/")).first else { return false }
+    return ["dev", "proc", "sys"].contains { first.elementsEqual($0.utf8) }
+  }
 
   private static func isHostnameByte(_ byte: UInt8) -> Bool {
     switch byte {
