@@ -2,7 +2,7 @@
 #: as root
 #: long
 #: timeout 600
-kernels=.build/kernel-without-acpi
+kernels=$PWD/.build/kernel-without-acpi
 [[ -f $kernels/vmlinux ]] || skip 'no such kernel; scripts/kernel-without-acpi builds it'
 export NOVM_KERNELS=$TEST/kernels
 
@@ -13,7 +13,7 @@ expect_output module "$NOVM" kernel import "$kernels/bzImage" --modules "$module
 for kernel in built-in module; do
   "$NOVM" kernel inspect "$kernel" | grep -q '^Finds devices by: *command line$' || fail "$kernel: not by the command line"
   # shellcheck disable=SC2016 # for the shell in there
-  expect_output '2 none virtio0 virtio1 virtio2' "$NOVM" run --kernel "$kernel" --cpus 2 -- sh -c '
+  expect_output '2 none virtio0 virtio1 virtio2 virtio3' "$NOVM" run --kernel "$kernel" --cpus 2 -- sh -c '
     echo $(nproc) $(ls /sys/firmware/acpi 2>/dev/null || echo none) $(ls /sys/bus/virtio/devices)'
   expect_status 7 "$NOVM" run --kernel "$kernel" -- sh -c 'exit 7'
 done
@@ -24,7 +24,7 @@ for number in 1 2 3 4 5 6 7 8; do
   echo "$number" >"$TEST/share$number/file"
   shares+=(--share "/shares/$number=>$TEST/share$number")
 done
-expect_output '1 2 3 4 5 6 7 8 11' "$NOVM" run --kernel built-in "${shares[@]}" -- sh -c '
+expect_output '1 2 3 4 5 6 7 8 12' "$NOVM" run --kernel built-in "${shares[@]}" -- sh -c '
   echo $(cat /shares/*/file) $(ls /sys/bus/virtio/devices | wc -l)'
 
 # A disk, persistent memory behind the RAM, a card and the balloon.
@@ -44,7 +44,6 @@ expect_output '02:00:00:00:00:02 10.77.0.2/24 32768 32768 dax known virtio_ballo
     echo through >/mnt/file
     umount /mnt'
 [[ $(debugfs -R 'cat file' memory 2>&-) == through ]] || fail 'what was written to the persistent memory is not in its file'
-cd - >&-
 
 # By hand: a guest that reboots.
 status=0
