@@ -89,6 +89,9 @@ package struct ConfigurationSpace {
     return region.is64Bit ? UInt64(read(at: place + 4, width: 4)) << 32 | low : low
   }
 
+  /// Whether software lets the function reach memory and interrupt.
+  package var isBusMaster: Bool { read(at: Register.command, width: 2) & UInt32(Command.busMaster) != 0 }
+
   private mutating func allow<T: FixedWidthInteger & UnsignedInteger>(_ bits: T, at offset: Int) {
     writable.put(bits, at: offset)
   }
@@ -109,7 +112,7 @@ package struct ConfigurationSpace {
     static func baseAddress(_ index: Int) -> Int { 0x10 + 4 * index }
   }
 
-  /// Bits of the command register (6.2.2). Bus mastering is software's to note: a virtio device rests when it is reset.
+  /// Bits of the command register (6.2.2).
   private enum Command {
     static let memory: UInt16 = 1 << 1
     static let busMaster: UInt16 = 1 << 2

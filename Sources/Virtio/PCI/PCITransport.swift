@@ -99,7 +99,11 @@ package final class PCITransport: Transport, PCIFunction {
 
   package func writeConfiguration(_ value: UInt32, at offset: Int, width: Int) {
     let control = space.read(at: messageControl, width: 2)
+    let wasBusMaster = space.isBusMaster
     space.write(value, at: offset, width: width)
+    // So a kernel keeps devices, which nobody has reset, from the memory of the one that it starts in its place (kexec). What was
+    // never allowed is not forbidden: drivers without firmware forget it.
+    if wasBusMaster, !space.isBusMaster { setStatus([]) }
     let newControl = space.read(at: messageControl, width: 2)
     if newControl != control { interrupt.table.setControl(UInt16(truncatingIfNeeded: newControl)) }
     if window.dataOverlaps(offset, width), let (place, count) = window.access(in: space) {

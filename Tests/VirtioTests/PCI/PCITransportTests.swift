@@ -95,6 +95,23 @@ struct PCITransportTests {
     #expect(driver.sink.messages.isEmpty)
   }
 
+  /// As before kexec, which starts a kernel that knows nothing of where the devices' queues are.
+  @Test func whoIsNoLongerMasterOfTheBusIsReset() {
+    start()
+    device.log = owner
+    pci.writeConfiguration(0x406, at: 4, width: 2)
+    pci.writeConfiguration(0x6, at: 4, width: 2)
+    #expect(owner.events == ["started"] && driver.readStatus() == 15)
+    pci.writeConfiguration(0x2, at: 4, width: 2)
+    #expect(owner.events == ["started", "stopped", "device reset"] && driver.readStatus() == 0)
+    pci.interrupt.signal(queue: 0)
+    #expect(driver.sink.messages.isEmpty)
+    // And begins anew.
+    pci.writeConfiguration(0x6, at: 4, width: 2)
+    start()
+    #expect(driver.readStatus() == 15)
+  }
+
   /// 4.1.4.5.1
   @Test func reasonsAreReadOnce() {
     start()
