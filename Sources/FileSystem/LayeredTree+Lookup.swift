@@ -176,7 +176,7 @@ extension LayeredTree {
         }
         continue
       }
-      if mayGoOnBelow(layer, status), FileCalls.goesOnBelow(base.raw, name, status) { throw .notPermitted }
+      if mayGoOnBelow(parts[index], base, status), FileCalls.goesOnBelow(base.raw, name, status) { throw .notPermitted }
       var found = Found(layer: layer, base: base)
       if status.isDirectory, index + 1 < parts.count { try addLower(&found, parts[(index + 1)...], parent, name) }
       return .found(found)
@@ -191,11 +191,11 @@ extension LayeredTree {
 
   /// Whether to ask for overlayfs's marks of what goes on in a layer below: the tree does not follow them, and half of a thing
   /// is not to pass for the whole. overlayfs refuses with EPERM, too, where it may not follow them.
-  private func mayGoOnBelow(_ layer: Layer, _ status: FileStatus) -> Bool {
-    guard layer.hasMarks, !layer.isPack else { return false }
-    if layer !== layers.last { return true }
-    // Of the lowest layer's files only those are asked that have less than their length.
-    return status.isRegular && status.blocks * 512 < status.length
+  private func mayGoOnBelow(_ part: DirectoryPart, _ base: SharedDescriptor, _ status: FileStatus) -> Bool {
+    guard part.layer.hasMarks, !part.layer.isPack else { return false }
+    // overlayfs takes its note on the directory away when it no longer knows where a thing came from.
+    if status.isDirectory ? part.layer !== layers.last : status.blocks * 512 < status.length { return true }
+    return part.mayHavePartial(base)
   }
 
   /// Finds the directories of further layers that merge with one that was found above them.

@@ -1,4 +1,5 @@
 import Host
+import Synchronization
 
 /// A file, directory or other object that the guest knows by an id.
 ///
@@ -142,10 +143,26 @@ final class DirectoryPart {
   var descriptor: SharedDescriptor?
   /// Whether the descriptor was used since the cache last looked.
   var wasUsed = false
+  private let partials = Atomic(Partials.unknown)
 
   init(layer: Layer, descriptor: SharedDescriptor? = nil) {
     self.layer = layer
     self.descriptor = descriptor
+  }
+
+  /// Whether there may be something in it of which overlayfs has the rest in a layer below; asked of the host once.
+  func mayHavePartial(_ opened: SharedDescriptor) -> Bool {
+    let known = partials.load(ordering: .relaxed)
+    if known != .unknown { return known == .some }
+    let found = FileCalls.mayGoOnBelow(in: opened.raw) ? Partials.some : .none
+    partials.store(found, ordering: .relaxed)
+    return found == .some
+  }
+
+  private enum Partials: UInt8, AtomicRepresentable {
+    case unknown
+    case none
+    case some
   }
 }
 

@@ -11,6 +11,10 @@ package enum MarkName {
   fileprivate static let redirect = [
     [UInt8]("trusted.overlay.redirect\0".utf8), [UInt8]("user.overlay.redirect\0".utf8),
   ]
+  /// On each directory that has such (`OVL_XATTR_IMPURE`, fs/overlayfs/copy_up.c).
+  fileprivate static let impure = [
+    [UInt8]("trusted.overlay.impure\0".utf8), [UInt8]("user.overlay.impure\0".utf8),
+  ]
   package static let overrideStat = [UInt8]("user.containers.override_stat\0".utf8)
   /// Privileged attributes of an unprivileged tree: `user.containers.override_` and the name, as fuse-overlayfs has it.
   package static let overridePrefix = [UInt8]("user.containers.override_".utf8)
@@ -29,8 +33,17 @@ package enum MarkName {
 extension FileCalls {
   /// Whether a file or directory of an overlayfs's upper layer is but a part of what it was there, and the rest lies below.
   package static func goesOnBelow(_ directory: Int32, _ name: Span<UInt8>, _ status: FileStatus) -> Bool {
-    let marks = status.isDirectory ? MarkName.redirect : MarkName.metacopy
     guard status.isDirectory || status.isRegular && status.length > 0 else { return false }
+    return hasOne(of: status.isDirectory ? MarkName.redirect : MarkName.metacopy, directory, name)
+  }
+
+  /// Whether overlayfs has noted that files or directories in a directory may be such parts, or ever were.
+  package static func mayGoOnBelow(in directory: Int32) -> Bool {
+    let itself = itself
+    return hasOne(of: MarkName.impure, directory, itself.span)
+  }
+
+  private static func hasOne(of marks: [[UInt8]], _ directory: Int32, _ name: Span<UInt8>) -> Bool {
     // Only root sees the first.
     for mark in effectiveUser == 0 ? marks[...] : marks[1...] where hasAttribute(directory, name, mark) { return true }
     return false

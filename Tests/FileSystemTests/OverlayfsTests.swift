@@ -69,19 +69,25 @@ struct OverlayfsTests {
     let layers = Layers()
     layers.lower("file", String(repeating: "content", count: 1000))
     layers.lower("d/inner", "")
-    layers.lower("whole", "content")
+    for name in ["small", "away", "linked", "whole"] { layers.lower(name, "content") }
     let options = "index=off,redirect_dir=on,metacopy=on"
     try Overlay.mounted(layers, lower: [layers.lower], upper: layers.upper, options: options) { mount in
-      try #require(chmod(mount + "/file", 0o600) == 0 && rename(mount + "/d", mount + "/moved") == 0)
+      try #require(mkdir(mount + "/new", 0o755) == 0 && mkdir(mount + "/other", 0o755) == 0)
+      for name in ["file", "small", "away", "linked"] { try #require(chmod(mount + "/" + name, 0o600) == 0) }
+      try #require(rename(mount + "/d", mount + "/moved") == 0 && rename(mount + "/away", mount + "/new/away") == 0)
+      try #require(link(mount + "/linked", mount + "/other/linked") == 0)
       try Data("changed".utf8).write(to: URL(fileURLWithPath: mount + "/whole"))
     }
     let client = try layers.client()
     #expect(try client.contents("whole") == "changed")
-    for name in ["file", "moved"] { #expect(throws: Errno.notPermitted) { try client.contents(name) } }
     // Alone, too.
     let upper = try FUSEClient(
       FileSystemServer(try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: layers.upper)])))
-    #expect(throws: Errno.notPermitted) { try upper.contents("file") }
+    for name in ["file", "moved", "small", "new/away", "linked", "other/linked"] {
+      #expect(throws: Errno.notPermitted, "\(name)") { try client.contents(name) }
+      #expect(throws: Errno.notPermitted, "\(name), alone") { try upper.contents(name) }
+    }
+    #expect(try upper.contents("whole") == "changed")
   }
 }
 
