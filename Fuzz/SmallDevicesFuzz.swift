@@ -41,6 +41,7 @@ private final class Session: HostileDriver {
 
   func forget() {
     device.reset()
+    host.forget()
     for queue in queues { queue.forget() }
   }
 
@@ -76,6 +77,7 @@ private final class Session: HostileDriver {
       console?.inputReady()
       console?.outputReady()
       _ = balloon?.askForStatistics()
+      host.resume?()
     case 5:
       device.writeConfiguration(UInt32(next()), at: next() % 16, width: [1, 2, 4][next() % 3])
       balloon?.target = UInt64(next()) << 12
@@ -100,12 +102,17 @@ private final class Session: HostileDriver {
 
 private final class Host: ConsoleBackend, BalloonBackend, EntropySource, PersistentMemoryBackend {
   var manner = 0
+  /// What waits for entropy.
+  var resume: (() -> Void)?
   /// Runs while the device waits for the host.
   var meanwhile: (() -> Void)?
   /// Bytes taken of a chain of which some were left.
   private var taken = 0
 
-  func forget() { taken = 0 }
+  func forget() {
+    taken = 0
+    resume = nil
+  }
 
   func write(_ slices: [GuestSlice], from offset: Int) -> Int {
     check(slices)
@@ -124,6 +131,11 @@ private final class Host: ConsoleBackend, BalloonBackend, EntropySource, Persist
   func release(_ slice: GuestSlice) { check([slice]) }
 
   func statisticsCame() {}
+
+  func isReady(_ resume: @escaping () -> Void) -> Bool {
+    if manner & 4 == 4 { self.resume = resume }
+    return manner & 4 == 0
+  }
 
   func fill(_ slice: GuestSlice) -> Int {
     check([slice])

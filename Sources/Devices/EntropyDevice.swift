@@ -3,6 +3,9 @@ package import Virtio
 
 /// Where a machine's random bytes come from.
 package protocol EntropySource: AnyObject {
+  /// Whether there is something now. If not, `resume` is called once there is, on the same thread.
+  func isReady(_ resume: @escaping () -> Void) -> Bool
+
   /// Fills `slice` from its start on.
   ///
   /// - Returns: the number of random bytes, less than asked for only if the source has no more now.
@@ -13,6 +16,8 @@ package protocol EntropySource: AnyObject {
 package final class EntropyDevice: VirtioDevice {
   /// The most bytes that one request gets: the guest's pool is smaller, and the thread is shared.
   package static let requestLimit = 4096
+  /// Requests between which the source is not asked whether there is more.
+  private static let turn = 16
 
   package let id: UInt32 = 4
   package let queueSizes: [UInt16] = [64]
@@ -23,7 +28,8 @@ package final class EntropyDevice: VirtioDevice {
   package init(source: any EntropySource) { self.source = source }
 
   package func process(_ queue: VirtQueue) throws(QueueFault) {
-    try queue.drain(&chain) { chain throws(QueueFault) in
+    guard source.isReady({ _ = queue.requestService() }) else { return queue.disableNotifications() }
+    try queue.drain(&chain, turn: Self.turn) { chain throws(QueueFault) in
       // 5.4.6.1: there is nothing that the driver could tell an entropy device.
       guard chain.readable.isEmpty else { throw .request }
       var filled = 0

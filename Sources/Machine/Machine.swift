@@ -271,7 +271,7 @@ package final class Machine: @unchecked Sendable {
     acpiDevices.append(.panicRegister(.memory(base: UInt32(Platform.panicRegister), size: 1)))
     if let output = description.com1 { try addSerial(output, Platform.com1) }
     if let output = description.com2 { try addSerial(output, Platform.com2) }
-    try add(EntropyDevice(source: HostEntropy()))
+    try addEntropy(description.entropyRate)
     if description.hasTree {
       try addTree(description)
     }
@@ -310,6 +310,16 @@ package final class Machine: @unchecked Sendable {
     let line = InterruptInput(vm, line: place.interrupt)
     addresses.add(SerialLine(try output.open(), interrupt: line, loop: loop), atPort: place.port, count: 8)
     acpiDevices.append(place.device)
+  }
+
+  private func addEntropy(_ rate: Int?) throws(MachineError) {
+    var source: any EntropySource = HostEntropy()
+    if let rate {
+      do throws(Errno) { source = try RateLimitedEntropy(source, rate: rate, loop: loop) } catch {
+        throw .host("timer", error)
+      }
+    }
+    try add(EntropyDevice(source: source))
   }
 
   private func addTree(_ description: MachineDescription) throws(MachineError) {

@@ -16,6 +16,8 @@ package struct MachineDescription {
   package var processors = ProcessorTopology(cores: 1)
   /// Which of the host's CPUs their threads run on; nil for all.
   package var affinity: CPUAffinity?
+  /// Bytes of the entropy device's in a second; nil for all that the guest asks for.
+  package var entropyRate: Int?
   /// The tree's layers, later ones above earlier ones.
   package var reads: [LayerMap] = []
   /// Where the guest's writes go.

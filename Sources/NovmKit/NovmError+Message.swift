@@ -48,6 +48,7 @@ extension NovmError {
       "--cpus: '\(text)' is not possible; give 1 to \(ProcessorTopology.mostProcessors), or what sockets=, cores= and threads= make up"
     case .affinity(let text):
       "--cpu-affinity: '\(text)' names no CPUs; give 0-3,6, or some for each processor, such as 0=0-1:1=2"
+    case .entropyRate(let text): "--entropy-rate: '\(text)' is no rate; \(EntropyRate.mend)"
     case .serial(let text):
       "--com2: '\(text)' names nothing; give a file, or unix: and a socket that somebody listens at"
     case .window(let text): "--dax: '\(text)' is no size of a window; give one such as 1G, or auto, or off"

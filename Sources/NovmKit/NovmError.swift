@@ -46,6 +46,7 @@ package enum NovmError: Error, Equatable {
   case memoryTooLarge(MemorySize, most: MemorySize)
   case processors(String)
   case affinity(String)
+  case entropyRate(String)
   /// Not a size, `auto` or `off`.
   case window(String)
   case serial(String)

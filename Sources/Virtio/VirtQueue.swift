@@ -74,11 +74,13 @@ package final class VirtQueue {
   /// A driver that fills the queue as fast as it is emptied does not hold the thread: after a few rounds of the ring the
   /// rest waits for a notification that the queue gives itself.
   ///
-  /// - Parameter body: serves one chain and returns the bytes written.
+  /// - Parameters:
+  ///   - turn: the chains after which that is; some rounds of the ring if nil.
+  ///   - body: serves one chain and returns the bytes written.
   package func drain(
-    _ chain: inout DescriptorChain, _ body: (DescriptorChain) throws(QueueFault) -> Int
+    _ chain: inout DescriptorChain, turn: Int? = nil, _ body: (DescriptorChain) throws(QueueFault) -> Int
   ) throws(QueueFault) {
-    var budget = 4 * Int(size)
+    var budget = turn ?? 4 * Int(size)
     repeat {
       disableNotifications()
       while try pop(&chain) {

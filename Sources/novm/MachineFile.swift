@@ -23,7 +23,7 @@ struct MachineFile {
     "kernel": .text, "cmdline": .list, "hostname": .text, "init": .flag, "com1": .flag, "com2": .text,
     "no-balloon": .flag,
     "transport": .text,
-    "huge-pages": .text, "prefault": .flag,
+    "huge-pages": .text, "prefault": .flag, "entropy-rate": .text,
     "env": .list, "cwd": .text, "user": .text,
     "terminal": .flag, "interactive": .flag, "name": .text, "rm": .flag,
   ]

@@ -162,6 +162,12 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "The most random bytes that the guest gets from the host in a second, perhaps with K, M or G.", valueName: "bytes"
+    ))
+  var entropyRate: String?
+
+  @Option(
+    help: ArgumentHelp(
       "How the guest reaches its devices: mmio, or pci, as functions of a PCI bus.", valueName: "mmio|pci"))
   var transport = DeviceTransport.mmio
 
@@ -209,6 +215,7 @@ struct MachineOptions: ParsableArguments {
     settings.transport = transport
     settings.hugePages = hugePages
     settings.prefault = prefault
+    settings.entropyRate = entropyRate
     settings.disk = disk
     settings.rootDisk = rootDisk
     settings.pmem = pmem

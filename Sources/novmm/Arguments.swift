@@ -60,6 +60,7 @@ struct Arguments {
       case "--nic": machine.cards.append(try card(name, inline))
       case "--huge-pages": machine.pages = try pages(name, inline)
       case "--prefault": machine.isPopulated = true
+      case "--entropy-rate": machine.entropyRate = try entropyRate(name, inline)
       case "--balloon": machine.hasBalloon = true
       case "--disk": machine.disks.append(try disk(name, inline))
       case "--pmem": machine.mappedDisks.append(try disk(name, inline, isMapped: true))
@@ -114,6 +115,12 @@ struct Arguments {
       throw refusal(name, value, "give a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  private mutating func entropyRate(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Int {
+    let value = try value(name, inline)
+    guard let rate = EntropyRate(String(printable: value)) else { throw refusal(name, value, EntropyRate.mend) }
+    return rate.bytes
   }
 
   private mutating func processors(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> ProcessorTopology {

@@ -15,6 +15,7 @@ let manual = """
     --memory MIB            RAM in MiB, up to 262144 (default 512)
     --huge-pages HOW        pages of 2 MiB: transparent (the default), where the host has them to spare; hugetlbfs, those
                             that are set aside in /sys/kernel/mm/hugepages; or off
+    --entropy-rate BYTES    the most random bytes in a second, from 64 on; perhaps with K, M or G
     --prefault              all memory is there from the start
     --cpus N[,KEY=VALUE...] vCPUs, up to 254 (default 1); sockets=, cores= (of a socket) and threads= (of a core) say how
                             they lie, and N is their product: 8,cores=4,threads=2. Cores of one socket, if not said

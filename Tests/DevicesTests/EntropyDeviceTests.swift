@@ -39,6 +39,20 @@ struct EntropyDeviceTests {
     #expect(source.calls == 2)
   }
 
+  @Test func waitsUntilTheSourceIsReady() throws {
+    let driver = DriverQueue(memory, size: 8)
+    let source = CountingBytes()
+    source.isReady = false
+    let device = EntropyDevice(source: source)
+    driver.offer([.writable(0x8000, 16)])
+    try device.process(driver.deviceSide)
+    #expect(driver.reap() == nil)
+    source.isReady = true
+    source.resume?()
+    try device.process(driver.deviceSide)
+    #expect(driver.reap()?.written == 16)
+  }
+
   @Test func readableBufferIsAFault() {
     let driver = DriverQueue(memory, size: 8)
     driver.offer([.readable(0x8000, 4), .writable(0x9000, 4)])
@@ -51,7 +65,14 @@ struct EntropyDeviceTests {
 private final class CountingBytes: EntropySource {
   var left = Int.max
   var calls = 0
+  var isReady = true
+  var resume: (() -> Void)?
   private var next: UInt8 = 0
+
+  func isReady(_ resume: @escaping () -> Void) -> Bool {
+    if !isReady { self.resume = resume }
+    return isReady
+  }
 
   func fill(_ slice: GuestSlice) -> Int {
     calls += 1

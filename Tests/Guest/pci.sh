@@ -71,6 +71,15 @@ eventually 60 below $((full - 270))
 "$NOVM" stop "$id"
 "$NOVM" rm "$id" >/dev/null
 
+# Random bytes at a rate: 6 KiB at 2 KiB in a second.
+# shellcheck disable=SC2016 # for the shell in there
+run --entropy-rate 2K -- sh -c '
+  read -r begin _ </proc/uptime
+  head -c 6144 /dev/hwrng >/dev/null
+  read -r end _ </proc/uptime
+  echo "$begin $end"' >elapsed
+awk '{ exit !($2 - $1 >= 2.4 && $2 - $1 < 20) }' elapsed || fail "6 KiB of random bytes within: $(<elapsed)"
+
 # A guest that puts the disk's registers elsewhere, and nowhere, while it is being read; then a disk as before.
 cat >hostile.py <<'END'
 import glob, os, struct, subprocess, sys, time

@@ -170,10 +170,12 @@ struct MachineRequestTests {
   @Test func pagesThatAreSetAsideAreNotGivenBack() throws {
     var settings = MachineSettings()
     settings.hugePages = .hugetlbfs
+    settings.entropyRate = "64K"
     settings.prefault = true
     let request = try MachineRequest(settings, directory: Array("/".utf8))
     let arguments = request.compose(kernel: kernel, scratch: "/s").arguments.map { String(decoding: $0, as: UTF8.self) }
     #expect(arguments.contains("--prefault") && !arguments.contains("--balloon"))
+    #expect(arguments.firstIndex(of: "--entropy-rate").map { arguments[$0 + 1] } == "65536")
     #expect(arguments.firstIndex(of: "--huge-pages").map { arguments[$0 + 1] } == "hugetlbfs")
   }
 

@@ -21,6 +21,7 @@ package struct MachineDescription: Sendable {
   package var transport = DeviceTransport.mmio
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
+  package var entropyRate: EntropyRate?
   package var isPrefaulted = false
   package var disks: [Disk] = []
   /// Those that the guest has as persistent memory.
@@ -163,6 +164,7 @@ package struct MachineDescription: Sendable {
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }
     if hugePages != .transparent { arguments.append("--huge-pages", hugePages.rawValue) }
+    if let entropyRate { arguments.append("--entropy-rate", String(entropyRate.bytes)) }
     if isPrefaulted { arguments.append("--prefault") }
     if hasBalloon { arguments.append("--balloon") }
     for disk in disks { arguments.append("--disk", disk.argument) }

@@ -29,6 +29,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var transport = DeviceTransport.mmio
   package var hugePages = HugePages.transparent
   package var prefault = false
+  package var entropyRate: String?
   package var disk: [String] = []
   package var rootDisk: String?
   package var pmem: [String] = []
@@ -62,6 +63,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.transport, into: &transport)
     try keys.read(.hugePages, into: &hugePages)
     try keys.read(.prefault, into: &prefault)
+    try keys.read(.entropyRate, into: &entropyRate)
     try keys.read(.disk, into: &disk)
     try keys.read(.rootDisk, into: &rootDisk)
     try keys.read(.pmem, into: &pmem)
@@ -127,6 +129,10 @@ extension MachineRequest {
     transport = settings.transport
     hugePages = settings.hugePages
     isPrefaulted = settings.prefault
+    if let text = settings.entropyRate {
+      guard let rate = EntropyRate(text) else { throw .entropyRate(text) }
+      entropyRate = rate
+    }
     // A page that is set aside and given back may not come again; and what was to be there from the start is to stay.
     hasBalloon = !settings.noBalloon && hugePages != .hugetlbfs && !isPrefaulted
     hasUserNetwork = settings.net == .user

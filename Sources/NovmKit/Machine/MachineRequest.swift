@@ -41,6 +41,7 @@ package struct MachineRequest: Sendable {
   package var transport = DeviceTransport.mmio
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
+  package var entropyRate: EntropyRate?
   package var isPrefaulted = false
   package var disks: [Disk] = []
   /// What the guest's / is on, in place of a tree.
@@ -178,6 +179,7 @@ package struct MachineRequest: Sendable {
     machine.secondSerial = secondSerial
     machine.hasBalloon = hasBalloon
     machine.hugePages = hugePages
+    machine.entropyRate = entropyRate
     machine.isPrefaulted = isPrefaulted
     machine.window = window
     machine.affinity = affinity
