@@ -23,11 +23,15 @@ package struct DescriptorChain {
 
   mutating func restart(at head: UInt16) {
     self.head = head
-    // Most chains have buffers of one kind.
-    if !readable.isEmpty { readable.removeAll(keepingCapacity: true) }
-    if !writable.isEmpty { writable.removeAll(keepingCapacity: true) }
+    Self.clear(&readable)
+    Self.clear(&writable)
     readableCount = 0
     writableCount = 0
+  }
+
+  /// One buffer is what most chains have, and two steps.
+  private static func clear(_ buffers: inout [GuestSlice]) {
+    if buffers.count == 1 { buffers.removeLast() } else if !buffers.isEmpty { buffers.removeAll(keepingCapacity: true) }
   }
 
   /// A chain is bounded to 2^32 bytes, so the sums cannot overflow.
