@@ -1,4 +1,5 @@
 package import GuestMemory
+internal import LittleEndian
 internal import Virtio
 
 /// One request of a disk's driver, from when it was taken off its queue until it goes back. Reused from request to request.
@@ -39,6 +40,17 @@ package final class BlockRequest {
     case writeZeroes = 13  // WRITE_ZEROES
   }
 
+  /// What the driver wants and from which sector on; nil if its header is cut short.
+  var header: (kind: UInt32, sector: UInt64)? {
+    // Drivers have the header in one piece, which need not be gathered.
+    if let first = chain.readable.first, let kind = try? first.load(UInt32.self, at: 0),
+      let sector = try? first.load(UInt64.self, at: 8)
+    {
+      return (kind, sector)
+    }
+    return chain.readable.bytes(count: Self.headerSize).map { ($0.field(at: 0), $0.field(at: 8)) }
+  }
+
   func set(_ operation: BlockOperation) { self.operation = operation }
 
   /// The buffers between header and status.
@@ -56,6 +68,6 @@ package final class BlockRequest {
 
   /// Writes the last byte of the driver's buffers.
   func writeStatus(_ status: BlockStatus) {
-    chain.writable.forEachPiece(from: chain.writableCount - 1, count: 1) { $0.copy(from: [status.rawValue]) }
+    chain.writable.forEachPiece(from: chain.writableCount - 1, count: 1) { $0.fill(status.rawValue) }
   }
 }
