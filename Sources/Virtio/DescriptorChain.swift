@@ -48,7 +48,12 @@ package struct DescriptorChain {
 
 extension [GuestSlice] {
   /// Bytes in all slices together. A chain is bounded to 2^32 bytes, so the sum cannot overflow.
-  package var byteCount: Int { reduce(0) { $0 &+ $1.count } }
+  @inlinable
+  package var byteCount: Int {
+    var count = 0
+    for slice in self { count &+= slice.count }
+    return count
+  }
 
   /// Copies out `count` bytes from `offset` on, or nil if the slices are shorter.
   package func bytes(at offset: Int = 0, count: Int) -> [UInt8]? {
@@ -70,6 +75,7 @@ extension [GuestSlice] {
   }
 
   /// Calls `body` with the contiguous pieces of `count` bytes from `offset` on, fewer where the slices end.
+  @inlinable
   package func forEachPiece(from offset: Int = 0, count: Int, _ body: (GuestSlice) -> Void) {
     guard offset >= 0 else { return }
     var skip = offset

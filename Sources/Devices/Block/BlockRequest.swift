@@ -3,14 +3,17 @@ internal import LittleEndian
 internal import Virtio
 
 /// One request of a disk's driver, from when it was taken off its queue until it goes back. Reused from request to request.
+///
+/// It is with one thread at a time, and who has access to a part of it calls nobody that might: so the language need not check
+/// that as the program runs.
 package final class BlockRequest {
   /// The queue that it came from.
   package let queue: Int
-  package private(set) var operation = BlockOperation.flush
+  @safe @exclusivity(unchecked) package private(set) var operation = BlockOperation.flush
   /// The guest's memory for what is read, or with what is to be written.
-  package private(set) var data: [GuestSlice] = []
+  @safe @exclusivity(unchecked) package private(set) var data: [GuestSlice] = []
   /// How it ended; set by a backend that had it under way.
-  package var status = BlockStatus.ok
+  @safe @exclusivity(unchecked) package var status = BlockStatus.ok
 
   /// Bytes that move between the guest's memory and the disk.
   package var transferCount: Int {
@@ -21,7 +24,7 @@ package final class BlockRequest {
   }
 
   /// The buffers as they were taken off the queue.
-  var chain = DescriptorChain()
+  @safe @exclusivity(unchecked) var chain = DescriptorChain()
 
   init(queue: Int) { self.queue = queue }
 
@@ -55,15 +58,20 @@ package final class BlockRequest {
 
   /// The buffers between header and status.
   func findData() {
-    data.removeAll(keepingCapacity: true)
+    forgetData()
     chain.readable.forEachPiece(from: Self.headerSize, count: max(chain.readableCount - Self.headerSize, 0)) {
       data.append($0)
     }
   }
 
   func findRoom() {
-    data.removeAll(keepingCapacity: true)
+    forgetData()
     chain.writable.forEachPiece(count: chain.writableCount - 1) { data.append($0) }
+  }
+
+  private func forgetData() {
+    // As in a chain.
+    if data.count == 1 { data.removeLast() } else { data.removeAll(keepingCapacity: true) }
   }
 
   /// Writes the last byte of the driver's buffers.
