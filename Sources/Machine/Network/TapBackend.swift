@@ -78,7 +78,8 @@ private final class TapQueue: EventHandler {
   private let descriptor: FileDescriptor
   private let pair: Int
   private let loop: EventLoop
-  private let frames = FrameVectors(frameLimit: NetworkDevice.frameLimit)
+  /// A byte more than a frame can have, so that the device sees of a longer one that it is.
+  private let frames = FrameVectors(frameLimit: NetworkDevice.frameLimit + 1)
   /// Bytes of the frame taken last that went into the guest's buffers at once. The others are with `frames`.
   private var direct = 0
   /// Small frames that came since the last other one, up to `smallRow`.
