@@ -64,6 +64,22 @@ final class TapBackendTests {
     #expect(backend.receive(pair: 0, into: try slices([1536])) == .blocked)
   }
 
+  /// Not taken for one that just fits, whichever way it came.
+  @Test func aFrameThatIsTooLong() throws {
+    for _ in 0..<6 {
+      try peer.writeAll(Self.frame(NetworkDevice.frameLimit + 2000, seed: 1))
+      guard case .moved(let length) = backend.receive(pair: 0, into: try slices([1536])) else {
+        Issue.record("nothing came")
+        return
+      }
+      #expect(length > NetworkDevice.frameLimit)
+      for seed in 0..<4 {
+        try peer.writeAll(Self.frame(60, seed: seed))
+        #expect(try receive([1536]) == Self.frame(60, seed: seed))
+      }
+    }
+  }
+
   /// More pieces than a system call takes.
   @Test func framesInManyPieces() throws {
     let pieces = [Int](repeating: 3, count: 400)
