@@ -48,33 +48,6 @@ package struct IOVectors: ~Copyable {
     }
   }
 
-  /// readv(2): fills the pieces, then `rest`, for which the last piece makes room if it must.
-  ///
-  /// - Returns: the bytes read into the pieces and the rest. The pieces are gone then.
-  package mutating func read(from descriptor: Int32, rest: inout [UInt8]) throws(Errno) -> (pieces: Int, rest: Int) {
-    defer { removeAll() }
-    if isFull {
-      used -= 1
-      byteCount -= unsafe vectors[used].iov_len
-    }
-    let room = byteCount
-    let count = unsafe rest.withUnsafeMutableBytes { rest in
-      unsafe append(rest)
-      let count = Int32(used)
-      return unsafe vectors.span.withUnsafeBufferPointer { unsafe Glibc.readv(descriptor, $0.baseAddress, count) }
-    }
-    try checked(count)
-    return (min(count, room), max(count - room, 0))
-  }
-
-  /// writev(2): writes the pieces, which are gone then.
-  package mutating func write(to descriptor: Int32) throws(Errno) -> Int {
-    defer { removeAll() }
-    let count = Int32(used)
-    return try checked(
-      unsafe vectors.span.withUnsafeBufferPointer { unsafe Glibc.writev(descriptor, $0.baseAddress, count) })
-  }
-
   /// pwritev2(2): writes the pieces at `offset` of the file; returns the bytes written.
   package func write(
     to descriptor: Int32, at offset: Int64, synchronous: WriteFlags = []

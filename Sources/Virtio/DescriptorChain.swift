@@ -23,11 +23,15 @@ package struct DescriptorChain {
 
   mutating func restart(at head: UInt16) {
     self.head = head
-    // Most chains have buffers of one kind.
-    if !readable.isEmpty { readable.removeAll(keepingCapacity: true) }
-    if !writable.isEmpty { writable.removeAll(keepingCapacity: true) }
+    Self.clear(&readable)
+    Self.clear(&writable)
     readableCount = 0
     writableCount = 0
+  }
+
+  /// One buffer is what most chains have, and two steps.
+  private static func clear(_ buffers: inout [GuestSlice]) {
+    if buffers.count == 1 { buffers.removeLast() } else if !buffers.isEmpty { buffers.removeAll(keepingCapacity: true) }
   }
 
   /// A chain is bounded to 2^32 bytes, so the sums cannot overflow.
@@ -44,7 +48,12 @@ package struct DescriptorChain {
 
 extension [GuestSlice] {
   /// Bytes in all slices together. A chain is bounded to 2^32 bytes, so the sum cannot overflow.
-  package var byteCount: Int { reduce(0) { $0 &+ $1.count } }
+  @inlinable
+  package var byteCount: Int {
+    var count = 0
+    for slice in self { count &+= slice.count }
+    return count
+  }
 
   /// Copies out `count` bytes from `offset` on, or nil if the slices are shorter.
   package func bytes(at offset: Int = 0, count: Int) -> [UInt8]? {
@@ -66,6 +75,7 @@ extension [GuestSlice] {
   }
 
   /// Calls `body` with the contiguous pieces of `count` bytes from `offset` on, fewer where the slices end.
+  @inlinable
   package func forEachPiece(from offset: Int = 0, count: Int, _ body: (GuestSlice) -> Void) {
     guard offset >= 0 else { return }
     var skip = offset

@@ -3,6 +3,7 @@ import GuestMemory
 /// A queue of a device: its registers, and the ring once the driver has set it up.
 ///
 /// At most one thread works on a queue at a time; who that is, is the machine's affair.
+@safe
 package final class VirtQueue {
   /// Position among the device's queues.
   package let index: Int
@@ -17,7 +18,11 @@ package final class VirtQueue {
   /// Who serves the queue when it asks for itself.
   package var notifier: (any QueueNotifier)?
 
-  private var ring: SplitQueue?
+  private var owned: SplitQueue? {
+    didSet { unsafe ring = owned.map { unsafe Unmanaged.passUnretained($0) } }
+  }
+  /// `owned` again: its references would be counted for each step of each chain.
+  private var ring: Unmanaged<SplitQueue>?
   private let interrupt: any QueueInterrupt
 
   package init(index: Int, maximumSize: UInt16, interrupt: any QueueInterrupt) {
@@ -28,19 +33,18 @@ package final class VirtQueue {
   }
 
   /// Whether the driver has set up this queue.
-  package var isLive: Bool { ring != nil }
+  package var isLive: Bool { owned != nil }
 
   /// Takes the next chain; false if there is none or the queue is not live.
   ///
   /// - Throws: what the driver did wrong. The queue is dead from then on, until the reset.
   package func pop(_ chain: inout DescriptorChain) throws(QueueFault) -> Bool {
-    guard let ring else { return false }
-    do throws(QueueFault) {
-      return try ring.next(&chain)
-    } catch {
-      self.ring = nil
-      throw error
+    guard let ring = unsafe ring else { return false }
+    let outcome = unsafe ring._withUnsafeGuaranteedRef { ring in
+      Result { () throws(QueueFault) in try ring.next(&chain) }
     }
+    if case .failure = outcome { owned = nil }
+    return try outcome.get()
   }
 
   /// Gives `chain` back. The interrupt waits for `notifyDriver`.
@@ -50,24 +54,24 @@ package final class VirtQueue {
 
   /// Gives back the chain that began at `head`.
   package func push(head: UInt16, written: Int = 0) {
-    ring?.complete(head: head, written: UInt32(clamping: written))
+    unsafe ring?._withUnsafeGuaranteedRef { $0.complete(head: head, written: UInt32(clamping: written)) }
   }
 
   /// Gives back the chain that began at `head`, which the driver sees with all others at `publish`.
   package func stage(head: UInt16, written: Int) {
-    ring?.stage(head: head, written: UInt32(clamping: written))
+    unsafe ring?._withUnsafeGuaranteedRef { $0.stage(head: head, written: UInt32(clamping: written)) }
   }
 
   /// Shows the driver what was staged.
-  package func publish() { ring?.publish() }
+  package func publish() { unsafe ring?._withUnsafeGuaranteedRef { $0.publish() } }
 
   /// Interrupts the driver if it wants to hear of what was pushed since the last call.
   package func notifyDriver() {
-    if let ring, ring.takeInterrupt() { interrupt.signal(queue: index) }
+    if let owned, owned.takeInterrupt() { interrupt.signal(queue: index) }
   }
 
   /// Whether a chain waits.
-  package var hasWork: Bool { ring.map { !$0.isEmpty } ?? false }
+  package var hasWork: Bool { owned.map { !$0.isEmpty } ?? false }
 
   /// Handles every waiting chain with notifications off, then arms them again: nothing is missed, nothing is polled.
   ///
@@ -100,16 +104,16 @@ package final class VirtQueue {
   }
 
   /// Asks the driver not to notify.
-  package func disableNotifications() { ring?.disableNotifications() }
+  package func disableNotifications() { owned?.disableNotifications() }
 
   /// Asks the driver to notify the next chain; false if one waits already.
-  package func enableNotifications() -> Bool { ring?.enableNotifications() ?? true }
+  package func enableNotifications() -> Bool { owned?.enableNotifications() ?? true }
 
   /// Makes the ring from the registers.
   package func activate(_ memory: GuestMemory, features: Features) throws(QueueFault) {
     guard isReady else { return }
     guard size <= maximumSize else { throw .size(size) }
-    ring = try SplitQueue(memory, size: size, layout: layout, features: features)
+    owned = try SplitQueue(memory, size: size, layout: layout, features: features)
   }
 
   /// Sets the registers by hand, where there is no transport.
@@ -120,7 +124,7 @@ package final class VirtQueue {
   }
 
   package func reset() {
-    ring = nil
+    owned = nil
     size = maximumSize
     layout = SplitQueue.Layout()
     isReady = false

@@ -139,10 +139,8 @@ package final class BlockDevice: VirtioDevice {
   ) throws(QueueFault) -> BlockProgress {
     let chain = request.chain
     // Without room for the status there is no answer (5.2.6.1).
-    guard chain.writableCount >= 1, let header = chain.readable.bytes(count: BlockRequest.headerSize) else {
-      throw .request
-    }
-    guard let kind = BlockRequest.Kind(rawValue: header.field(at: 0)) else {
+    guard chain.writableCount >= 1, let header = request.header else { throw .request }
+    guard let kind = BlockRequest.Kind(rawValue: header.kind) else {
       return .ended(.unsupported)
     }
     switch kind {
@@ -152,11 +150,11 @@ package final class BlockDevice: VirtioDevice {
       request.set(.flush)
     case .read:
       request.findRoom()
-      guard let offset = place(header.field(at: 8), request.data.byteCount) else { return .ended(.failed) }
+      guard let offset = place(header.sector, request.data.byteCount) else { return .ended(.failed) }
       request.set(.read(offset: offset))
     case .write:
       request.findData()
-      guard !shape.isReadOnly, let offset = place(header.field(at: 8), request.data.byteCount) else {
+      guard !shape.isReadOnly, let offset = place(header.sector, request.data.byteCount) else {
         return .ended(.failed)
       }
       request.set(.write(offset: offset, isDurable: isDurable))

@@ -1,15 +1,19 @@
 package import GuestMemory
+internal import LittleEndian
 internal import Virtio
 
 /// One request of a disk's driver, from when it was taken off its queue until it goes back. Reused from request to request.
+///
+/// It is with one thread at a time, and who has access to a part of it calls nobody that might: so the language need not check
+/// that as the program runs.
 package final class BlockRequest {
   /// The queue that it came from.
   package let queue: Int
-  package private(set) var operation = BlockOperation.flush
+  @safe @exclusivity(unchecked) package private(set) var operation = BlockOperation.flush
   /// The guest's memory for what is read, or with what is to be written.
-  package private(set) var data: [GuestSlice] = []
+  @safe @exclusivity(unchecked) package private(set) var data: [GuestSlice] = []
   /// How it ended; set by a backend that had it under way.
-  package var status = BlockStatus.ok
+  @safe @exclusivity(unchecked) package var status = BlockStatus.ok
 
   /// Bytes that move between the guest's memory and the disk.
   package var transferCount: Int {
@@ -20,7 +24,7 @@ package final class BlockRequest {
   }
 
   /// The buffers as they were taken off the queue.
-  var chain = DescriptorChain()
+  @safe @exclusivity(unchecked) var chain = DescriptorChain()
 
   init(queue: Int) { self.queue = queue }
 
@@ -39,23 +43,39 @@ package final class BlockRequest {
     case writeZeroes = 13  // WRITE_ZEROES
   }
 
+  /// What the driver wants and from which sector on; nil if its header is cut short.
+  var header: (kind: UInt32, sector: UInt64)? {
+    // Drivers have the header in one piece, which need not be gathered.
+    if let first = chain.readable.first, let kind = try? first.load(UInt32.self, at: 0),
+      let sector = try? first.load(UInt64.self, at: 8)
+    {
+      return (kind, sector)
+    }
+    return chain.readable.bytes(count: Self.headerSize).map { ($0.field(at: 0), $0.field(at: 8)) }
+  }
+
   func set(_ operation: BlockOperation) { self.operation = operation }
 
   /// The buffers between header and status.
   func findData() {
-    data.removeAll(keepingCapacity: true)
+    forgetData()
     chain.readable.forEachPiece(from: Self.headerSize, count: max(chain.readableCount - Self.headerSize, 0)) {
       data.append($0)
     }
   }
 
   func findRoom() {
-    data.removeAll(keepingCapacity: true)
+    forgetData()
     chain.writable.forEachPiece(count: chain.writableCount - 1) { data.append($0) }
+  }
+
+  private func forgetData() {
+    // As in a chain.
+    if data.count == 1 { data.removeLast() } else { data.removeAll(keepingCapacity: true) }
   }
 
   /// Writes the last byte of the driver's buffers.
   func writeStatus(_ status: BlockStatus) {
-    chain.writable.forEachPiece(from: chain.writableCount - 1, count: 1) { $0.copy(from: [status.rawValue]) }
+    chain.writable.forEachPiece(from: chain.writableCount - 1, count: 1) { $0.fill(status.rawValue) }
   }
 }

@@ -197,8 +197,9 @@ package final class NetworkDevice: VirtioDevice {
       buffers.pieces.forEachPiece(from: pair.filled, count: length - pair.filled) { rest.append($0) }
       backend.copyReceived(pair: pair.index, from: pair.filled, into: rest)
     }
-    NetworkHeader.setBufferCount(buffers.buffers(holding: length), buffers.pieces)
-    buffers.complete(length, to: queue)
+    let used = buffers.buffers(holding: length)
+    NetworkHeader.setBufferCount(used, buffers.pieces)
+    buffers.complete(used, holding: length, to: queue)
     pair.frame = nil
     return true
   }
@@ -236,7 +237,7 @@ package final class NetworkDevice: VirtioDevice {
       }
       let isFrame = (Self.frameMinimum...Self.frameLimit).contains(output.readableCount)
       if isFrame, backend.send(pair: pair.index, output.readable) == .blocked { return }
-      queue.push(output)
+      queue.push(head: output.head)
       pair.holdsOutput = false
       budget -= 1
       if budget <= 0, queue.requestService() { return }

@@ -24,17 +24,17 @@ struct ReceiveBuffers {
     guard try queue.pop(&chain) else { return false }
     // Each one may be the first of a frame, whose header must not be cut off.
     guard chain.readable.isEmpty, chain.writableCount >= NetworkHeader.size else { throw .request }
-    pieces.append(contentsOf: chain.writable)
+    for piece in chain.writable { pieces.append(piece) }
     room += chain.writableCount
     buffers.append(Buffer(head: chain.head, byteCount: chain.writableCount, pieceCount: chain.writable.count))
     return true
   }
 
-  /// Gives the buffers that hold the first `length` bytes back, and keeps the others.
-  mutating func complete(_ length: Int, to queue: VirtQueue) {
-    let used = buffers(holding: length)
+  /// Gives the first `used` buffers back, which hold `length` bytes, and keeps the others.
+  mutating func complete(_ used: Int, holding length: Int, to queue: VirtQueue) {
     var left = length
-    for buffer in buffers[..<used] {
+    for index in 0..<used {
+      let buffer = buffers[index]
       let written = min(left, buffer.byteCount)
       // The driver must not see a part of them (5.1.6.4.1).
       queue.stage(head: buffer.head, written: written)
@@ -67,8 +67,14 @@ struct ReceiveBuffers {
   }
 
   mutating func removeAll() {
-    buffers.removeAll(keepingCapacity: true)
-    pieces.removeAll(keepingCapacity: true)
     room = 0
+    // Small frames have one, and `removeAll` many steps.
+    if buffers.count == 1, pieces.count == 1 {
+      buffers.removeLast()
+      pieces.removeLast()
+    } else {
+      buffers.removeAll(keepingCapacity: true)
+      pieces.removeAll(keepingCapacity: true)
+    }
   }
 }

@@ -146,12 +146,35 @@ package final class DiskFile: Sendable {
 
   /// preadv2(2) with RWF_NOWAIT: what is in the page cache; the number of bytes, 0 where none can be had at once.
   package func readCached(_ vectors: borrowing IOVectors, at offset: Int64) -> Int {
-    guard !isDirect, !isBlockDevice else { return 0 }
+    guard holdsInCache else { return 0 }
     return max(vectors.readCached(from: descriptor.raw, at: offset), 0)
   }
 
+  /// The same for one piece.
+  @unsafe package func readCached(_ piece: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
+    guard holdsInCache else { return 0 }
+    var vector = unsafe iovec(iov_base: piece.baseAddress, iov_len: piece.count)
+    return max(unsafe clinux_preadv2(descriptor.raw, &vector, 1, offset, 8), 0)
+  }
+
+  /// Whether `readCached` may find something.
+  package var holdsInCache: Bool { !isDirect && !isBlockDevice }
+
   package func read(_ vectors: borrowing IOVectors, at offset: Int64) throws(Errno) -> Int {
     try vectors.read(from: descriptor.raw, at: offset)
+  }
+
+  @unsafe package func read(_ piece: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Errno) -> Int {
+    try checked(unsafe pread(descriptor.raw, piece.baseAddress, piece.count, Int(offset)))
+  }
+
+  /// - Parameter isDurable: on stable storage when this returns.
+  @unsafe package func write(
+    _ piece: UnsafeMutableRawBufferPointer, at offset: Int64, isDurable: Bool
+  ) throws(Errno) -> Int {
+    var vector = unsafe iovec(iov_base: piece.baseAddress, iov_len: piece.count)
+    let flags = isDurable ? WriteFlags.dataSynchronous : []
+    return try checked(unsafe clinux_pwritev2(descriptor.raw, &vector, 1, offset, flags.rawValue))
   }
 
   /// - Parameter isDurable: on stable storage when this returns.

@@ -4,7 +4,7 @@ import Host
 import IOURing
 
 /// Requests of one queue that the host's kernel does for us, by io_uring. Touched only by the thread of that queue, and by
-/// whoever settles it.
+/// whoever settles it; so accesses to what it has need no checks as the program runs.
 final class DiskRing {
   /// What one system call hands over at most.
   private static let entries: UInt32 = 128
@@ -12,8 +12,8 @@ final class DiskRing {
   private let ring: IORing
   private let file: DiskFile
   /// Those under way; their places are their tokens.
-  private var requests: [BlockRequest?] = []
-  private var free: [Int] = []
+  @safe @exclusivity(unchecked) private var requests: [BlockRequest?] = []
+  @safe @exclusivity(unchecked) private var free: [Int] = []
 
   /// - Throws: the host has no io_uring for us.
   init(_ file: DiskFile) throws(Errno) {

@@ -15,9 +15,13 @@ struct DiskTransfer {
   /// Reads what is in the host's page cache; false where that is not all of it.
   func readCached(_ request: BlockRequest) -> Bool {
     guard case .read(let offset) = request.operation, let start = Int64(exactly: offset) else { return false }
-    let count = request.data.byteCount
+    guard file.holdsInCache else { return false }
+    let data = request.data
+    let count = data.byteCount
+    // Most have one piece, for which room for many is not to be cleared first. Guest RAM outlives the request.
+    if data.count == 1 { return unsafe file.readCached(data[0].hostBytes, at: start) == count }
     var vectors = IOVectors()
-    Self.fill(&vectors, request.data, from: 0)
+    Self.fill(&vectors, data, from: 0)
     return vectors.byteCount == count && file.readCached(vectors, at: start) == count
   }
 
@@ -27,12 +31,9 @@ struct DiskTransfer {
   func perform(_ request: BlockRequest) -> BlockStatus {
     do throws(Errno) {
       switch request.operation {
-      case .read(let offset): try move(request.data, offset) { (v, o) throws(Errno) in try file.read(v, at: o) }
+      case .read(let offset): try move(request.data, offset, .read)
       case .write(let offset, let isDurable):
-        let isDurable = isDurable && !ignoresFlushes
-        try move(request.data, offset, isWrite: true) { (v, o) throws(Errno) in
-          try file.write(v, at: o, isDurable: isDurable)
-        }
+        try move(request.data, offset, .write(isDurable: isDurable && !ignoresFlushes))
       case .flush: try flush()
       case .discard(let offset, let count): try discard(offset, count)
       case .writeZeroes(let offset, let count, let mayDiscard, let isDurable):
@@ -73,26 +74,34 @@ struct DiskTransfer {
     var done: UInt64 = 0
     while done < count {
       let piece = zeroes.slice.dropping(0, count: Int(min(count - done, UInt64(zeroes.slice.count))))
-      try move([piece], offset + done, isWrite: true) { (v, o) throws(Errno) in
-        try file.write(v, at: o, isDurable: false)
-      }
+      try move([piece], offset + done, .write(isDurable: false))
       done += UInt64(piece.count)
     }
   }
 
+  private enum Direction {
+    case read
+    case write(isDurable: Bool)
+  }
+
   /// Moves all of the data by as many calls as it takes.
-  private func move(
-    _ data: [GuestSlice], _ offset: UInt64, isWrite: Bool = false,
-    _ call: (borrowing IOVectors, Int64) throws(Errno) -> Int
-  ) throws(Errno) {
+  private func move(_ data: [GuestSlice], _ offset: UInt64, _ direction: Direction) throws(Errno) {
     let count = data.byteCount
     var done = 0
     while done < count {
       guard let start = Int64(exactly: offset &+ UInt64(done)) else { throw .fileTooLarge }
-      var vectors = IOVectors()
-      Self.fill(&vectors, data, from: done)
       do throws(Errno) {
-        let moved = try call(vectors, start)
+        let moved: Int
+        if data.count == 1 {
+          moved = try call(data[0].dropping(done), start, direction)
+        } else {
+          var vectors = IOVectors()
+          Self.fill(&vectors, data, from: done)
+          switch direction {
+          case .read: moved = try file.read(vectors, at: start)
+          case .write(let isDurable): moved = try file.write(vectors, at: start, isDurable: isDurable)
+          }
+        }
         // The file has become shorter.
         if moved == 0 { throw .inputOutput }
         done += moved
@@ -100,28 +109,32 @@ struct DiskTransfer {
         if error == .interrupted { continue }
         guard error == .invalid, file.isDirect, done == 0 else { throw error }
         // The guest's buffers need not begin where direct transfers must.
-        return try bounce(data, start, isWrite, call)
+        return try bounce(data, start, direction)
       }
     }
   }
 
-  private func bounce(
-    _ data: [GuestSlice], _ start: Int64, _ isWrite: Bool, _ call: (borrowing IOVectors, Int64) throws(Errno) -> Int
-  ) throws(Errno) {
+  private func bounce(_ data: [GuestSlice], _ start: Int64, _ direction: Direction) throws(Errno) {
     let count = data.byteCount
     let block = Int(file.blockSize)
     var done = 0
     let buffer = try AlignedBuffer(min(max(count, block), 1 << 20))
     while done < count {
       let room = buffer.slice.dropping(0, count: count - done)
-      if isWrite { room.copy(from: data.bytes(at: done, count: room.count) ?? []) }
-      var vectors = IOVectors()
-      // The buffer lives through the call.
-      unsafe vectors.append(room.hostBytes)
-      let moved = try call(vectors, start + Int64(done))
+      if case .write = direction { room.copy(from: data.bytes(at: done, count: room.count) ?? []) }
+      let moved = try call(room, start + Int64(done), direction)
       if moved == 0 { throw .inputOutput }
-      if !isWrite { data.copy(from: room.dropping(0, count: moved).bytes(), at: done) }
+      if case .read = direction { data.copy(from: room.dropping(0, count: moved).bytes(), at: done) }
       done += moved
+    }
+  }
+
+  /// Moves one piece, or the beginning of it.
+  private func call(_ piece: GuestSlice, _ start: Int64, _ direction: Direction) throws(Errno) -> Int {
+    // It lives through the call.
+    switch direction {
+    case .read: try unsafe file.read(piece.hostBytes, at: start)
+    case .write(let isDurable): try unsafe file.write(piece.hostBytes, at: start, isDurable: isDurable)
     }
   }
 

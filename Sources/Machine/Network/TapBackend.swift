@@ -47,32 +47,27 @@ final class TapBackend: NetworkBackend {
     }
   }
 
-  func receive(pair: Int, into slices: [GuestSlice]) -> NetworkTransfer { report(queues[pair].receive(into: slices)) }
+  func receive(pair: Int, into slices: [GuestSlice]) -> NetworkTransfer { queues[pair].receive(into: slices) }
 
   func copyReceived(pair: Int, from offset: Int, into slices: [GuestSlice]) {
     queues[pair].copyReceived(from: offset, into: slices)
   }
 
-  func send(pair: Int, _ slices: [GuestSlice]) -> NetworkTransfer { report(queues[pair].send(slices)) }
+  func send(pair: Int, _ slices: [GuestSlice]) -> NetworkTransfer { queues[pair].send(slices) }
 
-  private func report(_ outcome: TapQueue.Outcome) -> NetworkTransfer {
-    switch outcome {
-    case .transfer(let transfer): return transfer
-    case .gone:
-      lost?("the tap is gone")
-      lost = nil
-      return .blocked
-    }
+  /// Somebody removed the interface.
+  func lose() {
+    lost?("the tap is gone")
+    lost = nil
   }
 }
 
 /// One queue of a tap.
 private final class TapQueue: EventHandler {
-  enum Outcome {
-    case transfer(NetworkTransfer)
-    /// Somebody removed the interface.
-    case gone
-  }
+  /// A frame of so many bytes is copied rather than read into the guest's buffers, once so many have come in a row: a call
+  /// for pieces of memory costs more than such a copy.
+  private static let smallSize = 512
+  private static let smallRow = 4
 
   static let events: EventLoop.Events = [.readable, .edgeTriggered]
 
@@ -83,10 +78,12 @@ private final class TapQueue: EventHandler {
   private let descriptor: FileDescriptor
   private let pair: Int
   private let loop: EventLoop
-  private var vectors = IOVectors()
-  /// What a frame had beyond the guest's buffers, from its byte `direct` on.
-  private var rest = [UInt8](repeating: 0, count: NetworkDevice.frameLimit)
+  /// A byte more than a frame can have, so that the device sees of a longer one that it is.
+  private let frames = FrameVectors(frameLimit: NetworkDevice.frameLimit + 1)
+  /// Bytes of the frame taken last that went into the guest's buffers at once. The others are with `frames`.
   private var direct = 0
+  /// Small frames that came since the last other one, up to `smallRow`.
+  private var smallFrames = 0
   private var waitsForRoom = false
 
   init(_ number: Int32, pair: Int, _ loop: EventLoop) {
@@ -105,71 +102,81 @@ private final class TapQueue: EventHandler {
     if !events.isDisjoint(with: [.readable, .error]) { backend?.device?.readable(pair: pair) }
   }
 
-  func receive(into slices: [GuestSlice]) -> Outcome {
-    do throws(Errno) {
-      let (pieces, more) = try vectors.read(from: number, into: slices, rest: &rest)
-      direct = pieces
-      // More pieces than one call takes: the others get theirs from the rest.
-      if more > 0 { copyReceived(from: pieces, into: tail(of: slices, from: pieces)) }
-      return .transfer(.moved(pieces + more))
-    } catch {
-      return outcome(error)
+  func receive(into slices: [GuestSlice]) -> NetworkTransfer {
+    var room = 0
+    let length: Int
+    if smallFrames == Self.smallRow {
+      length = frames.readRest(from: number)
+    } else {
+      let pieces = min(slices.count, FrameVectors.capacity)
+      for index in 0..<pieces {
+        // Guest RAM outlives the call.
+        unsafe frames.set(index, slices[index].hostBytes)
+        room += slices[index].count
+      }
+      length = frames.read(from: number, pieces: pieces)
     }
+    if length < 0 { return failure(.current) }
+    direct = room
+    if length > Self.smallSize {
+      smallFrames = 0
+    } else if smallFrames < Self.smallRow {
+      smallFrames += 1
+    }
+    // All of a small frame, and of any what more pieces than one call takes have room for.
+    if length > room {
+      var end = 0
+      for slice in slices where end < length {
+        if end >= room { _ = copyRest(from: end, into: slice.dropping(0, count: length - end)) }
+        end += slice.count
+      }
+    }
+    return .moved(length)
   }
 
   func copyReceived(from offset: Int, into slices: [GuestSlice]) {
-    var position = offset - direct
-    for slice in slices where position >= 0 { position += slice.copy(from: rest, at: position) }
+    var position = offset
+    for slice in slices where position >= direct { position += copyRest(from: position, into: slice) }
   }
 
-  func send(_ slices: [GuestSlice]) -> Outcome {
+  private func copyRest(from offset: Int, into slice: GuestSlice) -> Int {
+    // Only the host's kernel may write to a window, and a frame there is nobody's loss.
+    slice.isWindow ? slice.count : unsafe frames.copyRest(from: offset - direct, to: slice.hostBytes)
+  }
+
+  func send(_ slices: [GuestSlice]) -> NetworkTransfer {
+    if slices.count > FrameVectors.capacity { return sendGathered(slices) }
+    // As above.
+    for index in slices.indices { unsafe frames.set(index, slices[index].hostBytes) }
+    let length = frames.write(to: number, pieces: slices.count)
+    return length < 0 ? sendFailure(.current) : .moved(length)
+  }
+
+  /// Sends a frame in more pieces than one call takes.
+  private func sendGathered(_ slices: [GuestSlice]) -> NetworkTransfer {
     do throws(Errno) {
-      if slices.count > IOVectors.capacity {
-        let bytes = slices.bytes(count: slices.byteCount) ?? []
-        return .transfer(.moved(try descriptor.write(bytes)))
-      }
-      return .transfer(.moved(try vectors.write(slices, to: number)))
+      return .moved(try descriptor.write(slices.bytes(count: slices.byteCount) ?? []))
     } catch {
-      if error == .wouldBlock, !waitsForRoom {
-        waitsForRoom = true
-        try? loop.modify(number, Self.events.union(.writable))
-      }
-      return outcome(error)
+      return sendFailure(error)
     }
   }
 
-  private func tail(of slices: [GuestSlice], from offset: Int) -> [GuestSlice] {
-    var tail: [GuestSlice] = []
-    slices.forEachPiece(from: offset, count: .max) { tail.append($0) }
-    return tail
+  private func sendFailure(_ error: Errno) -> NetworkTransfer {
+    if error == .wouldBlock, !waitsForRoom {
+      waitsForRoom = true
+      try? loop.modify(number, Self.events.union(.writable))
+    }
+    return failure(error)
   }
 
-  private func outcome(_ error: Errno) -> Outcome {
+  private func failure(_ error: Errno) -> NetworkTransfer {
     switch error {
-    case .wouldBlock: .transfer(.blocked)
-    case .badState where isEnabled: .gone
+    case .wouldBlock: return .blocked
+    case .badState where isEnabled:
+      backend?.lose()
+      return .blocked
     // The guest's header made no sense (EINVAL), or the interface is down (EIO).
-    default: .transfer(.dropped)
+    default: return .dropped
     }
-  }
-}
-
-/// One access to the vectors for each frame, not for each of its pieces: all are checked as the program runs.
-extension IOVectors {
-  fileprivate mutating func read(
-    from descriptor: Int32, into slices: [GuestSlice], rest: inout [UInt8]
-  ) throws(Errno) -> (pieces: Int, rest: Int) {
-    append(slices)
-    return try read(from: descriptor, rest: &rest)
-  }
-
-  fileprivate mutating func write(_ slices: [GuestSlice], to descriptor: Int32) throws(Errno) -> Int {
-    append(slices)
-    return try write(to: descriptor)
-  }
-
-  private mutating func append(_ slices: [GuestSlice]) {
-    // Guest RAM outlives the call.
-    for slice in slices { unsafe append(slice.hostBytes) }
   }
 }

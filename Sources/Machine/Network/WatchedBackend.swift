@@ -12,7 +12,11 @@ final class WatchedBackend: NetworkBackend {
   private let link: any NetworkBackend
   private let name: String
   private let loop: EventLoop
-  private var streams: [CaptureStream] = []
+  private var streams: [CaptureStream] = [] {
+    didSet { isWatched = !streams.isEmpty }
+  }
+  /// For each frame, where looking at an array takes more.
+  private var isWatched = false
   /// A frame of which only the beginning has been copied to the guest yet.
   private var partial: (frame: [UInt8], length: Int)?
 
@@ -44,7 +48,7 @@ final class WatchedBackend: NetworkBackend {
 
   func receive(pair: Int, into slices: [GuestSlice]) -> NetworkTransfer {
     let transfer = link.receive(pair: pair, into: slices)
-    guard !streams.isEmpty, case .moved(let count) = transfer, count >= NetworkHeader.size else { return transfer }
+    guard isWatched, case .moved(let count) = transfer, count >= NetworkHeader.size else { return transfer }
     finishPartial()
     let there = min(count, slices.byteCount) - NetworkHeader.size
     partial = (slices.bytes(at: NetworkHeader.size, count: there) ?? [], count - NetworkHeader.size)
@@ -61,7 +65,7 @@ final class WatchedBackend: NetworkBackend {
 
   func send(pair: Int, _ slices: [GuestSlice]) -> NetworkTransfer {
     let transfer = link.send(pair: pair, slices)
-    if !streams.isEmpty, case .moved(let count) = transfer, count >= NetworkHeader.size {
+    if isWatched, case .moved(let count) = transfer, count >= NetworkHeader.size {
       let length = count - NetworkHeader.size
       if let frame = slices.bytes(at: NetworkHeader.size, count: length) { tell(frame, length: length, .outbound) }
     }
