@@ -68,7 +68,12 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
     if transfer.readCached(request) { return .ended(.ok) }
     if isAlone || transfer.isNothing(request) { return .ended(transfer.perform(request)) }
     if !rings.isEmpty, rings[request.queue].begin(request) { return .underWay }
-    if !file.isDirect, let status = writes[request.queue].perform(request, transfer) { return .ended(status) }
+    if !file.isDirect, writes[request.queue].takes(request) {
+      let start = Timer.now
+      let status = transfer.perform(request)
+      writes[request.queue].took(Timer.now - start)
+      return .ended(status)
+    }
     return hand(request)
   }
 
@@ -153,31 +158,5 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
       }
       return waiting[next]
     }
-  }
-}
-
-/// Small writes into the page cache, which rarely wait for anything: the queue's thread does them for as long as that is so,
-/// since to wake another one takes longer. Touched only by the thread of its queue.
-private final class QuickWrites {
-  /// A longer one takes its time by itself.
-  private static let sizeLimit = 64 << 10
-  /// One that took longer has waited, in nanoseconds: for the file system, or because too much is to be written back.
-  private static let timeLimit: UInt64 = 500_000
-  /// How many are left to other threads then.
-  private static let pause = 64
-
-  private var left = 0
-
-  /// Does a request, or gives nil if another thread is to do it.
-  func perform(_ request: BlockRequest, _ transfer: DiskTransfer) -> BlockStatus? {
-    guard case .write(_, false) = request.operation, request.transferCount <= Self.sizeLimit else { return nil }
-    if left > 0 {
-      left -= 1
-      return nil
-    }
-    let start = Timer.now
-    let status = transfer.perform(request)
-    if Timer.now - start > Self.timeLimit { left = Self.pause }
-    return status
   }
 }
