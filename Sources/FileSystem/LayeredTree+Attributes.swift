@@ -9,9 +9,7 @@ extension LayeredTree {
     let changes: SetattrRequest.Valid = [
       .mode, .uid, .gid, .size, .accessed, .modified, .accessedNow, .modifiedNow, .killPrivileges,
     ]
-    if valid.isDisjoint(with: changes) {
-      return try namespace.withReadLock { () throws(Errno) in try status(of: node) }
-    }
+    if valid.isDisjoint(with: changes) { return try touchOwner(node) }
     if valid.contains(.size), node.isDirectory { throw .isDirectory }
     if valid.contains(.size), !node.isRegular { throw .invalid }
     try copyUp(node, withData: !(valid.contains(.size) && request.length == 0))
@@ -29,12 +27,29 @@ extension LayeredTree {
         mapped?.resized(node, file)
       }
       if !valid.isDisjoint(with: [.accessed, .modified]) {
-        try FileCalls.changeTimes(
-          place.base.raw, place.name.span,
-          accessed: change(valid, .accessed, .accessedNow, request.accessed),
-          modified: change(valid, .modified, .modifiedNow, request.modified))
+        do throws(Errno) {
+          try FileCalls.changeTimes(
+            place.base.raw, place.name.span,
+            accessed: change(valid, .accessed, .accessedNow, request.accessed),
+            modified: change(valid, .modified, .modifiedNow, request.modified))
+        } catch {
+          // An append-only file takes none but the host's own, and the guest's clock says when it was written to.
+          guard error == .notPermitted, !valid.contains(.accessed) || valid.contains(.accessedNow) else { throw error }
+          try FileCalls.changeTimes(place.base.raw, place.name.span, accessed: .now, modified: .now)
+        }
       }
       return try status(of: node)
+    }
+  }
+
+  /// chown(2) to nobody else, which comes without a field that says so: set-id bits go.
+  private func touchOwner(_ node: Node) throws(Errno) -> FileStatus {
+    let status = try namespace.withReadLock { () throws(Errno) in try self.status(of: node) }
+    guard node.isRegular, LayeredTree.withoutPrivileges(status.mode) != status.mode else { return status }
+    try copyUp(node)
+    return try namespace.withReadLock { () throws(Errno) in
+      try clearPrivileges(try place(of: node))
+      return try self.status(of: node)
     }
   }
 

@@ -46,7 +46,7 @@ extension LayeredTree {
       guard let parent = node.parent else { throw .stale }
       try copyUpDirectory(parent)
       let base = try descriptor(of: parent, in: layer)
-      let times = try FileCalls.status(base.raw)
+      let before = try FileCalls.status(base.raw)
       // Other names of the file that the guest knows get the copy too; those it never saw keep what is below.
       var linked: [Place] = []
       for alias in node.aliases {
@@ -64,9 +64,8 @@ extension LayeredTree {
         for place in linked { try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: false) }
         throw error
       }
-      keepTimes(base, times)
-      let lowerLinks = Int32(clamping: node.lowerLinks)
-      if lowerLinks > 1 { node.linkAdjustment += lowerLinks - 1 - Int32(linked.count) }
+      keepTimes(of: parent, base, before)
+      node.linkAdjustment = Int32(clamping: max(node.lowerLinks, 1)) - 1 - Int32(linked.count)
     }
     node.origin = node.identity
     node.identity = FileIdentity(layer, status)
@@ -79,10 +78,17 @@ extension LayeredTree {
     }
   }
 
-  /// A directory's times do not show that something in it was copied up.
-  private func keepTimes(_ directory: SharedDescriptor, _ status: FileStatus) {
+  /// A directory's times do not show that something in it was copied up: on the host it has the others that it had `before`, and
+  /// to the guest its time of change as well.
+  private func keepTimes(of node: Node, _ directory: SharedDescriptor, _ before: FileStatus) {
     try? FileCalls.changeTimes(
-      directory.raw, accessed: .set(status.accessed), modified: .set(status.modified))
+      directory.raw, accessed: .set(before.accessed), modified: .set(before.modified))
+    if node.topPart?.layer === node.writeLayer { keepChange(of: node, directory, node.shownChange(before)) }
+  }
+
+  private func keepChange(of node: Node, _ directory: SharedDescriptor, _ shown: FileTime) {
+    guard let now = try? FileCalls.status(directory.raw) else { return }
+    node.keptChange = Node.KeptChange(host: now.changed, modified: now.modified, shown: shown)
   }
 
   /// Makes a directory, and those above it, exist in their write map. The namespace lock is held for writing.
@@ -93,7 +99,8 @@ extension LayeredTree {
     try copyUpDirectory(parent)
     let name = node.name
     let base = try descriptor(of: parent, in: layer)
-    let times = try FileCalls.status(base.raw)
+    let before = try FileCalls.status(base.raw)
+    let shown = try status(of: node).changed
     try withCopy(ofDirectory: node, layer) { (copy) throws(Errno) in
       do throws(Errno) {
         try FileCalls.rename(copy.base.raw, copy.name.span, to: base.raw, name.span, .noReplace)
@@ -107,11 +114,14 @@ extension LayeredTree {
         try? FileCalls.remove(copy.base.raw, copy.name.span, isDirectory: false)
       }
     }
-    keepTimes(base, times)
+    keepTimes(of: parent, base, before)
     let made = try FileCalls.status(base.raw, name.span)
     let index = node.parts.firstIndex { $0.layer.rank > layer.rank } ?? node.parts.count
     node.parts = node.parts[..<index] + [DirectoryPart(layer: layer)] + node.parts[index...]
-    if index == 0 { node.identity = FileIdentity(layer, made) }
+    if index == 0 {
+      node.identity = FileIdentity(layer, made)
+      node.keptChange = Node.KeptChange(host: made.changed, modified: made.modified, shown: shown)
+    }
   }
 
   /// Gives a directory that is removed, but open, one that can be changed. The namespace lock is held for writing.

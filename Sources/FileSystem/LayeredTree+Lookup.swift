@@ -306,6 +306,7 @@ extension LayeredTree {
     if node.isDirectory {
       // A merged directory does not know how many it has; 1 tells tools not to count on it, as in overlayfs.
       if node.isRemoved { status.links = 0 } else if node.parts.count != 1 { status.links = 1 }
+      status.changed = node.shownChange(status)
     } else if node.isRemoved, !node.isUpper {
       status.links = 0
     } else if node.layer?.isPack == true {

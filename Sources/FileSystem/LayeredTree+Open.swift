@@ -15,9 +15,7 @@ extension LayeredTree {
     if forWriting { try copyUp(node) }
     return try namespace.withReadLock { () throws(Errno) -> SharedDescriptor in
       let place = try self.place(of: node)
-      let file = SharedDescriptor(
-        try openFile(
-          place, forWriting ? OpenFlags.readWrite : OpenFlags.read, node.anonymous == nil ? node.identity : nil))
+      let file = try open(node, place, forWriting: forWriting)
       // As root the host's kernel does it with each write.
       if forWriting, ownership == .recorded { dropCapabilities(place) }
       // With the lock held, so that a copy-up cannot come between.
@@ -42,8 +40,18 @@ extension LayeredTree {
 
   private func openAgain(_ node: Node, isWritable: Bool) throws(Errno) -> SharedDescriptor {
     if isWritable, !node.isUpper { throw .stale }
-    let flags = isWritable ? OpenFlags.readWrite : OpenFlags.read
-    return SharedDescriptor(try openFile(try place(of: node), flags, node.anonymous == nil ? node.identity : nil))
+    return try open(node, try place(of: node), forWriting: isWritable)
+  }
+
+  private func open(_ node: Node, _ place: Place, forWriting: Bool) throws(Errno) -> SharedDescriptor {
+    let identity = node.anonymous == nil ? node.identity : nil
+    guard forWriting else { return SharedDescriptor(try openFile(place, OpenFlags.read, identity)) }
+    do throws(Errno) {
+      return SharedDescriptor(try openFile(place, OpenFlags.readWrite, identity))
+    } catch {
+      guard error == .notPermitted else { throw error }
+      return SharedDescriptor(try openFile(place, OpenFlags.readAppend, identity), appendsOnly: true)
+    }
   }
 
   /// OPEN, from a client that tells of its opens. No lock is held.
@@ -57,6 +65,7 @@ extension LayeredTree {
     let writes = flags & OpenFlags.accessMode != 0 || truncates
     if truncates { try copyUp(node, withData: false) }
     let file = try self.file(of: node, forWriting: writes)
+    if file.appendsOnly, writes, flags & OpenFlags.append == 0 { throw .notPermitted }
     if truncates {
       try FileCalls.truncate(file.raw, to: 0)
       mapped?.resized(node, file)

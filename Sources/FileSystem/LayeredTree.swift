@@ -254,8 +254,10 @@ package final class LayeredTree: @unchecked Sendable {
   /// so that the guest's `/` or `/tmp` is what it was.
   private func adoptAttributes(_ node: Node) {
     guard let upper = node.mounted.filter(\.isWriteMap).min(by: { $0.rank < $1.rank }), node.topPart?.layer === upper,
-      node.parts.count > 1, DirectoryReader.isEmpty(upper.root),
-      let below = try? descriptor(of: node, node.parts[1]), var status = try? FileCalls.status(below.raw),
+      DirectoryReader.isEmpty(upper.root)
+    else { return }
+    guard node.parts.count > 1 else { return belongToRoot(upper) }
+    guard let below = try? descriptor(of: node, node.parts[1]), var status = try? FileCalls.status(below.raw),
       let host = try? FileCalls.status(upper.root.raw)
     else { return }
     let (source, target) = (
@@ -265,6 +267,19 @@ package final class LayeredTree: @unchecked Sendable {
     if layer.keepsOwners { decodeOwner(&status, source, isPack: layer.isPack) }
     copyAttributes(source, isPack: layer.isPack, to: target)
     try? setOwner(target, host: host, wanted: OverrideStat(status))
+  }
+
+  /// Where there is nothing that it comes to lie over, a directory of nobody's is the guest's root's.
+  private func belongToRoot(_ layer: Layer) {
+    guard ownership == .real, !users.ranges.isEmpty || !groups.ranges.isEmpty,
+      let host = try? FileCalls.status(layer.root.raw)
+    else { return }
+    var wanted = OverrideStat(host)
+    (wanted.uid, wanted.gid) = (users.guest(host.uid), groups.guest(host.gid))
+    guard wanted.uid == IDMap.overflow || wanted.gid == IDMap.overflow else { return }
+    if wanted.uid == IDMap.overflow { wanted.uid = 0 }
+    if wanted.gid == IDMap.overflow { wanted.gid = 0 }
+    try? setOwner(Place(base: layer.root, name: FileCalls.itself), host: host, wanted: wanted)
   }
 
   private func hide(_ path: Path) throws(TreeError) {

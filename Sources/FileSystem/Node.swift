@@ -44,7 +44,7 @@ final class Node {
   var identity: FileIdentity
   /// The lower object that it was copied up from, under which other names of it are still found.
   var origin: FileIdentity?
-  /// How many names the lower object had when it was copied up.
+  /// How many names the lower object had when it was copied up, without those that the guest has removed.
   var lowerLinks: UInt32 = 0
   /// Names of a copied-up file that are not in the write map, added to the count of its links.
   var linkAdjustment: Int32 = 0
@@ -55,6 +55,8 @@ final class Node {
   var layer: Layer?
   /// The write map that changes go to, if there is one.
   var writeLayer: Layer?
+  /// A directory's time of change as the guest knows it, until something but a copy-up changes the directory.
+  var keptChange: KeptChange?
   /// The layers whose root this directory is.
   var mounted: [Layer] = []
 
@@ -101,6 +103,22 @@ final class Node {
     self.identity = identity
     self.writeLayer = writeLayer
     self.caching = caching
+  }
+
+  /// What a copy-up did to a directory's time of change, which cannot be set back.
+  struct KeptChange {
+    /// As the host has it since, with the time of modification, which did not change.
+    let host: FileTime
+    let modified: FileTime
+    let shown: FileTime
+  }
+
+  /// The time of change that the guest sees where the host says `status`.
+  func shownChange(_ status: FileStatus) -> FileTime {
+    guard let keptChange, keptChange.host == status.changed, keptChange.modified == status.modified else {
+      return status.changed
+    }
+    return keptChange.shown
   }
 
   var isDirectory: Bool { type == FileType.directory }

@@ -5,7 +5,13 @@ import Host
 final class SharedDescriptor: Sendable {
   private let descriptor: FileDescriptor
 
-  init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+  /// Whether what is written goes to the end of the file, and to no other place (chattr(1), `a`).
+  let appendsOnly: Bool
+
+  init(_ descriptor: consuming FileDescriptor, appendsOnly: Bool = false) {
+    self.descriptor = descriptor
+    self.appendsOnly = appendsOnly
+  }
 
   /// Valid for as long as this object is held.
   var raw: Int32 { descriptor.raw }

@@ -1,4 +1,5 @@
 import FUSE
+import Glibc
 internal import GuestMemory
 import Host
 
@@ -28,6 +29,37 @@ enum Transfer {
   ///
   /// - Parameter flags: O_* of the guest's file: with O_SYNC or O_DSYNC what was written is on disk before the reply.
   static func write(
+    _ file: SharedDescriptor, _ offset: UInt64, _ count: Int, from request: inout RequestReader, flags: UInt32
+  ) throws(Errno) -> Int {
+    if file.appendsOnly { return try append(file, offset, count, from: &request, flags: flags) }
+    return try put(file, offset, count, from: &request, flags: flags)
+  }
+
+  /// Of what is written only what lies behind the end of the file, to which the guest's kernel, where it holds writes back, adds
+  /// what is before it in the page. It may send several requests at once, which must not come in another order.
+  private static func append(
+    _ file: SharedDescriptor, _ offset: UInt64, _ count: Int, from request: inout RequestReader, flags: UInt32
+  ) throws(Errno) -> Int {
+    for _ in 0..<appendPatience {
+      let done = try appending.withLock { () throws(Errno) -> Int? in
+        let length = try FileCalls.status(file.raw).length
+        guard length >= offset else { return nil }
+        let known = Int(min(length - offset, UInt64(count)))
+        guard known < count else { throw .notPermitted }
+        do throws(MessageError) { try request.skip(known) } catch { throw .invalid }
+        return known + (try put(file, length, count - known, from: &request, flags: flags))
+      }
+      if let done { return done }
+      usleep(1000)
+    }
+    throw .inputOutput
+  }
+
+  private static let appending = Lock()
+  /// How often, a millisecond apart, is looked for what comes before.
+  private static let appendPatience = 1000
+
+  private static func put(
     _ file: SharedDescriptor, _ offset: UInt64, _ count: Int, from request: inout RequestReader, flags: UInt32
   ) throws(Errno) -> Int {
     var done = 0

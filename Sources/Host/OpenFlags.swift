@@ -11,11 +11,13 @@ package enum OpenFlags {
   /// Non-blocking, so that something that is suddenly a FIFO cannot hold the server up.
   package static let read = O_RDONLY | O_NONBLOCK
   package static let readWrite = O_RDWR | O_NONBLOCK
+  package static let readAppend = O_RDWR | O_NONBLOCK | O_APPEND
   package static let write = O_WRONLY | O_NONBLOCK
   package static let createExclusively = O_RDWR | O_CREAT | O_EXCL
   package static let temporary = Int32(clinux_O_TMPFILE) | O_RDWR
   package static let accessMode = O_ACCMODE
   package static let truncate = O_TRUNC
+  package static let append = O_APPEND
   package static let exclusive = O_EXCL
 }
 

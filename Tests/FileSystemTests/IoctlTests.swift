@@ -81,10 +81,17 @@ struct IoctlTests {
     let node = try client.node("f")
     try set(client, "f", try flags(client, "f") | IoctlTests.append)
     #expect(throws: Errno.notPermitted) { try client.write(node, 0, 0, [1]) }
+    #expect(throws: Errno.notPermitted) { try client.set("f", size: 0) }
+    try client.write(node, 0, 4, Array("A".utf8))
+    // As the guest's kernel writes its pages back.
+    try client.write(node, 0, 0, Array("textAB".utf8))
+    #expect(try client.contents("f") == "textAB")
+    try client.set("f", modified: 5)
+    #expect(throws: Errno.inputOutput) { try client.write(node, 0, 7, Array("C".utf8)) }
     #expect(throws: Errno.notPermitted) { try client.unlink("f") }
     try set(client, "f", try flags(client, "f") & ~IoctlTests.append)
     try client.write(node, 0, 0, [65])
-    #expect(try client.contents("f") == "Aext")
+    #expect(try client.contents("f") == "AextAB")
   }
 
   @Test func whatIsNotAFilesIoctlIsRefused() throws {

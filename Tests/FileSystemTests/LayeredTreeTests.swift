@@ -150,6 +150,46 @@ struct LayeredTreeTests {
     #expect(layers.contents(layers.upper + "/c") == "changed")
   }
 
+  @Test func removedNamesOfALowerFileCountNoMore() throws {
+    layers.lower("a", "text")
+    link(layers.lower + "/a", layers.lower + "/b")
+    link(layers.lower + "/a", layers.lower + "/c")
+    let client = try layers.client()
+    #expect(try client.node("a") == client.node("b"))
+    try client.unlink("a")
+    #expect(try client.attributes("b").links == 2)
+    try client.put("b", "changed")
+    #expect(try client.attributes("b").links == 2)
+    #expect(try client.attributes("c").links == 2)
+    #expect(try client.attributes("b").links == 2)
+    #expect(try client.contents("c") == "changed")
+  }
+
+  /// tar(1) takes a directory whose time of change moves while it is read for one that was changed.
+  @Test func copyingUpShowsNoNewTimes() throws {
+    layers.lower("d/e/f", "text")
+    let client = try layers.client()
+    // The host's time of files moves by ticks.
+    usleep(20_000)
+    func times() throws -> [FUSEClient.Attributes] { try ["d", "d/e"].map { try client.attributes($0) } }
+    let before = try times()
+    try client.put("d/e/f", "changed")
+    let copied = try times()
+    #expect(copied.map(\.changed) == before.map(\.changed) && copied.map(\.modified) == before.map(\.modified))
+    try client.mkdir("d/e/new")
+    let made = try times()
+    #expect(made[0].changed == before[0].changed && made[1].changed != before[1].changed)
+    try client.set("d", mode: 0o700)
+    #expect(try times()[0].changed != before[0].changed && times()[0].modified == before[0].modified)
+  }
+
+  @Test func chownToNobodyElseTakesPrivilegesAway() throws {
+    layers.lower("f", "text", mode: 0o6755)
+    let client = try layers.client()
+    #expect(try client.set("f").permissions == 0o755)
+    #expect(layers.exists(layers.upper + "/f"))
+  }
+
   @Test func aLinkOfARemovedCopyIsWhatIsBelow() throws {
     layers.lower("a", "text")
     link(layers.lower + "/a", layers.lower + "/b")

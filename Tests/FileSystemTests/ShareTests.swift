@@ -201,5 +201,13 @@ struct IDMapTests {
     #expect(owner("l") == [100_000, 100_000])
     #expect(owner("lower") == [100_005, 100_006])
     #expect(try client.attributes("lower").permissions == 0o4755)
+    // A map of its own, with nothing below.
+    let own = layers.base + "/own"
+    layers.mkdir(own)
+    let tree = try LayeredTree(
+      reads: [LayerMap(guestPath: "/", hostPath: layers.lower)], writes: [LayerMap(guestPath: "/new", hostPath: own)],
+      ownership: .real, users: map, groups: map)
+    let new = try FUSEClient(FileSystemServer(tree)).attributes("new")
+    #expect([new.uid, new.gid] == [0, 0])
   }
 }
