@@ -225,6 +225,29 @@ class Behaviours(unittest.TestCase):
         self.fails(errno.ENOENT, os.open, "f", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor)
         os.close(descriptor)
 
+    def test_an_append_only_file(self):
+        self.put("f", b"one\n")
+        with open(self.path("f"), "rb") as file:
+            flags = bytearray(4)
+            try:
+                fcntl.ioctl(file, 0x80086601, flags)  # FS_IOC_GETFLAGS
+                fcntl.ioctl(file, 0x40086602, struct.pack("I", struct.unpack("I", flags)[0] | 0x20))  # FS_IOC_SETFLAGS
+            except OSError as error:
+                self.skipTest(f"no flags here: {error}")
+            try:
+                for number in range(3):
+                    descriptor = os.open(self.path("f"), os.O_WRONLY | os.O_APPEND)
+                    os.write(descriptor, b"more\n" * 3000)
+                    os.fsync(descriptor)
+                    os.close(descriptor)
+                os.utime(self.path("f"))
+                with open(self.path("f"), "rb") as other:
+                    self.assertEqual(other.read(), b"one\n" + b"more\n" * 9000)
+                self.fails(errno.EPERM, os.truncate, self.path("f"), 0)
+                self.fails(errno.EPERM, os.unlink, self.path("f"))
+            finally:
+                fcntl.ioctl(file, 0x40086602, bytes(flags))
+
     def test_special_files(self):
         os.mkfifo(self.path("fifo"), 0o640)
         self.assertTrue(stat.S_ISFIFO(os.stat(self.path("fifo")).st_mode))
