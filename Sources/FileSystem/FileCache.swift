@@ -49,6 +49,7 @@ final class FileCache {
         if node.openFile!.wasUsed {
           node.openFile!.wasUsed = false
         } else {
+          restoreTime(node)
           node.openFile = nil
           return slot
         }
@@ -64,8 +65,29 @@ final class FileCache {
     lock.withLock { close(node) }
   }
 
-  private func close(_ node: Node) {
+  /// The guest's kernel is about to write back what it has held. That is not when the file was modified: that time it sends
+  /// itself, unless it is the one that it knows already.
+  func keepTime(_ node: Node) {
+    lock.withLock {
+      guard node.openFile?.isWritable == true, node.openFile!.keptTime == nil else { return }
+      node.openFile!.keptTime = try? FileCalls.status(node.openFile!.descriptor.raw).modified
+    }
+  }
+
+  /// The guest has set the time of modification.
+  func forgetTime(_ node: Node) {
+    lock.withLock { node.openFile?.keptTime = nil }
+  }
+
+  private func restoreTime(_ node: Node) {
+    guard let open = node.openFile, let time = open.keptTime else { return }
+    try? FileCalls.changeTimes(open.descriptor.raw, accessed: .keep, modified: .set(time))
+  }
+
+  private func close(_ node: Node, isLost: Bool = false) {
     guard let slot = node.openFile?.slot else { return }
+    // Who is gone may not have sent its times.
+    if !isLost { restoreTime(node) }
     node.openFile = nil
     slots[slot] = nil
     free.append(slot)
@@ -97,7 +119,7 @@ final class FileCache {
     lock.withLock {
       for case let node? in slots {
         node.opens = 0
-        close(node)
+        close(node, isLost: true)
       }
     }
   }

@@ -113,12 +113,14 @@ extension FileSystemServer {
   func write(_ header: RequestHeader, _ reader: inout RequestReader, _ reply: inout ReplyWriter) throws(Failure) {
     let request = try message { () throws(MessageError) in try WriteRequest(&reader) }
     guard Int(request.count) <= reader.remaining else { throw .message(.truncated) }
-    let file = try file(header.node, forWriting: true)
+    let node = try node(header.node)
+    let file = try host { () throws(Errno) in try tree.file(of: node, forWriting: true) }
     if request.killPrivileges { try clearPrivileges(file) }
+    if request.isFromCache, settings.flags.contains(.writebackCache) { tree.files.keepTime(node) }
     let written = try host { () throws(Errno) in
       try Transfer.write(file, request.offset, Int(request.count), from: &reader, flags: request.flags)
     }
-    resized(header.node, file)
+    tree.mapped?.resized(node, file)
     try message { () throws(MessageError) in
       try reply.append(UInt32(written))
       try reply.append(UInt32(0))

@@ -37,6 +37,7 @@ extension LayeredTree {
           guard error == .notPermitted, !valid.contains(.accessed) || valid.contains(.accessedNow) else { throw error }
           try FileCalls.changeTimes(place.base.raw, place.name.span, accessed: .now, modified: .now)
         }
+        if valid.contains(.modified) { files.forgetTime(node) }
       }
       return try status(of: node)
     }

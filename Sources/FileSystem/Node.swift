@@ -81,6 +81,8 @@ final class Node {
     let slot: Int
     /// Since the cache last looked.
     var wasUsed = false
+    /// When the file was modified as far as the guest's kernel knows, which has written back since.
+    var keptTime: FileTime?
 
     init(descriptor: SharedDescriptor, isWritable: Bool, slot: Int) {
       self.descriptor = descriptor

@@ -63,6 +63,7 @@ final class FUSEClient {
     var inode: UInt64
     var length: UInt64
     var modified: Int64
+    var modifiedNanoseconds: UInt32
     var changed: FileTime
     var mode: UInt32
     var links: UInt32
@@ -74,6 +75,7 @@ final class FUSEClient {
       inode = reply.load(at: offset)
       length = reply.load(at: offset + 8)
       modified = reply.load(at: offset + 32)
+      modifiedNanoseconds = reply.load(at: offset + 52)
       changed = FileTime(seconds: reply.load(at: offset + 40), nanoseconds: reply.load(at: offset + 56))
       mode = reply.load(at: offset + 60)
       links = reply.load(at: offset + 64)

@@ -183,6 +183,28 @@ struct LayeredTreeTests {
     #expect(try times()[0].changed != before[0].changed && times()[0].modified == before[0].modified)
   }
 
+  @Test(arguments: [true, false])
+  func writingBackIsNotWhenAFileWasModified(_ isFromCache: Bool) throws {
+    let client = try layers.client()
+    func modified() throws -> [Int64] {
+      let attributes = try client.attributes("f")
+      client.forget(try client.node("f"), 3)
+      return [attributes.modified, Int64(attributes.modifiedNanoseconds)]
+    }
+    let made = try client.create("f")
+    let before = [made.entry.attributes.modified, Int64(made.entry.attributes.modifiedNanoseconds)]
+    // The host's time of files moves by ticks.
+    usleep(20_000)
+    try client.write(made.entry.node, made.handle, 0, Array("text".utf8), flags: isFromCache ? 1 : 0)
+    client.forget(made.entry.node)
+    #expect(try (modified() == before) == isFromCache)
+    let node = try client.node("f")
+    try client.write(node, 0, 0, Array("more".utf8), flags: 1)
+    try client.set(node: node, modified: 5)
+    client.forget(node)
+    #expect(try modified() == [5, 0])
+  }
+
   @Test func chownToNobodyElseTakesPrivilegesAway() throws {
     layers.lower("f", "text", mode: 0o6755)
     let client = try layers.client()
