@@ -36,7 +36,8 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
     "\(bytes >> 20) MiB of memory are no whole number of huge pages; give --memory a multiple of 2"
   case .tooFewHugePages(let needed, let available):
     "\(needed) huge pages are needed, and \(available) of this host's are free; write \(needed) or more to "
-      + "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages, or give --memory \(2 * available) or less"
+      + "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+      + (available > 0 ? ", or give --memory \(2 * available) or less" : "")
   case .memory(let bytes, let errno):
     "the host cannot give \(bytes >> 20) MiB of memory: \(errno.description); ask for less with --memory"
   }
@@ -62,7 +63,7 @@ private func words(tap name: String, _ errno: Errno) -> String {
   case Errno(1):
     """
     \(name): making a tap takes CAP_NET_ADMIN; have it made for you by root: \
-    ip tuntap add dev NAME mode tap user $USER && ip link set NAME up
+    ip tuntap add dev NAME mode tap user $USER && ip link set NAME up; or give novm --net user, which takes no right
     """
   case Errno(2), Errno(19): "/dev/net/tun: \(errno.description); load the module tun"
   case Errno(13): "/dev/net/tun: permission denied; it takes the right to read and write it"

@@ -82,6 +82,18 @@ bytes=$(sed -n 's/.*IP 10.77.0.1.8000 > .* length \([0-9]*\).*/\1/p' packets | a
 [[ $("$NOVM" capture watched 1 2>&1 | cat) == *'watched has no network card 1'* ]] || fail 'a card that is not there'
 "$NOVM" rm --force watched >/dev/null
 
+# Two cards on a PCI bus, in a kernel with all its drivers, each with queues for two processors.
+# shellcheck disable=SC2016
+run --kernel generic --transport pci --cpus 2 --nic tap=t0,bridge=br0,ip=10.77.0.2/24,queues=2 \
+  --nic tap=t1,bridge=br0,ip=10.77.0.3/24,queues=2 -- sh -euc '
+    # Each card answers for its own address only.
+    echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
+    for card in eth0 eth1; do
+      ls -d /sys/class/net/$card/queues/rx-* | wc -l
+      curl -s --interface $card http://10.77.0.1:8000/file | sha256sum
+    done' >output
+[[ $(<output) == $'2\n'"$sum"$'\n2\n'"$sum" ]] || fail "two cards on a bus: $(<output)"
+
 # By DHCP, two machines with each other, one of them by a tap without a name. The tree keeps its resolv.conf.
 mkdir write
 mkfifo in

@@ -16,6 +16,7 @@ struct DiskTests {
     #expect(try read("fd:7,cache=unsafe").source == .descriptor(7))
     // A link needs something to find the disk by.
     #expect(try read("a,dev=data").serial == "data")
+    for name in ["vdisk-1", "data0", "nullable", "a.b+c"] { #expect(try read("a,dev=\(name)").name == name) }
   }
 
   @Test(arguments: ["a", "a,,b,ro", "fd:3", "/a,ro,serial=b,dev=c,rate=2048,iops=1,cache=unsafe", "x,,,,"])
@@ -34,7 +35,9 @@ struct DiskTests {
     ("a,ro,ro", .twice("ro")), ("a,", .unknownKey("")), ("a,rw", .unknownKey("rw")), ("a,ro=1", .value("ro")),
     ("a,serial", .noValue("serial")), ("a,serial=", .serial("")), ("a,serial=a b", .serial("a b")),
     ("a,serial=123456789012345678901", .serial("123456789012345678901")), ("a,dev=../x", .name("../x")),
-    ("a,dev=..", .name("..")), ("a,cache=all", .cache("all")), ("a,rate=0", .number("rate", Disk.rateRange)),
+    ("a,dev=vda", .nameOfGuest("vda")), ("a,dev=vdab12", .nameOfGuest("vdab12")), ("a,dev=null", .nameOfGuest("null")),
+    ("a,dev=ttyS0", .nameOfGuest("ttyS0")), ("a,dev=..", .name("..")), ("a,cache=all", .cache("all")),
+    ("a,rate=0", .number("rate", Disk.rateRange)),
     ("a,rate=x", .number("rate", Disk.rateRange)), ("a,iops=0", .number("iops", Disk.operationsRange)),
     ("a,iops=9999999999999999999", .number("iops", Disk.operationsRange)),
   ])

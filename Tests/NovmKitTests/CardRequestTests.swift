@@ -27,6 +27,7 @@ struct CardRequestTests {
       ("tap=a,ip=10.0.0.2/33", .prefix("10.0.0.2/33")), ("tap=a,ip=10.0.0.256/24", .prefix("10.0.0.256/24")),
       ("tap=a,ip=fd00::/129", .prefix("fd00::/129")), ("tap=a,ip=10.0.0.2/+4", .prefix("10.0.0.2/+4")),
       ("tap=a,ip=", .prefix("")), ("tap=a,ip=10.0.0.2/24,ip=dhcp", .twice("ip")),
+      ("tap=a,ip=10.0.0.2/24,ip=none", .twice("ip")), ("tap=a,ip=none,ip=10.0.0.2/24", .twice("ip")),
       ("tap=a,ip=none,gateway=x", .ipAddress("gateway", "x")),
       ("tap=a,dns=10.0.0.1/8", .ipAddress("dns", "10.0.0.1/8")),
       ("tap=a,gateway=10.0.0.1", .gatewayWithDHCP), ("tap=a,speed=1", .unknownKey("speed")),

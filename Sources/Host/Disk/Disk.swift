@@ -73,6 +73,7 @@ package struct Disk: Equatable, Sendable {
       serial = text
     case ("dev", let text?):
       guard Self.isWord(text), text.utf8.allSatisfy({ $0 != UInt8(ascii: ":") }) else { throw .name(text) }
+      guard !Self.isOfGuest(text) else { throw .nameOfGuest(text) }
       name = text
     case ("cache", let text?):
       guard let cache = Cache(rawValue: text) else { throw .cache(text) }
@@ -149,6 +150,24 @@ package struct Disk: Equatable, Sendable {
         }
       }
   }
+
+  /// What Linux names itself in /dev: a link by that name would lead nowhere, or be another disk.
+  private static func isOfGuest(_ name: String) -> Bool {
+    var base = name[...]
+    while let last = base.utf8.last, (0x30...0x39).contains(last) { base.removeLast() }
+    if base.hasPrefix("vd"), base.utf8.dropFirst(2).allSatisfy({ (0x61...0x7a).contains($0) }) { return true }
+    return guestNames.contains(String(base))
+  }
+
+  /// Without the numbers behind them.
+  private static let guestNames: Set<String> = [
+    "console", "cpu", "cpu_dma_latency", "fd", "full", "fuse", "hpet", "hvc", "hwrng", "input", "kmsg", "kvm", "log",
+    "loop",
+    "loop-control", "mapper", "mem", "mqueue", "net", "null", "nvram", "pmem", "port", "ptmx", "pts", "ram", "random",
+    "rtc", "shm",
+    "snapshot", "stderr", "stdin", "stdout", "tty", "ttyS", "urandom", "vcs", "vcsa", "vcsu", "vhost-net", "vsock",
+    "zero",
+  ]
 
   private static func number(_ text: String, _ key: String, _ range: ClosedRange<Int>) throws(DiskFault) -> Int {
     guard let number = Quantity.parse(text, in: range) else { throw .number(key, range) }

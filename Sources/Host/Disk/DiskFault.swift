@@ -11,6 +11,8 @@ package enum DiskFault: Error, Equatable, Sendable, CustomStringConvertible {
   case noValue(String)
   case serial(String)
   case name(String)
+  /// A name that the guest's kernel gives.
+  case nameOfGuest(String)
   case cache(String)
   case number(String, ClosedRange<Int>)
 
@@ -28,6 +30,8 @@ package enum DiskFault: Error, Equatable, Sendable, CustomStringConvertible {
     case .serial(let text):
       "serial=\(text) is no serial number: 1 to \(Disk.serialLimit) letters, digits and any of -_.:+"
     case .name(let text): "dev=\(text) is no name for /dev: 1 to \(Disk.serialLimit) letters, digits and any of -_.+"
+    case .nameOfGuest(let text):
+      "dev=\(text): Linux gives this name itself in the guest's /dev; give another, such as data"
     case .cache(let text): "cache=\(text) is none of writeback, none and unsafe"
     case .number(let key, let range):
       "\(key)= wants a number, perhaps with K, M or G, from \(range.lowerBound) to \(range.upperBound)"

@@ -25,9 +25,12 @@ package struct CardRequest: Equatable, Sendable {
       for (key, value) in words.pairs where own.contains(key) {
         switch (key, value) {
         case ("ip", "dhcp"): guard addresses == nil else { throw NetworkCardFault.twice("ip") }
-        case ("ip", "none"): addresses = addresses ?? []
+        case ("ip", "none"):
+          guard addresses == nil else { throw NetworkCardFault.twice("ip") }
+          addresses = []
         case ("ip", _):
           guard Self.isPrefix(value) else { throw NetworkCardFault.prefix(value) }
+          if addresses == [] { throw NetworkCardFault.twice("ip") }
           addresses = (addresses ?? []) + [value]
         default:
           guard Self.isAddress(value) else { throw NetworkCardFault.ipAddress(key, value) }

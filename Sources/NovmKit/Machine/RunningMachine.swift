@@ -67,12 +67,7 @@ final class RunningMachine {
     network?.handedOver()
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
     for source in [hello, marks, process, log] as [any PollSource] { loop.add(source) }
-    if let network {
-      network.onEnd = { [logger] words in
-        logger.warning("the user network: passt: \(words); the machine goes on without")
-      }
-      loop.add(network)
-    }
+    if let network { loop.add(network) }
   }
 
   private static func network(of request: MachineRequest) throws(NovmError) -> UserNetwork? {
@@ -83,9 +78,12 @@ final class RunningMachine {
 
   /// Waits until the guest takes commands.
   func awaitReady() throws(NovmError) {
-    try loop.run { hello.hello != nil || process.end != nil || network?.end != nil }
-    if let words = network?.end, process.end == nil { throw .userNetwork(words) }
+    try loop.run { hello.hello != nil || process.end != nil || network?.failure != nil }
+    if let words = network?.failure, process.end == nil { throw .userNetwork(words) }
     if process.end != nil { try explainEnd() }
+    network?.onFailure = { [logger] words in
+      logger.warning("the user network: passt: \(words); the machine goes on without")
+    }
     forwards.open()
     timings.mark("ready")
     logger.debug("the guest is ready: Linux \(String(decoding: hello.hello?.kernelRelease ?? [], as: UTF8.self))")

@@ -19,9 +19,10 @@ package final class UserNetwork: PollSource {
   private var output: [UInt8] = []
   private var guestEnd: FileDescriptor?
 
-  /// How it ended, in its own last words if it had any; nil while it runs.
-  package private(set) var end: String?
-  package var onEnd: (String) -> Void = { _ in }
+  private var hasEnded = false
+  /// How it failed, in its own last words if it had any; nil while it runs, and when it ended because novmm did.
+  package private(set) var failure: String?
+  package var onFailure: (String) -> Void = { _ in }
 
   /// The card for the guest, whose other end this is.
   package let card: CardRequest
@@ -61,7 +62,7 @@ package final class UserNetwork: PollSource {
   }
 
   deinit {
-    guard end == nil else { return }
+    guard !hasEnded else { return }
     Glibc.kill(identifier, SIGKILL)
     _ = wait()
   }
@@ -79,7 +80,7 @@ package final class UserNetwork: PollSource {
     return nil
   }
 
-  package var interest: PollInterest? { end == nil ? PollInterest(errors.raw, POLLIN) : nil }
+  package var interest: PollInterest? { !hasEnded ? PollInterest(errors.raw, POLLIN) : nil }
 
   package func ready(_ events: Int32) throws(NovmError) {
     switch InputChunk.read(errors.raw, into: &output, limit: 4096) {
@@ -87,11 +88,14 @@ package final class UserNetwork: PollSource {
     case .bytes: output = Array(output.suffix(4096))
     case .end:
       let status = wait()
+      hasEnded = true
+      guard status != 0 else { return }
       let line = output.split(separator: UInt8(ascii: "\n")).last.map { String(printable: Array($0)) }
       let signal = status & 0x7f
       // What it says before a signal has nothing to do with it.
-      end = signal != 0 ? "ended by signal \(signal)" : line ?? "ended with status \(status >> 8 & 0xff)"
-      onEnd(end ?? "")
+      let words = signal != 0 ? "ended by signal \(signal)" : line ?? "ended with status \(status >> 8 & 0xff)"
+      failure = words
+      onFailure(words)
     }
   }
 
