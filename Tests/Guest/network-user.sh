@@ -46,7 +46,7 @@ run --net user -- true 2>errors || fail "status $?: $(<errors)"
 [[ ! -s errors ]] || fail "said: $(<errors)"
 
 # One line each.
-expect_refusal 'novm: --net user: passt: ' run --net user --publish 127.0.0.1:8077:80 -- true
+expect_refusal '--net user: passt: ' run --net user --publish 127.0.0.1:8077:80 -- true
 grep -q 8077 "$TEST/errors" || fail "which port? $(<"$TEST/errors")"
 expect_refusal 'apt install passt' timeout 100 env PATH="$TEST" "$NOVM" run --kernel cloud --net user -- true
 ! pgrep -u "$(id -u)" -x 'passt(.avx2)?' || fail 'passt is still there'
