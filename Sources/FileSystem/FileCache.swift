@@ -8,6 +8,8 @@ final class FileCache {
   let capacity: Int
   private let lock = Lock()
   private var slots: [Node?] = []
+  /// For each slot, when its file was modified as far as the guest's kernel knows, which has written back since.
+  private var keptTimes: [FileTime?] = []
   private var free: [Int] = []
   private var hand = 0
 
@@ -49,7 +51,7 @@ final class FileCache {
         if node.openFile!.wasUsed {
           node.openFile!.wasUsed = false
         } else {
-          restoreTime(node)
+          endTime(node, isRestored: true)
           node.openFile = nil
           return slot
         }
@@ -57,6 +59,7 @@ final class FileCache {
     }
     // Not full yet, or the guest holds them all.
     slots.append(nil)
+    keptTimes.append(nil)
     return slots.count - 1
   }
 
@@ -69,25 +72,26 @@ final class FileCache {
   /// itself, unless it is the one that it knows already.
   func keepTime(_ node: Node) {
     lock.withLock {
-      guard node.openFile?.isWritable == true, node.openFile!.keptTime == nil else { return }
-      node.openFile!.keptTime = try? FileCalls.status(node.openFile!.descriptor.raw).modified
+      guard let open = node.openFile, open.isWritable, keptTimes[open.slot] == nil else { return }
+      keptTimes[open.slot] = try? FileCalls.status(open.descriptor.raw).modified
     }
   }
 
   /// The guest has set the time of modification.
   func forgetTime(_ node: Node) {
-    lock.withLock { node.openFile?.keptTime = nil }
+    lock.withLock { if let slot = node.openFile?.slot { keptTimes[slot] = nil } }
   }
 
-  private func restoreTime(_ node: Node) {
-    guard let open = node.openFile, let time = open.keptTime else { return }
-    try? FileCalls.changeTimes(open.descriptor.raw, accessed: .keep, modified: .set(time))
+  private func endTime(_ node: Node, isRestored: Bool) {
+    guard let open = node.openFile, let time = keptTimes[open.slot] else { return }
+    keptTimes[open.slot] = nil
+    if isRestored { try? FileCalls.changeTimes(open.descriptor.raw, accessed: .keep, modified: .set(time)) }
   }
 
   private func close(_ node: Node, isLost: Bool = false) {
     guard let slot = node.openFile?.slot else { return }
     // Who is gone may not have sent its times.
-    if !isLost { restoreTime(node) }
+    endTime(node, isRestored: !isLost)
     node.openFile = nil
     slots[slot] = nil
     free.append(slot)

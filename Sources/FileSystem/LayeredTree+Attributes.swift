@@ -34,7 +34,10 @@ extension LayeredTree {
             modified: change(valid, .modified, .modifiedNow, request.modified))
         } catch {
           // An append-only file takes none but the host's own, and the guest's clock says when it was written to.
-          guard error == .notPermitted, !valid.contains(.accessed) || valid.contains(.accessedNow) else { throw error }
+          guard error == .notPermitted, host.isAppendOnly, !valid.contains(.accessed) || valid.contains(.accessedNow)
+          else {
+            throw error
+          }
           try FileCalls.changeTimes(place.base.raw, place.name.span, accessed: .now, modified: .now)
         }
         if valid.contains(.modified) { files.forgetTime(node) }

@@ -83,12 +83,8 @@ extension LayeredTree {
   private func keepTimes(of node: Node, _ directory: SharedDescriptor, _ before: FileStatus) {
     try? FileCalls.changeTimes(
       directory.raw, accessed: .set(before.accessed), modified: .set(before.modified))
-    if node.topPart?.layer === node.writeLayer { keepChange(of: node, directory, node.shownChange(before)) }
-  }
-
-  private func keepChange(of node: Node, _ directory: SharedDescriptor, _ shown: FileTime) {
-    guard let now = try? FileCalls.status(directory.raw) else { return }
-    node.keptChange = Node.KeptChange(host: now.changed, modified: now.modified, shown: shown)
+    guard node.topPart?.layer === node.writeLayer, let now = try? FileCalls.status(directory.raw) else { return }
+    node.keptChange = Node.KeptChange(now, shown: node.shownChange(before))
   }
 
   /// Makes a directory, and those above it, exist in their write map. The namespace lock is held for writing.
@@ -100,8 +96,8 @@ extension LayeredTree {
     let name = node.name
     let base = try descriptor(of: parent, in: layer)
     let before = try FileCalls.status(base.raw)
-    let shown = try status(of: node).changed
-    try withCopy(ofDirectory: node, layer) { (copy) throws(Errno) in
+    let status = try self.status(of: node)
+    try withCopy(ofDirectory: node, status, layer) { (copy) throws(Errno) in
       do throws(Errno) {
         try FileCalls.rename(copy.base.raw, copy.name.span, to: base.raw, name.span, .noReplace)
       } catch {
@@ -120,14 +116,14 @@ extension LayeredTree {
     node.parts = node.parts[..<index] + [DirectoryPart(layer: layer)] + node.parts[index...]
     if index == 0 {
       node.identity = FileIdentity(layer, made)
-      node.keptChange = Node.KeptChange(host: made.changed, modified: made.modified, shown: shown)
+      node.keptChange = Node.KeptChange(made, shown: status.changed)
     }
   }
 
   /// Gives a directory that is removed, but open, one that can be changed. The namespace lock is held for writing.
   private func copyUpRemovedDirectory(_ node: Node, _ layer: Layer) throws(Errno) {
     if node.part(in: layer) != nil { return }
-    try withCopy(ofDirectory: node, layer) { (copy) throws(Errno) in
+    try withCopy(ofDirectory: node, try status(of: node), layer) { (copy) throws(Errno) in
       let status = try FileCalls.status(copy.base.raw, copy.name.span)
       let open = try FileCalls.openBeneath(copy.base.raw, copy.name.span, OpenFlags.directoryPath)
       try FileCalls.remove(copy.base.raw, copy.name.span, isDirectory: true)
@@ -139,9 +135,8 @@ extension LayeredTree {
 
   /// Makes a directory like another in the work directory, for `use` to take from there.
   private func withCopy(
-    ofDirectory node: Node, _ layer: Layer, _ use: (Place) throws(Errno) -> Void
+    ofDirectory node: Node, _ status: FileStatus, _ layer: Layer, _ use: (Place) throws(Errno) -> Void
   ) throws(Errno) {
-    let status = try self.status(of: node)
     let work = try layer.work!.open()
     let copy = Place(base: work, name: layer.work!.temporaryName())
     try FileCalls.makeDirectory(work.raw, copy.name.span, mode: 0o700)

@@ -81,8 +81,6 @@ final class Node {
     let slot: Int
     /// Since the cache last looked.
     var wasUsed = false
-    /// When the file was modified as far as the guest's kernel knows, which has written back since.
-    var keptTime: FileTime?
 
     init(descriptor: SharedDescriptor, isWritable: Bool, slot: Int) {
       self.descriptor = descriptor
@@ -107,12 +105,18 @@ final class Node {
     self.caching = caching
   }
 
-  /// What a copy-up did to a directory's time of change, which cannot be set back.
-  struct KeptChange {
+  /// What a copy-up did to a directory's time of change, which cannot be set back. Apart, since few nodes have one.
+  final class KeptChange {
     /// As the host has it since, with the time of modification, which did not change.
     let host: FileTime
     let modified: FileTime
     let shown: FileTime
+
+    init(_ status: FileStatus, shown: FileTime) {
+      host = status.changed
+      modified = status.modified
+      self.shown = shown
+    }
   }
 
   /// The time of change that the guest sees where the host says `status`.

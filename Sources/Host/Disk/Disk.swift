@@ -155,19 +155,19 @@ package struct Disk: Equatable, Sendable {
   private static func isOfGuest(_ name: String) -> Bool {
     var base = name[...]
     while let last = base.utf8.last, (0x30...0x39).contains(last) { base.removeLast() }
-    if base.hasPrefix("vd"), base.utf8.dropFirst(2).allSatisfy({ (0x61...0x7a).contains($0) }) { return true }
+    if base.hasPrefix("vd"), base.utf8.count > 2, base.utf8.dropFirst(2).allSatisfy({ (0x61...0x7a).contains($0) }) {
+      return true
+    }
     return guestNames.contains(String(base))
   }
 
   /// Without the numbers behind them.
-  private static let guestNames: Set<String> = [
-    "console", "cpu", "cpu_dma_latency", "fd", "full", "fuse", "hpet", "hvc", "hwrng", "input", "kmsg", "kvm", "log",
-    "loop",
-    "loop-control", "mapper", "mem", "mqueue", "net", "null", "nvram", "pmem", "port", "ptmx", "pts", "ram", "random",
-    "rtc", "shm",
-    "snapshot", "stderr", "stdin", "stdout", "tty", "ttyS", "urandom", "vcs", "vcsa", "vcsu", "vhost-net", "vsock",
-    "zero",
-  ]
+  private static let guestNames = Set(
+    """
+    block bus char console cpu cpu_dma_latency disk fd full fuse hpet hvc hwrng input kmsg kvm log loop loop-control mapper mem
+    mqueue net null nvram pmem port ptmx pts ram random rtc shm snapshot stderr stdin stdout tty ttyS urandom vcs vcsa vcsu
+    vhost-net vsock zero
+    """.split(whereSeparator: \.isWhitespace).map(String.init))
 
   private static func number(_ text: String, _ key: String, _ range: ClosedRange<Int>) throws(DiskFault) -> Int {
     guard let number = Quantity.parse(text, in: range) else { throw .number(key, range) }
