@@ -81,7 +81,7 @@ struct OverlayfsTests {
     let client = try layers.client()
     #expect(try client.contents("whole") == "changed")
     // Alone, too.
-    let upper = try FUSEClient(
+    let upper = FUSEClient(
       FileSystemServer(try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: layers.upper)])))
     for name in ["file", "moved", "small", "new/away", "linked", "other/linked"] {
       #expect(throws: Errno.notPermitted, "\(name)") { try client.contents(name) }
