@@ -13,6 +13,7 @@ public enum GuestMemoryError: Error, Equatable, Sendable {
 ///
 /// Every raw pointer to guest RAM lives in this target. Guest RAM is shared with running vCPUs: each access may see
 /// bytes change under it, so callers load a field once and validate the copy.
+@safe
 public final class GuestMemory: @unchecked Sendable {
   /// One contiguous piece of RAM.
   @safe
@@ -42,11 +43,17 @@ public final class GuestMemory: @unchecked Sendable {
 
   /// The regions, in ascending order of address.
   public let regions: [Region]
+  /// `regions` again: references to an array would be counted for each descriptor of each chain.
+  @usableFromInline let table: UnsafeMutableBufferPointer<Region>
 
   /// - Parameter regions: not overlapping, none reaching past 2^64.
   public init(regions: [Region]) {
     self.regions = regions.sorted { $0.base < $1.base }
+    unsafe table = .allocate(capacity: regions.count)
+    _ = unsafe table.initialize(from: self.regions)
   }
+
+  deinit { unsafe table.deallocate() }
 
   /// Bytes of RAM in all regions together.
   public var size: UInt64 { regions.reduce(0) { $0 + ($1.isWindow ? 0 : UInt64($1.count)) } }
@@ -58,16 +65,20 @@ public final class GuestMemory: @unchecked Sendable {
   public func slice(at address: GuestAddress, count: Int) throws(GuestMemoryError) -> GuestSlice {
     if count == 0 { return GuestSlice.empty }
     guard count > 0 else { throw .outside(address: address, count: count) }
-    for index in regions.indices {
-      let region = regions[index]
-      guard address >= region.base else { break }
+    // A loop over a range would be a call for each step where this is not inlined.
+    var index = 0
+    let regionCount = unsafe table.count
+    while index < regionCount {
+      let region = unsafe table[index]
       let offset = address &- region.base
       let size = UInt64(region.count)
+      // Below the region, the offset wraps to beyond its end: none reaches past 2^64.
       if offset < size, UInt64(count) <= size &- offset {
         // The range was just checked against the region.
         return unsafe GuestSlice(
           start: region.bytes.baseAddress! + Int(offset), count: count, isWindow: region.isWindow)
       }
+      index &+= 1
     }
     throw .outside(address: address, count: count)
   }

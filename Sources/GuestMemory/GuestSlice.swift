@@ -47,6 +47,17 @@ public struct GuestSlice: @unchecked Sendable {
     return T(littleEndian: unsafe start!.loadUnaligned(fromByteOffset: offset, as: type))
   }
 
+  /// Two little-endian integers that follow each other, by one look at the bounds.
+  ///
+  /// - Throws: as `load`.
+  @inlinable
+  public func loadPair(at offset: Int) throws(GuestMemoryError) -> (UInt64, UInt64) {
+    guard holds(16, at: offset) else { throw outside(offset, 16) }
+    let first = unsafe start!.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    let second = unsafe start!.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+    return (UInt64(littleEndian: first), UInt64(littleEndian: second))
+  }
+
   /// Stores a little-endian integer.
   ///
   /// - Throws: `outside` (with the offset as its address) unless the integer lies within the slice.

@@ -1,18 +1,21 @@
 import CLinux
 import Glibc
 
-/// Pieces of memory for one preadv(2) or pwritev(2), held inline so that a transfer allocates nothing.
+/// Pieces of memory for one preadv(2) or pwritev(2). Their room comes from those that earlier transfers had, so that a
+/// transfer allocates nothing, and clears nothing.
 @safe
 package struct IOVectors: ~Copyable {
   /// Enough for 1 MiB in single pages, with the odd piece at either end.
   package static let capacity = 260
 
-  private var vectors = unsafe InlineArray<260, iovec>(repeating: iovec())
+  private let vectors: UnsafeMutablePointer<iovec>
   private var used = 0
   /// Bytes in all pieces together.
   package private(set) var byteCount = 0
 
-  package init() {}
+  package init() { unsafe vectors = IOVectorRooms.take() }
+
+  deinit { unsafe IOVectorRooms.give(vectors) }
 
   /// Whether no further piece fits.
   package var isFull: Bool { used == IOVectors.capacity }
@@ -33,30 +36,38 @@ package struct IOVectors: ~Copyable {
 
   /// preadv(2): fills the pieces from `offset` of the file on; returns the bytes read, 0 at the end.
   package func read(from descriptor: Int32, at offset: Int64) throws(Errno) -> Int {
-    let count = Int32(used)
-    return try checked(
-      unsafe vectors.span.withUnsafeBufferPointer {
-        unsafe clinux_preadv(descriptor, $0.baseAddress, count, offset)
-      })
+    try checked(unsafe clinux_preadv(descriptor, vectors, Int32(used), offset))
   }
 
   /// preadv2(2) with RWF_NOWAIT: the bytes that are in the page cache from `offset` on, or -1.
   func readCached(from descriptor: Int32, at offset: Int64) -> Int {
-    let count = Int32(used)
-    return unsafe vectors.span.withUnsafeBufferPointer {
-      unsafe clinux_preadv2(descriptor, $0.baseAddress, count, offset, 8)
-    }
+    unsafe clinux_preadv2(descriptor, vectors, Int32(used), offset, 8)
   }
 
   /// pwritev2(2): writes the pieces at `offset` of the file; returns the bytes written.
   package func write(
     to descriptor: Int32, at offset: Int64, synchronous: WriteFlags = []
   ) throws(Errno) -> Int {
-    let count = Int32(used)
-    return try checked(
-      unsafe vectors.span.withUnsafeBufferPointer {
-        unsafe clinux_pwritev2(descriptor, $0.baseAddress, count, offset, synchronous.rawValue)
-      })
+    try checked(unsafe clinux_pwritev2(descriptor, vectors, Int32(used), offset, synchronous.rawValue))
+  }
+}
+
+/// Rooms for pieces that no transfer has now: as many as there were transfers at once.
+private enum IOVectorRooms {
+  private static let lock = Lock()
+  @safe nonisolated(unsafe) private static var free: [UnsafeMutablePointer<iovec>] = unsafe []
+
+  @unsafe static func take() -> UnsafeMutablePointer<iovec> {
+    var room = unsafe lock.withLock { unsafe free.popLast() }
+    if unsafe room == nil {
+      unsafe room = .allocate(capacity: IOVectors.capacity)
+      unsafe room!.initialize(repeating: iovec(), count: IOVectors.capacity)
+    }
+    return unsafe room!
+  }
+
+  @unsafe static func give(_ room: UnsafeMutablePointer<iovec>) {
+    lock.withLock { unsafe free.append(room) }
   }
 }
 

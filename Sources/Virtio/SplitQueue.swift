@@ -212,10 +212,8 @@ private struct Descriptor {
   var next: UInt16 { UInt16(truncatingIfNeeded: rest >> 48) }
 
   init(_ table: GuestSlice, at index: UInt16) throws(QueueFault) {
-    let offset = 16 * Int(index)
     do {
-      address = try table.load(at: offset)
-      rest = try table.load(at: offset + 8)
+      (address, rest) = try table.loadPair(at: 16 * Int(index))
     } catch {
       throw .memory(error)
     }

@@ -73,6 +73,18 @@ static inline long clinux_pwritev2(int fd, const struct iovec *vectors, int coun
   return syscall(SYS_pwritev2, fd, vectors, count, offset, 0, flags);
 }
 
+// Those of the C library may be where a thread is cancelled, which takes some fifty instructions each.
+static inline long clinux_read(int fd, void *bytes, size_t count) { return syscall(SYS_read, fd, bytes, count); }
+static inline long clinux_write(int fd, const void *bytes, size_t count) { return syscall(SYS_write, fd, bytes, count); }
+
+static inline long clinux_readv(int fd, const struct iovec *vectors, int count) {
+  return syscall(SYS_readv, fd, vectors, count);
+}
+
+static inline long clinux_writev(int fd, const struct iovec *vectors, int count) {
+  return syscall(SYS_writev, fd, vectors, count);
+}
+
 // Reads this process's own memory as another's, so that what cannot be read is an error and no signal.
 static inline long clinux_probe(const struct iovec *to, const struct iovec *from, unsigned long count) {
   return syscall(SYS_process_vm_readv, getpid(), to, count, from, count, 0ul);

@@ -150,11 +150,11 @@ package final class BlockDevice: VirtioDevice {
       request.set(.flush)
     case .read:
       request.findRoom()
-      guard let offset = place(header.sector, request.data.byteCount) else { return .ended(.failed) }
+      guard let offset = place(header.sector, request.dataCount) else { return .ended(.failed) }
       request.set(.read(offset: offset))
     case .write:
       request.findData()
-      guard !shape.isReadOnly, let offset = place(header.sector, request.data.byteCount) else {
+      guard !shape.isReadOnly, let offset = place(header.sector, request.dataCount) else {
         return .ended(.failed)
       }
       request.set(.write(offset: offset, isDurable: isDurable))
@@ -162,7 +162,7 @@ package final class BlockDevice: VirtioDevice {
       guard accepted.contains(kind == .discard ? .discard : .writeZeroes) else { return .ended(.unsupported) }
       request.findData()
       guard let bytes = request.data.bytes(count: BlockRequest.rangeSize),
-        request.data.byteCount == BlockRequest.rangeSize
+        request.dataCount == BlockRequest.rangeSize
       else { return .ended(.failed) }
       switch range(bytes, kind) {
       case .success(let operation): request.set(operation)
@@ -182,7 +182,7 @@ package final class BlockDevice: VirtioDevice {
     request.findRoom()
     var serial = [UInt8](shape.serial.prefix(BlockShape.serialLimit))
     serial += [UInt8](repeating: 0, count: BlockShape.serialLimit - serial.count)
-    guard request.data.byteCount >= serial.count else { return .failed }
+    guard request.dataCount >= serial.count else { return .failed }
     request.data.copy(from: serial)
     return .ok
   }

@@ -12,13 +12,15 @@ package final class BlockRequest {
   @safe @exclusivity(unchecked) package private(set) var operation = BlockOperation.flush
   /// The guest's memory for what is read, or with what is to be written.
   @safe @exclusivity(unchecked) package private(set) var data: [GuestSlice] = []
+  /// Bytes in it.
+  @safe @exclusivity(unchecked) package private(set) var dataCount = 0
   /// How it ended; set by a backend that had it under way.
   @safe @exclusivity(unchecked) package var status = BlockStatus.ok
 
   /// Bytes that move between the guest's memory and the disk.
   package var transferCount: Int {
     switch operation {
-    case .read, .write: data.byteCount
+    case .read, .write: dataCount
     case .flush, .discard, .writeZeroes: 0
     }
   }
@@ -59,14 +61,23 @@ package final class BlockRequest {
   /// The buffers between header and status.
   func findData() {
     forgetData()
-    chain.readable.forEachPiece(from: Self.headerSize, count: max(chain.readableCount - Self.headerSize, 0)) {
-      data.append($0)
+    dataCount = max(chain.readableCount - Self.headerSize, 0)
+    // As drivers have it, with the header by itself, there are no pieces to be cut.
+    if chain.readable.first?.count == Self.headerSize {
+      data.append(contentsOf: chain.readable.dropFirst())
+    } else {
+      chain.readable.forEachPiece(from: Self.headerSize, count: dataCount) { data.append($0) }
     }
   }
 
   func findRoom() {
     forgetData()
-    chain.writable.forEachPiece(count: chain.writableCount - 1) { data.append($0) }
+    dataCount = chain.writableCount - 1
+    if chain.writable.last?.count == 1 {
+      data.append(contentsOf: chain.writable.dropLast())
+    } else {
+      chain.writable.forEachPiece(count: dataCount) { data.append($0) }
+    }
   }
 
   private func forgetData() {

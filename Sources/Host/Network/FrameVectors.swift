@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Moves whole frames between a descriptor and pieces of memory, each by one system call. The room for the pieces, and for
@@ -27,7 +28,7 @@ package struct FrameVectors: ~Copyable {
   ///
   /// - Parameter index: below `capacity`.
   @unsafe package func set(_ index: Int, _ piece: UnsafeMutableRawBufferPointer) {
-    precondition((0..<Self.capacity).contains(index))
+    precondition(index >= 0 && index < Self.capacity)
     unsafe pieces[index] = iovec(iov_base: piece.baseAddress, iov_len: piece.count)
   }
 
@@ -37,14 +38,14 @@ package struct FrameVectors: ~Copyable {
   package func read(from descriptor: Int32, pieces count: Int) -> Int {
     precondition((0...Self.capacity).contains(count))
     unsafe pieces[count] = iovec(iov_base: rest.baseAddress, iov_len: rest.count)
-    return unsafe Glibc.readv(descriptor, pieces, Int32(count + 1))
+    return unsafe clinux_readv(descriptor, pieces, Int32(count + 1))
   }
 
   /// read(2): a frame as the rest. The kernel does less for it than for pieces.
   ///
   /// - Returns: its length, or -1 with `errno`.
   package func readRest(from descriptor: Int32) -> Int {
-    unsafe Glibc.read(descriptor, rest.baseAddress, rest.count)
+    unsafe clinux_read(descriptor, rest.baseAddress, rest.count)
   }
 
   /// Copies bytes of the rest from `offset` on, until it or the piece ends.
@@ -62,7 +63,7 @@ package struct FrameVectors: ~Copyable {
   /// - Returns: its length, or -1 with `errno`.
   package func write(to descriptor: Int32, pieces count: Int) -> Int {
     precondition((1...Self.capacity).contains(count))
-    if count == 1 { return unsafe Glibc.write(descriptor, pieces.pointee.iov_base, pieces.pointee.iov_len) }
-    return unsafe Glibc.writev(descriptor, pieces, Int32(count))
+    if count == 1 { return unsafe clinux_write(descriptor, pieces.pointee.iov_base, pieces.pointee.iov_len) }
+    return unsafe clinux_writev(descriptor, pieces, Int32(count))
   }
 }

@@ -17,11 +17,11 @@ struct DiskTransfer {
     guard case .read(let offset) = request.operation, let start = Int64(exactly: offset) else { return false }
     guard file.holdsInCache else { return false }
     let data = request.data
-    let count = data.byteCount
+    let count = request.dataCount
     // Most have one piece, for which room for many is not to be cleared first. Guest RAM outlives the request.
     if data.count == 1 { return unsafe file.readCached(data[0].hostBytes, at: start) == count }
     var vectors = IOVectors()
-    Self.fill(&vectors, data, from: 0)
+    Self.fill(&vectors, data)
     return vectors.byteCount == count && file.readCached(vectors, at: start) == count
   }
 
@@ -96,7 +96,7 @@ struct DiskTransfer {
           moved = try call(data[0].dropping(done), start, direction)
         } else {
           var vectors = IOVectors()
-          Self.fill(&vectors, data, from: done)
+          if done == 0 { Self.fill(&vectors, data) } else { Self.fill(&vectors, data, from: done, count: count - done) }
           switch direction {
           case .read: moved = try file.read(vectors, at: start)
           case .write(let isDurable): moved = try file.write(vectors, at: start, isDurable: isDurable)
@@ -138,11 +138,13 @@ struct DiskTransfer {
     }
   }
 
-  private static func fill(_ vectors: inout IOVectors, _ data: [GuestSlice], from offset: Int) {
-    data.forEachPiece(from: offset, count: data.byteCount - offset) { piece in
-      // Guest RAM outlives the request.
-      unsafe vectors.append(piece.hostBytes)
-    }
+  // Guest RAM outlives the request.
+  private static func fill(_ vectors: inout IOVectors, _ data: [GuestSlice]) {
+    for piece in data { unsafe vectors.append(piece.hostBytes) }
+  }
+
+  private static func fill(_ vectors: inout IOVectors, _ data: [GuestSlice], from offset: Int, count: Int) {
+    data.forEachPiece(from: offset, count: count) { unsafe vectors.append($0.hostBytes) }
   }
 }
 
