@@ -66,8 +66,8 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp(
       "Lead a port of the host's to one of the guest's. Repeatable.",
       discussion: """
-        HOST and GUEST are ports, or paths of Unix sockets. It takes no network: without --net user, what comes reaches the \
-        guest from its own loopback.
+        HOST and GUEST are ports, or paths of Unix sockets. It takes no network: without --net user, or where its passt is \
+        not known to be of 2024 or later, what comes reaches the guest from its own loopback.
         """, valueName: "[ADDRESS:]HOST:GUEST[/udp]"))
   var publish: [String] = []
 

@@ -56,12 +56,6 @@ struct CardRequestTests {
       let port = try read(text)
       #expect(PublishedPort(port.argument) == port)
     }
-    // passt leads to ports only.
-    var request = MachineRequest()
-    request.publishedPorts = [try read("1:2"), try read("1:/x")]
-    #expect(request.forwardedPorts.count == 2)
-    request.hasUserNetwork = true
-    #expect(request.forwardedPorts == [try read("1:/x")])
   }
 
   @Test(arguments: [

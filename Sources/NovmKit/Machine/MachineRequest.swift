@@ -50,10 +50,6 @@ package struct MachineRequest: Sendable {
   package var mappedDisks: [Disk] = []
   package var hasUserNetwork = false
   package var publishedPorts: [PublishedPort] = []
-  /// Those that its user network does not see to.
-  var forwardedPorts: [PublishedPort] {
-    hasUserNetwork ? publishedPorts.filter { $0.specification == nil } : publishedPorts
-  }
   package var hostname = "novm"
   /// Whether the tree's own init becomes PID 1, with the agent beside it.
   package var hasOwnInit = false

@@ -44,10 +44,11 @@ final class RunningMachine {
     self.packs = held
     self.log = log
     hello = try HelloListener(vsock: directory.vsock, loop: loop)
-    forwards = try PortForwards(request.forwardedPorts, vsock: directory.vsock, loop: loop, logger: logger)
-    marks = try MachineMarks(into: timings)
     let network = try Self.network(of: request)
     self.network = network
+    let forwarded = request.publishedPorts.filter { network?.ports.contains($0) != true }
+    forwards = try PortForwards(forwarded, vsock: directory.vsock, loop: loop, logger: logger)
+    marks = try MachineMarks(into: timings)
     let description = request.compose(
       kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree),
       userCard: network?.card)
@@ -73,7 +74,7 @@ final class RunningMachine {
   private static func network(of request: MachineRequest) throws(NovmError) -> UserNetwork? {
     guard request.hasUserNetwork else { return nil }
     guard let program = UserNetwork.find() else { throw .passtMissing }
-    return try UserNetwork(program: program, ports: request.publishedPorts)
+    return try UserNetwork(program: program, published: request.publishedPorts)
   }
 
   /// Waits until the guest takes commands.

@@ -27,8 +27,13 @@ package final class UserNetwork: PollSource {
   /// The card for the guest, whose other end this is.
   package let card: CardRequest
 
+  /// Those of the published ports that it sees to.
+  package let ports: [PublishedPort]
+
   /// - Parameter program: the path of passt.
-  package init(program: String, ports: [PublishedPort]) throws(NovmError) {
+  package init(program: String, published: [PublishedPort]) throws(NovmError) {
+    let ports = try Self.ports(of: published, by: program)
+    self.ports = ports
     let errors = try Program.pipe()
     do { try errors.reader.setNonblocking() } catch { throw .call("fcntl", error) }
     let (one, other) = try Self.pair()
@@ -79,6 +84,19 @@ package final class UserNetwork: PollSource {
     }
     return nil
   }
+
+  /// The ports that a passt can see to. The others are led in without it (``PortForwards``): Unix sockets, which it does not
+  /// know, and streams unless it is known to finish their handshakes by itself.
+  static func ports(of published: [PublishedPort], by program: String) throws(NovmError) -> [PublishedPort] {
+    let possible = published.filter { $0.specification != nil }
+    guard possible.contains(where: { $0.transport == .tcp }) else { return possible }
+    let words = try ProgramOutput(of: program, ["--version"], limit: versionLimit).output
+    if let version = PasstVersion(words), version >= .finishesHandshakes { return possible }
+    return possible.filter { $0.transport != .tcp }
+  }
+
+  /// How long passt may take to say its version, in milliseconds.
+  private static let versionLimit: UInt64 = 5000
 
   package var interest: PollInterest? { !hasEnded ? PollInterest(errors.raw, POLLIN) : nil }
 

@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+@testable import NovmKit
+
+/// Which published ports are passt's.
+struct UserNetworkTests {
+  private let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  @Test(arguments: [
+    ("passt 0.0~git20230309.7c7625d-1\nCopyright", false), ("passt 2023_09_08.05627dc", false),
+    ("passt 2024_02_20.1e6f92b\n", true), ("passt 0.0~git20250503.587980c-2", true),
+    ("passt 0^20240220.g1e6f92b-1.fc39.x86_64", true),
+  ])
+  func aVersionIsADay(_ words: String, _ isNew: Bool) throws {
+    let version = try #require(PasstVersion(words))
+    #expect((version >= .finishesHandshakes) == isNew)
+  }
+
+  @Test(arguments: [
+    "", "passt unknown version", "passt 1.2.3", "passt 2024_2_20.1e6f92b", "passt 99999999", "passt 123456789",
+    "passt unknown\n2024_02_20",
+  ])
+  func whatNamesNoDayIsNoVersion(_ words: String) { #expect(PasstVersion(words) == nil) }
+
+  private func ports(_ texts: [String]) throws -> [PublishedPort] {
+    try texts.map { try #require(PublishedPort($0)) }
+  }
+
+  /// A program in passt's place, which leaves a file where it was asked.
+  private func program(saying words: String) throws -> String {
+    let path = directory.path + "/passt"
+    let script = "#!/bin/sh\ntouch \(directory.path)/asked\necho '\(words)'\n"
+    try script.write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(chmod(path, 0o755) == 0)
+    return path
+  }
+
+  private var wasAsked: Bool { FileManager.default.fileExists(atPath: directory.path + "/asked") }
+
+  @Test(arguments: [("passt unknown version", 1), ("passt 2023_03_09.7c7625d", 1), ("passt 2024_02_20.1e6f92b", 2)])
+  func streamsAreThoseOfANewOne(_ words: String, _ count: Int) throws {
+    let published = try ports(["53:53/udp", "8080:80", "/run/socket:80", "81:/run/socket"])
+    let taken = try UserNetwork.ports(of: published, by: program(saying: words))
+    #expect(taken == Array(published.prefix(count)) && wasAsked)
+  }
+
+  @Test(arguments: [[], ["53:53/udp"], ["/run/socket:80"]])
+  func nobodyIsAskedWithoutStreams(_ texts: [String]) throws {
+    let taken = try UserNetwork.ports(of: ports(texts), by: program(saying: "passt 2024_02_20.1e6f92b"))
+    #expect(taken == (try ports(texts)).filter { $0.transport == .udp } && !wasAsked)
+  }
+}
