@@ -40,7 +40,7 @@ lease_file $TEST/leases
 pidfile $TEST/udhcpd.pid
 option subnet 255.255.255.0
 option router 10.77.0.1
-option dns 10.77.0.53
+option dns 10.77.0.53 10.77.0.55 10.77.0.56
 option domain example.test
 option lease 3600
 END
@@ -94,11 +94,12 @@ run --kernel generic --transport pci --cpus 2 --nic tap=t0,bridge=br0,ip=10.77.0
     done' >output
 [[ $(<output) == $'2\n'"$sum"$'\n2\n'"$sum" ]] || fail "two cards on a bus: $(<output)"
 
-# By DHCP, two machines with each other, one of them by a tap without a name. The tree keeps its resolv.conf.
+# By DHCP, two machines with each other, one of them by a tap without a name. The tree keeps its resolv.conf. Name servers
+# that a card is given come before those that another one learns, each once, three at most.
 mkdir write
 mkfifo in
 # shellcheck disable=SC2016
-run --write write --nic bridge=br0 -- sh -euc '
+run --write write --nic bridge=br0 --nic tap=t2,ip=none,dns=10.77.0.54,dns=10.77.0.55 -- sh -euc '
   cat /etc/resolv.conf
   ip -4 -brief address show eth0 | tr -s " " | cut -d" " -f 3
   ip route show default | cut -d" " -f 1-5
@@ -112,8 +113,9 @@ exec 8>in
 gone() { ! kill -0 "$first" 2>/dev/null; }
 ready() { grep -q default first || gone; }
 eventually 150 ready
-address=$(sed -n 3p first)
-[[ $(head -n 2 first) == $'search example.test\nnameserver 10.77.0.53' ]] || fail "resolv.conf: $(<first)"
+address=$(sed -n 5p first)
+[[ $(head -n 4 first | tr '\n' ' ') == 'search example.test nameserver 10.77.0.54 nameserver 10.77.0.55 nameserver 10.77.0.53 ' ]] ||
+  fail "resolv.conf: $(<first)"
 [[ $address == 10.77.0.1??/24 ]] || fail "no address by DHCP: $(<first)"
 [[ $(tail -n 1 first) == 'default via 10.77.0.1 dev eth0' ]] || fail "no route by DHCP: $(<first)"
 expect_output 'from one machine to another' run --nic tap=t0,bridge=br0,ip=10.77.0.3/24 -- \

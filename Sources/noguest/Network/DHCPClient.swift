@@ -14,19 +14,23 @@ struct DHCPClient: ~Copyable {
   private let interface: UInt32
   private let hardwareAddress: Bytes
   private let hostName: Bytes
-  private let writesResolvers: Bool
+  private let resolvers: [IPAddress]
+  private let asksOthers: Bool
   private var ready: Descriptor?
 
   /// - Parameters:
-  ///   - writesResolvers: whether name servers are to be the network's.
+  ///   - resolvers: name servers that the network's come behind.
+  ///   - asksOthers: whether the network's are wanted.
   ///   - ready: closed once there is an address.
   init(
-    interface: UInt32, hardwareAddress: Bytes, hostName: Bytes, writesResolvers: Bool, ready: consuming Descriptor
+    interface: UInt32, hardwareAddress: Bytes, hostName: Bytes, resolvers: [IPAddress], asksOthers: Bool,
+    ready: consuming Descriptor
   ) {
     self.interface = interface
     self.hardwareAddress = hardwareAddress
     self.hostName = hostName
-    self.writesResolvers = writesResolvers
+    self.resolvers = resolvers
+    self.asksOthers = asksOthers
     self.ready = consume ready
   }
 
@@ -55,7 +59,7 @@ struct DHCPClient: ~Copyable {
     if let mtu = lease.mtu { try? netlink.setMTU(mtu, of: interface) }
     try netlink.add(Self.prefix(lease), to: interface)
     for route in lease.routes { try? netlink.addRoute(to: route.destination, by: route.gateway, on: interface) }
-    if writesResolvers, !lease.resolvers.isEmpty { ResolverFile.write(lease.resolvers, domain: lease.domain) }
+    if asksOthers, !lease.resolvers.isEmpty { ResolverFile.write(resolvers + lease.resolvers, domain: lease.domain) }
   }
 
   private static func prefix(_ lease: DHCPMessage) -> IPPrefix { IPPrefix(lease.address, length: lease.prefixLength) }

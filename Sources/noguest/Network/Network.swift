@@ -28,7 +28,7 @@ enum Network {
       resolvers += card.resolvers
     }
     if !resolvers.isEmpty { ResolverFile.write(resolvers, domain: []) }
-    startClients(clients, hostName)
+    startClients(clients, resolvers, hostName)
   }
 
   private struct Client {
@@ -47,7 +47,9 @@ enum Network {
   }
 
   /// Starts a process for each, which keeps the address for as long as the machine lives, and waits until each has one.
-  private static func startClients(_ clients: [Client], _ hostName: Bytes) {
+  ///
+  /// - Parameter resolvers: what the descriptions of all cards name.
+  private static func startClients(_ clients: [Client], _ resolvers: [IPAddress], _ hostName: Bytes) {
     let end = Clock.milliseconds + patience
     for client in clients {
       do throws(SystemError) {
@@ -55,7 +57,7 @@ enum Network {
         guard try Processes.fork() != nil else {
           DHCPClient(
             interface: client.interface, hardwareAddress: client.card.hardwareAddress, hostName: hostName,
-            writesResolvers: client.card.resolvers.isEmpty, ready: ready.takeWriter()
+            resolvers: resolvers, asksOthers: client.card.resolvers.isEmpty, ready: ready.takeWriter()
           ).run()
         }
         let reader = ready.takeReader()

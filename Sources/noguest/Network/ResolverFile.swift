@@ -5,10 +5,19 @@ enum ResolverFile {
   private static let path: Bytes = "/etc/resolv.conf"
   private static let ours: Bytes = "/run/novm/resolv.conf"
 
-  /// - Parameter domain: names without a dot are looked for in it; empty for none.
+  /// The most that are asked (resolv.conf(5), MAXNS).
+  private static let limit = 3
+
+  /// - Parameters:
+  ///   - resolvers: those that come first count, each once.
+  ///   - domain: names without a dot are looked for in it; empty for none.
   static func write(_ resolvers: [IPAddress], domain: Bytes) {
     var text: Bytes = domain.isEmpty ? [] : "search " + domain + "\n"
-    for resolver in resolvers { text += "nameserver " + resolver.text + "\n" }
+    var asked: [IPAddress] = []
+    for resolver in resolvers where asked.count < limit && !asked.contains(resolver) {
+      asked.append(resolver)
+      text += "nameserver " + resolver.text + "\n"
+    }
     do throws(SystemError) {
       let isThere = Files.exists(ours)
       try Files.makeDirectory("/run/novm")
