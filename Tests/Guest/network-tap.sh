@@ -157,6 +157,23 @@ if [[ -r /dev/kvm ]] && tester test -w /dev/kvm; then
   tester "$NOVM" run --kernel cloud --nic tap=t0 -- true 2>errors && fail 'a tap without CAP_NET_ADMIN'
   grep -q CAP_NET_ADMIN errors || fail "$(<errors)"
 fi
+# A tap that somebody removes: said, and the machine lives.
+mkfifo to
+# shellcheck disable=SC2016 # for the shell in there
+run --nic tap=t0,bridge=br0,ip=10.77.0.7/24 -- sh -c 'echo up; read -r _; cat /sys/class/net/eth0/carrier' <to >output 2>errors &
+novm=$!
+exec 8>to
+is_up() { grep -q up output; }
+eventually 60 is_up
+ip link delete t0
+is_said() { [[ -s errors ]]; }
+eventually 20 is_said
+echo >&8
+exec 8>&-
+wait "$novm" || fail "the machine did not live: $(<errors)"
+[[ $(<output) == $'up\n0' ]] || fail "the link is still up: $(<output)"
+[[ $(<errors) == *'network card 0: the tap t0 is gone; the machine goes on with the cable pulled' && $(wc -l <errors) == 1 ]] ||
+  fail "said: $(<errors)"
 is_there() { ip link show t0 >/dev/null 2>&1; }
 is_gone() { ! is_there; }
 for victim in novm novmm; do

@@ -17,7 +17,7 @@ final class TapBackendTests {
     var ends: [Int32] = [-1, -1]
     try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
     peer = FileDescriptor(owning: ends[1])
-    backend = try TapBackend([ends[0]], loop: try EventLoop()) { Issue.record("lost: \($0)") }
+    backend = try TapBackend([ends[0]], loop: try EventLoop()) { Issue.record("lost") }
   }
 
   private func slices(_ lengths: [Int]) throws -> [GuestSlice] {

@@ -29,6 +29,17 @@ struct MachineProcessTests {
     #expect(end?.message == "two")
   }
 
+  @Test func warningsAreNotOfItsEnd() throws {
+    let process = try shell("echo 'novmm: one' >&2; echo 'novmm: warning: the tap' >&2; exit 1")
+    var warnings: [String] = []
+    process.onWarning = { warnings.append($0) }
+    let loop = PollLoop()
+    loop.add(process)
+    try loop.run(until: .after(milliseconds: 60_000)) { process.end != nil }
+    #expect(warnings == ["the tap"])
+    #expect(process.end == MachineEnd(reason: .hostFailure, messages: ["one"]))
+  }
+
   @Test func tellsHowItEnded() throws {
     #expect(try end("exit 4")?.reason == .panicked)
     #expect(try end("kill -9 $$")?.reason == .signaled(9))

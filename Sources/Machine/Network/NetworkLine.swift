@@ -29,7 +29,11 @@ final class NetworkLine {
     case .stream(let number):
       let backend: StreamBackend
       do throws(Errno) {
-        backend = try StreamBackend(FileDescriptor(owning: number), loop: loop, lost: lose)
+        // Whoever has the other end can say more, and to more purpose.
+        backend = try StreamBackend(FileDescriptor(owning: number), loop: loop) { [self] reason in
+          report("network card \(index): \(reason); its link is down")
+          pullCable()
+        }
       } catch {
         throw .cardDescriptor(number, error)
       }
@@ -79,7 +83,7 @@ final class NetworkLine {
     } catch {
       throw .interface(name: actual, error)
     }
-    return try device(numbers, mtu, address, card, loop)
+    return try device(numbers, actual, mtu, address, card, loop)
   }
 
   private func adoptTap(
@@ -87,25 +91,30 @@ final class NetworkLine {
   ) throws(MachineError) -> NetworkDevice {
     var owned: [Int32] = []
     var mtu = card.mtu
+    var name = ""
     for number in numbers {
       do throws(Errno) {
         let tap = try TapDevice(owning: FileDescriptor(owning: number))
         // Its interface may be in a network namespace that is not ours.
         if mtu == nil { mtu = try? NetworkInterface(tap.name).mtu() }
+        name = tap.name
         owned.append(tap.release())
       } catch {
         throw .cardDescriptor(number, error)
       }
     }
-    return try device(owned, mtu ?? Self.usualMTU, address, card, loop)
+    return try device(owned, name, mtu ?? Self.usualMTU, address, card, loop)
   }
 
   private func device(
-    _ numbers: [Int32], _ mtu: Int, _ address: [UInt8], _ card: NetworkCard, _ loop: EventLoop
+    _ numbers: [Int32], _ name: String, _ mtu: Int, _ address: [UInt8], _ card: NetworkCard, _ loop: EventLoop
   ) throws(MachineError) -> NetworkDevice {
     let backend: TapBackend
     do throws(Errno) {
-      backend = try TapBackend(numbers, loop: loop, lost: lose)
+      backend = try TapBackend(numbers, loop: loop) { [self] in
+        report("warning: network card \(index): the tap \(name) is gone; the machine goes on with the cable pulled")
+        pullCable()
+      }
     } catch {
       throw .cardDescriptor(numbers[0], error)
     }
@@ -135,8 +144,7 @@ final class NetworkLine {
     }
   }
 
-  private func lose(_ reason: String) {
-    report("network card \(index): \(reason); its link is down")
+  private func pullCable() {
     device?.setLink(isUp: false)
     slot?.configurationChanged()
   }

@@ -12,12 +12,12 @@ final class TapBackend: NetworkBackend {
 
   private let queues: [TapQueue]
   private let isOneOfMany: Bool
-  private var lost: ((String) -> Void)?
+  private var lost: (() -> Void)?
 
   /// - Parameters:
   ///   - descriptors: the tap's queues, which never block.
   ///   - lost: called once, should the tap go away.
-  init(_ descriptors: consuming [Int32], loop: EventLoop, lost: @escaping (String) -> Void) throws(Errno) {
+  init(_ descriptors: consuming [Int32], loop: EventLoop, lost: @escaping () -> Void) throws(Errno) {
     var queues: [TapQueue] = []
     for (index, number) in descriptors.enumerated() { queues.append(TapQueue(number, pair: index, loop)) }
     self.queues = queues
@@ -57,7 +57,7 @@ final class TapBackend: NetworkBackend {
 
   /// Somebody removed the interface.
   func lose() {
-    lost?("the tap is gone")
+    lost?()
     lost = nil
   }
 }

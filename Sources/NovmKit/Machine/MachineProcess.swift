@@ -13,8 +13,10 @@ package final class MachineProcess: PollSource {
   private var partialLine: [UInt8] = []
   private var messages: [String] = []
 
-  /// Called for each line that novmm writes to its standard error.
+  /// Called for each line that novmm writes to its standard error, but for warnings.
   package var onMessage: (String) -> Void = { _ in }
+  /// Called for each line that is for the machine's user while it goes on. It has nothing to do with the machine's end.
+  package var onWarning: (String) -> Void = { _ in }
   /// How it ended; nil while it runs.
   package private(set) var end: MachineEnd?
 
@@ -69,10 +71,14 @@ package final class MachineProcess: PollSource {
     }
   }
 
+  /// Before what novmm has to say while the machine goes on (docs/architecture.md, "Network cards").
+  private static let warning = "warning: "
+
   private func takeLine() {
     var line = String(decoding: partialLine, as: UTF8.self)
     if line.hasPrefix("novmm: ") { line.removeFirst("novmm: ".count) }
     partialLine = []
+    if line.hasPrefix(Self.warning) { return onWarning(String(line.dropFirst(Self.warning.count))) }
     messages.append(line)
     if messages.count > 50 { messages.removeFirst() }
     onMessage(line)

@@ -67,6 +67,7 @@ final class RunningMachine {
     log.handedOver()
     network?.handedOver()
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
+    process.onWarning = { [logger] line in logger.warning("\(line)") }
     for source in [hello, marks, process, log] as [any PollSource] { loop.add(source) }
     if let network { loop.add(network) }
   }
