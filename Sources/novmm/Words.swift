@@ -8,7 +8,7 @@ import Machine
 func words(_ error: MachineError, _ description: MachineDescription) -> String {
   switch error {
   case .kvm(let error): words(error)
-  case .boot(let error): "kernel \(description.kernel): \(words(error))"
+  case .boot(let error): "kernel \(description.kernel): \(words(error))\(mend(error, description))"
   case .tree(let error): error.description
   case .file(let path, let errno): "\(path): \(errno.description)"
   case .writtenElsewhere(let path):
@@ -41,6 +41,15 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
   case .memory(let bytes, let errno):
     "the host cannot give \(bytes >> 20) MiB of memory: \(errno.description); ask for less with --memory"
   }
+}
+
+/// How to shorten a command line that holds what novm says of network cards, too (docs/architecture.md).
+private func mend(_ error: BootError, _ description: MachineDescription) -> String {
+  guard case .commandLineTooLong = error else { return "" }
+  let cards = description.commandLine.split(separator: UInt8(ascii: " ")).filter { $0.starts(with: "novm.nic=".utf8) }
+  if cards.isEmpty { return "; shorten --cmdline" }
+  let length = cards.reduce(0) { $0 + $1.count + 1 }
+  return ", \(length) of them for --nic; give it fewer of ip=, gateway= and dns=, or shorten --cmdline"
 }
 
 private func words(disk path: Path, _ refusal: DiskFile.Refusal) -> String {
@@ -108,7 +117,7 @@ private func words(_ error: BootError) -> String {
   case .notELF: "neither a vmlinux (ELF) nor a bzImage"
   case .truncated(let needed, let size): "the file ends after \(size) bytes, where \(needed) are needed; fetch it anew"
   case .commandLineTooLong(let length, let limit):
-    "a command line of \(length) bytes is longer than the \(limit) that this kernel takes; shorten --cmdline"
+    "a command line of \(length) bytes is longer than the \(limit) that this kernel takes"
   case .kernelOutsideRAM:
     "a part of it lies where the machine has no RAM: it is no kernel, or needs more --memory"
   case .initramfsDoesNotFit(let size, let limit):

@@ -190,3 +190,5 @@ refused 'is there and is no tap' --nic tap=br0,ip=none
 refused "ip=10.77.0.2 is neither ADDRESS/LENGTH" --nic tap=t0,ip=10.77.0.2
 refused 'two cards have mac=02:00:00:00:00:01' --nic tap=t0,mac=02:00:00:00:00:01 --nic tap=t2,mac=02:00:00:00:00:01
 refused "'80:' is not [ADDRESS:]HOST:GUEST" --publish 80:
+# More than fits on the kernel's command line.
+refused 'of them for --nic; give it fewer of ip=' --nic "tap=t0,ip=none$(printf ',dns=fd77:1:2:3:4:5:6:%x' {4096..4196})"
