@@ -61,7 +61,8 @@ let manual = """
                               mtu=BYTES        68 to 65535; the tap's, 1500 for a stream
                               queues=N         pairs of queues of the tap (1 to 64, default 1)
                               rate=BYTES       the most in a second, each direction; perhaps with K, M or G
-                              burst=BYTES      the most at once after a pause; a tenth of a second's if not given
+                              burst=BYTES      the most at once after a pause; a tenth of a second's if not given,
+                                               and a hundredth's at least
   Disks
     --disk FILE[,ro][,KEY=VALUE]...
                             a disk (virtio-blk) of a regular file's or a block device's content, or of fd:N; the guest's

@@ -48,6 +48,36 @@ struct TokenBucketTests {
     if passed > 2 * burst { #expect(passed + UInt64(frame) + 2 * burst + lost >= most) }
   }
 
+  /// As long as no wake-up comes later than the burst takes, none of them costs anything; and at no time more passes than
+  /// the rate and the burst.
+  @Test(arguments: [60, 1500, 64_000])
+  func wakingUpLate(_ frame: Int) {
+    let (rate, burst) = (1_000_000, 10_000)
+    var bucket = TokenBucket(rate: UInt64(rate), burst: UInt64(burst))
+    let begin: UInt64 = 1 << 50
+    var now = begin
+    var passed = 0
+    // The most of what was owed at any time: passed bytes less the rate's.
+    var least = 0
+    var state: UInt64 = 1
+    for _ in 0..<5_000 {
+      let wait = bucket.wait(at: now)
+      if wait > 0 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        // Up to 9 milliseconds, of the 10 that the burst takes.
+        now += wait + state >> 33 % 9_000_000
+        continue
+      }
+      let ahead = passed - Int(now - begin) / (1_000_000_000 / rate)
+      least = min(least, ahead)
+      bucket.take(frame)
+      passed += frame
+      #expect(ahead + frame - least <= burst + frame)
+    }
+    let seconds = Double(now - begin) / 1e9
+    #expect(Double(passed) >= seconds * Double(rate) - Double(burst))
+  }
+
   @Test func extremes() {
     var bucket = TokenBucket(rate: .max, burst: .max)
     _ = bucket.wait(at: 0)

@@ -6,6 +6,9 @@ import Host
 final class RateLimitedBackend: NetworkBackend {
   /// Shorter waits are not worth their wake-ups; what they would have let through comes with the next frames.
   private static let leastWait: UInt64 = 1_000_000
+  /// What the rate lets through in a hundredth of a second may always pass at once: with less, what is missed by waking up
+  /// late could not be made up for, and the rate never be reached (tc-tbf(8), `burst`).
+  private static let wakeUpsPerSecond: UInt64 = 100
 
   private let link: any NetworkBackend
   private let pairs: Int
@@ -22,6 +25,7 @@ final class RateLimitedBackend: NetworkBackend {
   init(_ link: any NetworkBackend, pairs: Int, rate: UInt64, burst: UInt64, loop: EventLoop) throws(Errno) {
     self.link = link
     self.pairs = pairs
+    let burst = max(burst, rate / Self.wakeUpsPerSecond)
     received = TokenBucket(rate: rate, burst: burst)
     sent = TokenBucket(rate: rate, burst: burst)
     receiveTimer = try Timer(loop) { [self] in resumeReceiving() }
@@ -42,7 +46,7 @@ final class RateLimitedBackend: NetworkBackend {
       return .blocked
     }
     let transfer = link.receive(pair: pair, into: slices)
-    if case .moved(let count) = transfer { received.take(count) }
+    if case .moved(let count) = transfer { received.take(count - NetworkHeader.size) }
     return transfer
   }
 
@@ -59,7 +63,7 @@ final class RateLimitedBackend: NetworkBackend {
       return .blocked
     }
     let transfer = link.send(pair: pair, slices)
-    if case .moved(let count) = transfer { sent.take(count) }
+    if case .moved(let count) = transfer { sent.take(count - NetworkHeader.size) }
     return transfer
   }
 
