@@ -109,7 +109,7 @@ let package = Package(
     .executableTarget(name: "nofetch", dependencies: ["Download", "CCurl", "Host"], swiftSettings: strict),
 
     // Tests mirror the sources.
-    .target(name: "VirtioTesting", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTesting"),
+    .target(name: "VirtioTesting", dependencies: ["Virtio", "PCI", "GuestMemory"], path: "Tests/VirtioTesting"),
     .target(name: "HostTesting", path: "Tests/HostTesting"),
     tests("LittleEndianTests", ["LittleEndian"]),
     tests("GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),

@@ -92,7 +92,7 @@ struct ConsoleDeviceTests {
   }
 }
 
-private final class FakeConsole: ConsoleBackend {
+final class FakeConsole: ConsoleBackend {
   var output: [UInt8] = []
   var room = Int.max
   var input: [UInt8] = []

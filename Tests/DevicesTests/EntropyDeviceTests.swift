@@ -62,7 +62,7 @@ struct EntropyDeviceTests {
   }
 }
 
-private final class CountingBytes: EntropySource {
+final class CountingBytes: EntropySource {
   var left = Int.max
   var calls = 0
   var isReady = true

@@ -60,11 +60,13 @@ struct FileSystemDeviceTests {
 }
 
 /// Answers with the request's bytes, last one first.
-private final class Reverser: FileSystemBackend {
+final class Reverser: FileSystemBackend {
   var claim: UInt32?
   var disconnections = 0
+  private(set) var requests = 0
 
   func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 {
+    requests += 1
     let count = writable.copy(from: readable.flatMap { $0.bytes() }.reversed())
     return claim ?? UInt32(count)
   }

@@ -1,10 +1,8 @@
-import GuestMemory
-import VirtioTesting
-
-@testable import Virtio
+package import GuestMemory
+package import Virtio
 
 /// A driver's view of a transport: what a driver does is the same, by which registers it does it is not.
-protocol TransportDriver {
+package protocol TransportDriver {
   var transport: Transport { get }
   /// Interrupts that have reached the driver.
   var interruptCount: Int { get }
@@ -20,11 +18,16 @@ protocol TransportDriver {
   func generation() -> UInt32
   func readConfiguration(_ offset: UInt64, width: Int) -> UInt32
   func writeConfiguration(_ value: UInt32, _ offset: UInt64, width: Int)
+
+  /// Bytes of all that a driver can reach, from 0 on; and accesses of any width to any of them.
+  var reach: UInt64 { get }
+  func read(anywhere offset: UInt64, width: Int) -> UInt64
+  func write(_ value: UInt64, anywhere offset: UInt64, width: Int)
 }
 
 extension TransportDriver {
   /// Steps 1 to 6 of 3.1.1.
-  func negotiate(_ features: Features = [.version1, .eventIndex]) {
+  package func negotiate(_ features: Features = [.version1, .eventIndex]) {
     writeStatus(0)
     writeStatus(1)
     writeStatus(3)
@@ -33,7 +36,7 @@ extension TransportDriver {
     writeStatus(11)
   }
 
-  func setUp(queue: UInt32, size: UInt32 = 8, at base: UInt64 = 0x1000) {
+  package func setUp(queue: UInt32, size: UInt32 = 8, at base: UInt64 = 0x1000) {
     var layout = SplitQueue.Layout()
     layout.descriptorTable = base
     layout.availableRing = base &+ 0x1000
@@ -43,11 +46,13 @@ extension TransportDriver {
 }
 
 /// One of the transports that there are.
-enum TransportKind: CaseIterable {
+package enum TransportKind: CaseIterable {
   case mmio
   case pci
 
-  func driver(_ device: any VirtioDevice, _ memory: GuestMemory, _ owner: any TransportOwner) -> any TransportDriver {
+  package func driver(_ device: any VirtioDevice, _ memory: GuestMemory, _ owner: any TransportOwner)
+    -> any TransportDriver
+  {
     switch self {
     case .mmio: MMIODriver(device, memory, owner)
     case .pci: PCIDriver(device, memory, owner)
