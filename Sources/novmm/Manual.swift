@@ -67,7 +67,8 @@ let manual = """
     --disk FILE[,ro][,KEY=VALUE]...
                             a disk (virtio-blk) of a regular file's or a block device's content, or of fd:N; the guest's
                             /dev/vda, vdb and so on in the order of these, up to 12. No two machines can have one at a
-                            time, unless each has it ro. ,, is a comma of FILE's own. The rest:
+                            time, nor a machine and a loop device of the host's, unless each has it ro. ,, is a comma of
+                            FILE's own. The rest:
                               ro               the guest can only read
                               serial=TEXT      its serial number, up to 20 bytes
                               cache=HOW        writeback (the default): what is written is in the host's page cache

@@ -59,10 +59,13 @@ private func words(disk path: Path, _ refusal: DiskFile.Refusal) -> String {
   case .directory: "\(path): a directory, which is no disk; give it to the guest with --share"
   case .noDisk: "\(path): neither a regular file nor a block device"
   case .empty: "\(path): empty, so no disk; give it a size: truncate -s 1G \(path)"
+  case .sizeless: "\(path): has no size, as a file of /proc, so no disk; give a copy of it"
   case .size(let size, let block):
     "\(path): \(size) bytes are no whole number of blocks of \(block); give it some more: truncate -s %\(block) \(path)"
   case .inUse:
     "\(path): in use by another machine or mounted, or given twice; a disk is one machine's, unless all have it ,ro"
+  case .loop(let name):
+    "\(path): in use by the host's /dev/\(name); detach that first: losetup --detach /dev/\(name)"
   case .cached: "\(path): its file system cannot do without the page cache; leave out cache=none"
   }
 }

@@ -1,9 +1,10 @@
 # Disks: several at once, sizes, serial numbers, links and what can only be read; locks; flushes, rates and resizing.
 #: as root
+#: also root/pci
 #: timeout 1500
 kernel=cloud
 # shellcheck disable=SC2153
-run() { timeout 280 "$NOVM" run --kernel "$kernel" "$@"; }
+run() { timeout 280 "$NOVM" run --kernel "$kernel" --transport "${TRANSPORTS[$kernel]}" "$@"; }
 refused() { expect_refusal "$1" run "${@:2}" -- true; }
 
 cd "$TEST"
@@ -63,6 +64,7 @@ refused 'given twice' --disk first --disk first
 refused 'No such file' --disk nothing
 refused 'a directory, which is no disk' --disk .
 refused 'neither a regular file nor a block device' --disk /dev/null
+refused 'has no size, as a file of /proc' --disk /proc/cpuinfo,ro
 : >empty
 refused 'empty, so no disk' --disk empty
 head -c 1000 /dev/zero >odd
@@ -83,6 +85,29 @@ grep -q 'it can only be read; let the guest only read it too' errors || fail "$(
 chown root first
 chmod 600 first
 
+# Loop devices of the host's lock nothing; two that only read do no harm. And what the host has mounted is its own.
+if [[ -e /dev/loop-control ]] || modprobe loop 2>/dev/null; then
+  loop=$(losetup --find --show first)
+  for option in '--disk first' '--disk first,ro' '--root-disk first' '--pmem first'; do
+    # shellcheck disable=SC2086 # two words
+    refused "first: in use by the host's $loop; detach that first: losetup --detach $loop" $option
+  done
+  losetup --detach "$loop"
+  loop=$(losetup --find --show --read-only first)
+  refused "in use by the host's $loop" --disk first
+  expect_output "$(sha256sum <first)" run --disk first,ro -- sh -c 'sha256sum </dev/vda'
+  losetup --detach "$loop"
+  truncate -s 8M mounted
+  mkfs.ext4 -q mounted
+  loop=$(losetup --find --show mounted)
+  expect_output 16384 run --disk "$loop" -- cat /sys/block/vda/size
+  mkdir mount
+  mount "$loop" mount
+  refused 'in use by another machine or mounted' --disk "$loop"
+  umount mount
+  losetup --detach "$loop"
+fi
+
 # Flushes reach the host's file: as many as the guest asks for, unless they are to do nothing.
 trace=/sys/kernel/tracing
 mountpoint -q $trace || mount -t tracefs tracefs $trace 2>/dev/null || true
@@ -102,6 +127,7 @@ if [[ -e $trace/events/syscalls/sys_enter_fdatasync/enable ]]; then
   echo 0 >$trace/events/syscalls/sys_enter_fdatasync/enable
 fi
 
+kernel=generic
 # Rates: 6 MiB at 2 MiB in a second; 60 requests at 20. A tenth of a second's passes at once.
 for limit in rate=2M,1M,6 iops=20,4k,60; do
   IFS=, read -r option size count <<<"$limit"
@@ -115,7 +141,7 @@ for limit in rate=2M,1M,6 iops=20,4k,60; do
 done
 
 # While it runs: a file that was made larger, and one that novm makes larger.
-id=$("$NOVM" run --kernel cloud --detach --disk third --disk 'se,,cond,ro,serial=x' -- sleep 1000)
+id=$(run --detach --disk third --disk 'se,,cond,ro,serial=x' -- sleep 1000)
 size() { [[ $("$NOVM" exec "$id" -- cat "/sys/block/$1/size") == "$2" ]]; }
 eventually 100 size vda 131072
 expect_output 96M "$NOVM" resize "$id" 0 96M

@@ -119,8 +119,8 @@ refused 'a directory, which is no disk' --pmem .
 refused 'neither a regular file nor a block device' --pmem /dev/null
 : >empty
 refused 'empty, so no disk' --pmem empty
-truncate -s 3M odd
-refused '3145728 bytes are no whole number of blocks of 2097152; give it some more: truncate -s %2097152' --pmem odd
+truncate -s 3145729 odd
+refused '3145729 bytes are no whole number of blocks of 2097152; give it some more: truncate -s %2097152' --pmem odd
 refused 'given twice' --pmem data --pmem data
 refused 'no such option as readonly; there is ro' --pmem data,readonly
 refused 'no such option as serial' --pmem data,serial=a

@@ -47,6 +47,50 @@ struct DiskFileTests {
     #expect(throws: DiskFile.Refusal.open(.badDescriptor)) { try open("fd:999") }
   }
 
+  /// Files in which the kernel tells something: there is no end to seek, or it is the beginning.
+  @Test(arguments: ["/proc/self/status", "/proc/cmdline"]) func refusesWhatHasNoSize(_ path: String) {
+    #expect(throws: DiskFile.Refusal.sizeless) { try open("\(path),ro") }
+  }
+
+  @Test func aUnitBeyondTheBlocks() throws {
+    let path = try file(8192)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let disk = try Disk(Array(path.utf8))
+    // One step to what is right, not first to whole blocks.
+    try Data(count: 8191).write(to: URL(filePath: path))
+    #expect(throws: DiskFile.Refusal.size(8191, block: 4096)) { try DiskFile(disk, unit: 4096) }
+    try Data(count: 8192).write(to: URL(filePath: path))
+    _ = try DiskFile(disk, unit: 4096)
+  }
+
+  @Test(arguments: [false, true])
+  func loopDevicesOfTheHost(_ isReadOnly: Bool) throws {
+    let path = try file(4096)
+    let other = try file(4096)
+    let link = path + "-link"
+    let sys = path + "-sys"
+    defer { for name in [path, other, link, sys] { try? FileManager.default.removeItem(atPath: name) } }
+    try FileManager.default.linkItem(atPath: path, toPath: link)
+    func attach(_ name: String, _ file: String, isReadOnly: Bool) throws {
+      try FileManager.default.createDirectory(atPath: "\(sys)/\(name)/loop", withIntermediateDirectories: true)
+      try Data("\(isReadOnly ? 1 : 0)\n".utf8).write(to: URL(filePath: "\(sys)/\(name)/ro"))
+      try Data("\(file)\n".utf8).write(to: URL(filePath: "\(sys)/\(name)/loop/backing_file"))
+    }
+    let disk = try Disk(Array("\(path)\(isReadOnly ? ",ro" : "")".utf8))
+    func open() throws(DiskFile.Refusal) { _ = try DiskFile(disk, unit: 1, loops: LoopDevices(directory: Path(sys))) }
+    try open()  // No sysfs at all.
+    try attach("loop0", other, isReadOnly: false)
+    try attach("loop1", "\(path) (deleted)", isReadOnly: false)
+    try attach("sda", path, isReadOnly: false)
+    try FileManager.default.createDirectory(atPath: "\(sys)/loop2", withIntermediateDirectories: true)
+    try open()
+    // By any of its names; two that read do not harm each other.
+    try attach("loop3", link, isReadOnly: true)
+    if isReadOnly { try open() } else { #expect(throws: DiskFile.Refusal.loop("loop3")) { try open() } }
+    try attach("loop4", link, isReadOnly: false)
+    #expect(throws: DiskFile.Refusal.loop(isReadOnly ? "loop4" : "loop3")) { try open() }
+  }
+
   @Test func fifosDoNotHoldItUp() throws {
     let path = "/tmp/novm-fifo-\(UUID().uuidString)"
     try #require(mkfifo(path, 0o600) == 0)

@@ -12,10 +12,14 @@ package final class DiskFile: Sendable {
     /// Neither a regular file nor a block device.
     case noDisk
     case empty
+    /// There is something to be read, of no size: a file of /proc.
+    case sizeless
     /// Bytes that are no whole number of blocks.
     case size(UInt64, block: UInt32)
     /// Another process has it, or another disk of this machine is the same.
     case inUse
+    /// A loop device of the host has it, by this name.
+    case loop(String)
     /// The file system cannot go past the page cache.
     case cached
   }
@@ -36,7 +40,12 @@ package final class DiskFile: Sendable {
   /// The number, for io_uring.
   package var raw: Int32 { descriptor.raw }
 
-  package init(_ disk: Disk) throws(Refusal) {
+  /// - Parameter unit: bytes of which it must be a multiple, beyond its blocks.
+  package convenience init(_ disk: Disk, unit: UInt32 = 1) throws(Refusal) {
+    try self.init(disk, unit: unit, loops: LoopDevices())
+  }
+
+  init(_ disk: Disk, unit: UInt32, loops: LoopDevices) throws(Refusal) {
     isReadOnly = disk.isReadOnly
     isDirect = disk.cache == .none
     let descriptor = try Self.open(disk)
@@ -66,9 +75,11 @@ package final class DiskFile: Sendable {
       let error = Errno.current
       if error == .wouldBlock || error == .accessDenied { throw .inUse }
     }
+    if let name = loops.user(of: status, isReadOnly: isReadOnly) { throw .loop(name) }
     let size = try self.size()
-    if size == 0 { throw .empty }
-    if size % UInt64(blockSize) != 0 { throw .size(size, block: blockSize) }
+    if size == 0 { throw hasContent ? .sizeless : .empty }
+    let unit = max(unit, blockSize)
+    if size % UInt64(unit) != 0 { throw .size(size, block: unit) }
   }
 
   private static func open(_ disk: Disk) throws(Refusal) -> FileDescriptor {
@@ -104,6 +115,11 @@ package final class DiskFile: Sendable {
     }
   }
 
+  private var hasContent: Bool {
+    var byte: [UInt8] = [0]
+    return (try? FileCalls.read(descriptor.raw, at: 0, into: &byte)) == 1
+  }
+
   private static func isReadable(_ path: Path) -> Bool {
     do throws(Errno) {
       _ = try FileDescriptor.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK).raw
@@ -123,7 +139,7 @@ package final class DiskFile: Sendable {
       // Nothing uses the position that this moves.
       return UInt64(try checked(lseek(descriptor.raw, 0, SEEK_END)))
     } catch {
-      throw .open(error)
+      throw error == .invalid ? .sizeless : .open(error)
     }
   }
 

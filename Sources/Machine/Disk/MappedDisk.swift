@@ -20,10 +20,8 @@ final class MappedDisk: PersistentMemoryBackend, MendableWindow, EventHandler {
   init(_ disk: Disk) throws(MachineError) {
     path = disk.path
     do throws(DiskFile.Refusal) {
-      file = try DiskFile(disk)
+      file = try DiskFile(disk, unit: UInt32(PersistentMemoryDevice.alignment))
       let size = try file.size()
-      let unit = UInt32(PersistentMemoryDevice.alignment)
-      guard size % UInt64(unit) == 0 else { throw .size(size, block: unit) }
       do throws(Errno) {
         window = try FileWindow(count: Int(clamping: size))
         try file.show(in: window, size: size)
