@@ -1,7 +1,7 @@
 # Machines whose / is a disk with ext4, as `mkfs.ext4 -d` makes it: the same commands, input, output and statuses as on
 # trees; what is written stays; shares lie over it; disks that can only be read.
 #: as root
-#: also tester
+#: also tester/pci
 #: timeout 1200
 cd "$TEST"
 mkdir -p tree/bin tree/etc tree/srv
@@ -16,7 +16,8 @@ mkdir share
 echo 'of the host' >share/file
 
 for kernel in cloud generic; do
-  run() { timeout 200 "$NOVM" run --kernel $kernel --root-disk disk "$@"; }
+  start() { timeout 200 "$NOVM" run --kernel "$kernel" --transport "${TRANSPORTS[$kernel]}" "$@"; }
+  run() { start --root-disk disk "$@"; }
   expect_output $'on the disk\n/dev/vda / ext4' run -- \
     sh -c 'cat /etc/hello; grep " / ext4 " /proc/mounts | cut -d" " -f 1-3'
   # What is written stays, and is whole: no journal is left to be replayed.
@@ -36,7 +37,7 @@ for kernel in cloud generic; do
   [[ $(head -n 2 output) == $'of the host\ninner' ]] || fail "$(<output)"
   [[ $(<share/answer) == 'from the guest' ]] || fail 'what was written to the share is not there'
   rm share/answer
-  expect_output 'read-only' timeout 200 "$NOVM" run --kernel $kernel --root-disk disk,ro -- \
+  expect_output 'read-only' start --root-disk disk,ro -- \
     sh -c 'echo x 2>/dev/null >/srv/x || echo read-only'
 done
 
@@ -54,18 +55,18 @@ expect_output 25 run --env X=25 --cwd /srv -- sh -c 'echo $X'
 # Others beside it; and in the background.
 truncate -s 1M second
 expect_output $'vda\nvdb' run --disk second -- ls /sys/block
-id=$(timeout 200 "$NOVM" run --kernel cloud --detach --root-disk disk -- cat /dev/zero)
+id=$(start --detach --root-disk disk -- cat /dev/zero)
 expect_output 'on the disk' "$NOVM" exec "$id" -- cat /etc/hello
 "$NOVM" stop "$id"
 "$NOVM" rm "$id" >/dev/null
 
-refused() { expect_refusal "$1" timeout 200 "$NOVM" run --kernel cloud --root-disk "${@:2}" -- true; }
+refused() { expect_refusal "$1" start --root-disk "${@:2}" -- true; }
 refused '--read: goes with a tree' disk --read /
 refused '--volume: goes with a tree' disk --volume 'a=>/b'
 refused '--share: /: on a root disk' disk --share '/=>.'
 refused 'No such file' nothing
 # By the guest, whose own words come before.
 status=0
-timeout 200 "$NOVM" run --kernel cloud --root-disk second -- true >output 2>errors </dev/null || status=$?
+start --root-disk second -- true >output 2>errors </dev/null || status=$?
 ((status == 125)) || fail "status $status with a disk that has no file system"
 grep -q "cannot mount the root '/dev/vda' as ext4" errors || fail "'$(<errors)'"
