@@ -85,7 +85,8 @@ let manual = """
     --vsock PATH[,cid=N]    a Unix socket: write `CONNECT PORT\\n`, read `OK ...\\n`, then the stream is the guest's port;
                             a guest's connection to port P of CID 2 comes to the Unix socket PATH_P (default cid 3)
     --console WHERE         the virtio console (hvc0). WHERE is -, standard input and output; a file, which is made or
-                            emptied, without input; fd:N; or unix:PATH, a Unix socket that somebody listens at
+                            emptied, without input; fd:N; or unix:PATH, a Unix socket that somebody listens at. Who does
+                            not read there holds the guest up: Linux waits for each piece of its output to be taken
     --com1 WHERE            a 16550 serial port (ttyS0), which also shows the earliest kernel messages
     --com2 WHERE            another (ttyS1)
   Process
