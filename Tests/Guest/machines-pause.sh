@@ -1,6 +1,6 @@
 # Machines that are paused, and commands that one comes back to.
 #: as root
-#: also tester
+#: also tester/pci
 #: timeout 600
 
 state_of() { "$NOVM" ls --all --format '{{.Name}} {{.Status}}' | sed -n "s/^$1 //p"; }
@@ -8,7 +8,7 @@ expect_state() { [[ $(state_of "$1") == "$2" ]] || fail "$1 is '$(state_of "$1")
 lines() { "$NOVM" logs ticker | wc -l; }
 more_than() { (($(lines) > $1)); }
 
-"$NOVM" run -d --kernel cloud --name ticker -- sh -c 'trap "exit 3" TERM; while :; do echo tick; sleep 0.1; done'
+"$NOVM" run -d --kernel "$KERNEL" --transport "$TRANSPORT" --name ticker -- sh -c 'trap "exit 3" TERM; while :; do echo tick; sleep 0.1; done'
 eventually 20 more_than 2
 expect_output ticker "$NOVM" pause ticker
 expect_state ticker paused
@@ -38,7 +38,7 @@ expect_state ticker 'exited (137)'
 "$NOVM" rm ticker
 
 # Attached: output from now on, input, the exit status.
-"$NOVM" run -d -i --kernel cloud --name talk -- sh -c 'echo early; while read -r line; do echo "got $line"; [ "$line" != end ] || exit 6; done'
+"$NOVM" run -d -i --kernel "$KERNEL" --transport "$TRANSPORT" --name talk -- sh -c 'echo early; while read -r line; do echo "got $line"; [ "$line" != end ] || exit 6; done'
 said() { "$NOVM" logs talk | grep -qx early; }
 eventually 20 said
 mkfifo "$TEST/typed"
@@ -58,7 +58,7 @@ printf 'two\nend\n' | timeout 60 "$NOVM" attach talk >"$TEST/attached" || status
 expect_output $'early\ngot one\ngot two\ngot end' "$NOVM" logs talk
 "$NOVM" rm talk
 # Signals.
-"$NOVM" run -d --kernel cloud --name trap -- sh -c 'trap "echo caught; exit 8" USR1; while :; do echo up; sleep 0.1; done'
+"$NOVM" run -d --kernel "$KERNEL" --transport "$TRANSPORT" --name trap -- sh -c 'trap "echo caught; exit 8" USR1; while :; do echo up; sleep 0.1; done'
 : >"$TEST/attached"
 "$NOVM" attach trap >"$TEST/attached" &
 attached=$!
@@ -70,7 +70,7 @@ wait $attached || status=$?
 [[ $status == 8 && $(<"$TEST/attached") == *caught* ]] || fail "attached: $status, $(<"$TEST/attached")"
 "$NOVM" rm trap
 # No command, nobody to come back to.
-"$NOVM" create --kernel cloud --name box >/dev/null
+"$NOVM" create --kernel "$KERNEL" --transport "$TRANSPORT" --name box >/dev/null
 expect_status 125 "$NOVM" attach box
 "$NOVM" rm --force box
 

@@ -1,10 +1,11 @@
 # --net user: passt, without privileges. Downloads from the host's loopback, ports that lead into the guest, and what is
 # said when passt dies or is not there.
 #: as tester
+#: also tester/pci
 #: timeout 600
 command -v passt >/dev/null || skip 'passt is not installed'
 # shellcheck disable=SC2153
-run() { timeout 280 "$NOVM" run --kernel cloud "$@"; }
+run() { timeout 280 "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
 cd "$TEST"
 head -c 3000000 /dev/urandom >file
@@ -22,7 +23,8 @@ with socket.create_server(('', 25)) as server:
         with server.accept()[0] as client: client.sendall(b'220 ready\n')
 PYTHON
 # shellcheck disable=SC2016 # for the shell in there
-"$NOVM" run --kernel cloud --net user --publish 127.0.0.1:8078:80 --publish 127.0.0.1:8025:25 --read '/srv=>.' -- sh -euc '
+"$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" --net user --publish 127.0.0.1:8078:80 \
+  --publish 127.0.0.1:8025:25 --read '/srv=>.' -- sh -euc '
   cat /etc/resolv.conf
   ip -4 -brief address show eth0 | tr -s " " | cut -d" " -f 3
   curl -s http://10.0.2.2:8077/file | sha256sum

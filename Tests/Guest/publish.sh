@@ -1,6 +1,6 @@
 # --publish without a network: streams, datagrams and Unix sockets that lead into a guest by its vsock.
 #: as root
-#: also tester
+#: also tester/pci
 #: timeout 400
 command -v curl >/dev/null || skip 'curl is not installed'
 command -v python3 >/dev/null || skip 'python3 is not installed'
@@ -32,7 +32,7 @@ while True:
     stream.sendall(b'%d bytes\n' % len(text))
     stream.close()
 PYTHON
-"$NOVM" run -d --kernel cloud --name server --read '/srv=>.' --cwd /srv --publish 127.0.0.1:8091:80 \
+"$NOVM" run -d --kernel "$KERNEL" --transport "$TRANSPORT" --name server --read '/srv=>.' --cwd /srv --publish 127.0.0.1:8091:80 \
   --publish 127.0.0.1:8053:53/udp --publish ./lines:/run/lines --publish 127.0.0.1:8092:9 -- python3 server.py
 up() { "$NOVM" logs server | grep -q up; }
 eventually 60 up
@@ -63,11 +63,11 @@ PYTHON
 
 # Taken, and nobody is harmed.
 status=0
-"$NOVM" run --kernel cloud --publish 127.0.0.1:8091:80 -- true 2>errors || status=$?
+"$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" --publish 127.0.0.1:8091:80 -- true 2>errors || status=$?
 grep -q 'cannot listen on port 8091 of 127.0.0.1 of this host: Address already in use' errors || status=0
 ((status == 125)) || fail "status $status: $(<errors)"
 status=0
-"$NOVM" run --kernel cloud --publish ./file:80 -- true 2>errors || status=$?
+"$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" --publish ./file:80 -- true 2>errors || status=$?
 [[ $status == 125 && $(stat -c %s file) == 3000000 ]] || fail "a file in the way: status $status, $(<errors)"
 
 "$NOVM" stop server

@@ -1,7 +1,7 @@
 # --read and --write: what the guest sees of the host, and where its writes go.
-#: as root tester
+#: as root tester/pci
 #: timeout 400
-run() { "$NOVM" run --kernel cloud "$@"; }
+run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
 mkdir -p "$TEST/one/sub" "$TEST/two" "$TEST/out" "$TEST/root changes" "$TEST/tree/bin"
 echo first >"$TEST/one/file"

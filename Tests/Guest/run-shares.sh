@@ -1,8 +1,8 @@
 # --share, --volume and --hide: what goes through at once, what is kept, what is not shown.
 #: as root
-#: also tester
+#: also tester/pci
 #: timeout 600
-run() { "$NOVM" run --kernel cloud "$@"; }
+run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
 mkdir -p "$TEST/share/sub" "$TEST/read"
 echo host >"$TEST/share/file"

@@ -1,11 +1,11 @@
 # Signals for `novm run` go to the command; a second one ends the machine.
-#: as root tester
+#: as root tester/pci
 #: timeout 400
 
 # Starts a machine that says when its command runs; waits for that.
 start() {
   : >"$TEST/output"
-  "$NOVM" run --kernel cloud -- "$@" >"$TEST/output" 2>"$TEST/errors" </dev/null &
+  "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" -- "$@" >"$TEST/output" 2>"$TEST/errors" </dev/null &
   pid=$!
   eventually 100 grep -q ready "$TEST/output"
 }

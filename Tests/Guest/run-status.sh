@@ -1,7 +1,7 @@
 # What `novm run` exits with: the command's own status, or Docker's for what kept it from running.
-#: as root tester
+#: as root tester/pci
 #: timeout 400
-run() { "$NOVM" run --kernel cloud "$@"; }
+run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
 expect_status 42 run -- sh -c 'exit 42'
 # shellcheck disable=SC2016 # for the shell in there

@@ -1,7 +1,8 @@
 # Standard input, output and errors: apart, whole, whatever the bytes, whoever leaves first.
 #: as tester
+#: also tester/pci
 #: timeout 600
-run() { "$NOVM" run --kernel cloud "$@"; }
+run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
 # Input that is empty; arguments and environment that are bytes.
 # shellcheck disable=SC2016 # for the shell in there
@@ -20,7 +21,7 @@ expect_status 125 run -- sh -c 'cat; echo lost' <&- >/dev/full 2>"$TEST/errors"
 grep -q 'No space left' "$TEST/errors" || fail "$(<"$TEST/errors")"
 
 # Input that nobody reads, and a slow reader of much output.
-expect_output 3000000 sh -c 'yes | "$0" run --kernel cloud -- head -c 3000000 /dev/zero | (sleep 1; wc -c)' "$NOVM"
+expect_output 3000000 sh -c 'yes | "$0" run --kernel "$KERNEL" --transport "$TRANSPORT" -- head -c 3000000 /dev/zero | (sleep 1; wc -c)' "$NOVM"
 
 # A reader that leaves.
-expect_output y sh -c '"$0" run --kernel cloud -- yes | head -n 1' "$NOVM"
+expect_output y sh -c '"$0" run --kernel "$KERNEL" --transport "$TRANSPORT" -- yes | head -n 1' "$NOVM"

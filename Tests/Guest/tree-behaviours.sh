@@ -1,8 +1,8 @@
 # What programs may expect of a file system (Tests/tree/behaviours.py), in a machine: where its writes go, and in shares.
-#: as root tester
+#: as root tester/pci
 #: long
 #: timeout 1800
-run() { "$NOVM" run --kernel cloud --memory 1G "$@"; }
+run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" --memory 1G "$@"; }
 
 settings=
 mkdir "$TEST/writes" "$TEST/auto" "$TEST/none"

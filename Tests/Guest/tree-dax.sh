@@ -1,7 +1,7 @@
 # --dax: large files of read layers are mapped, written to, copied from, and what is seen is the same as without.
-#: as root tester
+#: as root tester/pci
 #: timeout 600
-run() { "$NOVM" run --kernel cloud --memory 1G "$@"; }
+run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" --memory 1G "$@"; }
 
 mkdir "$TEST/read" "$TEST/writes"
 head -c 5000000 /dev/urandom >"$TEST/read/big"
