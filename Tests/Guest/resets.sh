@@ -41,6 +41,7 @@ while True:
 END_OF_ECHO
 echoes=$!
 trap 'kill $server $echoes' EXIT
+eventually 20 test -S line
 
 cat >resets.sh <<'END_OF_RESETS'
 set -eum
