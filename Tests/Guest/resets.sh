@@ -139,7 +139,7 @@ for how in cloud,writeback generic,none; do
   IFS=, read -r kernel cache <<<"$how"
   truncate -s 16M disk memory
   # shellcheck disable=SC2016 # for the shell in there
-  timeout 400 "$NOVM" run --kernel "$kernel" --transport "${TRANSPORTS[$kernel]}" --cpus 2 --memory 768M \
+  timeout 400 "$NOVM" run --kernel "$kernel" --transport "${TRANSPORTS[$kernel]}" --cpus 2 --memory 768M --com1 \
     --nic tap=r0,bridge=br0,ip=none --disk "disk,cache=$cache" --pmem memory --share "/s=>$TEST/share" -- \
     bash "$TEST/resets.sh" "$TEST" >output 2>errors || fail "status $? with $kernel: $(<output) $(<errors)"
   expected=$(printf 'reset 0x%04x\n' 1 2 3 4 5 26 27)
