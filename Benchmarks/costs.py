@@ -30,11 +30,14 @@ class Entries:
     """When KVM entered guests and left them, by the host's tracepoints; these take some 2 % of an exit."""
 
     BUFFER = 65536  # KiB for each processor
-    EVENT = re.compile(rb" ([0-9]+\.[0-9]{6}): (kvm_entry|kvm_exit|tracing_mark_write): (\S*)")
+    EVENT = re.compile(rb"\[([0-9]+)\] .* ([0-9]+\.[0-9]{6}): (kvm_entry|kvm_exit|tracing_mark_write): (\S*)")
 
     def __enter__(self):
         self._directory = f"{DEBUG}/tracing/instances/novm-bench"
-        os.mkdir(self._directory)
+        # One may be left of a run that was killed.
+        os.makedirs(self._directory, exist_ok=True)
+        self._write("trace", "")
+        self._write("tracing_on", "1")
         self._write("trace_clock", "local")
         self._write("buffer_size_kb", str(self.BUFFER))
         for event in ("kvm_entry", "kvm_exit"):
@@ -53,25 +56,26 @@ class Entries:
         self._write("trace_marker", name)
 
     def inside(self):
-        """Seconds in guests by the names of marks. Of one processor, where events are in their order."""
+        """Seconds in guests by the names of marks."""
         self._write("tracing_on", "0")
-        seconds, name, entered = {}, None, None
-        with open(f"{self._directory}/per_cpu/cpu0/stats") as stats:
-            if "overrun: 0\n" not in stats.read():
-                raise GuestFailed("more entries of guests than the trace's buffer takes")
+        # When each processor entered a guest, which it leaves itself: a vCPU that moves does so outside.
+        seconds, name, entered = {}, None, {}
+        for processor in os.listdir(f"{self._directory}/per_cpu"):
+            with open(f"{self._directory}/per_cpu/{processor}/stats") as stats:
+                if "overrun: 0\n" not in stats.read():
+                    raise GuestFailed("more entries of guests than the trace's buffer takes")
         with open(f"{self._directory}/trace", "rb") as trace:
             for line in trace:
                 if not (event := self.EVENT.search(line)):
                     continue
-                moment, kind, words = float(event[1]), event[2], event[3]
+                processor, moment, kind, words = event[1], float(event[2]), event[3], event[4]
                 if kind == b"tracing_mark_write":
-                    name, entered = words.decode(), None
+                    name, entered = words.decode(), {}
                     seconds.setdefault(name, 0)
                 elif kind == b"kvm_entry":
-                    entered = moment
-                elif entered is not None:
-                    seconds[name] += moment - entered
-                    entered = None
+                    entered[processor] = moment
+                elif processor in entered:
+                    seconds[name] += moment - entered.pop(processor)
         return seconds
 
 

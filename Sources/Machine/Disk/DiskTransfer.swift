@@ -18,10 +18,10 @@ struct DiskTransfer {
     guard file.holdsInCache else { return false }
     let data = request.data
     let count = request.dataCount
-    // Most have one piece, for which room for many is not to be cleared first. Guest RAM outlives the request.
+    // Most have one piece, which takes no room for many. Guest RAM outlives the request.
     if data.count == 1 { return unsafe file.readCached(data[0].hostBytes, at: start) == count }
     var vectors = IOVectors()
-    Self.fill(&vectors, data)
+    Self.fill(&vectors, data, from: 0)
     return vectors.byteCount == count && file.readCached(vectors, at: start) == count
   }
 
@@ -96,7 +96,7 @@ struct DiskTransfer {
           moved = try call(data[0].dropping(done), start, direction)
         } else {
           var vectors = IOVectors()
-          if done == 0 { Self.fill(&vectors, data) } else { Self.fill(&vectors, data, from: done, count: count - done) }
+          Self.fill(&vectors, data, from: done)
           switch direction {
           case .read: moved = try file.read(vectors, at: start)
           case .write(let isDurable): moved = try file.write(vectors, at: start, isDurable: isDurable)
@@ -138,13 +138,9 @@ struct DiskTransfer {
     }
   }
 
-  // Guest RAM outlives the request.
-  private static func fill(_ vectors: inout IOVectors, _ data: [GuestSlice]) {
-    for piece in data { unsafe vectors.append(piece.hostBytes) }
-  }
-
-  private static func fill(_ vectors: inout IOVectors, _ data: [GuestSlice], from offset: Int, count: Int) {
-    data.forEachPiece(from: offset, count: count) { unsafe vectors.append($0.hostBytes) }
+  private static func fill(_ vectors: inout IOVectors, _ data: [GuestSlice], from offset: Int) {
+    // Guest RAM outlives the request.
+    data.forEachPiece(from: offset, count: .max) { unsafe vectors.append($0.hostBytes) }
   }
 }
 
