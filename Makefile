@@ -12,7 +12,7 @@ help:
 	@echo 'make test      unit tests, embedded build, fuzzing for a bounded time, guest tests; ONLY=name for one guest test'
 	@echo 'make test-full the same with the long guest tests, such as a database in a machine'
 	@echo 'make fuzz      each fuzz target, for SECONDS_EACH (60)'
-	@echo 'make check     formatting, shell scripts, embedded build'
+	@echo 'make check     formatting, layers, shell scripts, embedded build'
 	@echo 'make fmt       format all sources in place'
 	@echo 'make embedded  the core as Embedded Swift without an operating system'
 	@echo 'make bench     the measured promises of SPECIFICATION.md; ONLY=name for one'

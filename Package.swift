@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The arrows of this manifest are the architecture: see docs/architecture.md.
+// The folder is the layer, and a layer uses itself and those before it: see docs/architecture.md. scripts/layers draws this
+// manifest and refuses arrows upward.
 
 let strict: [SwiftSetting] = [
   .strictMemorySafety(),
@@ -19,17 +20,21 @@ let staticPIE = [
 let novmLinking: [LinkerSetting] =
   Context.environment["NOVM_STATIC"] == "1" ? [.unsafeFlags(staticPIE, .when(configuration: .release))] : []
 
-/// A target that must also compile in Embedded Swift with no operating system below (scripts/embedded).
-func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func headers(_ name: String) -> Target { .target(name: name, path: "Sources/C/\(name)") }
+
+/// A library of the distribution's.
+func library(_ name: String, pkgConfig: String? = nil, packages: [String]) -> Target {
+  .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt(packages)])
 }
 
-func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(_ layer: String, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)", swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies)
+func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target { module("Core", name, dependencies) }
+
+func tests(_ layer: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: "Tests/\(layer)/\(name)")
 }
 
 let package = Package(
@@ -44,22 +49,19 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
-    // Headers only: constants, layouts, static inlines.
-    .target(name: "CLinux"),
-    .target(name: "CKVM"),
-    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
-    .systemLibrary(
-      name: "CCompression",
-      providers: [
-        .apt(["libbz2-dev", "liblz4-dev", "liblzma-dev", "liblzo2-dev", "libzstd-dev", "zlib1g-dev"])
-      ]),
+    // C: headers only, ours (constants, layouts, static inlines) and those of libraries.
+    headers("CLinux"),
+    headers("CKVM"),
+    library("CArchive", pkgConfig: "libarchive", packages: ["libarchive-dev"]),
+    library(
+      "CCompression",
+      packages: ["libbz2-dev", "liblz4-dev", "liblzma-dev", "liblzo2-dev", "libzstd-dev", "zlib1g-dev"]),
+    library("CNettle", packages: ["nettle-dev"]),
+    library("CYAML", pkgConfig: "yaml-0.1", packages: ["libyaml-dev"]),
+    library("CURing", packages: ["liburing-dev"]),
+    library("CCurl", packages: ["libcurl4-openssl-dev"]),
 
-    .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
-    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-    .systemLibrary(name: "CURing", providers: [.apt(["liburing-dev"])]),
-    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-
-    // The core: no operating system.
+    // Core: no operating system below. Compiles in Embedded Swift, too (scripts/embedded).
     core("LittleEndian"),
     core("GuestMemory"),
     core("PCI", ["LittleEndian"]),
@@ -69,79 +71,90 @@ let package = Package(
     core("FUSE", ["GuestMemory"]),
     core("AgentProtocol"),
 
-    // The VMM: Linux, no Foundation.
-    host("Host", ["CLinux"]),
-    host("IOURing", ["CURing", "CLinux", "Host"]),
-    host("KVM", ["Boot", "GuestMemory", "Host", "LittleEndian", "CKVM"]),
-    host("FileSystem", ["FUSE", "Host", "GuestMemory", "LittleEndian"]),
-    host(
-      "Machine",
+    // Monitor: novmm and what it links, on Linux. No Foundation.
+    module("Monitor", "Host", ["CLinux"]),
+    module("Monitor", "IOURing", ["CURing", "CLinux", "Host"]),
+    module("Monitor", "KVM", ["Boot", "GuestMemory", "Host", "LittleEndian", "CKVM"]),
+    module("Monitor", "FileSystem", ["FUSE", "Host", "GuestMemory", "LittleEndian"]),
+    module(
+      "Monitor", "Machine",
       [
         "KVM", "IOURing", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio", "GuestMemory",
         "LittleEndian",
       ]),
     .executableTarget(
-      name: "novmm", dependencies: ["Machine"], swiftSettings: strict,
+      name: "novmm", dependencies: ["Machine"], path: "Sources/Monitor/novmm", swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
-    // The command.
-    host("KernelBundle", ["CArchive", "CCompression", "CLinux", "Host", "Packs"]),
-    host("Store", ["Host"]),
-    host("Download", ["Host"]),
-    host("Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
-    host("Changes", ["FileSystem", "FUSE", "Packs", "Host"]),
-    host(
-      "NovmKit",
+    // Guest: noguest, which scripts/build-noguest compiles, of itself and AgentProtocol.
+
+    // Kits: what the command does, each part without a command line.
+    module("Kits", "Store", ["Host"]),
+    module("Kits", "Download", ["Host"]),
+    module("Kits", "Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
+    module("Kits", "KernelBundle", ["CArchive", "CCompression", "CLinux", "Host", "Packs"]),
+    module("Kits", "Changes", ["FileSystem", "FUSE", "Packs", "Host"]),
+    module(
+      "Kits", "NovmKit",
       [
         "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot", "Host",
         "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
+
+    // Command: what people type, and what speaks to web servers for it.
     .executableTarget(
       name: "novm",
       dependencies: [
         "NovmKit", "Packs", "Changes", "Download", "Host",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      linkerSettings: novmLinking),
-
-    // What talks to servers for it.
-    .executableTarget(name: "nofetch", dependencies: ["Download", "CCurl", "Host"], swiftSettings: strict),
+      path: "Sources/Command/novm", linkerSettings: novmLinking),
+    .executableTarget(
+      name: "nofetch", dependencies: ["Download", "CCurl", "Host"], path: "Sources/Command/nofetch",
+      swiftSettings: strict),
 
     // Tests mirror the sources.
-    .target(name: "VirtioTesting", dependencies: ["Virtio", "PCI", "GuestMemory"], path: "Tests/VirtioTesting"),
-    .target(name: "HostTesting", path: "Tests/HostTesting"),
-    tests("LittleEndianTests", ["LittleEndian"]),
-    tests("GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
-    tests("PCITests", ["PCI"]),
-    tests("VirtioTests", ["Virtio", "VirtioTesting"]),
-    tests("DevicesTests", ["Devices", "LittleEndian", "VirtioTesting"]),
-    tests("BootTests", ["Boot", "VirtioTesting", "HostTesting"]),
-    tests("FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
-    tests("FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting", "HostTesting"]),
+    .target(
+      name: "VirtioTesting", dependencies: ["Virtio", "PCI", "GuestMemory"], path: "Tests/Support/VirtioTesting"),
+    .target(name: "HostTesting", path: "Tests/Support/HostTesting"),
+
+    tests("Core", "LittleEndianTests", ["LittleEndian"]),
+    tests("Core", "GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
+    tests("Core", "PCITests", ["PCI"]),
+    tests("Core", "VirtioTests", ["Virtio", "VirtioTesting"]),
+    tests("Core", "DevicesTests", ["Devices", "LittleEndian", "VirtioTesting"]),
+    tests("Core", "BootTests", ["Boot", "VirtioTesting", "HostTesting"]),
+    tests("Core", "FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
+    tests("Core", "AgentProtocolTests", ["AgentProtocol"]),
+
+    tests("Monitor", "HostTests", ["Host"]),
+    tests("Monitor", "IOURingTests", ["IOURing", "Host"]),
+    tests("Monitor", "KVMTests", ["KVM", "Boot"]),
+    tests(
+      "Monitor", "FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting", "HostTesting"]),
     // Mounts a tree on this host through /dev/fuse.
     .executableTarget(
-      name: "treemount", dependencies: ["FileSystem", "FUSE", "GuestMemory", "Host"], path: "Tests/treemount"),
+      name: "treemount", dependencies: ["FileSystem", "FUSE", "GuestMemory", "Host"], path: "Tests/Monitor/treemount"),
     // Counts heap allocations of the requests that come most.
-    .target(name: "CCountingAllocator", path: "Tests/CCountingAllocator"),
+    .target(name: "CCountingAllocator", path: "Tests/Monitor/CCountingAllocator"),
     .executableTarget(
       name: "allocations", dependencies: ["CCountingAllocator", "FileSystem", "FUSE", "GuestMemory"],
-      path: "Tests/allocations"),
-    tests("HostTests", ["Host"]),
-    tests("IOURingTests", ["IOURing", "Host"]),
-    tests("KVMTests", ["KVM", "Boot"]),
-    tests("MachineTests", ["Machine", "IOURing", "LittleEndian", "VirtioTesting"]),
-    tests("AgentProtocolTests", ["AgentProtocol"]),
-    tests("GuestAgentTests", ["AgentProtocol", "HostTesting"]),
-    tests("KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),
-    tests("StoreTests", ["Store", "Host", "HostTesting"]),
-    tests("PacksTests", ["Packs", "Host"]),
-    tests("ChangesTests", ["Changes", "FileSystem", "Packs", "Host"]),
-    tests("DownloadTests", ["Download", "nofetch", "Host", "HostTesting"]),
-    tests("NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
-    tests("NovmTests", ["novm", "HostTesting"]),
+      path: "Tests/Monitor/allocations"),
+    tests("Monitor", "MachineTests", ["Machine", "IOURing", "LittleEndian", "VirtioTesting"]),
     // Runs the program. As a dependency it would bring its linker flags along.
-    tests("NovmmTests", []),
+    tests("Monitor", "NovmmTests", []),
+
+    tests("Guest", "GuestAgentTests", ["AgentProtocol", "HostTesting"]),
+
+    tests("Kits", "StoreTests", ["Store", "Host", "HostTesting"]),
+    tests("Kits", "DownloadTests", ["Download", "nofetch", "Host", "HostTesting"]),
+    tests("Kits", "PacksTests", ["Packs", "Host"]),
+    tests("Kits", "KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),
+    tests("Kits", "ChangesTests", ["Changes", "FileSystem", "Packs", "Host"]),
+    tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
+
+    tests("Command", "NovmTests", ["novm", "HostTesting"]),
   ],
   cLanguageStandard: .gnu17
 )

@@ -50,7 +50,7 @@ final class GuestAgent {
   /// Built once for all tests by the script that builds it for everybody.
   private static let executable: Swift.Result<URL, TestFailure> = {
     var root = URL(filePath: #filePath)
-    for _ in 0..<3 { root.deleteLastPathComponent() }
+    for _ in 0..<4 { root.deleteLastPathComponent() }
     let build = Process()
     build.executableURL = root.appending(path: "scripts/build-noguest")
     do { try build.run() } catch { return .failure(TestFailure("scripts/build-noguest: \(error)")) }

@@ -15,7 +15,7 @@ package enum DebianKernels {
   private static func package(of flavour: String) -> String? {
     guard areOffered else { return nil }
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("../../scripts/kernel-packages").standardizedFileURL.path
+      .appendingPathComponent("../../../scripts/kernel-packages").standardizedFileURL.path
     guard let result = try? Tool.run(script, [flavour]), result.status == 0 else { return nil }
     return result.text.split(separator: "\n").first.map(String.init)
   }

@@ -12,7 +12,7 @@ struct DebianKernel {
 
   private init() throws {
     let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("../../.build/test-kernels").standardizedFileURL
+      .appendingPathComponent("../../../.build/test-kernels").standardizedFileURL
     let image = directory.appendingPathComponent("vmlinuz")
     let decompressed = directory.appendingPathComponent("vmlinux")
     if !FileManager.default.fileExists(atPath: decompressed.path) {
