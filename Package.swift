@@ -88,6 +88,10 @@ let package = Package(
 
     // Guest: noguest, which scripts/build-noguest compiles, of itself and AgentProtocol.
 
+    // Hypervisor: the parts of nohv that are pure. The kernel itself and its programs are Embedded Swift, which
+    // scripts/micro compiles, of these and of the core.
+    module("Hypervisor", "Firmware"),
+
     // Kits: what the command does, each part without a command line.
     module("Kits", "Store", ["Host"]),
     module("Kits", "Download", ["Host"]),
@@ -146,6 +150,8 @@ let package = Package(
     tests("Monitor", "NovmmTests", []),
 
     tests("Guest", "GuestAgentTests", ["AgentProtocol", "HostTesting"]),
+
+    tests("Hypervisor", "FirmwareTests", ["Firmware", "LittleEndian"]),
 
     tests("Kits", "StoreTests", ["Store", "Host", "HostTesting"]),
     tests("Kits", "DownloadTests", ["Download", "nofetch", "Host", "HostTesting"]),
