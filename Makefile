@@ -9,6 +9,7 @@ help:
 	@echo 'make build     novm and its other programs, in .build/novm'
 	@echo 'make install   the same into PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make deb       the same as a Debian package, in .build'
+	@echo 'make rpm       the same as an RPM package, in .build'
 	@echo 'make test      unit tests, embedded build, fuzzing for a bounded time, guest tests; ONLY=name for one guest test'
 	@echo 'make test-full the same with the long guest tests, such as a database in a machine'
 	@echo 'make fuzz      each fuzz target, for SECONDS_EACH (60)'
@@ -18,8 +19,8 @@ help:
 	@echo 'make bench     the measured promises of SPECIFICATION.md; ONLY=name for one'
 	@echo 'make clean     remove what these made'
 
-.PHONY: setup build test check fmt embedded bench fuzz deb
-setup build check fmt embedded deb:
+.PHONY: setup build test check fmt embedded bench fuzz deb rpm
+setup build check fmt embedded deb rpm:
 	@scripts/$@
 
 test:
@@ -41,5 +42,5 @@ install: build
 
 .PHONY: clean
 clean:
-	rm -rf .build/novm .build/embedded .build/fuzz .build/deb .build/*.deb
+	rm -rf .build/novm .build/embedded .build/fuzz .build/deb .build/*.deb .build/rpm .build/*.rpm
 	swift package clean

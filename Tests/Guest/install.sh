@@ -41,3 +41,25 @@ works "$root"
 dpkg --root="$root" --log=/dev/null --force-script-chrootless --remove novm >"$TEST/log" 2>&1 || fail "$(<"$TEST/log")"
 left=$(find "$root" -mindepth 1 -path "$root/var/lib" -prune -o ! -path "$root/var" -print)
 [[ -z $left ]] || fail "left behind: $left"
+
+package=$(make --silent rpm 2>"$TEST/log" | tail -n 1) || fail "$(<"$TEST/log")"
+# No version of a symbol that only Debian's libraries have; a script that only speaks.
+rpm --query --requires --package "$package" >"$TEST/requires"
+grep -qx 'libcurl.so.4()(64bit)' "$TEST/requires" || fail "$(<"$TEST/requires")"
+! grep -q CURL_OPENSSL "$TEST/requires" || fail "$(<"$TEST/requires")"
+scripts=$(rpm --query --scripts --package "$package")
+[[ $scripts == postinstall*'novm kernel import'* ]] || fail "$scripts"
+# Unpacked, as on a system of another kind.
+mkdir "$TEST/unpacked"
+rpm2cpio "$package" | (cd "$TEST/unpacked" && cpio --extract --quiet --make-directories)
+diff <(cd "$TEST/unpacked" && find . -type f -printf '/%P\n' | sort) <(rpm --query --list --package "$package" |
+  grep -vE '^/usr/(libexec|share/licenses)/novm$' | sort) || fail 'the list of files is not what is in it'
+works "$TEST/unpacked"
+# Installed and removed, in a database of its own.
+root=$TEST/fedora
+mkdir -p "$root"
+rpm --root "$root" --nodeps --noscripts --install "$package" 2>"$TEST/log" || fail "$(<"$TEST/log")"
+works "$root"
+rpm --root "$root" --nodeps --erase novm 2>"$TEST/log" || fail "$(<"$TEST/log")"
+left=$(find "$root/usr" -name '*novm*' 2>/dev/null)
+[[ -z $left ]] || fail "left behind: $left"
