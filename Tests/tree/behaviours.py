@@ -704,6 +704,60 @@ class Behaviours(unittest.TestCase):
         reader.join()
         self.assertEqual(wrong, [])
 
+    def test_asynchronous_direct_writes(self):
+        # While others read the file by its cache: what is read afterwards is what was written too.
+        size, piece = 640 << 10, 64 << 10
+        path = self.put("f", bytes(size))
+        try:
+            file = os.open(path, os.O_RDWR | os.O_DIRECT)
+        except OSError:
+            self.skipTest("no O_DIRECT here")
+        cached = os.open(path, os.O_RDONLY)
+        buffer = mmap.mmap(-1, size)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+        context = ctypes.c_ulong(0)
+        syscall = LIBC.syscall
+        self.assertEqual(syscall(ctypes.c_long(206), 64, ctypes.byref(context)), 0)  # io_setup
+        events = ctypes.create_string_buffer(32 * 64)
+        readers = []
+        for reopens in (True, False):
+            child = os.fork()
+            if child == 0:
+                reading = os.open(path, os.O_RDONLY)
+                while True:
+                    for at in range(0, size, 128 << 10):
+                        os.pread(reading, 128 << 10, at)
+                    if reopens:
+                        os.close(reading)
+                        reading = os.open(path, os.O_RDONLY)
+            readers.append(child)
+        try:
+            end = time.monotonic() + 5
+            turn = 0
+            while time.monotonic() < end:
+                turn = turn % 255 + 1
+                buffer[:] = bytes([turn]) * size
+                # struct iocb: IOCB_CMD_PWRITE is 1.
+                blocks = [ctypes.create_string_buffer(struct.pack(
+                    "<QIiHhIQQqQII", at, 0, 0, 1, 0, file, address + at, piece, at, 0, 0, 0))
+                    for at in range(0, size, piece)]
+                pointers = (ctypes.c_void_p * len(blocks))(*[ctypes.addressof(block) for block in blocks])
+                self.assertEqual(syscall(ctypes.c_long(209), context, ctypes.c_long(len(blocks)), pointers), len(blocks))
+                done = 0
+                while done < len(blocks):
+                    got = syscall(ctypes.c_long(208), context, ctypes.c_long(1), ctypes.c_long(64), events, None)
+                    self.assertGreater(got, 0)
+                    done += got
+                self.assertEqual(set(os.pread(cached, size, 0)), {turn})
+                self.assertEqual(set(self.get("f")), {turn})
+        finally:
+            for child in readers:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            syscall(ctypes.c_long(207), context)
+            os.close(file)
+            os.close(cached)
+
 
 @unittest.skipUnless(ROOT, "needs root")
 class Privileges(Behaviours):

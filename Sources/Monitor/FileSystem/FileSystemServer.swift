@@ -163,9 +163,16 @@ package final class FileSystemServer: @unchecked Sendable {
     }
     reset()
     var offered: InitFlags = [
-      .asyncRead, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto, .asyncDirectIO, .maxPages,
-      .cacheSymlinks, .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
+      .asyncRead, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto, .maxPages,
+      .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
     ]
+    // Linux keeps the target of a symlink until it forgets the link, and knows it by its number, which the host's file system
+    // gives to the next one that is made.
+    if tree.isPrivate { offered.insert(.cacheSymlinks) }
+    // Linux drops what it has cached of a range before it sends asynchronous O_DIRECT writes, and not again when they are done
+    // (fs/fuse's fuse_aio_complete; others do, dio_complete): what somebody read between would stay, and be old. Without this
+    // flag such writes are sent as synchronous ones are, after which it drops the range once more (generic_file_direct_write).
+    if !tree.isWritableThroughCache { offered.insert(.asyncDirectIO) }
     settings.isStateless = tree.isPrivate && request.flags.isSuperset(of: [.noOpen, .noOpendir])
     offered.insert(settings.isStateless ? [.noOpen, .noOpendir] : .atomicTruncate)
     if !tree.isPrivate {

@@ -111,6 +111,9 @@ package final class LayeredTree: @unchecked Sendable {
   /// Whether the guest is the only one to change what it sees.
   var isPrivate: Bool { layers.allSatisfy { $0.caching == .always } }
 
+  /// Whether the guest's kernel caches data of files that can be written.
+  var isWritableThroughCache: Bool { layers.contains { $0.isWritable && $0.caching != .none } }
+
   deinit { close() }
 
   /// Removes what the tree needed for itself in the write maps.

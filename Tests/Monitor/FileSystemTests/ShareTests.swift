@@ -88,6 +88,25 @@ struct ShareTests {
     #expect(throws: Errno.notFound) { try client.node("s/moved/f") }
   }
 
+  @Test func theGuestKeepsNothingThatTheHostMayChangeUnseen() throws {
+    // A file system gives the number of a removed symlink to the next one, and with it the target that the guest's kernel keeps.
+    for caching in [Caching.none, .auto] {
+      #expect(try client(caching).flags.isDisjoint(with: .cacheSymlinks))
+    }
+    #expect(try client(.always).flags.contains(.cacheSymlinks))
+  }
+
+  @Test func asynchronousDirectWritesAreOnlyForWhatIsNotCached() throws {
+    let none = Share(map: LayerMap(guestPath: "/", hostPath: shared), caching: .none)
+    let flags = FUSEClient(FileSystemServer(try LayeredTree(reads: [], shares: [none]))).flags
+    #expect(flags.contains(.asyncDirectIO))
+    let reading = try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: layers.lower)])
+    #expect(FUSEClient(FileSystemServer(reading)).flags.contains(.asyncDirectIO))
+    for caching in [Caching.none, .auto, .always] {
+      #expect(try client(caching).flags.isDisjoint(with: .asyncDirectIO))
+    }
+  }
+
   @Test func anOpenFileStaysThoughTheHostReplacesIt() throws {
     layers.put(shared + "/f", "old")
     let client = try client()
