@@ -50,6 +50,7 @@ final class DriverSide {
   private let base: UInt64
   private let index: Int
   private let size: UInt16
+  private let limit = RequestLimit(descriptors: 64, bytes: 1 << 20)
 
   /// Where the next chain goes, and whether it is free.
   var slot: UInt64 { UInt64(available % size) }
@@ -63,11 +64,11 @@ final class DriverSide {
     self.base = base
     self.index = index
     self.size = size
-    queue = VirtQueue(index: index, maximumSize: size, interrupt: Nobody())
+    queue = VirtQueue(index: index, maximumSize: size, limit: limit, interrupt: Nobody())
   }
 
   func restart(interrupt: any QueueInterrupt) -> VirtQueue {
-    queue = VirtQueue(index: index, maximumSize: size, interrupt: interrupt)
+    queue = VirtQueue(index: index, maximumSize: size, limit: limit, interrupt: interrupt)
     var layout = SplitQueue.Layout()
     layout.descriptorTable = base
     layout.availableRing = base + 0x100
@@ -81,7 +82,7 @@ final class DriverSide {
   }
 
   /// The queue keeps its interrupt, which keeps this.
-  func forget() { queue = VirtQueue(index: index, maximumSize: size, interrupt: Nobody()) }
+  func forget() { queue = VirtQueue(index: index, maximumSize: size, limit: limit, interrupt: Nobody()) }
 
   func offer(address: UInt64, length: UInt32, isWritable: Bool) {
     describe(slot, address, length, flags: isWritable ? 2 : 0, next: 0)

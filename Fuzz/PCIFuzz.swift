@@ -129,6 +129,7 @@ private final class Guest: TransportOwner, MessageSink {
 private final class Echo: VirtioDevice {
   let id: UInt32 = 42
   let queueSizes: [UInt16] = [8, 16]
+  let requestLimit = RequestLimit(descriptors: 64, bytes: 1 << 20)
   let configuration: [UInt8] = [1, 2, 3, 4, 5, 6, 7]
   private var chain = DescriptorChain()
 

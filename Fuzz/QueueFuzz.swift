@@ -20,7 +20,8 @@ public func fuzzQueue(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   var features: Features = [.version1]
   if input[0] & 1 != 0 { features.insert(.indirectDescriptors) }
   if input[0] & 2 != 0 { features.insert(.eventIndex) }
-  let queue = VirtQueue(index: 0, maximumSize: 16, interrupt: Silence())
+  let limit = RequestLimit(descriptors: 32, bytes: 0x800)
+  let queue = VirtQueue(index: 0, maximumSize: 16, limit: limit, interrupt: Silence())
   queue.configure(size: UInt16(input[3]), layout: layout)
   try! memory.write(Array(input[4...].prefix(0x400)), at: 0)
   guard (try? queue.activate(memory, features: features)) != nil else { return 0 }
@@ -37,9 +38,10 @@ public func fuzzQueue(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   do throws(QueueFault) {
     for _ in 0..<64 {
       while try queue.pop(&chain) {
-        precondition(chain.readableCount + chain.writableCount <= 1 << 32)
+        precondition(chain.readableCount + chain.writableCount <= limit.bytes)
         precondition(chain.readableCount == chain.readable.byteCount && chain.writableCount == chain.writable.byteCount)
-        precondition(chain.readable.count + chain.writable.count <= 16 + 32768)
+        precondition(chain.readable.count + chain.writable.count <= 16 + limit.descriptors)
+        precondition((chain.readable + chain.writable).allSatisfy { $0.count > 0 })
         for slice in (chain.readable + chain.writable).prefix(64) where slice.count > 0 {
           _ = try! slice.load(UInt8.self, at: slice.count - 1)
         }

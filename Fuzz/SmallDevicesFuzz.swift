@@ -139,7 +139,7 @@ private final class Host: ConsoleBackend, BalloonBackend, EntropySource, Persist
 
   func fill(_ slice: GuestSlice) -> Int {
     check([slice])
-    precondition(slice.count <= EntropyDevice.requestLimit)
+    precondition(slice.count <= EntropyDevice.fillLimit)
     slice.fill(0xaa)
     return manner & 2 == 0 ? slice.count : min(manner, slice.count)
   }

@@ -24,14 +24,19 @@ package struct BalloonStatistics: Equatable, Sendable {
 package final class BalloonDevice: VirtioDevice {
   /// Bytes of a page, whatever the guest's own are.
   package static let pageSize: UInt64 = 4096
-  /// Bytes of page numbers in one request; Linux gives 1 KiB.
-  private static let requestLimit = 1 << 16
+  /// Bytes of page numbers in one request; Linux gives 1 KiB, Windows a page.
+  private static let numbersLimit = 4096
+  /// Each page may be a call to the host by itself, each range of free ones takes as long as it is large.
+  private static let inflatingTurn = Turn(requests: 64, bytes: numbersLimit)
+  private static let reportingTurn = Turn(requests: 64, bytes: 128 << 20, pieces: 256)
   private static let statisticSize = 10
 
   package let id: UInt32 = 5
   package let features: Features = [.statistics, .deflatesWhenShort, .freePageReporting]
   // Linux reports 32 ranges at once.
   package let queueSizes: [UInt16] = [64, 64, 8, 64]
+  // Those are of 4 MiB each.
+  package let requestLimit = RequestLimit(descriptors: 64, bytes: 256 << 20)
 
   private let memory: GuestMemory
   private let backend: any BalloonBackend
@@ -84,7 +89,7 @@ package final class BalloonDevice: VirtioDevice {
   package func process(_ queue: VirtQueue) throws(QueueFault) {
     switch queue.index {
     case 0:
-      try queue.drain(&chain) { chain throws(QueueFault) in
+      try queue.drain(&chain, turn: Self.inflatingTurn) { chain throws(QueueFault) in
         try inflate(chain)
         return 0
       }
@@ -92,7 +97,7 @@ package final class BalloonDevice: VirtioDevice {
     case 1: try queue.drain(&chain) { _ in 0 }
     case statisticsIndex: try takeStatistics(queue)
     case reportingIndex:
-      try queue.drain(&chain) { chain throws(QueueFault) in
+      try queue.drain(&chain, turn: Self.reportingTurn) { chain throws(QueueFault) in
         guard chain.readable.isEmpty else { throw .request }
         for slice in chain.writable { backend.release(slice) }
         return 0
@@ -110,7 +115,7 @@ package final class BalloonDevice: VirtioDevice {
   /// Page numbers, le32 each (5.5.6).
   private func inflate(_ chain: DescriptorChain) throws(QueueFault) {
     let count = chain.readableCount
-    guard chain.writable.isEmpty, count % 4 == 0, count <= Self.requestLimit,
+    guard chain.writable.isEmpty, count % 4 == 0, count <= Self.numbersLimit,
       let bytes = chain.readable.bytes(count: count)
     else { throw .request }
     var run: Range<UInt64> = 0..<0
@@ -161,7 +166,7 @@ package final class BalloonDevice: VirtioDevice {
         continue
       }
       let count = chain.readableCount / Self.statisticSize * Self.statisticSize
-      guard count <= Self.requestLimit, let bytes = chain.readable.bytes(count: count) else { throw .request }
+      guard count <= Self.numbersLimit, let bytes = chain.readable.bytes(count: count) else { throw .request }
       var statistics = BalloonStatistics()
       for place in stride(from: 0, to: count, by: Self.statisticSize) {
         let value: UInt64 = bytes.field(at: place + 2)

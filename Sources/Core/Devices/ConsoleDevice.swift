@@ -24,12 +24,13 @@ package final class ConsoleDevice: VirtioDevice {
   private static let hasSize = Features(rawValue: 1 << 0)
   private static let receive = 0
   private static let transmit = 1
-  /// Chains served before others on the thread get their turn.
-  private static let batch = 256
+  private static let turn = Turn(requests: 256, bytes: 64 << 10)
 
   package let id: UInt32 = 3
   package let features: Features = ConsoleDevice.hasSize
   package let queueSizes: [UInt16] = [64, 64]
+  // Linux sends 32 KiB at most, and as many pages at once as a pipe has.
+  package let requestLimit = RequestLimit(descriptors: 256, bytes: 1 << 20)
 
   private let backend: any ConsoleBackend
   private var columns: UInt16
@@ -92,15 +93,15 @@ package final class ConsoleDevice: VirtioDevice {
   private func fill(_ queue: VirtQueue) throws(QueueFault) {
     queue.disableNotifications()
     defer { queue.notifyDriver() }
-    var budget = Self.batch
+    var turn = Self.turn
     while try input.take(from: queue) {
       guard input.chain.readable.isEmpty, input.chain.writableCount > 0 else { throw .request }
       let count = backend.read(into: input.chain.writable)
       if count == 0 { return }
       queue.push(input.chain, written: count)
       input.isHeld = false
-      budget -= 1
-      if budget <= 0, queue.requestService() { return }
+      turn.spend(bytes: count, pieces: input.chain.writable.count)
+      if turn.isOver, queue.requestService() { return }
     }
   }
 
@@ -108,7 +109,7 @@ package final class ConsoleDevice: VirtioDevice {
   private func empty(_ queue: VirtQueue) throws(QueueFault) {
     queue.disableNotifications()
     defer { queue.notifyDriver() }
-    var budget = Self.batch
+    var turn = Self.turn
     while try output.take(from: queue) {
       guard output.chain.writable.isEmpty else { throw .request }
       let total = output.chain.readableCount
@@ -116,8 +117,8 @@ package final class ConsoleDevice: VirtioDevice {
       if output.done < total { return }
       queue.push(output.chain)
       output.isHeld = false
-      budget -= 1
-      if budget <= 0, queue.requestService() { return }
+      turn.spend(output.chain)
+      if turn.isOver, queue.requestService() { return }
     }
   }
 }

@@ -15,12 +15,13 @@ package protocol EntropySource: AnyObject {
 /// Random bytes for the guest (Virtio 1.2, 5.4).
 package final class EntropyDevice: VirtioDevice {
   /// The most bytes that one request gets: the guest's pool is smaller, and the thread is shared.
-  package static let requestLimit = 4096
+  package static let fillLimit = 4096
   /// Requests between which the source is not asked whether there is more.
-  private static let turn = 16
+  private static let turn = Turn(requests: 16)
 
   package let id: UInt32 = 4
   package let queueSizes: [UInt16] = [64]
+  package let requestLimit = RequestLimit(descriptors: 64, bytes: 1 << 20)
 
   private let source: any EntropySource
   private var chain = DescriptorChain()
@@ -34,7 +35,7 @@ package final class EntropyDevice: VirtioDevice {
       guard chain.readable.isEmpty else { throw .request }
       var filled = 0
       var isDry = false
-      chain.writable.forEachPiece(count: Self.requestLimit) { piece in
+      chain.writable.forEachPiece(count: Self.fillLimit) { piece in
         guard !isDry else { return }
         let count = source.fill(piece)
         filled += count

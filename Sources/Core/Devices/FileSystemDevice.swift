@@ -22,6 +22,11 @@ package protocol FileSystemBackend: AnyObject {
 package final class FileSystemDevice: VirtioDevice {
   package let id: UInt32 = 26
   package let queueSizes: [UInt16]
+  // 1 MiB of data (`max_pages` and `max_write` of FUSE_INIT) one way or, in an ioctl, both, with headers and arguments. Linux
+  // describes it page by page, even where the queue has fewer entries (before 5.13).
+  package let requestLimit = RequestLimit(descriptors: 2 * (256 + 8), bytes: 2 * (1 << 20 + 8192))
+  /// Then whoever waits for a queue to rest sees that it does.
+  private static let turn = Turn(requests: 64, bytes: 8 << 20)
   package let configuration: [UInt8]
   package let isParallel = true
 
@@ -56,7 +61,7 @@ package final class FileSystemDevice: VirtioDevice {
 
   package func process(_ queue: VirtQueue) throws(QueueFault) {
     guard queue.index < chains.count else { return }
-    try queue.drain(&chains[queue.index].chain) { chain throws(QueueFault) in
+    try queue.drain(&chains[queue.index].chain, turn: Self.turn) { chain throws(QueueFault) in
       let written = backend.serve(readable: chain.readable, writable: chain.writable)
       // Whatever a server says, the driver must not be told of more than it gave room for.
       return min(Int(written), chain.writableCount)

@@ -22,6 +22,7 @@ package final class PersistentMemoryDevice: VirtioDevice {
 
   package let id: UInt32 = 27
   package let queueSizes: [UInt16] = [64]
+  package let requestLimit = RequestLimit(descriptors: 16, bytes: 4096)
   package let isParallel = true
 
   private let addresses: Range<UInt64>

@@ -19,6 +19,7 @@ package final class SplitQueue {
   private let areas: Areas
   private let hasEventIndex: Bool
   private let hasIndirect: Bool
+  private let limit: RequestLimit
 
   /// Index of the next available entry to take.
   private var nextAvailable: UInt16 = 0
@@ -30,9 +31,10 @@ package final class SplitQueue {
   /// - Parameters:
   ///   - size: entries, a power of two of at most 32768.
   ///   - features: the negotiated ones, of which the queue heeds indirect descriptors and the event index.
+  ///   - limit: what one chain may be.
   /// - Throws: `size`, or `memory` when an area is misaligned or outside RAM.
   package init(
-    _ memory: GuestMemory, size: UInt16, layout: Layout, features: Features
+    _ memory: GuestMemory, size: UInt16, layout: Layout, features: Features, limit: RequestLimit
   ) throws(QueueFault) {
     guard size > 0, size <= 32768, size & (size - 1) == 0 else { throw .size(size) }
     guard layout.descriptorTable & 15 == 0 else { throw .memory(.misaligned(address: layout.descriptorTable)) }
@@ -46,6 +48,7 @@ package final class SplitQueue {
     self.size = size
     self.memory = memory
     self.areas = areas
+    self.limit = limit
     hasEventIndex = features.contains(.eventIndex)
     hasIndirect = features.contains(.indirectDescriptors)
   }
@@ -57,7 +60,8 @@ package final class SplitQueue {
     let index = areas.availableIndex.load()
     let pending = index &- nextAvailable
     if pending == 0 { return false }
-    guard pending <= size else { throw .availableIndex(index) }
+    // A chain has its place until it is given back, so no more are under way than the queue has places.
+    guard pending <= size &- underWay else { throw .availableIndex(index) }
     do throws(GuestMemoryError) {
       let head: UInt16 = try areas.availableEntries.load(at: 2 * Int(nextAvailable & (size - 1)))
       chain.restart(at: head)
@@ -68,6 +72,9 @@ package final class SplitQueue {
     try walk(&chain)
     return true
   }
+
+  /// Chains that were taken and not given back: at most `size`, by the check of `next`.
+  package var underWay: UInt16 { nextAvailable &- nextUsed }
 
   /// Whether a chain waits.
   package var isEmpty: Bool { areas.availableIndex.load() == nextAvailable }
@@ -134,7 +141,7 @@ package final class SplitQueue {
       if descriptor.flags & Descriptor.indirect != 0 {
         // 2.7.5.3.2: it may follow ordinary descriptors, and its write flag means nothing.
         guard hasIndirect, !isIndirect, descriptor.flags & Descriptor.next == 0, descriptor.length > 0,
-          descriptor.length & 15 == 0, descriptor.length / 16 <= 32768
+          descriptor.length & 15 == 0, descriptor.length / 16 <= UInt32(limit.descriptors)
         else { throw .indirectTable }
         table = try slice(descriptor)
         tableCount = descriptor.length / 16
@@ -143,14 +150,17 @@ package final class SplitQueue {
         isIndirect = true
         continue
       }
-      total += UInt64(descriptor.length)
-      guard total <= 1 << 32 else { throw .chainTooLarge }
-      let buffer = try slice(descriptor)
-      if descriptor.flags & Descriptor.write != 0 {
-        chain.append(writable: buffer)
-      } else {
-        guard chain.writable.isEmpty else { throw .readableAfterWritable }
-        chain.append(readable: buffer)
+      // An empty buffer is nothing, wherever it is.
+      if descriptor.length > 0 {
+        total += UInt64(descriptor.length)
+        guard total <= UInt64(limit.bytes) else { throw .chainTooLarge }
+        let buffer = try slice(descriptor)
+        if descriptor.flags & Descriptor.write != 0 {
+          chain.append(writable: buffer)
+        } else {
+          guard chain.writable.isEmpty else { throw .readableAfterWritable }
+          chain.append(readable: buffer)
+        }
       }
       if descriptor.flags & Descriptor.next == 0 { return }
       index = descriptor.next

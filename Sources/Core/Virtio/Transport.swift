@@ -37,7 +37,7 @@ package class Transport {
     offered = device.features.union(.common)
     var queues: [VirtQueue] = []
     for (index, size) in device.queueSizes.enumerated() {
-      let queue = VirtQueue(index: index, maximumSize: size, interrupt: interrupt)
+      let queue = VirtQueue(index: index, maximumSize: size, limit: device.requestLimit, interrupt: interrupt)
       queue.notifier = owner
       queues.append(queue)
     }

@@ -24,10 +24,12 @@ package final class VirtQueue {
   /// `owned` again: its references would be counted for each step of each chain.
   private var ring: Unmanaged<SplitQueue>?
   private let interrupt: any QueueInterrupt
+  private let limit: RequestLimit
 
-  package init(index: Int, maximumSize: UInt16, interrupt: any QueueInterrupt) {
+  package init(index: Int, maximumSize: UInt16, limit: RequestLimit, interrupt: any QueueInterrupt) {
     self.index = index
     self.maximumSize = maximumSize
+    self.limit = limit
     self.size = maximumSize
     self.interrupt = interrupt
   }
@@ -70,6 +72,9 @@ package final class VirtQueue {
     if let owned, owned.takeInterrupt() { interrupt.signal(queue: index) }
   }
 
+  /// Chains that were taken and not given back.
+  package var underWay: Int { owned.map { Int($0.underWay) } ?? 0 }
+
   /// Whether a chain waits.
   package var hasWork: Bool { owned.map { !$0.isEmpty } ?? false }
 
@@ -79,19 +84,19 @@ package final class VirtQueue {
   /// rest waits for a notification that the queue gives itself.
   ///
   /// - Parameters:
-  ///   - turn: the chains after which that is; some rounds of the ring if nil.
+  ///   - turn: after what that is; some rounds of the ring if nil.
   ///   - body: serves one chain and returns the bytes written.
   package func drain(
-    _ chain: inout DescriptorChain, turn: Int? = nil, _ body: (DescriptorChain) throws(QueueFault) -> Int
+    _ chain: inout DescriptorChain, turn: Turn? = nil, _ body: (DescriptorChain) throws(QueueFault) -> Int
   ) throws(QueueFault) {
-    var budget = turn ?? 4 * Int(size)
+    var turn = turn ?? Turn(requests: 4 * Int(size))
     repeat {
       disableNotifications()
       while try pop(&chain) {
         push(chain, written: try body(chain))
         notifyDriver()
-        budget -= 1
-        if budget <= 0, requestService() { return }
+        turn.spend(chain)
+        if turn.isOver, requestService() { return }
       }
     } while !enableNotifications()
   }
@@ -113,7 +118,7 @@ package final class VirtQueue {
   package func activate(_ memory: GuestMemory, features: Features) throws(QueueFault) {
     guard isReady else { return }
     guard size <= maximumSize else { throw .size(size) }
-    owned = try SplitQueue(memory, size: size, layout: layout, features: features)
+    owned = try SplitQueue(memory, size: size, layout: layout, features: features, limit: limit)
   }
 
   /// Sets the registers by hand, where there is no transport.

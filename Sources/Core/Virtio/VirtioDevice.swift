@@ -12,6 +12,9 @@ package protocol VirtioDevice: AnyObject {
   /// The most entries each queue may have, so also the number of queues.
   var queueSizes: [UInt16] { get }
 
+  /// What the largest request of this kind of device needs.
+  var requestLimit: RequestLimit { get }
+
   /// Device-specific configuration, as the driver reads it.
   var configuration: [UInt8] { get }
 

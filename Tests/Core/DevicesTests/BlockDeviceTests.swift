@@ -20,7 +20,7 @@ struct BlockDeviceTests {
     #expect(device.id == 2)
     #expect(device.queueSizes == [16, 16, 16])
     let expected: [UInt8] = [
-      64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0,  // capacity, size_max, seg_max
+      64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 14, 0, 0, 0,  // capacity, size_max, seg_max
       0, 0, 0, 0, 0, 2, 0, 0, 3, 0, 0, 0, 128, 0, 0, 0,  // geometry, blk_size, topology
       1, 0, 3, 0, 0, 0, 0x20, 0, 1, 0, 0, 0, 8, 0, 0, 0,  // writeback, num_queues, discard
       0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0,  // write zeroes

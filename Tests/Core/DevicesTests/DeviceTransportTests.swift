@@ -139,6 +139,39 @@ struct DeviceTransportTests {
     try bench.expectService()
   }
 
+  /// One that is never told of an end, and offers on: no more is with the device than its queue has places.
+  @Test(arguments: DeviceKind.allCases, TransportKind.allCases)
+  func offersWithoutEnd(kind: DeviceKind, by transport: TransportKind) throws {
+    let bench = Bench(kind, transport)
+    for queue in bench.rings.indices {
+      bench.start()
+      bench.specimen.holdsBack(true)
+      let ring = bench.rings[queue]
+      if queue == bench.specimen.request.queue {
+        try bench.offer()
+      } else {
+        ring.writeDescriptor(0, address: 0x8_0000, length: 64, flags: 2, next: 0)
+        ring.publish(0)
+      }
+      for _ in 1..<8 * Int(ring.size) {
+        bench.driver.notify(queue: UInt32(queue))
+        bench.owner.serve()
+        if queue != bench.specimen.request.queue {
+          bench.specimen.hostActs()
+          bench.owner.serve()
+        }
+        ring.publish(0)
+      }
+      bench.driver.notify(queue: UInt32(queue))
+      bench.owner.serve()
+      #expect(bench.driver.transport.queues[queue].underWay <= Int(ring.size), "queue \(queue)")
+      #expect(kind != .block || bench.driver.readStatus() & 64 != 0)
+      bench.specimen.holdsBack(false)
+    }
+    bench.start()
+    try bench.expectService()
+  }
+
   /// What the device had under way is forgotten: nothing of it reaches the memory that is the driver's own again.
   @Test(arguments: DeviceKind.allCases, TransportKind.allCases)
   func resetUnderWay(kind: DeviceKind, by transport: TransportKind) throws {

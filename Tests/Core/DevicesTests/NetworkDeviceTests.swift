@@ -331,7 +331,7 @@ struct NetworkDeviceTests {
 
   @Test func endlessCommandIsRefused() throws {
     let driver = NetworkDriver()
-    driver.queues[2].offer([.readable(0x10_0000, 0x10_0000), .writable(0x20_0000, 4)])
+    driver.queues[2].offer([.readable(0x10_0000, 0x3_0000), .writable(0x20_0000, 4)])
     try driver.device.process(driver.queues[2].deviceSide)
     #expect(driver.queues[2].reap()?.written == 1)
     #expect(try driver.memory.read(count: 2, at: 0x20_0000) == [1, 0])

@@ -24,6 +24,17 @@ struct VsockDeviceTests {
     #expect(answer.bufferAllocation == VsockStreamTable.largeAllocation)
   }
 
+  /// A guest that opens and resets, and takes no packet: what is owed to such a stream is forgotten with it.
+  @Test func streamsThatAreResetLeaveTheRound() throws {
+    let driver = VsockDriver(buffers: 0)
+    for round in 0..<3000 as Range<UInt32> {
+      try driver.send(Operation.request, host: 5000, guest: 900 + round)
+      if round % 3 > 0 { try driver.send(Operation.reset, host: 5000, guest: 900 + round) }
+      #expect(driver.device.scheduledCount == driver.device.streamCount)
+    }
+    #expect(driver.device.streamCount == 1000)
+  }
+
   @Test func refusedConnectionIsReset() throws {
     let driver = VsockDriver()
     driver.backend.refuses = true

@@ -5,6 +5,7 @@ final class FakeDevice: VirtioDevice {
   let id: UInt32 = 42
   let features = Features(rawValue: 1 << 5)
   let queueSizes: [UInt16] = [8, 16]
+  let requestLimit = RequestLimit(descriptors: 32, bytes: 1 << 16)
   let configuration: [UInt8] = [1, 2, 3, 4, 5]
   var window: Range<UInt64>?
   var started: [Bool] = []

@@ -7,6 +7,7 @@ import VirtioTesting
 struct SplitQueueTests {
   private let memory = FakeGuestMemory(size: 1 << 20)
   private static let plain: Features = [.version1]
+  private static let limit = RequestLimit(descriptors: 64, bytes: 1 << 20)
 
   private func pop(_ driver: DriverQueue) throws(QueueFault) -> DescriptorChain? {
     var chain = DescriptorChain()
@@ -115,7 +116,7 @@ struct SplitQueueTests {
     ] as [(UInt64, UInt32)])
   func buffersOutsideRAM(address: UInt64, length: UInt32) {
     for indirect in [false, true] {
-      let driver = DriverQueue(memory, size: 8)
+      let driver = DriverQueue(memory, size: 8, limit: RequestLimit(descriptors: 8, bytes: .max))
       driver.offer([.readable(0x8000, 1), .writable(address, length)], indirect: indirect)
       #expect(throws: QueueFault.memory(.outside(address: address, count: Int(length)))) { try pop(driver) }
     }
@@ -129,6 +130,43 @@ struct SplitQueueTests {
     #expect(chain.readable.bytes(count: 4)?.count == 4)
   }
 
+  @Test func emptyBuffersAreNothing() throws {
+    let driver = DriverQueue(memory, size: 8)
+    driver.offer(
+      [.writable(.max, 0), .readable(0x8000, 4), .readable(0x8000, 0), .writable(0x9000, 0), .writable(0x9000, 3)])
+    let chain = try #require(try pop(driver))
+    #expect(chain.readable.map(\.count) == [4] && chain.writable.map(\.count) == [3])
+  }
+
+  @Test(arguments: [1, 8] as [UInt16]) func chainsAreOfferedOnlyWhereOneWasGivenBack(size: UInt16) throws {
+    let driver = DriverQueue(memory, size: size)
+    driver.writeDescriptor(0, address: 0x8000, length: 1, flags: 0, next: 0)
+    var held: [DescriptorChain] = []
+    for _ in 0..<size {
+      driver.publish(0)
+      held.append(try #require(try pop(driver)))
+    }
+    // As often as it likes, while what it has got back is one at a time.
+    for _ in 0..<1000 {
+      driver.deviceSide.push(held.removeLast())
+      driver.publish(0)
+      held.append(try #require(try pop(driver)))
+    }
+    let next = UInt16(1000) &+ size &+ 1
+    driver.publish(0)
+    #expect(throws: QueueFault.availableIndex(next)) { try pop(driver) }
+  }
+
+  /// It must not get more under way by going back either.
+  @Test func availableIndexThatGoesBack() throws {
+    let driver = DriverQueue(memory, size: 8)
+    driver.writeDescriptor(0, address: 0x8000, length: 1, flags: 0, next: 0)
+    for _ in 0..<5 { driver.publish(0) }
+    for _ in 0..<5 { _ = try #require(try pop(driver)) }
+    try memory.store(3 as UInt16, at: driver.layout.availableRing + 2)
+    #expect(throws: QueueFault.availableIndex(3)) { try pop(driver) }
+  }
+
   @Test func readableAfterWritable() {
     let driver = DriverQueue(memory, size: 8)
     driver.offer([.writable(0x8000, 1), .readable(0x9000, 1)])
@@ -138,7 +176,7 @@ struct SplitQueueTests {
   @Test func chainsAreBoundedInBytes() throws {
     // 4096 pieces of 1 MiB reach the limit, one more byte passes it.
     let big = FakeGuestMemory(size: 2 << 20)
-    let driver = DriverQueue(big, size: 8)
+    let driver = DriverQueue(big, size: 8, limit: RequestLimit(descriptors: 32768, bytes: .max))
     for (extra, fault) in [(0, nil), (1, QueueFault.chainTooLarge)] as [(UInt64, QueueFault?)] {
       let table: GuestAddress = 0x10_0000
       let count = 4096 + extra
@@ -161,7 +199,7 @@ struct SplitQueueTests {
 
   @Test(
     arguments: [
-      (16, 4 | 1), (0, 4), (15, 4), (17, 4), (16 * 32769, 4),
+      (16, 4 | 1), (0, 4), (15, 4), (17, 4), (16 * 65, 4), (16 * 32769, 4),
     ] as [(UInt32, UInt16)])
   func badIndirectTables(length: UInt32, flags: UInt16) {
     let driver = DriverQueue(FakeGuestMemory(size: 2 << 20), size: 8)
@@ -226,7 +264,7 @@ struct SplitQueueTests {
 
   @Test(arguments: [0, 3, 6, 0xffff, 0x8001] as [UInt16]) func badSizes(size: UInt16) {
     #expect(throws: QueueFault.size(size)) {
-      try SplitQueue(memory, size: size, layout: SplitQueue.Layout(), features: .common)
+      try SplitQueue(memory, size: size, layout: SplitQueue.Layout(), features: .common, limit: Self.limit)
     }
   }
 
@@ -241,7 +279,9 @@ struct SplitQueueTests {
     layout.descriptorTable = descriptors
     layout.availableRing = available
     layout.usedRing = used
-    #expect(throws: QueueFault.self) { try SplitQueue(memory, size: 8, layout: layout, features: .common) }
+    #expect(throws: QueueFault.self) {
+      try SplitQueue(memory, size: 8, layout: layout, features: .common, limit: Self.limit)
+    }
   }
 
   @Test func areasMayReachTheEndOfRAM() throws {
@@ -249,7 +289,7 @@ struct SplitQueueTests {
     layout.descriptorTable = 0x10_0000 - 128
     layout.availableRing = 0x1000
     layout.usedRing = 0x2000
-    _ = try SplitQueue(memory, size: 8, layout: layout, features: .common)
+    _ = try SplitQueue(memory, size: 8, layout: layout, features: .common, limit: Self.limit)
   }
 
   // MARK: Notifications

@@ -6,6 +6,7 @@ import VirtioTesting
 
 struct VirtQueueTests {
   private let memory = FakeGuestMemory(size: 1 << 20)
+  private let limit = RequestLimit(descriptors: 8, bytes: 1 << 20)
 
   @Test func drainServesAllAndArms() throws {
     let driver = DriverQueue(memory, size: 8)
@@ -47,6 +48,22 @@ struct VirtQueueTests {
     #expect(served == 64 && notifier.queues == [0, 0])
   }
 
+  @Test(arguments: [(1, 1, 100), (1000, 1, 10), (10, 50, 3)] as [(UInt32, Int, Int)])
+  func turnsEndByBytesAndPieces(length: UInt32, pieces: Int, most: Int) throws {
+    let driver = DriverQueue(memory, size: 128)
+    driver.deviceSide.notifier = CountingNotifier()
+    for _ in 0..<128 {
+      driver.offer([DriverBuffer](repeating: .writable(0x8000, length), count: pieces), indirect: true)
+    }
+    var chain = DescriptorChain()
+    var served = 0
+    try driver.deviceSide.drain(&chain, turn: Turn(requests: 100, bytes: 10_000, pieces: 150)) { _ in
+      served += 1
+      return 0
+    }
+    #expect(served == most)
+  }
+
   @Test func faultOfARequestLeavesTheChain() {
     let driver = DriverQueue(memory, size: 8)
     driver.offer([.writable(0x8000, 1)])
@@ -58,7 +75,7 @@ struct VirtQueueTests {
   }
 
   @Test func queueThatIsNotLiveDoesNothing() throws {
-    let queue = VirtQueue(index: 3, maximumSize: 8, interrupt: InterruptCounter())
+    let queue = VirtQueue(index: 3, maximumSize: 8, limit: limit, interrupt: InterruptCounter())
     var chain = DescriptorChain()
     #expect(try !queue.pop(&chain))
     #expect(!queue.hasWork && queue.enableNotifications())
@@ -70,7 +87,7 @@ struct VirtQueueTests {
   }
 
   @Test func sizeBeyondTheMaximum() {
-    let queue = VirtQueue(index: 0, maximumSize: 8, interrupt: InterruptCounter())
+    let queue = VirtQueue(index: 0, maximumSize: 8, limit: limit, interrupt: InterruptCounter())
     var layout = SplitQueue.Layout()
     layout.descriptorTable = 0x1000
     layout.availableRing = 0x2000

@@ -30,7 +30,8 @@ package final class DriverQueue {
 
   /// - Parameter index: which of its device's queues this is.
   package init(
-    _ memory: GuestMemory, size: UInt16, base: GuestAddress = 0x1000, features: Features = .common, index: Int = 0
+    _ memory: GuestMemory, size: UInt16, base: GuestAddress = 0x1000, features: Features = .common, index: Int = 0,
+    limit: RequestLimit = RequestLimit(descriptors: 64, bytes: 1 << 20)
   ) {
     self.memory = memory
     self.size = size
@@ -41,7 +42,7 @@ package final class DriverQueue {
     layout.usedRing = (layout.availableRing + 6 + 2 * UInt64(size) + 4095) & ~4095
     self.layout = layout
     indirectTable = (layout.usedRing + 6 + 8 * UInt64(size) + 4095) & ~4095
-    deviceSide = VirtQueue(index: index, maximumSize: size, interrupt: interrupts)
+    deviceSide = VirtQueue(index: index, maximumSize: size, limit: limit, interrupt: interrupts)
     deviceSide.configure(size: size, layout: layout)
     free = Array((0..<size).reversed())
     availableIndex = 0

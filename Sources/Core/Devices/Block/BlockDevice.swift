@@ -12,12 +12,15 @@ package final class BlockDevice: VirtioDevice {
   /// has to write the zeroes.
   static let discardLimit: UInt32 = 1 << 21
   static let zeroesLimit: UInt32 = 1 << 16
-  /// Requests served before the driver hears of those that have ended.
-  private static let batch = 32
+  /// The largest piece of memory in a request, in bytes.
+  static let segmentSize: UInt32 = 1 << 20
+  /// Requests begun before the driver hears of those that have ended.
+  private static let turn = Turn(requests: 32, bytes: 32 << 20)
 
   package let id: UInt32 = 2
   package let features: Features
   package let queueSizes: [UInt16]
+  package let requestLimit: RequestLimit
   package let isParallel = true
 
   private let backend: any BlockBackend
@@ -44,10 +47,12 @@ package final class BlockDevice: VirtioDevice {
     sectors = Atomic(size / BlockShape.sector)
     let count = min(max(queueCount, 1), Int(UInt16.max))
     queueSizes = [UInt16](repeating: queueSize, count: count)
+    requestLimit = RequestLimit(
+      descriptors: Int(queueSize), bytes: Int(queueSize) * Int(Self.segmentSize))
     var lanes: [BlockLane] = []
     for index in 0..<count { lanes.append(BlockLane(index)) }
     self.lanes = lanes
-    var features: Features = [.segmentLimit, .blockSize, .topology, .flush, .cacheChoice]
+    var features: Features = [.segmentSize, .segmentLimit, .blockSize, .topology, .flush, .cacheChoice]
     if count > 1 { features.insert(.manyBlockQueues) }
     features.formUnion(shape.isReadOnly ? .readOnly : [.discard, .writeZeroes])
     self.features = features
@@ -57,7 +62,8 @@ package final class BlockDevice: VirtioDevice {
   package var configuration: [UInt8] {
     // Header and status are descriptors too.
     let segments = UInt32(queueSizes[0]) - 2
-    var result = littleEndian(sectors.load(ordering: .relaxed)) + [0, 0, 0, 0] + littleEndian(segments)
+    var result =
+      littleEndian(sectors.load(ordering: .relaxed)) + littleEndian(Self.segmentSize) + littleEndian(segments)
     result += [0, 0, 0, 0] + littleEndian(shape.blockSize) + shape.topology
     result += [holdsBack.load(ordering: .relaxed) ? 1 : 0, 0] + littleEndian(UInt16(lanes.count))
     guard !shape.isReadOnly else { return result + [UInt8](repeating: 0, count: 24) }
@@ -101,7 +107,7 @@ package final class BlockDevice: VirtioDevice {
       backend.submit(queue: queue.index)
       queue.notifyDriver()
     }
-    var budget = Self.batch
+    var turn = Self.turn
     repeat {
       queue.disableNotifications()
       while let request = try lane.next(from: queue) {
@@ -112,8 +118,8 @@ package final class BlockDevice: VirtioDevice {
         case .underWay: lane.handOver()
         case .later: return
         }
-        budget -= 1
-        if budget <= 0 {
+        turn.spend(request.chain)
+        if turn.isOver {
           queue.notifyDriver()
           if queue.requestService() { return }
         }

@@ -2,6 +2,7 @@ internal import Virtio
 
 /// Feature bits of a disk (Virtio 1.2, 5.2.3): VIRTIO_BLK_F_…
 extension Features {
+  static let segmentSize = Features(rawValue: 1 << 1)  // SIZE_MAX
   static let segmentLimit = Features(rawValue: 1 << 2)  // SEG_MAX
   static let readOnly = Features(rawValue: 1 << 5)  // RO
   static let blockSize = Features(rawValue: 1 << 6)  // BLK_SIZE

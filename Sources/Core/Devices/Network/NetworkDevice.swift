@@ -15,14 +15,15 @@ package final class NetworkDevice: VirtioDevice {
   package static let frameLimit = NetworkHeader.size + 65535 + 18
   /// The least that an Ethernet frame can be, with its header.
   static let frameMinimum = NetworkHeader.size + 14
-  /// Frames served before others on the thread get their turn.
-  private static let batch = 256
+  private static let turn = Turn(requests: 256)
   /// Frames after which the driver is told, though there may be more.
   private static let interruptBatch = 64
 
   package let id: UInt32 = 1
   package let features: Features
   package let queueSizes: [UInt16]
+  // A frame in pages and whatever else its sender has of it (Linux: MAX_SKB_FRAGS, 17 to 45), or a table of addresses.
+  package let requestLimit = RequestLimit(descriptors: 64, bytes: 256 << 10)
 
   private let backend: any NetworkBackend
   private let mtu: UInt16
@@ -143,7 +144,8 @@ package final class NetworkDevice: VirtioDevice {
       pair.buffers = buffers
       queue.notifyDriver()
     }
-    var budget = Self.batch
+    var turn = Self.turn
+    var frames = 0
     while pair.frame != nil || pair.isReadable {
       guard try take(pair, &buffers, queue) else {
         if queue.enableNotifications() { return }
@@ -151,9 +153,11 @@ package final class NetworkDevice: VirtioDevice {
         continue
       }
       guard pair.frame == nil else { continue }
-      budget -= 1
-      if budget <= 0, queue.requestService() { return }
-      if budget % Self.interruptBatch == 0 { queue.notifyDriver() }
+      // Those that wait for the next frame are looked at with each.
+      turn.spend(bytes: pair.expected, pieces: max(buffers.pieces.count, 1))
+      if turn.isOver, queue.requestService() { return }
+      frames += 1
+      if frames % Self.interruptBatch == 0 { queue.notifyDriver() }
     }
   }
 
@@ -224,7 +228,8 @@ package final class NetworkDevice: VirtioDevice {
       pair.output = output
       queue.notifyDriver()
     }
-    var budget = Self.batch
+    var turn = Self.turn
+    var frames = 0
     while true {
       if !pair.holdsOutput {
         guard try queue.pop(&output) else {
@@ -239,9 +244,10 @@ package final class NetworkDevice: VirtioDevice {
       if isFrame, backend.send(pair: pair.index, output.readable) == .blocked { return }
       queue.push(head: output.head)
       pair.holdsOutput = false
-      budget -= 1
-      if budget <= 0, queue.requestService() { return }
-      if budget % Self.interruptBatch == 0 { queue.notifyDriver() }
+      turn.spend(output)
+      if turn.isOver, queue.requestService() { return }
+      frames += 1
+      if frames % Self.interruptBatch == 0 { queue.notifyDriver() }
     }
   }
 

@@ -7,7 +7,7 @@ extension VsockDevice {
   func takePackets() throws(QueueFault) {
     guard queues.count > Self.transmit else { return }
     let queue = queues[Self.transmit]
-    var budget = Self.batch
+    var turn = Self.turn
     isTransmitStalled = false
     repeat {
       queue.disableNotifications()
@@ -21,8 +21,8 @@ extension VsockDevice {
         guard let header = VsockHeader(outbound.readable) else { throw .request }
         take(header)
         queue.push(outbound)
-        budget -= 1
-        if budget <= 0, queue.requestService() {
+        turn.spend(outbound)
+        if turn.isOver, queue.requestService() {
           queue.notifyDriver()
           return try flush()
         }

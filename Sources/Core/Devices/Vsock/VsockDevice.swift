@@ -12,8 +12,7 @@ package final class VsockDevice: VirtioDevice {
 
   /// The most payload in one packet, as in Linux.
   private static let packetLimit = 64 << 10
-  /// Packets before others on the thread get their turn.
-  static let batch = 256
+  static let turn = Turn(requests: 256)
   /// Packets to the guest before it is told, so that it works while we do.
   private static let interruptBatch = 32
   /// Unsent resets beyond which the guest's packets wait.
@@ -26,6 +25,8 @@ package final class VsockDevice: VirtioDevice {
   /// VIRTIO_VSOCK_F_STREAM
   package let features = Features(rawValue: 1 << 0)
   package let queueSizes: [UInt16] = [128, 128, 16]
+  // A packet with its header; Linux has one of up to 64 KiB in pages (MAX_SKB_FRAGS).
+  package let requestLimit = RequestLimit(descriptors: 64, bytes: 128 << 10)
   package let guestCID: UInt64
 
   /// Who takes the guest's connections. Set before the driver starts.
@@ -127,6 +128,8 @@ package final class VsockDevice: VirtioDevice {
 
   /// Streams that there are, for the sake of limits and tests.
   package var streamCount: Int { streams.count }
+  /// Those that have something to send; each is one of those above.
+  var scheduledCount: Int { round.count }
 
   /// Sends what can be sent, outside `process`.
   private func serve() {
@@ -147,7 +150,7 @@ package final class VsockDevice: VirtioDevice {
     guard queues.count > Self.receive else { return }
     let queue = queues[Self.receive]
     queue.disableNotifications()
-    var budget = Self.batch
+    var turn = Self.turn
     var untold = 0
     defer { queue.notifyDriver() }
     while !resets.isEmpty || !round.isEmpty {
@@ -157,21 +160,21 @@ package final class VsockDevice: VirtioDevice {
         queue.disableNotifications()
         continue
       }
-      let sent = try sendNext(queue)
+      let sent = try sendNext(queue, &turn)
       untold += sent
       if untold >= Self.interruptBatch {
         queue.notifyDriver()
         untold = 0
       }
-      budget -= sent
-      if budget <= 0, queue.requestService() { return }
+      if turn.isOver, queue.requestService() { return }
     }
   }
 
   /// Sends what is next: a reset, a control packet or some data of a stream.
   ///
   /// - Returns: the number of packets; none if whoever was next had nothing after all.
-  private func sendNext(_ queue: VirtQueue) throws(QueueFault) -> Int {
+  private func sendNext(_ queue: VirtQueue, _ turn: inout Turn) throws(QueueFault) -> Int {
+    turn.spend(bytes: 0, pieces: 0)
     if let notice = resets.removeFirst() {
       var header = VsockHeader()
       header.operation = VsockHeader.Operation.reset
@@ -181,8 +184,7 @@ package final class VsockDevice: VirtioDevice {
     }
     guard let stream = round.removeFirst() else { return 0 }
     stream.isScheduled = false
-    if stream.phase == .forgotten { return 0 }
-    let sent = stream.owed.isEmpty ? try sendData(stream, queue) : sendControl(stream, queue)
+    let sent = stream.owed.isEmpty ? try sendData(stream, queue, &turn) : sendControl(stream, queue)
     schedule(stream)
     return sent
   }
@@ -213,7 +215,9 @@ package final class VsockDevice: VirtioDevice {
   }
 
   /// Data of the host, straight into the guest's buffers: one read for as many as the stream's share.
-  private func sendData(_ stream: VsockStream, _ queue: VirtQueue) throws(QueueFault) -> Int {
+  private func sendData(
+    _ stream: VsockStream, _ queue: VirtQueue, _ turn: inout Turn
+  ) throws(QueueFault) -> Int {
     guard stream.wantsInput, let endpoint = stream.endpoint else { return 0 }
     var room = Int(stream.credit.sendable)
     guard room > 0 else {
@@ -232,7 +236,9 @@ package final class VsockDevice: VirtioDevice {
     }
     switch endpoint.read(into: pieces) {
     case .moved(let count):
-      return sendData(stream, min(count, pieces.byteCount), queue)
+      let packets = sendData(stream, min(count, pieces.byteCount), queue)
+      turn.spend(requests: packets, bytes: count, pieces: pieces.count)
+      return packets
     case .blocked:
       stream.isReadable = false
     case .ended:
@@ -358,6 +364,9 @@ package final class VsockDevice: VirtioDevice {
     guard stream.phase != .forgotten else { return }
     let lingers = !stream.backlog.isEmpty && stream.endpoint != nil
     streams.remove(stream, lingers: lingers)
+    // Nobody takes it out otherwise while the guest has no buffers.
+    if stream.isScheduled { round.removeAll { $0 === stream } }
+    stream.isScheduled = false
     stream.phase = .forgotten
     stream.owed = []
     if !lingers { close(stream) }

@@ -27,9 +27,8 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
   private let lock = Lock()
   private let work = Condition()
   private let rest = Condition()
-  /// Requests that no thread has yet, from `next` on.
-  private var waiting: [BlockRequest] = []
-  private var next = 0
+  /// Requests that no thread has yet.
+  private var waiting = Round<BlockRequest>()
   private var ended: [[BlockRequest]]
   /// Requests that were taken and have not ended.
   private var underWay = 0
@@ -140,23 +139,16 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
   /// The next request, or nil when there was none for a while.
   private func take() -> BlockRequest? {
     lock.withLock {
-      while next == waiting.count {
+      while waiting.isEmpty {
         idleThreads += 1
         let isWoken = work.wait(lock, seconds: Self.patience)
         idleThreads -= 1
-        if !isWoken, next == waiting.count {
+        if !isWoken, waiting.isEmpty {
           threads -= 1
           return nil
         }
       }
-      defer {
-        next += 1
-        if next == waiting.count {
-          waiting.removeAll(keepingCapacity: true)
-          next = 0
-        }
-      }
-      return waiting[next]
+      return waiting.removeFirst()
     }
   }
 }
