@@ -11,6 +11,8 @@ final class FileCache {
   /// For each slot, when its file was modified as far as the guest's kernel knows, which has written back since.
   private var keptTimes: [FileTime?] = []
   private var free: [Int] = []
+  /// Nodes that the guest says it holds open.
+  private var held = 0
   private var hand = 0
 
   init(capacity: Int) { self.capacity = capacity }
@@ -63,7 +65,16 @@ final class FileCache {
     return slots.count - 1
   }
 
-  /// Closes a node's file: what it should be read from has changed, or the node goes.
+  /// Closes a node's file for good: the node goes, and with it what the guest says it has open of it.
+  func end(_ node: Node) {
+    lock.withLock {
+      if node.opens > 0 { held = max(held - 1, 0) }
+      node.opens = 0
+      close(node)
+    }
+  }
+
+  /// Closes a node's file: what it should be read from has changed.
   func drop(_ node: Node) {
     lock.withLock { close(node) }
   }
@@ -104,9 +115,22 @@ final class FileCache {
     }
   }
 
+  /// Files that the guest may hold open: some room is left for those that are only passed through.
+  private var holdLimit: Int { capacity - capacity / 8 }
+
+  /// Asks for room before the guest opens one more.
+  ///
+  /// - Throws: `ENFILE` if it holds as many as it may.
+  func checkRoom() throws(Errno) {
+    guard lock.withLock({ held < holdLimit }) else { throw .tooManyFiles }
+  }
+
   /// The guest has opened a file: it stays open for as long.
   func hold(_ node: Node) {
-    lock.withLock { node.opens += 1 }
+    lock.withLock {
+      if node.opens == 0 { held += 1 }
+      node.opens += 1
+    }
   }
 
   /// The guest has closed a file. One that could be written is closed here too, so that the host may execute it.
@@ -114,7 +138,9 @@ final class FileCache {
     lock.withLock {
       guard node.opens > 0 else { return }
       node.opens -= 1
-      if node.opens == 0, node.openFile?.isWritable == true { close(node) }
+      guard node.opens == 0 else { return }
+      held -= 1
+      if node.openFile?.isWritable == true { close(node) }
     }
   }
 
@@ -125,6 +151,7 @@ final class FileCache {
         node.opens = 0
         close(node, isLost: true)
       }
+      held = 0
     }
   }
 

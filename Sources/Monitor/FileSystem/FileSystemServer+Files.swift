@@ -32,6 +32,7 @@ extension FileSystemServer {
     guard let name = request.name else { throw .host(.invalid) }
     let parent = try node(header.node)
     let caller = caller(header, umask: request.umask)
+    if !settings.isStateless { try host { () throws(Errno) in try tree.files.checkRoom() } }
     let made: (entry: Entry, file: SharedDescriptor?)
     do throws(Errno) {
       made = try tree.make(.file, parent, name, mode: request.mode, by: caller)
@@ -65,6 +66,7 @@ extension FileSystemServer {
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try CreateRequest(&reader, isTemporary: true) }
     let parent = try node(header.node)
+    if !settings.isStateless { try host { () throws(Errno) in try tree.files.checkRoom() } }
     let made = try host { () throws(Errno) in
       try tree.makeTemporary(parent, mode: request.mode, by: caller(header, umask: request.umask))
     }

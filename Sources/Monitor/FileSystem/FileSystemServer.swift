@@ -44,7 +44,8 @@ package final class FileSystemServer: @unchecked Sendable {
 
     var errno: Errno {
       switch self {
-      case .host(let error): error
+      // The guest's program has not too many files: its machine has.
+      case .host(let error): error.meansDescriptorsAreShort ? .tooManyFiles : error
       case .message(.nameTooLong): .nameTooLong
       case .message(.truncated), .message(.badName): .invalid
       case .message(.replyTooSmall): .outOfRange

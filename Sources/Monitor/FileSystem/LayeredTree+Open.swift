@@ -60,6 +60,7 @@ extension LayeredTree {
   func open(_ node: Node, flags: UInt32, killPrivileges: Bool) throws(Errno) {
     if node.isDirectory { throw .isDirectory }
     guard node.isRegular else { throw .noSuchDevice }
+    try files.checkRoom()
     let flags = Int32(bitPattern: flags)
     let truncates = flags & OpenFlags.truncate != 0
     let writes = flags & OpenFlags.accessMode != 0 || truncates

@@ -45,21 +45,22 @@ package final class LayeredTree: @unchecked Sendable {
   ///   - window: what the guest can map files into.
   ///   - mountPoints: guest paths at which there is a directory, whatever the layers have, for the guest to mount on.
   ///   - treeCount: how many trees this process serves, which share its descriptors.
+  ///   - budget: how many of them it may have, if not its part of what there are.
   package init(
     reads: [LayerMap], writes: [LayerMap] = [], shares: [Share] = [], hides: [Path] = [],
     ownership: Ownership = .forThisUser,
     users: IDMap = IDMap(), groups: IDMap = IDMap(), window: FileWindow? = nil, mountPoints: [Path] = [],
-    treeCount: Int = 1
+    treeCount: Int = 1, budget: DescriptorBudget? = nil
   ) throws(TreeError) {
     self.ownership = ownership
     self.users = users
     self.groups = groups
     mapped = window.map { MappedRanges($0) }
-    let limit = FileCalls.raiseDescriptorLimit() / max(1, treeCount)
-    cache = DescriptorCache(capacity: max(32, min(4096, limit / 8)))
-    files = FileCache(capacity: max(32, min(16384, limit / 4)))
+    let budget = budget ?? .ofThisProcess(treeCount: treeCount)
+    cache = DescriptorCache(capacity: budget.directories)
+    files = FileCache(capacity: budget.files)
     nodes = NodeTable(files: files)
-    nodes.pinLimit = limit / 4
+    nodes.pinLimit = budget.removed
     var copying: [Lock] = []
     for _ in 0..<16 { copying.append(Lock()) }
     self.copying = copying

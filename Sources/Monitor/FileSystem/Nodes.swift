@@ -160,7 +160,7 @@ struct Nodes {
       if linked[node.identity] === node { linked[node.identity] = nil }
       if let origin = node.origin, linked[origin] === node { linked[origin] = nil }
       if node.hasPin { pins -= 1 }
-      files.drop(node)
+      files.end(node)
       let slot = node.slot
       slots[slot].node = nil
       // A slot whose generations are used up is never given out again.

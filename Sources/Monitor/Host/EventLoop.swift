@@ -9,7 +9,8 @@ public protocol EventHandler: AnyObject {
 
 /// One thread that waits for many descriptors: epoll(7), level-triggered unless asked for.
 ///
-/// Everything that a handler touches belongs to the thread that calls `run`. Other threads come in through `perform`.
+/// Everything that a handler touches belongs to the thread that calls `run`, and before that to the one that made the loop. Other
+/// threads come in through `perform`.
 public final class EventLoop: @unchecked Sendable {
   /// The bits of `struct epoll_event`.
   public struct Events: OptionSet, Sendable {
@@ -31,7 +32,8 @@ public final class EventLoop: @unchecked Sendable {
   private var handlers: [Int32: any EventHandler] = [:]
   private var work: [() -> Void] = []
   private var isStopped = false
-  private var thread: pthread_t?
+  /// The only one on which work is done.
+  private var thread = pthread_self()
 
   public init() throws(Errno) {
     epoll = FileDescriptor(owning: try checked(epoll_create1(Int32(EPOLL_CLOEXEC))))
@@ -67,35 +69,47 @@ public final class EventLoop: @unchecked Sendable {
     wake.signal()
   }
 
-  /// Runs `body` on the loop's thread and returns when it has ended. At once when called there, or before `run`.
+  /// Runs `body` on the loop's thread and returns when it has ended. At once when called there. It takes nothing that the host
+  /// may be short of, since there is no other thread that could do it.
   public func perform(_ body: () -> Void) {
-    guard let thread, pthread_equal(thread, pthread_self()) == 0 else { return body() }
+    guard !isOnThread else { return body() }
     withoutActuallyEscaping(body) { body in
-      guard let done = try? EventFD() else { return body() }
       let call = Call(body)
-      post {
-        call.run()
-        done.signal()
-      }
-      done.wait()
+      post { call.run() }
+      call.wait()
     }
   }
+
+  private var isOnThread: Bool { pthread_equal(lock.withLock { thread }, pthread_self()) != 0 }
 
   /// A closure that is let go of before its caller goes on, though the work that ran it may live a moment longer.
   private final class Call {
     private var body: (() -> Void)?
+    private let lock = Lock()
+    private let end = Condition()
+    private var isOver = false
 
     init(_ body: @escaping () -> Void) { self.body = body }
 
     func run() {
       body?()
       body = nil
+      lock.withLock {
+        isOver = true
+        end.broadcast()
+      }
+    }
+
+    func wait() {
+      lock.withLock {
+        while !isOver { end.wait(lock) }
+      }
     }
   }
 
   /// Serves until `stop`.
   public func run() throws(Errno) {
-    thread = pthread_self()
+    lock.withLock { thread = pthread_self() }
     var events = [clinux_epoll_event](repeating: clinux_epoll_event(), count: 32)
     while !isStopped {
       let number = epoll.raw

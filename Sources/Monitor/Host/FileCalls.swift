@@ -429,20 +429,6 @@ package enum FileCalls {
 
   // MARK: The process
 
-  /// Raises the soft limit of open descriptors to the hard one.
-  ///
-  /// - Returns: the limit now in force.
-  package static func raiseDescriptorLimit() -> Int {
-    var limit = rlimit()
-    guard unsafe clinux_get_descriptor_limit(&limit) == 0 else { return 1024 }
-    if limit.rlim_cur < limit.rlim_max {
-      let soft = limit.rlim_cur
-      limit.rlim_cur = limit.rlim_max
-      if unsafe clinux_set_descriptor_limit(&limit) != 0 { limit.rlim_cur = soft }
-    }
-    return Int(clamping: limit.rlim_cur)
-  }
-
   package static var effectiveUser: UInt32 { geteuid() }
   package static var effectiveGroup: UInt32 { getegid() }
 }

@@ -51,6 +51,7 @@ extension Errno {
   package static let protocolError = Errno(EPROTO)
   package static let notSupported = Errno(EOPNOTSUPP)
   package static let stale = Errno(ESTALE)
+  package static let tooManyFiles = Errno(ENFILE)
 
   /// The process or the host has no descriptor left.
   package var meansDescriptorsAreShort: Bool { code == EMFILE || code == ENFILE }

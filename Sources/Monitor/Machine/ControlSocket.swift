@@ -12,33 +12,27 @@ import Host
 /// | `balloon [BYTES]` | `balloon ASKED GIVEN [KEY=BYTES]...`, or `refused WORDS` | see ``BalloonLine`` |
 ///
 /// Anything else ends the connection. Everything here belongs to the event loop's thread.
-final class ControlSocket: EventHandler {
+final class ControlSocket {
   /// Clients at once; another takes the place of the oldest.
   private static let clientLimit = 16
 
   private let machine: Machine
-  private let path: Path
-  private let listener: FileDescriptor
+  private var listener: UnixListener?
   private var clients: [ControlClient] = []
 
   /// - Throws: `EADDRINUSE` if another machine listens there, or what bind(2) says.
   init(_ path: Path, _ machine: Machine) throws(Errno) {
     self.machine = machine
-    self.path = path
-    listener = try UnixSocket.listen(path)
-    try machine.loop.add(listener.raw, .readable, self)
+    listener = try UnixListener(path, machine.loop) { [self] socket in take(socket) }
   }
 
   /// Removes the socket's name.
-  func close() {
-    machine.loop.remove(listener.raw)
-    UnixSocket.remove(path)
-  }
+  func close() { listener?.close() }
 
-  func ready(_ events: EventLoop.Events) {
+  private func take(_ socket: consuming FileDescriptor) {
     // At the limit the oldest goes: whoever holds a connection open keeps nobody else out.
     if clients.count == Self.clientLimit { clients[0].close() }
-    guard let socket = try? UnixSocket.accept(listener) else { return }
+    // Without memory to wait for it, the client is let go.
     guard let client = try? ControlClient(socket, machine, left: { [self] client in left(client) }) else { return }
     clients.append(client)
   }

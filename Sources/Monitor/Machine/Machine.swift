@@ -164,8 +164,7 @@ package final class Machine: @unchecked Sendable {
   ///
   /// - Parameter done: called once none runs any more, on the loop's thread.
   package func pause(_ done: @escaping () -> Void) {
-    // Without descriptors the machine goes on, and `isPaused` says so.
-    do throws(Errno) { try gate.close(Array(zip(vcpus, threads)), done) } catch { done() }
+    gate.close(Array(zip(vcpus, threads)), done)
   }
 
   package func resume() { gate.open() }

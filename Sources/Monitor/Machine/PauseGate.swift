@@ -14,9 +14,13 @@ final class PauseGate: @unchecked Sendable {
 
   private let loop: EventLoop
   private var state = State.open
-  /// One for each vCPU that was told to stop, to let it go on.
-  private var releases: [EventFD] = []
+  /// vCPUs that were told to stop, and those of them that have.
+  private var expected = 0
   private var stopped = 0
+  /// The last round that was let go on, for the vCPUs' threads.
+  private var released = 0
+  private let lock = Lock()
+  private let release = Condition()
   /// Counts the times that it was closed: a vCPU that stops late is none of a later time's.
   private var round = 0
   private var waiting: [() -> Void] = []
@@ -29,25 +33,22 @@ final class PauseGate: @unchecked Sendable {
   /// Stops the vCPUs.
   ///
   /// - Parameter done: called when none runs any more, or they were let go on before that.
-  /// - Throws: nothing, with `EMFILE` for a host that has no descriptors left: the machine goes on.
-  func close(_ vcpus: [(VCPU, Thread)], _ done: @escaping () -> Void) throws(Errno) {
+  func close(_ vcpus: [(VCPU, Thread)], _ done: @escaping () -> Void) {
     switch state {
     case .closed: return done()
     case .closing: return waiting.append(done)
     case .open: break
     }
-    var made: [EventFD] = []
-    for _ in vcpus { made.append(try EventFD(isBlocking: true)) }
-    releases = made
     waiting.append(done)
     state = .closing
+    expected = vcpus.count
     stopped = 0
     round += 1
     let current = round
-    for ((vcpu, thread), release) in zip(vcpus, releases) {
+    for (vcpu, thread) in vcpus {
       vcpu.whenStopped { [self] in
         loop.post { self.hasStopped(current) }
-        release.drain()
+        waitForRelease(current)
         vcpu.noteStop()
       }
       vcpu.requestExit()
@@ -55,17 +56,26 @@ final class PauseGate: @unchecked Sendable {
     }
   }
 
+  /// On a vCPU's thread.
+  private func waitForRelease(_ round: Int) {
+    lock.withLock {
+      while released < round { release.wait(lock) }
+    }
+  }
+
   private func hasStopped(_ round: Int) {
     guard round == self.round, state == .closing else { return }
     stopped += 1
-    if stopped == releases.count { finish(.closed) }
+    if stopped == expected { finish(.closed) }
   }
 
   /// Lets them go on.
   func open() {
     guard state != .open else { return }
-    for release in releases { release.signal() }
-    releases = []
+    lock.withLock {
+      released = round
+      release.broadcast()
+    }
     finish(.open)
   }
 

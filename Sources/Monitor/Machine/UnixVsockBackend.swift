@@ -8,27 +8,27 @@ import Host
 /// - The guest's connection to port N of the host becomes a connection to PATH_N.
 ///
 /// Everything here belongs to the event loop's thread.
-package final class UnixVsockBackend: VsockBackend, EventHandler {
-  /// Clients at once, asking or connected. Further ones wait to be accepted.
-  private static let clientLimit = VsockDevice.maximumStreams
-
+package final class UnixVsockBackend: VsockBackend {
   private let device: VsockDevice
   private let loop: EventLoop
   private let path: Path
-  private let listener: FileDescriptor
+  private var listener: UnixListener?
+  /// Clients at once, asking or connected. Further ones wait to be accepted.
+  private let clientLimit: Int
   private var clients = 0
-  private var isAcceptingPaused = false
 
   /// Listens at `path` and takes the guest's connections.
   ///
   /// - Throws: `EADDRINUSE` if another machine listens there, or what bind(2) says.
-  package init(_ device: VsockDevice, path: Path, loop: EventLoop) throws(Errno) {
+  package init(
+    _ device: VsockDevice, path: Path, loop: EventLoop, clientLimit: Int = DescriptorBudget.ofThisProcess().streams
+  ) throws(Errno) {
+    self.clientLimit = clientLimit
     self.device = device
     self.path = path
     self.loop = loop
-    listener = try UnixSocket.listen(path)
+    listener = try UnixListener(path, loop) { [self] socket in take(socket) }
     device.backend = self
-    try loop.add(listener.raw, [.readable, .edgeTriggered], self)
   }
 
   /// Connects to a port of the guest from within the process.
@@ -40,49 +40,45 @@ package final class UnixVsockBackend: VsockBackend, EventHandler {
     let endpoint = try UnixVsockEndpoint(FileDescriptor(owning: ours), device, loop, isAnnounced: false) { [self] in
       clientLeft()
     }
-    clients += 1
+    clientCame()
     guard endpoint.connect(toGuestPort: port) else { return nil }
     return client
   }
 
   /// Removes the socket's name. The streams end with the process.
-  package func close() {
-    loop.remove(listener.raw)
-    UnixSocket.remove(path)
-  }
-
-  /// Somebody wants to connect.
-  package func ready(_ events: EventLoop.Events) { acceptClients() }
+  package func close() { listener?.close() }
 
   package func connect(_ stream: VsockStream, port: UInt32) -> (any VsockEndpoint)? {
+    guard clients < clientLimit else { return nil }
     do throws(Errno) {
       let socket = try UnixSocket.connect(path + "_\(port)")
       let endpoint = try UnixVsockEndpoint(socket, device, loop, isAnnounced: false) { [self] in clientLeft() }
       endpoint.adopt(stream)
-      clients += 1
+      clientCame()
       return endpoint
     } catch {
       return nil  // Nobody listens, or is too busy: the guest's connection is refused.
     }
   }
 
-  private func acceptClients() {
-    isAcceptingPaused = false
-    while clients < Self.clientLimit {
-      do throws(Errno) {
-        guard let socket = try UnixSocket.accept(listener) else { return }
-        let endpoint = try UnixVsockEndpoint(socket, device, loop, isAnnounced: true) { [self] in clientLeft() }
-        clients += 1
-        endpoint.readRequest()
-      } catch {
-        break  // Out of descriptors: there will be some when a client leaves.
-      }
+  /// Somebody wants to connect.
+  private func take(_ socket: consuming FileDescriptor) {
+    do throws(Errno) {
+      let endpoint = try UnixVsockEndpoint(socket, device, loop, isAnnounced: true) { [self] in clientLeft() }
+      clientCame()
+      endpoint.readRequest()
+    } catch {
+      // Without memory to wait for it, the client is let go.
     }
-    isAcceptingPaused = true
+  }
+
+  private func clientCame() {
+    clients += 1
+    if clients >= clientLimit { listener?.pause(true) }
   }
 
   private func clientLeft() {
     clients -= 1
-    if isAcceptingPaused { loop.post { [self] in acceptClients() } }
+    if clients < clientLimit { listener?.pause(false) }
   }
 }

@@ -37,6 +37,39 @@ struct HostTroubleTests {
     client.server.close()
   }
 
+  /// The guest has more open than it may: that is its error, and the monitor's descriptors are not all gone.
+  @Test func filesThatAreHeldOpen() throws {
+    let budget = DescriptorBudget(limit: 1024)
+    let count = 600
+    for index in 0..<count { layers.lower("d/\(index)", "text") }
+    let share = Share(map: LayerMap(guestPath: "/", hostPath: Path(layers.lower)))
+    let tree = try LayeredTree(reads: [], shares: [share], budget: budget)
+    let client = FUSEClient(FileSystemServer(tree), offering: FUSEClient.withOpens)
+    var held: [(UInt64, UInt64)] = []
+    var refused = 0
+    for index in 0..<count {
+      let node = try client.node("d/\(index)")
+      do {
+        held.append((node, try client.open(node)))
+      } catch {
+        #expect(error as? Errno == Errno(ENFILE))
+        refused += 1
+      }
+    }
+    #expect(refused >= count - budget.files)
+    #expect(tree.files.count <= budget.files)
+    #expect(throws: Errno(ENFILE)) { try client.create("d/new") }
+    #expect(!layers.exists(layers.lower + "/d/new"))
+    // Those that are open can be read, and one that is closed makes room for another.
+    #expect(try client.read(held[0].0, held[0].1, 0, 4) == Array("text".utf8))
+    client.release(held[0].0, held[0].1)
+    _ = try client.open(try client.node("d/\(count - 1)"))
+    // As does one that is forgotten before the guest says that it is closed.
+    client.forget(held[1].0, .max)
+    _ = try client.open(try client.node("d/\(count - 2)"))
+    #expect(throws: Errno(ENFILE)) { try client.open(try client.node("d/\(count - 3)")) }
+  }
+
   @Test func aLayerThatIsTakenAway() throws {
     layers.lower("d/f", "text")
     layers.lower("d/g", "text")

@@ -8,6 +8,7 @@ package final class HelloListener: PollSource {
   private let listener: FileDescriptor
   private let loop: PollLoop
   private var connection: AgentConnection?
+  private var rest = ListenerRest()
 
   /// What the guest said; nil until then.
   package private(set) var hello: Hello?
@@ -20,10 +21,16 @@ package final class HelloListener: PollSource {
     self.loop = loop
   }
 
-  package var interest: PollInterest? { connection == nil ? PollInterest(listener.raw, POLLIN) : nil }
+  package var interest: PollInterest? {
+    connection == nil && rest.end == nil ? PollInterest(listener.raw, POLLIN) : nil
+  }
+
+  package var deadline: MonotonicTime? { rest.end }
+
+  package func expired() { rest.finish() }
 
   package func ready(_ events: Int32) throws(NovmError) {
-    guard connection == nil, let accepted = UnixSocket.accept(listener) else { return }
+    guard connection == nil, let accepted = rest.accept(listener) else { return }
     let connection = try AgentConnection(stream: accepted)
     connection.onFrame = { [unowned self] frame throws(NovmError) in try take(frame) }
     connection.onClose = { [unowned self] () throws(NovmError) in isLost = true }

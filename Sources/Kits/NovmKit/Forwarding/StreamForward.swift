@@ -13,6 +13,7 @@ final class StreamForward: Forward {
   private unowned let loop: PollLoop
   private let logger: Logger
   private var streams: [ForwardedStream] = []
+  private var rest = ListenerRest()
   var isOpen = false
 
   init(
@@ -31,11 +32,11 @@ final class StreamForward: Forward {
   private static let limit = 256
 
   var interest: PollInterest? {
-    isOpen && streams.count < Self.limit ? PollInterest(listener.raw, POLLIN) : nil
+    isOpen && rest.end == nil && streams.count < Self.limit ? PollInterest(listener.raw, POLLIN) : nil
   }
 
   func ready(_ events: Int32) {
-    guard let socket = UnixSocket.accept(listener) else { return }
+    guard let socket = rest.accept(listener) else { return }
     do throws(NovmError) {
       streams.append(try ForwardedStream(socket, target, loop: loop))
     } catch {
@@ -50,9 +51,10 @@ final class StreamForward: Forward {
   }
 
   // What has ended is let go of at once.
-  var deadline: MonotonicTime? { streams.contains(where: \.isOver) ? .past : nil }
+  var deadline: MonotonicTime? { streams.contains(where: \.isOver) ? .past : rest.end }
 
   func expired() {
+    rest.finish()
     for stream in streams where stream.isOver {
       if let words = stream.close(loop) { logger.debug("a stream into the guest: \(words)") }
     }

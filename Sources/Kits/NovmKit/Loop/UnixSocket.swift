@@ -11,11 +11,6 @@ enum UnixSocket {
     do { return try Host.UnixSocket.connect(Path(path)) } catch { throw fault("connect", path, error) }
   }
 
-  /// nil when there is nobody to accept yet.
-  static func accept(_ listener: borrowing FileDescriptor) -> FileDescriptor? {
-    do { return try Host.UnixSocket.accept(listener) } catch { return nil }
-  }
-
   private static func fault(_ call: String, _ path: String, _ error: Errno) -> NovmError {
     error == Errno(ENAMETOOLONG) ? .store(.socketPathTooLong(path: path)) : .system(doing: call, path: path, error)
   }

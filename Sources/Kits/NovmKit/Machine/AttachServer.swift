@@ -12,6 +12,7 @@ final class AttachServer: PollSource {
   private let loop: PollLoop
   private let feed: PipeFeed?
   private var clients: [AgentConnection] = []
+  private var rest = ListenerRest()
   /// The command, once there is one.
   private weak var session: Session?
 
@@ -51,10 +52,16 @@ final class AttachServer: PollSource {
 
   // MARK: Clients
 
-  var interest: PollInterest? { clients.count < Self.clientLimit ? PollInterest(listener.raw, POLLIN) : nil }
+  var interest: PollInterest? {
+    rest.end == nil && clients.count < Self.clientLimit ? PollInterest(listener.raw, POLLIN) : nil
+  }
+
+  var deadline: MonotonicTime? { rest.end }
+
+  func expired() { rest.finish() }
 
   func ready(_ events: Int32) throws(NovmError) {
-    guard let accepted = UnixSocket.accept(listener) else { return }
+    guard let accepted = rest.accept(listener) else { return }
     let client = try AgentConnection(stream: accepted)
     // By identity: a closure that held the client would keep it for ever.
     client.onFrame = { [unowned self, unowned client] frame throws(NovmError) in try take(frame, from: client) }
