@@ -6,8 +6,6 @@
 #   $cache/initramfs-*  named by a digest of what is in it
 #   $cache/emulator-*   a mended copy of QEMU, named by a digest of what it is made of
 
-cache_packages=(qemu-system-x86 busybox-static cpio e2fsprogs openssh-client)
-
 # Modules that the initramfs needs to reach the root file system and the network; all others load from there.
 cache_early_modules=(virtio_pci 9pnet_virtio 9p overlay virtio_blk crc32c_generic ext4 virtio_net virtio_rng)
 
@@ -33,6 +31,7 @@ cache_missing() {
   # The package `busybox` brings a dynamically linked one, which is no use in an initramfs.
   [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1 || missing+=(busybox-static)
   command -v cpio >/dev/null || missing+=(cpio)
+  PATH=$PATH:/usr/sbin:/sbin command -v depmod >/dev/null || missing+=(kmod)
   PATH=$PATH:/usr/sbin:/sbin command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
   command -v ssh >/dev/null || missing+=(openssh-client)
   echo "${missing[*]}"
@@ -47,6 +46,8 @@ cache_prepare() {
   exec {lock}>"$cache/lock"
   flock "$lock"
   [[ -f $cache/kernel/release ]] || cache_fetch_kernel
+  # As kmod wants it, which busybox reads too; one that busybox made, kmod does not.
+  [[ -f $cache/kernel/lib/modules/$(<"$cache/kernel/release")/modules.dep.bin ]] || cache_index_modules "$cache/kernel"
   [[ -x $cache/server/usr/sbin/dropbear ]] || cache_fetch_server
   [[ -f $cache/keys/host ]] || cache_make_keys
   cache_make_initramfs
@@ -92,11 +93,13 @@ cache_fetch_kernel() {
   [[ ! -d $work/usr/lib/modules ]] || mv -T "$work/usr/lib/modules" "$work/lib/modules"
   rm -rf "$work/usr"
   ls "$work/lib/modules" >"$work/release"
-  busybox depmod -b "$work" "$(<"$work/release")"
+  cache_index_modules "$work"
   chmod 755 "$work"
   rm -rf "$cache/kernel"
   mv -T "$work" "$cache/kernel"
 }
+
+cache_index_modules() { PATH=$PATH:/usr/sbin:/sbin depmod -b "$1" "$(<"$1/release")"; }
 
 cache_fetch_server() {
   local work file
@@ -180,7 +183,7 @@ cache_make_emulator() {
     mkdir -p "$place.new/bin"
     ln -s "${original%/bin/*}"/{lib,share} "$place.new/"
     "$testbed/library/mend-emulator" "$original" "$place.new/bin/qemu-system-x86_64" ||
-      say 'a fault of this QEMU remains, by which machines may hang now and then; see Testbed/library/mend-emulator'
+      say 'faults of this QEMU remain, by which machines may end or hang; see Testbed/library/mend-emulator'
     mv -T "$place.new" "$place"
   fi
   [[ -x $cache_emulator ]] || cache_emulator=$original

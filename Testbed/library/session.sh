@@ -29,8 +29,11 @@ session_run() {
   else
     session_with_signals "$identity" "$request" || status=$?
   fi
-  # 255 is ssh's own failure as well as a status of commands.
-  ((status != 255)) || instance_alive || die "the emulated host has ended; see $instance/console"
+  # 255 is ssh's own failure as well as a status of commands. The connection ends before QEMU's process has.
+  if ((status == 255)) && ! instance_connected; then
+    instance_await_end 5 || die "the connection to the emulated host ($instance_name) was lost while the command ran"
+    die "the emulated host ($instance_name) went while the command ran: $(instance_last_words); see $instance/console"
+  fi
   exit "$status"
 }
 

@@ -23,6 +23,15 @@ kill -KILL "$(<"$state/pid")"
 expect_output kept "${host[@]}" run cat /scratch/kept
 expect_status 1 "${host[@]}" run test -e /tmp/gone
 
+# A command whose host goes, and why it went.
+"${host[@]}" run sh -c 'touch /tmp/up && sleep 300' 2>"$TEST/words" &
+command=$!
+eventually 20 "${host[@]}" run test -e /tmp/up
+"${host[@]}" run sh -c 'echo c >/proc/sysrq-trigger' 2>/dev/null || true
+expect_status 125 wait "$command"
+grep -q '^testbed: .* went while the command ran: Kernel panic - not syncing: sysrq' "$TEST/words" || fail "$(<"$TEST/words")"
+"${host[@]}" up
+
 # The shared connection is only a matter of speed.
 kill -KILL "$(ps -eo pid,args | awk -v socket="$state/ssh" '$2 == "ssh" && index($0, socket) { print $1; exit }')"
 expect_output again "${host[@]}" run echo again
