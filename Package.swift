@@ -90,6 +90,11 @@ let package = Package(
 
     // Hypervisor: the parts of nohv that are pure. The kernel itself and its programs are Embedded Swift, which
     // scripts/micro compiles, of these and of the core.
+    module("Hypervisor", "HypercallABI"),
+    module("Hypervisor", "FramePool"),
+    module("Hypervisor", "Paging"),
+    module("Hypervisor", "Capabilities", ["FramePool"]),
+    module("Hypervisor", "Scheduling", ["FramePool"]),
     module("Hypervisor", "Firmware"),
 
     // Kits: what the command does, each part without a command line.
@@ -122,6 +127,7 @@ let package = Package(
     .target(
       name: "VirtioTesting", dependencies: ["Virtio", "PCI", "GuestMemory"], path: "Tests/Support/VirtioTesting"),
     .target(name: "HostTesting", path: "Tests/Support/HostTesting"),
+    .target(name: "TraceTesting", path: "Tests/Support/TraceTesting"),
 
     tests("Core", "LittleEndianTests", ["LittleEndian"]),
     tests("Core", "GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
@@ -151,6 +157,11 @@ let package = Package(
 
     tests("Guest", "GuestAgentTests", ["AgentProtocol", "HostTesting"]),
 
+    tests("Hypervisor", "HypercallABITests", ["HypercallABI"]),
+    tests("Hypervisor", "FramePoolTests", ["FramePool", "TraceTesting"]),
+    tests("Hypervisor", "PagingTests", ["Paging", "TraceTesting"]),
+    tests("Hypervisor", "CapabilitiesTests", ["Capabilities", "FramePool", "TraceTesting"]),
+    tests("Hypervisor", "SchedulingTests", ["Scheduling", "FramePool", "TraceTesting"]),
     tests("Hypervisor", "FirmwareTests", ["Firmware", "LittleEndian"]),
 
     tests("Kits", "StoreTests", ["Store", "Host", "HostTesting"]),

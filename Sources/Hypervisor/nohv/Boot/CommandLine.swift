@@ -19,10 +19,15 @@ enum CommandLine {
     boot.commandLine?.forEachWord(LowMemory()) { word in
       if let option = Options(word, LowMemory()) {
         if later.contains(option) { Console.line("nohv: option \(word): not yet, and without effect") }
-      } else if !first || LowMemory().byte(at: word.address) != 0x2f {
+      } else if !first || !isPath(word) {
         Console.line("nohv: option \(word): there is none of this name")
       }
       first = false
     }
+  }
+
+  private static func isPath(_ word: Text) -> Bool {
+    for index in 0..<word.count where LowMemory().byte(at: word.address &+ UInt64(index)) == 0x2f { return true }
+    return false
   }
 }

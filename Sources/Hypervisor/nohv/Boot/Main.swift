@@ -10,5 +10,5 @@ import Firmware
 }
 
 @c(kernel_processor) func kernelProcessor(_ number: UInt32) {
-  panic("nohv: processor \(number) came unasked")
+  Startup.arrive(number)
 }

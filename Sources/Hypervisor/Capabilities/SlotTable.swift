@@ -1,0 +1,73 @@
+import FramePool
+
+/// Capabilities by selector, for the way of each call: three levels of frames. An entry that points to a frame counts that
+/// frame's entries in its low bits.
+package struct SlotTable {
+  package static let selectors: UInt64 = 1 << 26
+  private static let counter: UInt64 = 0xfff
+
+  /// The address of the top frame; 256 of its entries are used.
+  package let root: UInt64
+
+  package init(root: UInt64) { self.root = root }
+
+  @inline(__always) private static func entry(_ frame: UInt64, _ index: UInt64) -> UnsafeMutablePointer<UInt64> {
+    unsafe UnsafeMutablePointer(bitPattern: UInt(frame &+ index &* 8)).unsafelyUnwrapped
+  }
+
+  /// The capability at `selector`; 0 where there is none.
+  @inline(__always) package subscript(_ selector: UInt64) -> UInt64 {
+    guard selector < SlotTable.selectors else { return 0 }
+    let top = unsafe SlotTable.entry(root, selector &>> 18).pointee
+    guard top != 0 else { return 0 }
+    let middle = unsafe SlotTable.entry(top & ~SlotTable.counter, selector &>> 9 & 511).pointee
+    guard middle != 0 else { return 0 }
+    return unsafe SlotTable.entry(middle & ~SlotTable.counter, selector & 511).pointee
+  }
+
+  /// Puts a capability where there is none; false where a frame is wanted and not there.
+  package func insert(_ capability: UInt64, at selector: UInt64, _ frame: () -> UInt64?) -> Bool {
+    guard selector < SlotTable.selectors else { return false }
+    let top = unsafe SlotTable.entry(root, selector >> 18)
+    if unsafe top.pointee == 0 {
+      guard let new = frame() else { return false }
+      unsafe top.pointee = new
+    }
+    let middle = unsafe SlotTable.entry(top.pointee & ~SlotTable.counter, selector >> 9 & 511)
+    if unsafe middle.pointee == 0 {
+      guard let new = frame() else {
+        // The top entry's frame has nothing in it, then; it stays until something has been there.
+        return false
+      }
+      unsafe middle.pointee = new
+      unsafe top.pointee &+= 1
+    }
+    unsafe SlotTable.entry(middle.pointee & ~SlotTable.counter, selector & 511).pointee = capability
+    unsafe middle.pointee &+= 1
+    return true
+  }
+
+  /// Changes the rights of what is there.
+  package func replace(_ capability: UInt64, at selector: UInt64) {
+    guard self[selector] != 0 else { return }
+    let top = unsafe SlotTable.entry(root, selector >> 18).pointee & ~SlotTable.counter
+    let middle = unsafe SlotTable.entry(top, selector >> 9 & 511).pointee & ~SlotTable.counter
+    unsafe SlotTable.entry(middle, selector & 511).pointee = capability
+  }
+
+  /// Takes out what is there, and gives back frames that have nothing left.
+  package func remove(at selector: UInt64, _ free: (UInt64) -> Void) {
+    guard self[selector] != 0 else { return }
+    let top = unsafe SlotTable.entry(root, selector >> 18)
+    let middle = unsafe SlotTable.entry(top.pointee & ~SlotTable.counter, selector >> 9 & 511)
+    unsafe SlotTable.entry(middle.pointee & ~SlotTable.counter, selector & 511).pointee = 0
+    unsafe middle.pointee &-= 1
+    guard unsafe middle.pointee & SlotTable.counter == 0 else { return }
+    free(unsafe middle.pointee)
+    unsafe middle.pointee = 0
+    unsafe top.pointee &-= 1
+    guard unsafe top.pointee & SlotTable.counter == 0 else { return }
+    free(unsafe top.pointee)
+    unsafe top.pointee = 0
+  }
+}

@@ -1,0 +1,31 @@
+import CHypercall
+
+// What compilers call for copies and fills, and a heap: what is freed is used again for blocks of the same size class.
+
+@c(memset) public func memset(_ to: UnsafeMutableRawPointer, _ value: Int32, _ count: UInt) -> UnsafeMutableRawPointer {
+  unsafe h_fill_bytes(to, UInt8(truncatingIfNeeded: value), UInt64(count))
+  return unsafe to
+}
+
+@c(memcpy) public func memcpy(
+  _ to: UnsafeMutableRawPointer, _ from: UnsafeRawPointer, _ count: UInt
+) -> UnsafeMutableRawPointer {
+  unsafe h_copy_bytes(to, from, UInt64(count))
+  return unsafe to
+}
+
+@c(memmove) public func memmove(
+  _ to: UnsafeMutableRawPointer, _ from: UnsafeRawPointer, _ count: UInt
+) -> UnsafeMutableRawPointer {
+  if UInt(bitPattern: to) &- UInt(bitPattern: from) >= count {
+    unsafe h_copy_bytes(to, from, UInt64(count))
+  } else {
+    var index = Int(count)
+    while index > 0 {
+      index &-= 1
+      unsafe to.storeBytes(of: from.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index, as: UInt8.self)
+      h_pause()
+    }
+  }
+  return unsafe to
+}
