@@ -26,7 +26,9 @@ package struct SlotTable {
   }
 
   /// Puts a capability where there is none; false where a frame is wanted and not there.
-  package func insert(_ capability: UInt64, at selector: UInt64, _ frame: () -> UInt64?) -> Bool {
+  package func insert(
+    _ capability: UInt64, at selector: UInt64, _ frame: () -> UInt64?, _ free: (UInt64) -> Void
+  ) -> Bool {
     guard selector < SlotTable.selectors else { return false }
     let top = unsafe SlotTable.entry(root, selector >> 18)
     if unsafe top.pointee == 0 {
@@ -36,7 +38,10 @@ package struct SlotTable {
     let middle = unsafe SlotTable.entry(top.pointee & ~SlotTable.counter, selector >> 9 & 511)
     if unsafe middle.pointee == 0 {
       guard let new = frame() else {
-        // The top entry's frame has nothing in it, then; it stays until something has been there.
+        if unsafe top.pointee & SlotTable.counter == 0 {
+          free(unsafe top.pointee)
+          unsafe top.pointee = 0
+        }
         return false
       }
       unsafe middle.pointee = new

@@ -1,6 +1,6 @@
 /* Where the kernel, and callers, enter a program. */
         .text
-        .global _start, h_portal_entry, h_thread_entry, h_echo
+        .global _start, h_portal_entry, h_thread_entry, h_thread_end, h_echo
 /* The root task: RDI is the processor, RSP the information page's address. */
 _start: mov %rsp, %rsi
         lea stack_end(%rip), %rsp
@@ -23,6 +23,12 @@ h_echo: mov $1, %edi
 h_thread_entry:
         mov (%rsp), %rdi
         cld
+        call user_thread
+        ud2
+/* The same with all bits set for an argument: where a thread that cannot go on is sent. */
+h_thread_end:
+        mov $-1, %rdi
+        and $-16, %rsp
         call user_thread
         ud2
         .bss

@@ -55,9 +55,9 @@ struct Tables: MappingTables {
     case .memory: return domain == Domains.kernel || enterMemory(mapping, domain)
     case .ports: return domain == Domains.kernel || Ports.allow(mapping, domain)
     case .objects:
+      let capability = Capability(rawValue: mapping.object.source).with(rights: mapping.object.rights)
       return domain.object.slots.insert(
-        Capability(rawValue: mapping.object.source).with(rights: mapping.object.rights), at: mapping.object.base
-      ) { Memory.frame(of: domain) }
+        capability, at: mapping.object.base, { Memory.frame(of: domain) }, { Memory.free(frame: $0, of: domain) })
     case .none: return false
     }
   }

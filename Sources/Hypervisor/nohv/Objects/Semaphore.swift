@@ -60,7 +60,7 @@ enum Semaphores {
       return wake(waiting, .success)
     }
     semaphore.object.count &+= 1
-    guard !semaphore.object.isSignaled else { return }
+    guard !semaphore.object.isSignaled, !target.object.isDead else { return }
     semaphore.object.isSignaled = true
     semaphore.retain()
     semaphore.object.nextSignal = nil

@@ -51,8 +51,7 @@ import HypercallABI
     case .calling: Portals.proxy(context)
     case .done: Portals.finishProxy(context)
     case .blocked: Scheduler.park(on: context)
-    case .waiting, .called, .told: Scheduler.resume()
-    case .dead: Scheduler.drop()
+    case .waiting, .called, .told, .dead: Scheduler.resume()
     case .idle:
       Lock.release()
       m_sti_hlt_cli()
