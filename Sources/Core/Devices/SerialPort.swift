@@ -18,6 +18,8 @@ package protocol SerialBackend: AnyObject {
 package final class SerialPort: BusDevice {
   /// Ports from the base on.
   package static let windowSize: UInt64 = 8
+  /// The port to which what is to be sent is written, one byte each time.
+  package static let transmitOffset: UInt64 = 0
   /// The receiver's FIFO, in bytes.
   package static let fifoSize = 16
 

@@ -187,7 +187,7 @@ extension FileSystemServer {
     let copied = try host { () throws(Errno) in
       try FileCalls.copyRange(
         source.raw, request.offsetIn, to: target.raw, request.offsetOut,
-        count: request.count)
+        count: min(request.count, Self.copyLimit))
     }
     resized(request.nodeOut, target)
     try message { () throws(MessageError) in

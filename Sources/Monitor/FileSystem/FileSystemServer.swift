@@ -34,6 +34,9 @@ package final class FileSystemServer: @unchecked Sendable {
     }
   }
 
+  /// Bytes that one COPY_FILE_RANGE copies at most; a client asks for the rest again.
+  static let copyLimit: UInt64 = 64 << 20
+
   /// Largest READ and WRITE, in pages of 4 KiB.
   static let maximumPages: UInt16 = 256
 
@@ -204,6 +207,9 @@ package final class FileSystemServer: @unchecked Sendable {
     tree.close()
   }
 
+  /// Leaves everything as it is, for a process that ends while a request does not: nothing of the tree is touched any more.
+  package func abandon() { tree.abandon() }
+
   // MARK: The window
 
   /// A number for `mendWindow`, to be taken before a vCPU runs.
@@ -232,7 +238,7 @@ package final class FileSystemServer: @unchecked Sendable {
   private func removeMapping(_ reader: inout RequestReader) throws(Failure) {
     guard let mapped = tree.mapped else { throw .host(.notImplemented) }
     let count = try message { () throws(MessageError) in try reader.load(UInt32.self) }
-    // Bounded by the request's length, whatever the count says.
+    guard count <= RemoveMappingRequest.limit else { throw .host(.invalid) }
     for _ in 0..<count {
       let request = try message { () throws(MessageError) in try RemoveMappingRequest(&reader) }
       try host { () throws(Errno) in try mapped.unmap(at: request.windowOffset, count: request.count) }

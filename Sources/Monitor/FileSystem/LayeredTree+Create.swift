@@ -73,6 +73,8 @@ extension LayeredTree {
       guard parent.isDirectory else { throw .notDirectory }
       if parent.isRemoved { throw .notFound }
       guard let layer = parent.writeLayer else { throw .readOnly }
+      // It has nothing but its descriptor for as long as the guest likes.
+      guard nodes.hasPinRoom else { throw .tooManyFiles }
       try copyUpDirectory(parent)
       let base = try descriptor(of: parent, in: layer)
       let inheritance = try inheritance(.file, from: base, mode: mode, umask: caller.umask)
@@ -97,6 +99,7 @@ extension LayeredTree {
         node.anonymous = file
         return node
       }
+      _ = nodes.takePin(node)
       return (Entry(node: node, status: status), file)
     }
   }
@@ -129,6 +132,7 @@ extension LayeredTree {
       nodes.countLookup(node)
       nodes.link(node.identity, to: node)
       if node.anonymous != nil { node.anonymous = nil }
+      nodes.dropPin(node)
       return Entry(node: node, status: try status(of: node))
     }
   }

@@ -138,7 +138,9 @@ extension LayeredTree {
       nodes.removeName(node, parent, name)
       node.isRemoved = node.parent == nil
       // What the guest has open of it stays, as long as it is.
-      if node.isRemoved, nodes.takePin(node) { node.anonymous = files.find(node, forWriting: false) }
+      guard node.isRemoved else { return }
+      if nodes.takePin(node) { node.anonymous = files.find(node, forWriting: false) }
+      if node.anonymous == nil { nodes.discard(node) }
     }
   }
 

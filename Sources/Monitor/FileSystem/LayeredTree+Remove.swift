@@ -74,9 +74,11 @@ extension LayeredTree {
       if node.isDirectory {
         for part in node.parts { cache.drop(part) }
       }
+      if node.anonymous == nil { nodes.discard(node) }
     } else {
       // It has another name, so it can be reached by that.
       node.anonymous = nil
+      nodes.dropPin(node)
       if isLower { node.linkAdjustment -= 1 }
     }
   }

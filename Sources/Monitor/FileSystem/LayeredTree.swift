@@ -1,4 +1,5 @@
 import Host
+import Synchronization
 
 /// A tree composed of host directories: read layers below, write maps above, merged as the kernel's overlayfs merges.
 ///
@@ -32,6 +33,7 @@ package final class LayeredTree: @unchecked Sendable {
   let user = FileCalls.effectiveUser
   let group = FileCalls.effectiveGroup
   let started = FileTime.now()
+  private let isAbandoned = Atomic<Bool>(false)
 
   /// Opens the maps and composes the tree.
   ///
@@ -117,8 +119,12 @@ package final class LayeredTree: @unchecked Sendable {
 
   deinit { close() }
 
+  /// Has `close` do nothing.
+  func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+
   /// Removes what the tree needed for itself in the write maps.
   func close() {
+    guard !isAbandoned.load(ordering: .relaxed) else { return }
     for layer in layers { layer.work?.close() }
   }
 
@@ -352,7 +358,9 @@ package final class LayeredTree: @unchecked Sendable {
 
   /// Takes `keepReachable` back for a node that kept its name after all.
   func keepNamed(_ node: Node) {
-    if !node.isRemoved { node.anonymous = nil }
+    guard !node.isRemoved else { return }
+    node.anonymous = nil
+    nodes.dropPin(node)
   }
 
   /// Keeps a way to a file whose last name is about to go, if the guest still knows the file and descriptors allow.

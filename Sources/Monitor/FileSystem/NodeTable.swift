@@ -105,6 +105,20 @@ final class NodeTable {
     lock.withLock { node.lookups &+= 1 }
   }
 
+  /// Drops a node without a name that nothing leads to: to the guest it is stale, whatever it still holds of it, and so it would
+  /// be for ever.
+  func discard(_ node: Node) {
+    lock.withLock { nodes.discard(node) }
+  }
+
+  /// Whether a node may hold a descriptor that does not yet.
+  var hasPinRoom: Bool { lock.withLock { nodes.hasPinRoom } }
+
+  /// A node needs no descriptor any more to be reached.
+  func dropPin(_ node: Node) {
+    lock.withLock { nodes.dropPin(node) }
+  }
+
   /// Lets a node hold a descriptor until it goes, if there are any to spare.
   func takePin(_ node: Node) -> Bool {
     lock.withLock { nodes.takePin(node) }

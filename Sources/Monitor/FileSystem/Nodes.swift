@@ -137,6 +137,19 @@ struct Nodes {
     }
   }
 
+  /// Drops a node whatever the guest says that it has of it: nothing can be done with it any more.
+  mutating func discard(_ node: Node) {
+    node.lookups = 0
+    sweep(node)
+  }
+
+  var hasPinRoom: Bool { pins < pinLimit }
+
+  mutating func dropPin(_ node: Node) {
+    if node.hasPin { pins -= 1 }
+    node.hasPin = false
+  }
+
   mutating func takePin(_ node: Node) -> Bool {
     if node.hasPin { return true }
     guard pins < pinLimit else { return false }
@@ -159,7 +172,7 @@ struct Nodes {
       for alias in aliases { dropName(node, alias.parent, alias.name.span) }
       if linked[node.identity] === node { linked[node.identity] = nil }
       if let origin = node.origin, linked[origin] === node { linked[origin] = nil }
-      if node.hasPin { pins -= 1 }
+      dropPin(node)
       files.end(node)
       let slot = node.slot
       slots[slot].node = nil

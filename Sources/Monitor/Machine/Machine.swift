@@ -29,8 +29,8 @@ package final class Machine: @unchecked Sendable {
   private let powerButton: InterruptInput
   private let messages: InterruptMessages
   private var vsock: UnixVsockBackend?
-  private var tree: FileSystemServer?
-  private var shares: [FileSystemServer] = []
+  /// Trees, each with its device.
+  private var trees: [(server: FileSystemServer, slot: VirtioSlot)] = []
   private var slots: [VirtioSlot] = []
   private var disks: [DiskLine] = []
   private var windows: [any MendableWindow] = []
@@ -40,6 +40,8 @@ package final class Machine: @unchecked Sendable {
   private var powerOff: PowerOffRequest?
   private let affinity: CPUAffinity?
   private var outcome: Outcome?
+  /// How long the machine's end waits for what is under way in each queue of a tree, in milliseconds.
+  private static let patience: UInt64 = 500
   private let outcomeLock = Lock()
   private let gate: PauseGate
   private var control: ControlSocket?
@@ -252,8 +254,10 @@ package final class Machine: @unchecked Sendable {
   private func close() {
     // The vCPUs may still run; nobody serves them any more.
     for slot in slots { slot.retire() }
-    tree?.close()
-    for share in shares { share.close() }
+    for (server, slot) in trees {
+      // A host that does not answer holds up no end. What is left in a write map goes when it is next used.
+      if slot.rests(within: Self.patience) { server.close() } else { server.abandon() }
+    }
     vsock?.close()
     control?.close()
   }
@@ -335,7 +339,6 @@ package final class Machine: @unchecked Sendable {
     let server = FileSystemServer(tree)
     // Now the guest has booted: what has run until then is seldom needed again.
     server.whenMounted = { OwnCode.release() }
-    self.tree = server
     if ram.window != nil { windows.append(server) }
     if let watch = server.windowWatch {
       let handler = WindowWatch(server)
@@ -343,10 +346,11 @@ package final class Machine: @unchecked Sendable {
       do throws(Errno) { try loop.add(watch, .readable, handler) } catch { throw .host("inotify", error) }
     }
     // More queues than vCPUs have nobody to fill them.
-    try add(
+    let slot = try add(
       FileSystemDevice(
         tag: description.tag, requestQueues: min(description.processors.count, 4), window: ram.window?.addresses,
         backend: server))
+    trees.append((server, slot))
   }
 
   /// A machine that has just ended may have a directory for moments still.
@@ -371,8 +375,9 @@ package final class Machine: @unchecked Sendable {
       throw .tree(error)
     }
     let server = FileSystemServer(tree)
-    shares.append(server)
-    try add(FileSystemDevice(tag: tag, requestQueues: min(description.processors.count, 4), backend: server))
+    let slot = try add(
+      FileSystemDevice(tag: tag, requestQueues: min(description.processors.count, 4), backend: server))
+    trees.append((server, slot))
   }
 
   private func addVsock(_ path: Path, _ cid: UInt64) throws(MachineError) {

@@ -5,10 +5,13 @@ import Virtio
 /// A serial port with its lock, and the host's end of the line.
 ///
 /// Output is written byte by byte as the guest sends it, so whatever a dying guest said is there; a terminal that is held
-/// up holds up the guest.
+/// up holds up the guest, and nobody else.
 final class SerialLine: BusDevice {
   private let port: SerialPort
+  /// Around the port; nothing is waited for with it held.
   private let lock = Lock()
+  /// Held by the vCPU that sends, for as long as the reader lets it wait.
+  private let sending = Lock()
   private let wire: Wire
 
   init(_ channel: consuming TextChannel, interrupt: any InterruptLine, loop: EventLoop) {
@@ -21,14 +24,23 @@ final class SerialLine: BusDevice {
   func read(offset: UInt64, width: Int) -> UInt64 { lock.withLock { port.read(offset: offset, width: width) } }
 
   func write(_ value: UInt64, offset: UInt64, width: Int) {
-    lock.withLock { port.write(value, offset: offset, width: width) }
+    guard offset == SerialPort.transmitOffset else {
+      return lock.withLock { port.write(value, offset: offset, width: width) }
+    }
+    sending.withLock {
+      let byte = lock.withLock {
+        port.write(value, offset: offset, width: width)
+        return wire.takeSent()
+      }
+      if let byte { wire.send(byte) }
+    }
   }
 
   fileprivate func receive(_ bytes: [UInt8]) -> Int { lock.withLock { port.receive(bytes) } }
 }
 
-/// The far side of the port. `transmit` and `receiverReady` come on vCPU threads with the line's lock held, the rest on the
-/// event loop's.
+/// The far side of the port. `transmit`, `takeSent` and `receiverReady` come on vCPU threads with the line's lock held, `send`
+/// with its other one, the rest on the event loop's.
 private final class Wire: SerialBackend, EventHandler {
   var line: SerialLine?
 
@@ -37,13 +49,22 @@ private final class Wire: SerialBackend, EventHandler {
   /// Input that the port has no room for.
   private var waiting: [UInt8] = []
   private var isWaited = false
+  /// What the port has just sent.
+  private var sent: UInt8?
 
   init(_ channel: consuming TextChannel, loop: EventLoop) {
     self.channel = channel
     self.loop = loop
   }
 
-  func transmit(_ byte: UInt8) { channel.writeBlocking(byte) }
+  func transmit(_ byte: UInt8) { sent = byte }
+
+  func takeSent() -> UInt8? {
+    defer { sent = nil }
+    return sent
+  }
+
+  func send(_ byte: UInt8) { channel.writeBlocking(byte) }
 
   func receiverReady() { loop.post { [self] in feed() } }
 

@@ -70,6 +70,37 @@ struct HostTroubleTests {
     #expect(throws: Errno(ENFILE)) { try client.open(try client.node("d/\(count - 3)")) }
   }
 
+  /// What is removed and never given back takes no more room than the descriptors that it may have.
+  @Test func filesThatAreRemovedAndNeverForgotten() throws {
+    let budget = DescriptorBudget(limit: 128)
+    let base = LayerMap(guestPath: "/", hostPath: Path(layers.lower))
+    let tree = try LayeredTree(
+      reads: [base], writes: [LayerMap(guestPath: "/", hostPath: Path(layers.upper))], budget: budget)
+    let client = FUSEClient(FileSystemServer(tree))
+    let before = tree.nodes.count
+    for index in 0..<500 {
+      _ = try client.create("f\(index)")
+      try client.unlink("f\(index)")
+      try client.mkdir("d\(index)")
+      try client.rmdir("d\(index)")
+    }
+    #expect(tree.nodes.count <= before + budget.removed)
+    #expect(tree.files.count <= budget.files)
+    // Nothing leads to them, and no number of one is another's.
+    let new = try client.create("new").entry.node
+    _ = try client.write(new, 0, 0, [1])
+    // Those that have never had a name are bounded, too.
+    var refused = 0
+    for _ in 0..<500 {
+      var arguments = FUSEClient.Bytes()
+      for value in [UInt32(O_RDWR), 0o644, 0, 0] { arguments.put(value) }
+      let error = client.call(.tmpfile, 1, arguments.bytes).error
+      #expect(error == 0 || error == ENFILE)
+      refused += error == ENFILE ? 1 : 0
+    }
+    #expect(refused >= 500 - budget.removed)
+  }
+
   @Test func aLayerThatIsTakenAway() throws {
     layers.lower("d/f", "text")
     layers.lower("d/g", "text")

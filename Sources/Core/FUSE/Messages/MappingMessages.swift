@@ -19,6 +19,9 @@ package struct SetupMappingRequest: Sendable {
 
 /// One part of REMOVEMAPPING (`fuse_removemapping_one`).
 package struct RemoveMappingRequest: Sendable {
+  /// How many there are in one request at most (FUSE_REMOVEMAPPING_MAX_ENTRY: those of a page).
+  package static let limit: UInt32 = 256
+
   package let windowOffset: UInt64
   package let count: UInt64
 

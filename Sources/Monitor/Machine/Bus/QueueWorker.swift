@@ -1,4 +1,5 @@
 import Host
+import Synchronization
 import Virtio
 
 /// Serves one queue when it is notified, on the event loop or on a thread of its own.
@@ -10,7 +11,7 @@ final class QueueWorker: EventHandler {
   /// Held while the queue is worked on.
   private let lock = Lock()
   private var isLive = false
-  private var isRetired = false
+  private let isRetired = Atomic<Bool>(false)
 
   init(_ queue: VirtQueue, of transport: Transport, event: EventFD) {
     self.queue = queue
@@ -35,17 +36,16 @@ final class QueueWorker: EventHandler {
 
   /// Begins to serve; what was notified before is served now.
   func resume() {
-    lock.withLock { isLive = !isRetired }
+    lock.withLock { isLive = true }
     wake()
   }
 
-  /// Returns once nobody works on the queue, nor ever will.
-  func retire() {
-    lock.withLock {
-      isLive = false
-      isRetired = true
-    }
-  }
+  /// Has nothing more begun on the queue, ever. Whoever works on it goes on.
+  func retire() { isRetired.store(true, ordering: .releasing) }
+
+  /// Whether nobody works on the queue, or stops before the time is over. A worker may wait for the host, which no driver can
+  /// help, and nobody else.
+  func rests(within milliseconds: UInt64) -> Bool { lock.isFree(within: milliseconds) }
 
   /// Returns once nobody works on the queue, nor will until `resume`.
   func pause() {
@@ -54,7 +54,7 @@ final class QueueWorker: EventHandler {
 
   private func serve() {
     lock.withLock {
-      guard isLive else { return }
+      guard isLive, !isRetired.load(ordering: .acquiring) else { return }
       do throws(QueueFault) {
         try transport.device.process(queue)
       } catch {

@@ -42,9 +42,14 @@ final class VirtioSlot: TransportOwner {
     for worker in workers { worker.resume() }
   }
 
-  /// Ends the service for good. Returns once nobody works on the queues.
+  /// Ends the service for good; whoever works on a queue finishes what is at hand.
   func retire() {
     for worker in workers { worker.retire() }
+  }
+
+  /// Whether nobody works on the queues, after a short while at most.
+  func rests(within milliseconds: UInt64) -> Bool {
+    workers.allSatisfy { $0.rests(within: milliseconds) }
   }
 
   func stopped() {
