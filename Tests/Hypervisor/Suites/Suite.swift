@@ -66,11 +66,11 @@ enum Suite {
   }
 
   /// Fresh pages, which the root task may read and write.
-  static func memory(_ count: UInt64 = 1) -> UInt64 {
+  static func memory(_ count: UInt64 = 1, rights: UInt64 = 3) -> UInt64 {
     let address = page(count)
     for index in 0..<count {
-      let source = CapabilityRange(.memory, base: frame() >> 12, order: 0, rights: 3)
-      let target = CapabilityRange(.memory, base: (address >> 12) + index, order: 0, rights: 3)
+      let source = CapabilityRange(.memory, base: frame() >> 12, order: 0, rights: rights)
+      let target = CapabilityRange(.memory, base: (address >> 12) + index, order: 0, rights: rights)
       expect("memory", Kernel.delegate(source, to: target, hotspot: source.base, bits: 1 << 11, block), 0)
     }
     return address

@@ -17,6 +17,7 @@ enum Memory {
     bytes: MemoryLayout<Portal>.size, alignment: Capability.alignment)
   nonisolated(unsafe) static var semaphores = Slab(
     bytes: MemoryLayout<Semaphore>.size, alignment: Capability.alignment)
+  nonisolated(unsafe) static var machines = Slab(bytes: MemoryLayout<VirtualProcessor>.size)
   nonisolated(unsafe) static var mappings = Slab(bytes: MemoryLayout<Mapping>.size)
   /// Physical.
   nonisolated(unsafe) static var start: UInt64 = 0
