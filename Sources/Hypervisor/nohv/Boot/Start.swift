@@ -43,7 +43,9 @@ func start(_ boot: BootInformation) -> Never {
   Domains.openKernel()
   unsafe Scheduler.open(first)
   VirtualProcessors.open()
+  unsafe Lock.isShared = 1
   if let controllers { Startup.others(controllers) }
+  unsafe Lock.isShared = Processors.count > 1 ? 1 : 0
   Console.line("nohv: \(unsafe Processors.count) processors of \(unsafe Clock.kilohertz / 1000) MHz")
 
   guard let module = layout.root else {
@@ -54,8 +56,6 @@ func start(_ boot: BootInformation) -> Never {
   Resources.plant(information: information.frame)
   information.fill(boot, root)
   RootTask.start(module, information.frame)
-  unsafe Lock.isShared = Processors.count > 1 ? 1 : 0
-  Startup.release()
   Lock.acquire()
   unsafe first.pointee.hazard = Hazard.reschedule
   m_start(leaveSlowly())

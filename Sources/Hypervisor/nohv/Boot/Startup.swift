@@ -6,7 +6,6 @@ import Paging
 /// Brings up the other processors (Intel SDM 3, 9.4.4), one after the other.
 enum Startup {
   nonisolated(unsafe) private static var arrived: UInt32 = 0
-  nonisolated(unsafe) private static var released: UInt32 = 0
   private static let page: UInt64 = 0x1000
 
   static func others(_ table: Table) {
@@ -34,9 +33,10 @@ enum Startup {
     m_set_startup(Physical.base, number, frames + 4 * 4096)
     LocalAPIC.sendInit(to: apic)
     Clock.pause(microseconds: 10_000)
-    for _ in 0..<2 {
+    // Twice; one that came after that would take the number of the next, so the second wait is long.
+    for turn in 0..<2 {
       LocalAPIC.sendStartup(UInt32(page >> 12), to: apic)
-      let end = m_rdtsc() &+ Clock.ticks(microseconds: 100_000)
+      let end = m_rdtsc() &+ Clock.ticks(microseconds: turn == 0 ? 50_000 : 5_000_000)
       while unsafe m_load32(&arrived) != number, m_rdtsc() < end { m_pause() }
       if unsafe m_load32(&arrived) == number { return }
     }
@@ -54,11 +54,8 @@ enum Startup {
     unsafe Scheduler.open(block)
     VirtualProcessors.open()
     unsafe m_store32(&arrived, number)
-    while unsafe m_load32(&released) == 0 { m_pause() }
+    // It is idle until there is something for it.
     Lock.acquire()
     m_start(leaveSlowly())
   }
-
-  /// All may run what there is.
-  static func release() { unsafe m_store32(&released, 1) }
 }

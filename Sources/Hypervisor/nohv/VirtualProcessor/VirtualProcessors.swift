@@ -177,10 +177,10 @@ enum VirtualProcessors {
     ThreadState.loadRegisters(message, context, descriptor)
     message[State.exit] = block[Offset.exitCode]
     if !descriptor.isDisjoint(with: anySegment) {
-    for segment in 0..<10 where isNamed(segment, descriptor) {
-      message[State.segments + segment * 16] = block[segments[segment]]
-      message[State.segments + segment * 16 + 8] = block[segments[segment] + 8]
-    }
+      for segment in 0..<10 where isNamed(segment, descriptor) {
+        message[State.segments + segment * 16] = block[segments[segment]]
+        message[State.segments + segment * 16 + 8] = block[segments[segment] + 8]
+      }
     }
     if descriptor.contains(.instructionPointer) {
       let next = block[Offset.nextRIP]
@@ -234,10 +234,10 @@ enum VirtualProcessors {
     if descriptor.contains(.instructionPointer) { block[Offset.rip] = message[State.rip] }
     if descriptor.contains(.flags) { block[Offset.rflags] = message[State.rflags] }
     if !descriptor.isDisjoint(with: anySegment) {
-    for segment in 0..<10 where isNamed(segment, descriptor) {
-      block[segments[segment]] = message[State.segments + segment * 16]
-      block[segments[segment] + 8] = message[State.segments + segment * 16 + 8]
-    }
+      for segment in 0..<10 where isNamed(segment, descriptor) {
+        block[segments[segment]] = message[State.segments + segment * 16]
+        block[segments[segment] + 8] = message[State.segments + segment * 16 + 8]
+      }
     }
     if descriptor.contains(.segmentsCS) {
       // The privilege level is that of SS: bits 6 and 5 of its attributes. It is a byte of a word that is 0 otherwise.
