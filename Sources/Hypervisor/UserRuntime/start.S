@@ -1,6 +1,6 @@
 /* Where the kernel, and callers, enter a program. */
         .text
-        .global _start, h_portal_entry, h_thread_entry, h_thread_end, h_echo
+        .global _start, h_portal_entry, h_thread_entry, h_thread_end, h_echo, h_spin
 /* The root task: RDI is the processor, RSP the information page's address. */
 _start: mov %rsp, %rsi
         lea stack_end(%rip), %rsp
@@ -19,6 +19,9 @@ h_portal_entry:
 h_echo: mov $1, %edi
         syscall
         ud2
+/* One that does not. */
+h_spin: pause
+        jmp h_spin
 /* A thread of its own: at the stack's top is its argument. */
 h_thread_entry:
         mov (%rsp), %rdi

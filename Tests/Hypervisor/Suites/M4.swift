@@ -226,6 +226,29 @@ private func processors() {
     Suite.expect("its end", Kernel.revoke(object(thread.context)), 0)
   }
   Suite.expect("each faulted once", unsafe faults, 20)
+  // Threads that end while they run, alone and in a handler that ends first.
+  let before = Kernel.quota(of: Root.protectionDomain)
+  for turn in UInt64(0)..<30 {
+    let handler = Suite.selector(2)
+    let stack = Suite.memory(1)
+    Suite.expect("a handler", Kernel.createContext(handler, block: Suite.page(), processor: 1, stack: stack + 4096), 0)
+    Suite.expect("its portal", Kernel.createPortal(handler + 1, for: handler, entry: h_spin_address()), 0)
+    unsafe busy = handler + 1
+    let thread = Threads.start(turn % 2 == 0 ? 32 : 20, processor: 1, priority: 3, events: events)
+    if turn % 2 == 0 { Suite.expect("it runs", Kernel.down(unsafe done).status, 0) }
+    let end = h_rdtsc() + Information.kilohertz * 2
+    while h_rdtsc() < end { h_pause() }
+    Suite.expect("the handler's end", Kernel.revoke(object(handler)), 0)
+    Suite.expect("its portal's", Kernel.revoke(object(handler + 1)), 0)
+    if turn % 2 == 1 { Suite.expect("its caller is told", Kernel.down(unsafe done).status, 0) }
+    Suite.expect("its end", Kernel.revoke(object(thread.context)), 0)
+    Suite.expect("its time's", Kernel.revoke(object(thread.scheduling)), 0)
+  }
+  let end = h_rdtsc() + Information.kilohertz * 20
+  while h_rdtsc() < end { _ = Kernel.raw(9, 0, flags: 1) }
+  // Stacks and their page tables stay, and mappings of them.
+  let after = Kernel.quota(of: Root.protectionDomain)
+  Suite.expect("all of them are gone", after.used <= before.used + 8)
 }
 
 @c(user_thread) func userThread(_ argument: UInt64) {
@@ -240,6 +263,9 @@ private func processors() {
   case 20, 21:
     _ = Kernel.call(unsafe busy)
     if argument == 21 { unsafe log = 2 }
+  case 32:
+    _ = Kernel.up(unsafe done)
+    while true { h_pause() }
   case 31:
     h_store(unsafe faultAddress, 1)
     _ = Kernel.up(unsafe done)

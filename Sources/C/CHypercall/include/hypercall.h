@@ -28,10 +28,11 @@ H void h_copy_bytes(void *to, const void *from, uint64_t n) { __asm__ volatile("
 H void h_fill_bytes(void *to, uint8_t v, uint64_t n) { __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(v) : "memory"); }
 
 // start.S: where portals are entered.
-extern char h_portal_entry[], h_thread_entry[], h_echo[], h_thread_end[], h_image_end[];
+extern char h_portal_entry[], h_thread_entry[], h_echo[], h_thread_end[], h_spin[], h_image_end[];
 static inline uint64_t h_portal_address(void) { return (uint64_t)h_portal_entry; }
 static inline uint64_t h_echo_address(void) { return (uint64_t)h_echo; }
 static inline uint64_t h_end_address(void) { return (uint64_t)h_thread_end; }
+static inline uint64_t h_spin_address(void) { return (uint64_t)h_spin; }
 static inline uint64_t h_thread_address(void) { return (uint64_t)h_thread_entry; }
 static inline uint64_t h_image_end_address(void) { return (uint64_t)h_image_end; }
 // Upcalls.

@@ -20,12 +20,11 @@ enum ContextControl {
     case 3:
       Scheduler.interrupt(target.object.processor)
       return .success
-    case 4: return migrate(context, target)
     case 5: return time(context, target)
     case 6: return state(context, target, set: false)
     case 7: return state(context, target, set: true)
-    // A processor's registers are its kernel's business.
-    case 8: return .badFeature
+    // Migration is not there yet; a processor's registers are its kernel's business.
+    case 4, 8: return .badFeature
     default: return .badParameter
     }
   }
@@ -54,11 +53,6 @@ enum ContextControl {
     }
   }
 
-  /// Moves a thread that does not run, with what schedules it, to the caller's processor... of RDX.
-  private static func migrate(_ context: Reference<Context>, _ target: Reference<Context>) -> Status? {
-    .badFeature
-  }
-
   private static func time(_ context: Reference<Context>, _ target: Reference<Context>) -> Status {
     let time = Clock.microseconds(ticks: target.object.time)
     context.object.registers.rsi = time >> 32
@@ -68,9 +62,10 @@ enum ContextControl {
 
   private static func state(_ context: Reference<Context>, _ target: Reference<Context>, set: Bool) -> Status {
     guard target.object.isGuest else { return .badParameter }
+    // Its state is the processor's, then.
+    guard !target.isRunning else { return .timeout }
     let message = context.object.message
     let descriptor = MessageDescriptor(rawValue: message[MessageBlock.State.descriptor])
-    guard target.object.continuation != .called else { return .timeout }
     if set {
       VirtualProcessors.store(message, to: target, descriptor)
     } else {

@@ -87,8 +87,12 @@ extension Reference where Object == Context {
 
   func release() {
     object.references &-= 1
-    if object.references == 0 { Contexts.free(self) }
+    // One that a processor still is at is let go by that.
+    if object.references == 0, !isRunning { Contexts.free(self) }
   }
+
+  /// Whether its processor has its registers and page tables.
+  var isRunning: Bool { unsafe Processors.at(Int(object.processor)).pointee.current == address }
 
   static var current: Reference<Context> { Reference(address: m_current()) }
 }
@@ -145,7 +149,11 @@ enum Contexts {
     }
     Portals.abort(callerOf: context)
     Scheduler.unpark(context)
-    if context != .current { Scheduler.interrupt(context.object.processor) }
+    if context.isRunning {
+      // Its next entry would have it go on as if nothing were.
+      context.object.hazard |= Hazard.dead
+      Scheduler.interrupt(context.object.processor)
+    }
     context.release()
   }
 

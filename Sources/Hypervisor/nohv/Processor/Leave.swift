@@ -28,12 +28,19 @@ import HypercallABI
 
 @inline(never) func leaveSlowly() -> UInt64 {
   while true {
+    let context = Reference<Context>.current
+    if context.object.hazard & Hazard.dead != 0 {
+      context.object.continuation = .dead
+      unsafe m_processor().pointee.hazard = 0
+      Scheduler.reschedule()
+      if context.object.references == 0 { Contexts.free(context) }
+      continue
+    }
     if unsafe m_processor().pointee.hazard != 0 {
       unsafe m_processor().pointee.hazard = 0
       Scheduler.reschedule()
       continue
     }
-    let context = Reference<Context>.current
     if context.object.hazard != 0, recall(context) { continue }
     switch context.object.continuation {
     case .hypercall:

@@ -26,4 +26,6 @@ enum Hazard {
   static let reschedule: UInt32 = 1
   /// Of a context: its recall portal is to be called.
   static let recall: UInt32 = 1
+  /// Of a context: it is gone.
+  static let dead: UInt32 = 2
 }
