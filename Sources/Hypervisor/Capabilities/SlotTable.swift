@@ -1,15 +1,24 @@
 import FramePool
 
 /// Capabilities by selector, for the way of each call: three levels of frames. An entry that points to a frame counts that
-/// frame's entries in its low bits.
+/// frame's entries in its low bits. The second level's frame of the first 2^18 selectors, which programs use, is always
+/// there, and spares calls the first level.
 package struct SlotTable {
   package static let selectors: UInt64 = 1 << 26
   private static let counter: UInt64 = 0xfff
 
   /// The address of the top frame; 256 of its entries are used.
   package let root: UInt64
+  /// The address of the frame of the second level that its first entry points to.
+  package let first: UInt64
+  private static let near: UInt64 = 18
 
-  package init(root: UInt64) { self.root = root }
+  /// Both frames are of zeros, and the caller's to free.
+  package init(root: UInt64, first: UInt64) {
+    self.root = root
+    self.first = first
+    unsafe SlotTable.entry(root, 0).pointee = first
+  }
 
   @inline(__always) private static func entry(_ frame: UInt64, _ index: UInt64) -> UnsafeMutablePointer<UInt64> {
     unsafe UnsafeMutablePointer(bitPattern: UInt(frame &+ index &* 8)).unsafelyUnwrapped
@@ -17,6 +26,13 @@ package struct SlotTable {
 
   /// The capability at `selector`; 0 where there is none.
   @inline(__always) package subscript(_ selector: UInt64) -> UInt64 {
+    guard selector &>> SlotTable.near == 0 else { return far(selector) }
+    let middle = unsafe SlotTable.entry(first, selector &>> 9).pointee
+    guard middle != 0 else { return 0 }
+    return unsafe SlotTable.entry(middle & ~SlotTable.counter, selector & 511).pointee
+  }
+
+  @inline(never) private func far(_ selector: UInt64) -> UInt64 {
     guard selector < SlotTable.selectors else { return 0 }
     let top = unsafe SlotTable.entry(root, selector &>> 18).pointee
     guard top != 0 else { return 0 }
@@ -38,7 +54,7 @@ package struct SlotTable {
     let middle = unsafe SlotTable.entry(top.pointee & ~SlotTable.counter, selector >> 9 & 511)
     if unsafe middle.pointee == 0 {
       guard let new = frame() else {
-        if unsafe top.pointee & SlotTable.counter == 0 {
+        if unsafe selector >> SlotTable.near != 0 && top.pointee & SlotTable.counter == 0 {
           free(unsafe top.pointee)
           unsafe top.pointee = 0
         }
@@ -71,7 +87,7 @@ package struct SlotTable {
     free(unsafe middle.pointee)
     unsafe middle.pointee = 0
     unsafe top.pointee &-= 1
-    guard unsafe top.pointee & SlotTable.counter == 0 else { return }
+    guard unsafe selector >> SlotTable.near != 0 && top.pointee & SlotTable.counter == 0 else { return }
     free(unsafe top.pointee)
     unsafe top.pointee = 0
   }

@@ -36,7 +36,7 @@ import TraceTesting
         frames.remove(frame)
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(frame))!.deallocate()
       }
-      let table = SlotTable(root: frame()!)
+      let table = SlotTable(root: frame()!, first: frame()!)
       var model: [UInt64: UInt64] = [:]
       for operation in trace {
         switch operation {
@@ -57,7 +57,7 @@ import TraceTesting
         }
       }
       for selector in model.keys { table.remove(at: selector, free) }
-      let lost = frames.count - 1
+      let lost = frames.count - 2
       for frame in frames { free(frame) }
       return lost == 0 ? nil : "\(lost) frames are lost"
     }

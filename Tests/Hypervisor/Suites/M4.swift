@@ -32,6 +32,9 @@ nonisolated(unsafe) private var grave: UInt64 = 0
   priorities()
   unsafe Console.line("suite: helping", Suite.failures)
   helping()
+  floatingPoint()
+  replies()
+  time()
   if Information.processors > 1 { processors() }
   Suite.end()
 }
@@ -193,6 +196,68 @@ nonisolated(unsafe) private var inside: UInt64 = 0
   unsafe withUnsafeMutablePointer(to: &value) { UInt64(UInt(bitPattern: $0)) }
 }
 
+/// What one thread has in floating-point registers no other finds there, nor loses.
+private func floatingPoint() {
+  let events = Threads.events()
+  h_push_one()
+  _ = Threads.start(40, priority: 5, events: events)
+  // A processor has a NaN there; QEMU 7.2 knows no faults of an empty stack, and has a 0.
+  Suite.expect("a new thread finds an empty stack", unsafe log == 0xfff8_0000_0000_0000 || log == 0)
+  _ = Kernel.down(unsafe done)
+  Suite.expect("ours is as it was", h_pop_double(), 0x3ff0_0000_0000_0000)
+}
+
+/// A reply that has the caller wait.
+private func replies() {
+  let gate = Suite.selector(3)
+  Suite.expect("a gate", Kernel.createSemaphore(gate), 0)
+  _ = Suite.handler(gate + 1)
+  Suite.expect("a portal", Kernel.createPortal(gate + 2, for: gate + 1, id: 0x3000), 0)
+  unsafe busy = gate
+  let events = Threads.events()
+  unsafe log = 0
+  _ = Threads.start(41, priority: 5, events: events)
+  // It called, and its reply has it wait at the gate.
+  Suite.block.setCounts(untyped: 1)
+  let own = Kernel.down(unsafe done, deadline: 1).status
+  Suite.expect("it waits", own, Status.timeout.rawValue)
+  Suite.expect("open the gate", Kernel.up(gate), 0)
+  Suite.expect("it went on", Kernel.down(unsafe done).status, 0)
+  Suite.expect("with success", unsafe log, 100)
+
+  // What a sender got from its receiver, the receiver knows under its own name.
+  let given = Suite.selector(2)
+  Suite.expect("give", Kernel.delegate(object(gate), to: object(given), Suite.block), 0)
+  let other = Suite.selector(2)
+  _ = Suite.handler(other)
+  Suite.expect("a portal", Kernel.createPortal(other + 1, for: other, id: 0x3001), 0)
+  Suite.block.setCounts(untyped: 0)
+  Suite.expect("it opens its window", Kernel.call(other + 1), 0)
+  Suite.block.setCounts(untyped: 0, typed: 1)
+  Suite.block.setItem(0, TypedItem(object(given), word: 0))
+  Suite.expect("a translation", Kernel.call(other + 1), 0)
+  Suite.expect("it is the gate", unsafe log, gate)
+}
+
+private func time() {
+  let before = Kernel.raw(0xa, Root.schedulingContext)
+  let end = h_rdtsc() + Information.kilohertz * 30
+  while h_rdtsc() < end { h_pause() }
+  let after = Kernel.raw(0xa, Root.schedulingContext, flags: 0)
+  // Turns of 10 ms are accounted for at their ends.
+  let micros = (after.first << 32 | after.second) - (before.first << 32 | before.second)
+  Suite.expect("30 ms are accounted for, at most a turn of it later", micros >= 15_000 && micros < 1_000_000)
+  // Many timeouts, the last one set first.
+  let start = h_rdtsc()
+  for turn in UInt64(0)..<4 {
+    let wait = 20 - turn * 5
+    let deadline = h_rdtsc() + Information.kilohertz * wait
+    Suite.expect("a timeout", Kernel.down(unsafe grave, deadline: deadline).status, Status.timeout.rawValue)
+    Suite.expect("not before its time", h_rdtsc() >= deadline)
+  }
+  Suite.expect("nor long after", h_rdtsc() - start < Information.kilohertz * 2000)
+}
+
 private func processors() {
   let far = Suite.selector(3)
   _ = Suite.handler(far, processor: 1)
@@ -263,6 +328,11 @@ private func processors() {
   case 20, 21:
     _ = Kernel.call(unsafe busy)
     if argument == 21 { unsafe log = 2 }
+  case 40:
+    unsafe log = h_pop_double()
+    h_push_one()
+    h_push_one()
+  case 41: unsafe log = 100 + Kernel.call(busy + 2)
   case 32:
     _ = Kernel.up(unsafe done)
     while true { h_pause() }
@@ -295,6 +365,13 @@ private func finish() -> Never {
     block[MessageBlock.State.rip] = h_end_address()
     block[MessageBlock.State.descriptor] = MessageDescriptor.instructionPointer.rawValue
     block.counts = 0
+  case 0x3000:
+    block.counts = 0
+    _ = Kernel.raw(1, unsafe busy)
+  case 0x3001:
+    if block.typed == 1 { unsafe log = block.item(0).range.base }
+    block.translateWindow = CapabilityRange(.objects, base: 0, order: 26)
+    block.setCounts(untyped: 0)
   case 0x2000:
     unsafe h_store(insideAddress(), h_load(insideAddress()) == 0 ? 1 : h_load(insideAddress()))
     while unsafe h_load(insideAddress()) == 1 { h_pause() }

@@ -17,6 +17,8 @@ nonisolated(unsafe) private var recalls: UInt64 = 0
   Suite.expect("the information page tells of AMD-V", UInt64(Information.features & 4), 4)
   unsafe done = Suite.selector()
   Suite.expect("create", Kernel.createSemaphore(unsafe done), 0)
+  unsafe grave = Suite.selector()
+  Suite.expect("create", Kernel.createSemaphore(unsafe grave), 0)
   let machine = Suite.selector()
   Suite.expect("a domain", Kernel.createDomain(machine, pages: 100), 0)
   let page = Suite.memory(rights: 7)
@@ -76,10 +78,52 @@ nonisolated(unsafe) private var recalls: UInt64 = 0
   Suite.expect("recalled, each time", unsafe recalls, 3)
   Suite.expect("its memory goes", Kernel.revoke(source, itself: false), 0)
   Suite.expect("it is told so", Kernel.down(unsafe done).status, 0)
+  hostile(machine, events)
   Suite.expect("its end", Kernel.revoke(CapabilityRange(.objects, base: context, order: 0)), 0)
   Suite.expect("its domain's", Kernel.revoke(CapabilityRange(.objects, base: machine, order: 0)), 0)
   Suite.end()
 }
+
+nonisolated(unsafe) private var reason: UInt64 = 0
+
+/// Monitors and guests that try what they must not: each is told by an exit, and the processor stays the kernel's.
+private func hostile(_ machine: UInt64, _ events: UInt64) {
+  // CLGI, VMRUN and VMSAVE without an intercept of the monitor's; and state that is none.
+  for attempt in UInt64(0)..<4 {
+    unsafe reason = 0
+    unsafe trying = attempt
+    let code = Suite.memory(rights: 7)
+    let bytes: UInt64 = attempt == 0 ? 0xdd_010f : attempt == 1 ? 0xd8_010f : 0xdb_010f
+    h_store(code, bytes)
+    let source = CapabilityRange(.memory, base: code >> 12, order: 0, rights: 7)
+    let window = CapabilityRange(.memory, base: 0x10 + attempt, order: 0, rights: 7)
+    Suite.expect("guest memory", Kernel.delegate(source, to: window, of: machine, bits: 1 << 9, Suite.block), 0)
+    let base = 0x800 + attempt * 0x100
+    let handler = Suite.selector()
+    _ = Suite.handler(handler)
+    let numbers: InlineArray<5, UInt64> = [251, 252, 253, 254, 0x7f]
+    for index in 0..<5 {
+      let number = numbers[index]
+      let portal = Suite.selector()
+      let all: UInt64 = 0x7fffff
+      Suite.expect("portal", Kernel.createPortal(portal, for: handler, descriptor: all, id: 0x400 + number), 0)
+      Threads.give(portal, to: machine, at: base + number)
+    }
+    for number in UInt64(0x80)..<0x88 {
+      let portal = Suite.selector()
+      Suite.expect("portal", Kernel.createPortal(portal, for: handler, id: 0x400 + number), 0)
+      Threads.give(portal, to: machine, at: base + number)
+    }
+    let context = Suite.selector(2)
+    Suite.expect("a virtual processor", Kernel.raw(3, context, flags: 1, machine, 0, 0, base).status, 0)
+    Suite.expect("its time", Kernel.createScheduling(context + 1, for: context, priority: 2), 0)
+    let wanted: InlineArray<4, UInt64> = [0x85, 0x80, 0x83, 253]
+    Suite.expect("it is told", unsafe reason, wanted[Int(attempt)])
+    Suite.expect("its end", Kernel.revoke(CapabilityRange(.objects, base: context, order: 0)), 0)
+  }
+}
+
+nonisolated(unsafe) private var trying: UInt64 = 0
 
 @c(user_thread) func userThread(_ argument: UInt64) {}
 
@@ -87,23 +131,10 @@ nonisolated(unsafe) private var recalls: UInt64 = 0
   typealias State = MessageBlock.State
   guard let block = MessageBlock(address: address) else { return }
   block.counts = 0
+  if id >= 0x400 { return hostile(id - 0x400, block) }
   switch id - 0x100 {
   case 254:
-    for segment in 0..<10 {
-      block[State.segments + segment * 16] = 0x93 << 16 | 0xffff << 32
-      block[State.segments + segment * 16 + 8] = 0
-    }
-    block[State.segments + 16] = 0x9b << 16 | 0xffff << 32
-    block[State.segments + 6 * 16] = 0x82 << 16 | 0xffff << 32
-    block[State.segments + 7 * 16] = 0x8b << 16 | 0xffff << 32
-    block[State.rip] = 0
-    block[State.rsp] = 0xf00
-    block[State.rflags] = 2
-    block[State.cr0] = 0x10
-    block[half: State.control] = 1 << 18 | 1 << 24
-    block[half: State.control2] = 0
-    block[State.efer] = 0
-    block[State.injection] = 0
+    realMode(block)
   case 0x72:
     unsafe exits += 1
     if unsafe exits == 1 { unsafe start = h_rdtsc() }
@@ -132,3 +163,45 @@ nonisolated(unsafe) private var recalls: UInt64 = 0
   default: break
   }
 }
+
+/// As after reset, but at address 0, with CPUID and HLT intercepted.
+private func realMode(_ block: MessageBlock) {
+  typealias State = MessageBlock.State
+  for segment in 0..<10 {
+    block[State.segments + segment * 16] = 0x93 << 16 | 0xffff << 32
+    block[State.segments + segment * 16 + 8] = 0
+  }
+  block[State.segments + 16] = 0x9b << 16 | 0xffff << 32
+  block[State.segments + 6 * 16] = 0x82 << 16 | 0xffff << 32
+  block[State.segments + 7 * 16] = 0x8b << 16 | 0xffff << 32
+  block[State.rip] = 0
+  block[State.rsp] = 0xf00
+  block[State.rflags] = 2
+  block[State.cr0] = 0x10
+  block[half: State.control] = 1 << 18 | 1 << 24
+  block[half: State.control2] = 0
+  block[State.efer] = 0
+  block[State.injection] = 0
+}
+
+private func hostile(_ number: UInt64, _ block: MessageBlock) {
+  typealias State = MessageBlock.State
+  if number == 254 {
+    realMode(block)
+    // Protected mode, 32 bits: elsewhere the instructions are none.
+    for segment in 0..<6 { block[State.segments + segment * 16] = 0xc93 << 16 | 0xffff_ffff << 32 }
+    block[State.segments + 16] = 0xc9b << 16 | 0xffff_ffff << 32
+    block[State.segments + 24] = unsafe (0x10 + trying) << 12
+    block[State.cr0] = 0x11
+    block[State.efer] = 1 << 12
+    block[half: State.control] = 0
+    // Write-through that is off while caches are on.
+    if unsafe trying == 3 { block[State.cr0] |= 1 << 29 }
+  } else {
+    unsafe reason = number
+    // It is not to go on.
+    while true { _ = Kernel.down(unsafe grave) }
+  }
+}
+
+nonisolated(unsafe) private var grave: UInt64 = 0

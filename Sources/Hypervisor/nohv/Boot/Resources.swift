@@ -27,6 +27,7 @@ enum Resources {
     for gsi in 0..<Int(Vector.interrupts) {
       guard let semaphore = Semaphores.make(kernel, count: 0) else { return }
       semaphore.object.interrupt = UInt64(gsi)
+      semaphore.object.isPlain = false
       unsafe GlobalInterrupts.semaphores[gsi] = semaphore
       _ = Creation.plant(.semaphore, semaphore, kernel, Root.interrupts + UInt64(gsi))
     }

@@ -133,6 +133,7 @@ enum Creation {
       target.retain()
       new.object.target = target
       new.object.value = registers.rdx
+      new.object.isPlain = false
     }
     let status = plant(.semaphore, new, context.object.domain, selector)
     if status != .success { new.release() }

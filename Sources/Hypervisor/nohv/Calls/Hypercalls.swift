@@ -15,7 +15,7 @@ import Scheduling
   case 0xb:
     context.object.finish(controlPortal(context, word >> 8))
     return leave(context)
-  case 0xc: return semaphore(context, word)
+  case 0xc: return word & 0x10 == 0 ? up(context, word) : down(context, word)
   default: return others(context, word)
   }
 }
@@ -30,8 +30,36 @@ import Scheduling
   return leave()
 }
 
-@inline(never) private func semaphore(_ context: Reference<Context>, _ word: UInt64) -> UInt64 {
-  controlSemaphore(context, word >> 8, word >> 4 & 0xf) ? leave(context) : leaveSlowly()
+@inline(never) private func up(_ context: Reference<Context>, _ word: UInt64) -> UInt64 {
+  let capability = context.object.domain[word >> 8]
+  guard capability.allows(.semaphore, Right.up) else { return fail(context) }
+  let semaphore = capability.object(Semaphore.self)
+  context.object.finish(.success)
+  if semaphore.object.isPlain, semaphore.object.first == nil, semaphore.object.count < .max {
+    semaphore.object.count &+= 1
+    return leave(context)
+  }
+  Semaphores.up(semaphore)
+  return leaveSlowly()
+}
+
+@inline(never) private func down(_ context: Reference<Context>, _ word: UInt64) -> UInt64 {
+  let capability = context.object.domain[word >> 8]
+  guard capability.allows(.semaphore, Right.down) else { return fail(context) }
+  let semaphore = capability.object(Semaphore.self)
+  if semaphore.object.isPlain, semaphore.object.count > 0, word & 0x20 == 0 {
+    semaphore.object.count &-= 1
+    context.object.finish(.success)
+    return leave(context)
+  }
+  let deadline = context.object.registers.rsi << 32 | context.object.registers.rdx & 0xffff_ffff
+  _ = Semaphores.down(semaphore, context, toZero: word & 0x20 != 0, deadline)
+  return leaveSlowly()
+}
+
+@inline(never) private func fail(_ context: Reference<Context>) -> UInt64 {
+  context.object.finish(.badCapability)
+  return leave(context)
 }
 
 @inline(never) private func others(_ context: Reference<Context>, _ word: UInt64) -> UInt64 {
@@ -68,25 +96,6 @@ private func others(_ context: Reference<Context>, _ number: UInt8, _ selector: 
   guard capability.allows(.portal, Right.controlPortal) else { return .badCapability }
   capability.object(Portal.self).object.id = context.object.registers.rsi
   return .success
-}
-
-/// Whether the caller goes on.
-@inline(__always)
-private func controlSemaphore(_ context: Reference<Context>, _ selector: UInt64, _ flags: UInt64) -> Bool {
-  let capability = context.object.domain[selector]
-  let isDown = flags & 1 != 0
-  guard capability.allows(.semaphore, isDown ? Right.down : Right.up) else {
-    context.object.finish(.badCapability)
-    return true
-  }
-  let semaphore = capability.object(Semaphore.self)
-  if isDown {
-    let deadline = context.object.registers.rsi << 32 | context.object.registers.rdx & 0xffff_ffff
-    return Semaphores.down(semaphore, context, toZero: flags & 2 != 0, deadline)
-  }
-  context.object.finish(.success)
-  Semaphores.up(semaphore)
-  return true
 }
 
 private func controlSchedulingContext(_ context: Reference<Context>, _ selector: UInt64, _ flags: UInt64) -> Status {

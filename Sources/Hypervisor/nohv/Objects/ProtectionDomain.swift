@@ -64,7 +64,7 @@ enum Domains {
   static func openKernel() {
     let address = Memory.boot()
     let domain = Reference<ProtectionDomain>(address: address)
-    fill(domain, slots: SlotTable(root: Memory.boot()), table: unsafe KernelTables.table)
+    fill(domain, slots: SlotTable(root: Memory.boot(), first: Memory.boot()), table: unsafe KernelTables.table)
     unsafe kernelStorage = domain
   }
 
@@ -85,20 +85,18 @@ enum Domains {
     guard let domain: Reference<ProtectionDomain> = unsafe Memory.object(&Memory.domains, of: parent) else {
       return nil
     }
-    guard let slots = Memory.frame(of: parent) else {
+    let frames = (Memory.frame(of: parent), Memory.frame(of: parent), Memory.frame(of: parent))
+    guard let top = frames.0, let first = frames.1, let root = frames.2 else {
+      if let frame = frames.0 { Memory.free(frame: frame, of: parent) }
+      if let frame = frames.1 { Memory.free(frame: frame, of: parent) }
       unsafe Memory.free(domain, &Memory.domains, of: parent)
       return nil
     }
-    guard let root = Memory.frame(of: parent) else {
-      Memory.free(frame: slots, of: parent)
-      unsafe Memory.free(domain, &Memory.domains, of: parent)
-      return nil
-    }
-    fill(domain, slots: SlotTable(root: slots), table: PageTable(root: root &- Physical.base))
+    fill(domain, slots: SlotTable(root: top, first: first), table: PageTable(root: root &- Physical.base))
     var quota = Quota(pages: 0)
     // What the kernel's share of its page tables costs is its parent's, too.
-    var frames = TableFrames(domain: parent)
-    guard KernelTables.share(with: domain.object.table, &frames), parent.object.quota.transfer(pages: pages, to: &quota)
+    var tables = TableFrames(domain: parent)
+    guard KernelTables.share(with: domain.object.table, &tables), parent.object.quota.transfer(pages: pages, to: &quota)
     else {
       discard(domain, parent)
       return nil
@@ -115,6 +113,7 @@ enum Domains {
     if upper != 0 { Memory.free(frame: upper & 0x000f_ffff_ffff_f000 &+ Physical.base, of: parent) }
     Memory.free(frame: table.root &+ Physical.base, of: parent)
     Memory.free(frame: domain.object.slots.root, of: parent)
+    Memory.free(frame: domain.object.slots.first, of: parent)
     unsafe Memory.free(domain, &Memory.domains, of: parent)
   }
 

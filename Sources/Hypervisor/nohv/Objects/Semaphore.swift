@@ -12,6 +12,8 @@ struct Semaphore {
   var last: Reference<Context>?
   /// The GSI that ups it; beyond all where none does.
   var interrupt: UInt64 = .max
+  /// Whether it is a count and no more: no interrupt's, without signals either way.
+  var isPlain = true
   /// One that signals another: each up is heard there, with this value.
   var target: Reference<Semaphore>?
   var value: UInt64 = 0
@@ -43,7 +45,7 @@ enum Semaphores {
     return new
   }
 
-  @inline(__always) static func up(_ semaphore: Reference<Semaphore>) {
+  static func up(_ semaphore: Reference<Semaphore>) {
     if let target = semaphore.object.target { return signal(semaphore, target) }
     guard let waiting = semaphore.object.first else {
       if semaphore.object.count < .max { semaphore.object.count &+= 1 }
@@ -62,6 +64,7 @@ enum Semaphores {
     semaphore.object.count &+= 1
     guard !semaphore.object.isSignaled, !target.object.isDead else { return }
     semaphore.object.isSignaled = true
+    target.object.isPlain = false
     semaphore.retain()
     semaphore.object.nextSignal = nil
     if let last = target.object.lastSignal {

@@ -131,13 +131,14 @@ enum VirtualProcessors {
     let event = block[Offset.exitEvent]
     block[Offset.event] = event & 1 << 31 != 0 ? event : 0
     context.object.continuation = .guest
-    let code = block[Offset.exitCode]
+    // -1 is invalid state, of 64 bits on processors, of 32 under QEMU.
+    let code = UInt32(truncatingIfNeeded: block[Offset.exitCode])
     switch code {
     // An interrupt, NMI or SMI: the processor has taken it.
     case 0x60...0x62: break
     case 0x400: Portals.raise(Event.nestedPageFault, by: context)
     case .max: Portals.raise(Event.invalidState, by: context)
-    case 0..<Event.otherExit: Portals.raise(code, by: context)
+    case 0..<UInt32(Event.otherExit): Portals.raise(UInt64(code), by: context)
     default: Portals.raise(Event.otherExit, by: context)
     }
   }
@@ -147,6 +148,11 @@ enum VirtualProcessors {
   private static let segments: InlineArray<10, UInt64> = [
     Offset.es, Offset.es + 0x10, Offset.es + 0x20, Offset.es + 0x30, Offset.es + 0x40, Offset.es + 0x50, Offset.ldtr,
     Offset.tr, Offset.gdtr, Offset.idtr,
+  ]
+
+  /// What most exits carry, and no more: the rest is not looked for, then.
+  private static let general: MessageDescriptor = [
+    .registersAtoB, .registersBPSIDI, .registers8to15, .stackPointer, .instructionPointer, .flags,
   ]
 
   private static let anySegment: MessageDescriptor = [
@@ -176,15 +182,16 @@ enum VirtualProcessors {
     context.object.registers.rflags = block[Offset.rflags]
     ThreadState.loadRegisters(message, context, descriptor)
     message[State.exit] = block[Offset.exitCode]
+    if descriptor.contains(.instructionPointer) {
+      let length = block[Offset.nextRIP] &- block[Offset.rip]
+      message[State.instructionLength] = length < 16 ? length : 0
+    }
+    guard !descriptor.isSubset(of: general) else { return }
     if !descriptor.isDisjoint(with: anySegment) {
       for segment in 0..<10 where isNamed(segment, descriptor) {
         message[State.segments + segment * 16] = block[segments[segment]]
         message[State.segments + segment * 16 + 8] = block[segments[segment] + 8]
       }
-    }
-    if descriptor.contains(.instructionPointer) {
-      let next = block[Offset.nextRIP]
-      message[State.instructionLength] = next &- block[Offset.rip] < 16 ? next &- block[Offset.rip] : 0
     }
     if descriptor.contains(.qualification) {
       message[State.qualification] = block[Offset.exitInformation]
@@ -233,6 +240,7 @@ enum VirtualProcessors {
     if descriptor.contains(.stackPointer) { block[Offset.rsp] = message[State.rsp] }
     if descriptor.contains(.instructionPointer) { block[Offset.rip] = message[State.rip] }
     if descriptor.contains(.flags) { block[Offset.rflags] = message[State.rflags] }
+    guard !descriptor.isSubset(of: general) else { return }
     if !descriptor.isDisjoint(with: anySegment) {
       for segment in 0..<10 where isNamed(segment, descriptor) {
         block[segments[segment]] = message[State.segments + segment * 16]
