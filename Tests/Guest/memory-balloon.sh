@@ -13,7 +13,7 @@ given() { (($(value actual) >> 20 >= $1)); }
 cat >load.py <<'END'
 # Takes memory, writes to all of it, looks whether it is all there, and gives it back, until it is told to end.
 import mmap, os, struct, sys
-SIZE, PIECE = 96 << 20, 256 << 10
+SIZE, PIECE = 48 << 20, 256 << 10
 name, rounds = sys.argv[1], 0
 while not os.path.exists("/dev/shm/end"):
     memory = mmap.mmap(-1, SIZE)
@@ -39,9 +39,9 @@ load() {
   eventually 100 started
   # Each takes a minute or two; more of them in the run that is for --full.
   for turn in $([[ $TRANSPORT == mmio ]] && echo 1 || echo 1 2 3); do
-    "$NOVM" balloon "$id" 800M
-    eventually 100 given 600
-    "$NOVM" balloon "$id" $((turn * 50))M
+    "$NOVM" balloon "$id" 400M
+    eventually 100 given 300
+    "$NOVM" balloon "$id" $((turn * 25))M
     before=$(rounds)
     eventually 100 further
   done
@@ -54,39 +54,39 @@ load() {
 }
 
 for kernel in cloud generic; do
-  id=$("$NOVM" run --kernel $kernel --transport "${TRANSPORTS[$kernel]}" --memory 1536M --cpus 2 --read "/d=>$TEST" --detach -- sleep 10000)
+  id=$("$NOVM" run --kernel $kernel --transport "${TRANSPORTS[$kernel]}" --memory 768M --cpus 2 --read "/d=>$TEST" --detach -- sleep 10000)
   monitor=$(sed -n 's/.*"monitor" *: *\([0-9]*\).*/\1/p' "$NOVM_ROOT"/machines/"$id"/state.json)
   [[ $(<"/proc/$monitor/comm") == novmm* ]] || fail "process $monitor is no monitor"
 
-  # 512 MiB in use, and free again.
-  "$NOVM" exec "$id" -- dd if=/dev/zero of=/dev/shm/much bs=1M count=512 status=none
+  # 256 MiB in use, and free again.
+  "$NOVM" exec "$id" -- dd if=/dev/zero of=/dev/shm/much bs=1M count=256 status=none
   full=$(resident)
-  ((full > 520)) || fail "the guest wrote 512 MiB, and only $full are resident"
+  ((full > 265)) || fail "the guest wrote 256 MiB, and only $full are resident"
   "$NOVM" exec "$id" -- rm /dev/shm/much
-  eventually 60 below $((full - 480))
-  echo "$kernel: $full MiB resident with 512 MiB in use, $(resident) MiB once they were free"
+  eventually 60 below $((full - 240))
+  echo "$kernel: $full MiB resident with 256 MiB in use, $(resident) MiB once they were free"
 
   if [[ $kernel == generic ]]; then
-    load $((full - 400))
+    load $((full - 150))
     "$NOVM" stop "$id"
     "$NOVM" rm "$id" >/dev/null
     continue
   fi
 
   # What lies in the guest's caches stays, until the balloon takes it.
-  "$NOVM" balloon "$id" 1200M
-  eventually 200 given 1190
-  (($(value free) >> 20 < 330)) || fail "the guest says that $(value free) bytes are free"
-  below 420 || fail "$(resident) MiB with a balloon of 1200"
+  "$NOVM" balloon "$id" 500M
+  eventually 200 given 495
+  (($(value free) >> 20 < 260)) || fail "the guest says that $(value free) bytes are free"
+  below 340 || fail "$(resident) MiB with a balloon of 500"
   # A guest that runs short has it back.
-  "$NOVM" exec "$id" -- dd if=/dev/zero of=/dev/shm/much bs=1M count=300 status=none ||
+  "$NOVM" exec "$id" -- dd if=/dev/zero of=/dev/shm/much bs=1M count=200 status=none ||
     fail 'the balloon left the guest short'
-  "$NOVM" exec "$id" -- sh -c 'head -c 300M /dev/zero | cmp - /dev/shm/much && rm /dev/shm/much' || fail 'memory was lost'
+  "$NOVM" exec "$id" -- sh -c 'head -c 200M /dev/zero | cmp - /dev/shm/much && rm /dev/shm/much' || fail 'memory was lost'
   "$NOVM" balloon "$id" 0
   eventually 100 none
-  "$NOVM" exec "$id" -- dd if=/dev/zero of=/dev/shm/much bs=1M count=300 status=none
-  expect_status 125 "$NOVM" balloon "$id" 1536M 2>errors
-  grep -q 'no more than 1610612736 bytes' errors || fail "$(<errors)"
+  "$NOVM" exec "$id" -- dd if=/dev/zero of=/dev/shm/much bs=1M count=200 status=none
+  expect_status 125 "$NOVM" balloon "$id" 768M 2>errors
+  grep -q 'no more than 805306368 bytes' errors || fail "$(<errors)"
   "$NOVM" stop "$id"
   "$NOVM" rm "$id" >/dev/null
 done

@@ -58,8 +58,8 @@ if command -v passt >/dev/null; then
   trap - EXIT
 fi
 
-# Memory that is freed goes back, and commands come by vsock.
-id=$(run --detach -- sleep 1000)
+# Memory that is freed goes back, commands come by vsock, and random bytes at a rate: 6 KiB at 2 KiB in a second.
+id=$(run --detach --entropy-rate 2K -- sleep 1000)
 monitor=$(sed -n 's/.*"monitor" *: *\([0-9]*\).*/\1/p' "$NOVM_ROOT"/machines/"$id"/state.json)
 resident() { awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$monitor/status"; }
 below() { (($(resident) < $1)); }
@@ -68,17 +68,15 @@ full=$(resident)
 ((full > 310)) || fail "the guest wrote 300 MiB, and only $full are resident"
 "$NOVM" exec "$id" -- rm /dev/shm/much
 eventually 60 below $((full - 270))
-"$NOVM" stop "$id"
-"$NOVM" rm "$id" >/dev/null
-
-# Random bytes at a rate: 6 KiB at 2 KiB in a second.
 # shellcheck disable=SC2016 # for the shell in there
-run --entropy-rate 2K -- sh -c '
+"$NOVM" exec "$id" -- sh -c '
   read -r begin _ </proc/uptime
   head -c 6144 /dev/hwrng >/dev/null
   read -r end _ </proc/uptime
   echo "$begin $end"' >elapsed
 awk '{ exit !($2 - $1 >= 2.4 && $2 - $1 < 20) }' elapsed || fail "6 KiB of random bytes within: $(<elapsed)"
+"$NOVM" stop "$id"
+"$NOVM" rm "$id" >/dev/null
 
 # A guest that puts the disk's registers elsewhere, and nowhere, while it is being read; then a disk as before.
 cat >hostile.py <<'END'

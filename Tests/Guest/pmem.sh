@@ -1,7 +1,7 @@
 # Persistent memory: files of the host's as the guest's memory, with DAX, several at once, and such as can only be read; what
 # was fsynced is in the host's file, and a file that the host shortens is the guest's trouble only.
 #: as root
-#: also tester
+#: also tester/pci
 #: timeout 1500
 # shellcheck disable=SC2153
 run() { timeout 280 "$NOVM" run --kernel "${kernel:-cloud}" "$@"; }
@@ -28,43 +28,42 @@ os.fsync(file)
 END
 
 for kernel in cloud generic; do
-  for transport in mmio pci; do
-    rm -f data
-    truncate -s 64M data
-    mkfs.ext4 -q -b 4096 data
-    raw=$(sha256sum <raw)
-    # shellcheck disable=SC2016 # for the shell in there
-    run --transport $transport --cpus 2 --dax 64M --pmem data --pmem raw --pmem 'on,,ly,ro' --disk blob,ro \
-      --read "/d=>$TEST" -- sh -euc '
-      cd /sys/block
-      cat pmem0/size pmem1/size pmem2/size pmem0/ro pmem1/ro pmem2/ro pmem0/queue/dax
-      mkdir -p /mnt /only
-      mount -t ext4 -o dax /dev/pmem0 /mnt
-      grep -q " /mnt ext4 .*dax" /proc/mounts
-      cached() { sed -n "s/^Cached: *\([0-9]*\) .*/\1/p" /proc/meminfo; }
-      dd if=/dev/vda of=/mnt/blob bs=1M iflag=direct conv=fsync status=none
-      before=$(cached)
-      sha256sum </mnt/blob
-      test $(($(cached) - before)) -lt 12000 || { echo "what was read is in the caches of the guest"; exit 1; }
-      python3 /d/direct.py
-      cmp -n 1M /mnt/direct /dev/vda
-      sha256sum </dev/pmem1
-      dd if=/dev/vda of=/dev/pmem1 bs=1M count=3 conv=fsync status=none
-      mount -t ext4 -o ro,dax /dev/pmem2 /only
-      cat /only/known
-      umount /only
-      if mount -t ext4 -o rw /dev/pmem2 /only 2>/dev/null; then touch /only/x && exit 1; fi
-      if dd if=/dev/zero of=/dev/pmem2 bs=4k count=1 conv=fsync status=none 2>/dev/null; then exit 1; fi
-      umount /mnt' >output 2>errors || fail "status $? with $kernel, $transport: $(<errors) $(<output)"
-    expected=$'131072\n8192\n16384\n0\n0\n1\n1\n'"$(sha256sum <blob)"$'\n'"$raw"$'\nknown'
-    [[ $(<output) == "$expected" ]] || fail "$kernel with $transport saw $(<output)"
-    cmp -n 3M blob raw || fail 'what was fsynced is not in the file'
-    cmp before 'on,ly' || fail 'a file that was only for reading was written to'
-    head -c 4M /dev/urandom >raw
-    e2fsck -fn data >/dev/null 2>&1 || fail 'the file system is damaged'
-    debugfs -R 'dump blob seen' data 2>/dev/null
-    cmp blob seen || fail 'the file system has something else'
-  done
+  transport=${TRANSPORTS[$kernel]}
+  rm -f data
+  truncate -s 64M data
+  mkfs.ext4 -q -b 4096 data
+  raw=$(sha256sum <raw)
+  # shellcheck disable=SC2016 # for the shell in there
+  run --transport "$transport" --cpus 2 --dax 64M --pmem data --pmem raw --pmem 'on,,ly,ro' --disk blob,ro \
+    --read "/d=>$TEST" -- sh -euc '
+    cd /sys/block
+    cat pmem0/size pmem1/size pmem2/size pmem0/ro pmem1/ro pmem2/ro pmem0/queue/dax
+    mkdir -p /mnt /only
+    mount -t ext4 -o dax /dev/pmem0 /mnt
+    grep -q " /mnt ext4 .*dax" /proc/mounts
+    cached() { sed -n "s/^Cached: *\([0-9]*\) .*/\1/p" /proc/meminfo; }
+    dd if=/dev/vda of=/mnt/blob bs=1M iflag=direct conv=fsync status=none
+    before=$(cached)
+    sha256sum </mnt/blob
+    test $(($(cached) - before)) -lt 12000 || { echo "what was read is in the caches of the guest"; exit 1; }
+    python3 /d/direct.py
+    cmp -n 1M /mnt/direct /dev/vda
+    sha256sum </dev/pmem1
+    dd if=/dev/vda of=/dev/pmem1 bs=1M count=3 conv=fsync status=none
+    mount -t ext4 -o ro,dax /dev/pmem2 /only
+    cat /only/known
+    umount /only
+    if mount -t ext4 -o rw /dev/pmem2 /only 2>/dev/null; then touch /only/x && exit 1; fi
+    if dd if=/dev/zero of=/dev/pmem2 bs=4k count=1 conv=fsync status=none 2>/dev/null; then exit 1; fi
+    umount /mnt' >output 2>errors || fail "status $? with $kernel, $transport: $(<errors) $(<output)"
+  expected=$'131072\n8192\n16384\n0\n0\n1\n1\n'"$(sha256sum <blob)"$'\n'"$raw"$'\nknown'
+  [[ $(<output) == "$expected" ]] || fail "$kernel with $transport saw $(<output)"
+  cmp -n 3M blob raw || fail 'what was fsynced is not in the file'
+  cmp before 'on,ly' || fail 'a file that was only for reading was written to'
+  head -c 4M /dev/urandom >raw
+  e2fsck -fn data >/dev/null 2>&1 || fail 'the file system is damaged'
+  debugfs -R 'dump blob seen' data 2>/dev/null
+  cmp blob seen || fail 'the file system has something else'
 done
 kernel=cloud
 
