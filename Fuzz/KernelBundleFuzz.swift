@@ -22,6 +22,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
       for section in elf.sections() { precondition(section.fileRange.upperBound <= file.count) }
       for note in elf.notes() { precondition(note.payload.upperBound <= file.count) }
       for segment in (try? elf.segments()) ?? [] { precondition(segment.fileRange.upperBound <= file.count) }
+      if let library = try? KernelLibrary(elf) { precondition(library.executable.count <= file.count + 4096) }
     }
   case 3: _ = try? ModuleInfo(module: file)
   case 4:

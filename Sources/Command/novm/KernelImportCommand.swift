@@ -28,7 +28,8 @@ extension KernelCommand {
 
     @Argument(
       help: """
-        A bzImage (vmlinuz) or an ELF vmlinux; or an exported kernel: its file or address, or - for standard input.
+        A bzImage (vmlinuz), an ELF vmlinux, or libkrunfw.so; or an exported kernel: its file or address, or - for \
+        standard input.
         """, completion: .file())
     var image: String?
 

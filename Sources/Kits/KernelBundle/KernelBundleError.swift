@@ -73,6 +73,6 @@ package enum PackageFault: Equatable, Sendable {
   case notAPackage
   /// It ends early, or a checksum or header does not match.
   case damaged(String)
-  /// A Debian package without `/boot/vmlinuz-*`.
-  case noKernel
+  /// A Debian package without `/boot/vmlinuz-*` or `/usr/lib/modules/*/vmlinuz`, and the packages that it depends on for it.
+  case noKernel(others: [String])
 }

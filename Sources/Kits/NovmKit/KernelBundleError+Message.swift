@@ -141,7 +141,10 @@ extension PackageFault {
     switch self {
     case .notAPackage: "not a Debian package; give a .deb file"
     case .damaged(let reason): "the package is damaged (\(reason)); download it again"
-    case .noKernel: "holds no kernel (/boot/vmlinuz-*); give the package that linux-image-amd64 depends on"
+    case .noKernel(let others) where others.isEmpty:
+      "holds no kernel; give the package that linux-image-amd64 depends on, or --deb linux-image-amd64 to download it"
+    case .noKernel(let others):
+      "holds no kernel, but depends on others; give --deb for each of their files: \(others.joined(separator: ", "))"
     }
   }
 }

@@ -467,6 +467,7 @@ package final class Machine: @unchecked Sendable {
       options.acpi = platform
     case .commandLine:
       options.mp = MPPlatform(apicIDs: apicIDs, power: Platform.power)
+      addresses.add(AbsentClock(), atPort: AbsentClock.port, count: AbsentClock.portCount)
       // Before the rest: what follows a word of two hyphens is for init.
       var devices = deviceArguments
       devices.append(options.commandLine)

@@ -37,16 +37,34 @@ struct DebianPackageTests {
     return path
   }
 
-  private func addKernel(to package: String) throws {
+  /// - Parameter beside: where the modules are, as in Debian's newest packages, instead of in /boot.
+  private func addKernel(to package: String, beside: Bool = false) throws {
     let kernel = Synthetic.kernel()
     let image = Synthetic.bzImage(payload: try Compression.gzip.compress(kernel), size: 0, appendSize: false)
+    try directory.write("\(package)/usr/share/doc/\(package)/copyright", "nobody")
+    if beside {
+      try directory.write("\(package)/usr/lib/modules/\(Synthetic.release)/vmlinuz", image)
+      return
+    }
     try directory.write("\(package)/boot/vmlinuz-\(Synthetic.release)", image)
     try directory.write("\(package)/boot/config-\(Synthetic.release)", "CONFIG_X86_64=y\nCONFIG_ACPI=y\n")
-    try directory.write("\(package)/usr/share/doc/\(package)/copyright", "nobody")
   }
 
   private func addModules(to package: String, below: String = "lib") throws {
     _ = try Synthetic.moduleTree(in: directory, "\(package)/\(below)/modules/\(Synthetic.release)")
+  }
+
+  /// apt-get's command line, and a pool instead of mirrors.
+  private func packageTool() throws -> String {
+    let apt = try directory.write(
+      "apt-get",
+      """
+      #!/bin/sh
+      [ "$1" = download ] || exit 1
+      cp "\(directory.path)/pool/$3"_* . 2>/dev/null || { echo "E: Unable to locate package $3" >&2; exit 100; }
+      """)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: apt)
+    return apt
   }
 
   @Test(arguments: ["xz", "gzip", "zstd", "none"]) func kernelAndModules(_ compression: String) throws {
@@ -79,15 +97,7 @@ struct DebianPackageTests {
     _ = try pack("linux-modules-6.1.0-test")
     try directory.write("linux-image-amd64/usr/share/doc/x", "")
     _ = try pack("linux-image-amd64", depends: "linux-image-6.1.0-test (= 1.2-3) | linux-image-other")
-    // apt-get's command line, and a pool instead of mirrors.
-    let apt = try directory.write(
-      "apt-get",
-      """
-      #!/bin/sh
-      [ "$1" = download ] || exit 1
-      cp "\(directory.path)/pool/$3"_* . 2>/dev/null || { echo "E: Unable to locate package $3" >&2; exit 100; }
-      """)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: apt)
+    let apt = try packageTool()
     let store = KernelStore(directory: "\(directory.path)/kernels", packageTool: apt)
     var downloads: [String] = []
     let bundle = try store.import(.package(name: "linux-image-amd64"), noguest: noguest) {
@@ -108,6 +118,34 @@ struct DebianPackageTests {
     #expect(try directory.names("kernels") == [".lock", Synthetic.release])
   }
 
+  @Test func imageModulesAndConfigurationOfTheirOwnPackages() throws {
+    try addKernel(to: "linux-binary-6.1.0-test", beside: true)
+    try addModules(to: "linux-modules-6.1.0-test", below: "usr/lib")
+    let place = "linux-base-6.1.0-test/usr/lib/modules/\(Synthetic.release)"
+    try directory.write("\(place)/config", "CONFIG_X86_64=y\nCONFIG_ACPI=y\n")
+    let builtIn = "linux-modules-6.1.0-test/usr/lib/modules/\(Synthetic.release)/modules.builtin"
+    try FileManager.default.moveItem(
+      atPath: "\(directory.path)/\(builtIn)", toPath: "\(directory.path)/\(place)/modules.builtin")
+    try directory.write("linux-image-6.1.0-test/usr/share/doc/x", "")
+    let others = ["linux-base-6.1.0-test", "linux-binary-6.1.0-test", "linux-modules-6.1.0-test"]
+    let image = try pack("linux-image-6.1.0-test", depends: "linux-base, " + others.joined(separator: ", "))
+    let files = try others.map { try pack($0) }
+
+    let store = KernelStore(directory: "\(directory.path)/kernels", packageTool: try packageTool())
+    for (name, source) in [
+      ("files", KernelSource.packageFiles(files)), ("fetched", .package(name: "linux-image-6.1.0-test")),
+    ] {
+      let support = try store.import(source, name: name, noguest: noguest).description.support
+      #expect(support.evidence == .modules)
+      #expect(support.fileSystem == .module)
+      #expect(support.console == .builtIn)
+      #expect(support.acpi)
+    }
+    #expect(throws: KernelBundleError.package(path: image, .noKernel(others: others))) {
+      try store.import(.packageFiles([image]), noguest: noguest)
+    }
+  }
+
   @Test func linksLeadNowhere() throws {
     try addKernel(to: "linux-image-6.1.0-test")
     try addModules(to: "linux-image-6.1.0-test")
@@ -121,7 +159,7 @@ struct DebianPackageTests {
   @Test func noKernelInside() throws {
     try addModules(to: "linux-modules-6.1.0-test")
     let path = try pack("linux-modules-6.1.0-test")
-    #expect(throws: KernelBundleError.package(path: path, .noKernel)) {
+    #expect(throws: KernelBundleError.package(path: path, .noKernel(others: []))) {
       try store.import(.packageFiles([path]), noguest: noguest)
     }
   }

@@ -149,7 +149,7 @@ enum Synthetic {
     return "\(directory.path)/\(name)"
   }
 
-  private static func header(type: UInt16, entry: UInt64) -> [UInt8] {
+  static func header(type: UInt16, entry: UInt64) -> [UInt8] {
     var file = [UInt8](repeating: 0, count: 64)
     file.replaceSubrange(0..<7, with: [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1])
     file.put(type, at: 16)
@@ -159,7 +159,7 @@ enum Synthetic {
     return file
   }
 
-  private static func segment(
+  static func segment(
     _ file: inout [UInt8], _ index: Int, type: UInt32, offset: Int, address: UInt64, size: Int
   ) {
     let at = 64 + 56 * index

@@ -48,7 +48,11 @@ final class MachineEnding: Ending {
   func end(_ mode: ShutdownMode) -> Never {
     switch mode {
     case .powerOff, .end:
-      if let powerOff { _ = cguest_write_port(powerOff.port, powerOff.value) }
+      if let powerOff {
+        _ = cguest_write_port(powerOff.port, powerOff.value)
+        // A kernel without ioperm(2), which would halt: starting over ends a machine, too.
+        reboot(Int32(bitPattern: UInt32(RB_AUTOBOOT)))
+      }
       reboot(Int32(bitPattern: UInt32(RB_POWER_OFF)))
     case .reboot: reboot(Int32(bitPattern: UInt32(RB_AUTOBOOT)))
     case .halt: reboot(Int32(bitPattern: UInt32(RB_HALT_SYSTEM)))

@@ -54,7 +54,9 @@ struct BundleBuilder {
   private func kernel(_ path: String) throws(KernelBundleError) -> (KernelImage, BzImage?) {
     let bytes = try Files.read(path)
     do throws(ImageFault) {
-      if bytes.hasPrefix(ELFImage.magic) { return (try KernelImage(bytes), nil) }
+      if bytes.hasPrefix(ELFImage.magic) {
+        return (try KernelImage(KernelLibrary(ELFImage(bytes))?.executable ?? bytes), nil)
+      }
       let image = try BzImage(bytes)
       return (try image.kernel(), image)
     } catch { throw .image(path: path, error) }

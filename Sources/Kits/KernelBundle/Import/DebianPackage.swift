@@ -43,6 +43,15 @@ struct DebianPackage {
     }
   }
 
+  /// Those of them that a kernel, its modules or its configuration may be in.
+  var kernelDependencies: [String] {
+    dependencies.filter { name in
+      ["linux-image-", "linux-binary-", "linux-modules-"].contains(where: name.hasPrefix)
+        // Of a release; the others of this name are for all of them.
+        || name.hasPrefix("linux-base-") && name.dropFirst(11).first?.isNumber == true
+    }
+  }
+
   /// Unpacks kernel, configuration and modules into `directory`.
   ///
   /// Names in the archive choose only what lies beneath `directory`: links are made last, so that none of them can lead a
@@ -89,6 +98,10 @@ struct DebianPackage {
     init?(_ path: String) {
       var parts = path.split(separator: "/").map(String.init)
       if parts.first == "usr" { parts.removeFirst() }
+      // Debian's linux-binary-RELEASE and linux-base-RELEASE: beside the modules, as Fedora has it.
+      if parts.count == 4, parts[0] == "lib", parts[1] == "modules", ["vmlinuz", "config"].contains(parts[3]) {
+        parts = ["boot", "\(parts[3])-\(parts[2])"]
+      }
       if parts.count == 2, parts[0] == "boot", parts[1].hasPrefix("vmlinuz-") {
         self = .image(parts[1])
       } else if parts.count == 2, parts[0] == "boot", parts[1].hasPrefix("config-") {

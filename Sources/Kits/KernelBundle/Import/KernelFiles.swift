@@ -72,6 +72,7 @@ extension KernelFiles {
   ) throws(KernelBundleError) -> KernelFiles {
     var contents = DebianPackage.Contents()
     var names: [String] = []
+    var others: [String] = []
     for path in paths {
       let package = try DebianPackage(path)
       let name = package.nameAndVersion
@@ -81,16 +82,19 @@ extension KernelFiles {
       contents.image = contents.image ?? unpacked.image
       contents.configuration = contents.configuration ?? unpacked.configuration
       contents.modules = contents.modules ?? unpacked.modules
+      others += package.kernelDependencies
       if unpacked.image != nil { names.insert(name, at: 0) } else { names.append(name) }
     }
-    guard let image = contents.image else { throw .package(path: paths.first ?? "", .noKernel) }
+    guard let image = contents.image else {
+      throw .package(path: paths.first ?? "", .noKernel(others: others))
+    }
     return KernelFiles(
       image: image, configuration: contents.configuration, modules: contents.modules, ownsModules: true,
       origin: .init(kind: .package, name: names.joined(separator: ", ")))
   }
 
   /// Follows dependencies from a package such as `linux-image-amd64` to the one with the kernel, and from there to the one
-  /// with the modules where that is another (Ubuntu).
+  /// with the modules where that is another (Ubuntu), or to those of both (Debian's newest).
   private static func download(
     _ name: String, work: String, tool: String, progress: (ImportProgress) -> Void
   ) throws(KernelBundleError) -> [String] {
@@ -106,9 +110,7 @@ extension KernelFiles {
       progress(.downloading(package: next))
       let path = try download.fetch(next)
       paths.append(path)
-      wanted += try DebianPackage(path).dependencies.filter {
-        $0.hasPrefix("linux-image-") || $0.hasPrefix("linux-modules-")
-      }
+      wanted += try DebianPackage(path).kernelDependencies
     }
     return paths
   }
