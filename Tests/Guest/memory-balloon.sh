@@ -63,7 +63,7 @@ for kernel in cloud generic; do
   full=$(resident)
   ((full > 265)) || fail "the guest wrote 256 MiB, and only $full are resident"
   "$NOVM" exec "$id" -- rm /dev/shm/much
-  eventually 60 below $((full - 240))
+  eventually 60 below $((full - 200))
   echo "$kernel: $full MiB resident with 256 MiB in use, $(resident) MiB once they were free"
 
   if [[ $kernel == generic ]]; then
