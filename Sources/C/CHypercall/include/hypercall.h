@@ -27,6 +27,15 @@ H uint64_t h_pop_double(void) { uint64_t v; __asm__ volatile("fstpl %0" : "=m"(v
 H void h_copy_bytes(void *to, const void *from, uint64_t n) { __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory"); }
 H void h_fill_bytes(void *to, uint8_t v, uint64_t n) { __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(v) : "memory"); }
 
+H uint32_t h_exchange(uint32_t *at, uint32_t v) { return __atomic_exchange_n(at, v, __ATOMIC_ACQ_REL); }
+H void h_store32(uint32_t *at, uint32_t v) { __atomic_store_n(at, v, __ATOMIC_RELEASE); }
+struct h_registers { uint32_t eax, ebx, ecx, edx; };
+H struct h_registers h_cpuid(uint32_t leaf, uint32_t subleaf) {
+  struct h_registers r;
+  __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+  return r;
+}
+
 // start.S: where portals are entered.
 extern char h_portal_entry[], h_thread_entry[], h_echo[], h_thread_end[], h_spin[], h_image_end[];
 static inline uint64_t h_portal_address(void) { return (uint64_t)h_portal_entry; }
