@@ -126,7 +126,8 @@ let package = Package(
     // Tests mirror the sources.
     .target(
       name: "VirtioTesting", dependencies: ["Virtio", "PCI", "GuestMemory"], path: "Tests/Support/VirtioTesting"),
-    .target(name: "HostTesting", path: "Tests/Support/HostTesting"),
+    .target(name: "CHostTesting", path: "Tests/Support/CHostTesting"),
+    .target(name: "HostTesting", dependencies: ["CHostTesting"], path: "Tests/Support/HostTesting"),
     .target(name: "TraceTesting", path: "Tests/Support/TraceTesting"),
 
     tests("Core", "LittleEndianTests", ["LittleEndian"]),
@@ -138,7 +139,7 @@ let package = Package(
     tests("Core", "FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
     tests("Core", "AgentProtocolTests", ["AgentProtocol"]),
 
-    tests("Monitor", "HostTests", ["Host"]),
+    tests("Monitor", "HostTests", ["Host", "HostTesting"]),
     tests("Monitor", "IOURingTests", ["IOURing", "Host"]),
     tests("Monitor", "KVMTests", ["KVM", "Boot"]),
     tests(
@@ -166,9 +167,9 @@ let package = Package(
 
     tests("Kits", "StoreTests", ["Store", "Host", "HostTesting"]),
     tests("Kits", "DownloadTests", ["Download", "nofetch", "Host", "HostTesting"]),
-    tests("Kits", "PacksTests", ["Packs", "Host"]),
+    tests("Kits", "PacksTests", ["Packs", "Host", "HostTesting"]),
     tests("Kits", "KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),
-    tests("Kits", "ChangesTests", ["Changes", "FileSystem", "Packs", "Host"]),
+    tests("Kits", "ChangesTests", ["Changes", "FileSystem", "Packs", "Host", "HostTesting"]),
     tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
     tests("Command", "NovmTests", ["novm", "HostTesting"]),

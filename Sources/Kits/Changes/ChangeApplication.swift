@@ -59,11 +59,11 @@ package struct ChangeApplication {
     for step in steps.reversed() {
       guard let entry = step.item.entry, entry.isDirectory, let place = step.places.first else { continue }
       try attempt(.change, step.item) { () throws(Errno) in
-        let target = try Target(place)
-        try FileCalls.changeMode(target.directory.raw, target.name.span, entry.mode & 0o1777)
+        let file = try Target(place).pinned(.directory)
+        let itself = FileCalls.itself
+        try FileCalls.changeMode(file.raw, itself.span, entry.mode & 0o1777)
         if step.item.change.kind == .added {
-          try FileCalls.changeTimes(
-            target.directory.raw, target.name.span, accessed: .keep, modified: .set(entry.modified))
+          try FileCalls.changeTimes(file.raw, accessed: .keep, modified: .set(entry.modified))
         }
       }
     }
@@ -96,10 +96,16 @@ package struct ChangeApplication {
 
   /// Where a path is on the host in the topmost layer, or where it would be made.
   private func place(of path: [UInt8]) throws(Errno) -> TreeView.Origin? {
-    if let origin = try set.before.item(at: path)?.origins.first { return origin }
-    if path == [Self.slash] { return nil }
-    let (parent, name) = Self.split(path)
-    return try place(of: parent).map { Self.inside($0, name) }
+    var (path, missing) = (path, [[UInt8]]())
+    while true {
+      if let origin = try set.before.item(at: path)?.origins.first {
+        return missing.reversed().reduce(origin) { Self.inside($0, $1) }
+      }
+      if path == [Self.slash] { return nil }
+      let (parent, name) = Self.split(path)
+      missing.append(name)
+      path = parent
+    }
   }
 
   private func obstacle(to item: ChangeSet.Item, at places: [TreeView.Origin]) throws(Errno) -> Obstacle.Reason? {
@@ -125,15 +131,33 @@ package struct ChangeApplication {
   /// - Parameter all: whether to look at everything in a directory.
   private func changedSince(_ directory: Int32, _ name: [UInt8], all: Bool) throws(Errno) -> [UInt8]? {
     let status = try FileCalls.status(directory, name.span)
-    let isLater = (status.changed.seconds, status.changed.nanoseconds) > (baseline.seconds, baseline.nanoseconds)
     // A directory changes with what comes and goes in it, which matters only if all goes.
-    if isLater, all || !status.isDirectory { return [] }
+    if isLater(status), all || !status.isDirectory { return [] }
     guard all, status.isDirectory else { return nil }
-    let inner = try FileCalls.openBeneath(directory, name.span, OpenFlags.directory)
-    for child in try FileCalls.names(inner.raw) {
-      if let path = try changedSince(inner.raw, child + [0], all: true) { return [Self.slash] + child + path }
+    var descent = DirectoryDescent(from: directory)
+    try descent.enter(name.span)
+    // From `name` down to where this is: what is left to look at there, the next last, and the name of the one below.
+    var levels = [(names: [[UInt8]](try FileCalls.names(descent.current).reversed()), inner: [UInt8]())]
+    while let level = levels.indices.last {
+      guard let child = levels[level].names.popLast() else {
+        levels.removeLast()
+        try descent.leave()
+        continue
+      }
+      levels[level].inner = child
+      let terminated = child + [0]
+      let status = try FileCalls.status(descent.current, terminated.span)
+      if isLater(status) { return levels.reduce([]) { $0 + [Self.slash] + $1.inner } }
+      if status.isDirectory {
+        try descent.enter(terminated.span)
+        levels.append((try FileCalls.names(descent.current).reversed(), []))
+      }
     }
     return nil
+  }
+
+  private func isLater(_ status: FileStatus) -> Bool {
+    (status.changed.seconds, status.changed.nanoseconds) > (baseline.seconds, baseline.nanoseconds)
   }
 
   // MARK: Changing
@@ -148,13 +172,13 @@ package struct ChangeApplication {
     guard let entry = item.entry else {
       return try attempt(.remove, item) { () throws(Errno) in
         let target = try Target(place)
-        try Self.remove(target.directory.raw, target.name)
+        try DirectoryRemoval.remove(target.directory.raw, target.name, isForced: false)
       }
     }
     if item.change.parts.contains(.kind) {
       try attempt(.remove, item) { () throws(Errno) in
         let target = try Target(place)
-        try Self.remove(target.directory.raw, target.name)
+        try DirectoryRemoval.remove(target.directory.raw, target.name, isForced: false)
       }
     }
     let isNew = item.change.kind == .added || item.change.parts.contains(.kind)
@@ -164,21 +188,24 @@ package struct ChangeApplication {
       switch entry.kind {
       case .directory:
         if isNew { try FileCalls.makeDirectory(target.directory.raw, target.name.span, mode: 0o700) }
-        try setMetadata(entry, item.change, target.directory.raw, target.name, isNew: isNew)
+        let directory = try target.pinned(.directory)
+        try setMetadata(entry, item.change, directory.raw, isNew: isNew)
       case _ where isMetadataOnly:
-        try setMetadata(entry, item.change, target.directory.raw, target.name, isNew: false)
-        if entry.fileKind != .symlink {
-          try FileCalls.changeMode(target.directory.raw, target.name.span, entry.mode & 0o1777)
-        }
+        let file = try target.pinned(entry.fileKind)
+        let itself = FileCalls.itself
+        try setMetadata(entry, item.change, file.raw, isNew: false)
+        if entry.fileKind != .symlink { try FileCalls.changeMode(file.raw, itself.span, entry.mode & 0o1777) }
       default:
-        try make(entry, item, target)
-        try replace(entry, item, target, isNew: isNew)
+        let made = try make(entry, item, target)
+        try replace(entry, item, target, by: made, isNew: isNew)
       }
     }
   }
 
   /// Makes what is to take a name beside it, under a name that the next attempt removes.
-  private func make(_ entry: PackEntry, _ item: ChangeSet.Item, _ target: borrowing Target) throws(Errno) {
+  private func make(
+    _ entry: PackEntry, _ item: ChangeSet.Item, _ target: borrowing Target
+  ) throws(Errno) -> FileDescriptor {
     let directory = target.directory.raw
     try? FileCalls.remove(directory, Self.temporary.span, isDirectory: false)
     switch entry.kind {
@@ -189,28 +216,28 @@ package struct ChangeApplication {
       let file = try FileCalls.openBeneath(
         directory, Self.temporary.span, OpenFlags.createExclusively, mode: 0o600)
       try FileData.copy(source.raw, to: file.raw, length: item.change.size ?? 0)
+      return file
     }
+    return try Target.pinned(directory, Self.temporary, entry.fileKind)
   }
 
   private func replace(
-    _ entry: PackEntry, _ item: ChangeSet.Item, _ target: borrowing Target, isNew: Bool
+    _ entry: PackEntry, _ item: ChangeSet.Item, _ target: borrowing Target, by made: borrowing FileDescriptor,
+    isNew: Bool
   ) throws(Errno) {
-    let directory = target.directory.raw
+    let (directory, itself) = (target.directory.raw, FileCalls.itself)
     do throws(Errno) {
       if !isNew {
         // What novm does not know of stays as it was.
         let was = try FileCalls.status(directory, target.name.span)
-        if geteuid() == 0 { try FileCalls.changeOwner(directory, Self.temporary.span, uid: was.uid, gid: was.gid) }
+        if geteuid() == 0 { try FileCalls.changeOwner(made.raw, itself.span, uid: was.uid, gid: was.gid) }
         if entry.fileKind == .file, let list = try FileCalls.attribute(directory, target.name.span, Self.accessList) {
-          try? FileCalls.setAttribute(directory, Self.temporary.span, Self.accessList, list)
+          try? FileCalls.setAttribute(made.raw, itself.span, Self.accessList, list)
         }
       }
-      try setMetadata(entry, item.change, directory, Self.temporary, isNew: true, keepsOwner: !isNew)
-      if entry.fileKind != .symlink {
-        try FileCalls.changeMode(directory, Self.temporary.span, entry.mode & 0o1777)
-      }
-      try FileCalls.changeTimes(
-        directory, Self.temporary.span, accessed: .keep, modified: .set(entry.modified))
+      try setMetadata(entry, item.change, made.raw, isNew: true, keepsOwner: !isNew)
+      if entry.fileKind != .symlink { try FileCalls.changeMode(made.raw, itself.span, entry.mode & 0o1777) }
+      try FileCalls.changeTimes(made.raw, accessed: .keep, modified: .set(entry.modified))
       try FileCalls.rename(
         directory, Self.temporary.span, to: directory, target.name.span, isNew ? .noReplace : [])
     } catch {
@@ -219,41 +246,26 @@ package struct ChangeApplication {
     }
   }
 
+  /// - Parameter file: open on it, for whatever.
   private func setMetadata(
-    _ entry: PackEntry, _ change: Change, _ directory: Int32, _ name: [UInt8], isNew: Bool, keepsOwner: Bool = false
+    _ entry: PackEntry, _ change: Change, _ file: Int32, isNew: Bool, keepsOwner: Bool = false
   ) throws(Errno) {
+    let itself = FileCalls.itself
     if geteuid() == 0, change.parts.contains(.owner) || isNew && !keepsOwner {
-      try FileCalls.changeOwner(directory, name.span, uid: entry.uid, gid: entry.gid)
+      try FileCalls.changeOwner(file, itself.span, uid: entry.uid, gid: entry.gid)
     }
     guard entry.fileKind != .symlink, isNew || change.parts.contains(.attributes) else { return }
     let wanted = entry.attributes.filter { $0.name.starts(with: Self.userAttribute) }
     if !isNew {
-      for attribute in try FileCalls.attributeNames(directory, name.span).split(separator: 0) {
+      for attribute in try FileCalls.attributeNames(file).split(separator: 0) {
         guard attribute.starts(with: Self.userAttribute), TreeMetadata.isKept(Array(attribute)),
           !wanted.contains(where: { $0.name.elementsEqual(attribute) })
         else { continue }
-        try FileCalls.removeAttribute(directory, name.span, Array(attribute) + [0])
+        try FileCalls.removeAttribute(file, itself.span, Array(attribute) + [0])
       }
     }
     for attribute in wanted {
-      try FileCalls.setAttribute(directory, name.span, attribute.name + [0], attribute.value)
-    }
-  }
-
-  /// Removes a name and, if it is a directory, everything in it.
-  private static func remove(_ directory: Int32, _ name: [UInt8]) throws(Errno) {
-    do throws(Errno) {
-      try FileCalls.remove(directory, name.span, isDirectory: false)
-    } catch {
-      guard error == .isDirectory || error == .notPermitted else {
-        if error == .notFound { return }
-        throw error
-      }
-      do {
-        let inner = try FileCalls.openBeneath(directory, name.span, OpenFlags.directory)
-        for child in try FileCalls.names(inner.raw) { try remove(inner.raw, child + [0]) }
-      }
-      try FileCalls.remove(directory, name.span, isDirectory: true)
+      try FileCalls.setAttribute(file, itself.span, attribute.name + [0], attribute.value)
     }
   }
 
@@ -288,6 +300,19 @@ private struct Target: ~Copyable {
     let parent = place.path[..<slash] + [0]
     directory = try FileCalls.openBeneath(root.raw, parent.span, OpenFlags.directoryPath)
     name = place.path[(slash + 1)...] + [0]
+  }
+
+  /// What has the name, by a descriptor of its own: what somebody else puts under the name is not changed in its place.
+  ///
+  /// - Throws: `stale` for anything of another kind.
+  func pinned(_ kind: Change.FileKind) throws(Errno) -> FileDescriptor {
+    try Self.pinned(directory.raw, name.count > 1 ? name : [UInt8(ascii: "."), 0], kind)
+  }
+
+  static func pinned(_ directory: Int32, _ name: [UInt8], _ kind: Change.FileKind) throws(Errno) -> FileDescriptor {
+    let file = try FileCalls.openBeneath(directory, name.span, OpenFlags.path)
+    guard Change.FileKind(mode: try FileCalls.status(file.raw).mode) == kind else { throw .stale }
+    return file
   }
 
   func status() throws(Errno) -> FileStatus? {

@@ -47,6 +47,6 @@ package struct WrittenTree: Sendable {
   func open(_ entry: [UInt8]) throws(Errno) -> FileDescriptor {
     let root = try FileDescriptor.open(Path(host), OpenFlags.directoryPath)
     let path = entry + [0]
-    return try FileCalls.openBeneath(root.raw, path.span, OpenFlags.read)
+    return try FileCalls.openRegular(root.raw, path.span, OpenFlags.read)
   }
 }

@@ -140,12 +140,16 @@ enum Files {
   /// Bytes of all regular files beneath a directory.
   static func treeSize(_ path: String) throws(KernelBundleError) -> Int {
     var total = 0
-    for name in try names(in: path) {
-      let entry = "\(path)/\(name)"
-      switch kind(entry, followLinks: false) {
-      case .directory: total += try treeSize(entry)
-      case .file: total += size(entry) ?? 0
-      case .link, .other, nil: break
+    // A list of its own, here and below: who made the tree may have made it deeper than a stack.
+    var pending = [path]
+    while let directory = pending.popLast() {
+      for name in try names(in: directory) {
+        let entry = "\(directory)/\(name)"
+        switch kind(entry, followLinks: false) {
+        case .directory: pending.append(entry)
+        case .file: total += size(entry) ?? 0
+        case .link, .other, nil: break
+        }
       }
     }
     return total
@@ -154,9 +158,17 @@ enum Files {
   /// Makes a directory and those above it.
   static func makeDirectories(_ path: String) throws(KernelBundleError) {
     if kind(path) == .directory { return }
-    if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try makeDirectories(String(path[..<slash])) }
     try attempt(.create, path) { () throws(Errno) in
-      do throws(Errno) { try checked(unsafe mkdir(path, 0o755)) } catch { if error != Errno(EEXIST) { throw error } }
+      let bytes = Array(path.utf8)
+      guard bytes.count < Int(PATH_MAX) else { throw .nameTooLong }
+      for end in bytes.indices.dropFirst() where bytes[end] == UInt8(ascii: "/") || end == bytes.count - 1 {
+        let length = end == bytes.count - 1 ? bytes.count : end
+        let above = String(decoding: bytes[..<length], as: UTF8.self)
+        if unsafe mkdir(above, 0o755) == 0 { continue }
+        let error = Errno.current
+        // One that is there may be in a directory that cannot be written.
+        if error != .exists, kind(above) != .directory { throw error }
+      }
     }
     guard kind(path) == .directory else { throw .system(operation: .create, path: path, Errno(ENOTDIR)) }
   }
@@ -200,7 +212,9 @@ enum Files {
   /// Copies a regular file; where the file system can, it shares the blocks until one of the two is written.
   static func copy(_ from: String, _ to: String) throws(KernelBundleError) {
     try attempt(.copy, from) { () throws(Errno) in
-      let source = try FileDescriptor.open(from, O_RDONLY)
+      let place = try FileDescriptor.open(from, OpenFlags.path)
+      let itself = FileCalls.itself
+      let source = try FileCalls.openRegular(place.raw, itself.span, O_RDONLY)
       let target = try FileDescriptor.open(to, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
       if clinux_ioctl(target.raw, UInt(clinux_FICLONE), UInt(source.raw)) == 0 { return }
       var buffer = [UInt8](repeating: 0, count: 1 << 18)
@@ -214,29 +228,27 @@ enum Files {
 
   /// Copies directories, regular files and links, and nothing else; `each` is called for every file.
   static func copyTree(_ from: String, _ to: String, each: () -> Void) throws(KernelBundleError) {
-    try makeDirectories(to)
-    for name in try names(in: from) {
-      let (source, target) = ("\(from)/\(name)", "\(to)/\(name)")
-      switch kind(source, followLinks: false) {
-      case .directory: try copyTree(source, target, each: each)
-      case .link: try makeLink(target, to: try linkTarget(source))
-      case .file:
-        try copy(source, target)
-        each()
-      case .other, nil: break
+    var pending = [(from, to)]
+    while let (from, to) = pending.popLast() {
+      try makeDirectories(to)
+      for name in try names(in: from) {
+        let (source, target) = ("\(from)/\(name)", "\(to)/\(name)")
+        switch kind(source, followLinks: false) {
+        case .directory: pending.append((source, target))
+        case .link: try makeLink(target, to: try linkTarget(source))
+        case .file:
+          try copy(source, target)
+          each()
+        case .other, nil: break
+        }
       }
     }
   }
 
   /// Removes a file, or a directory with all in it; what is not there is not an error.
   static func removeTree(_ path: String) throws(KernelBundleError) {
-    if kind(path, followLinks: false) == .directory {
-      for name in try names(in: path) { try removeTree("\(path)/\(name)") }
-      try attempt(.remove, path) { () throws(Errno) in try checked(unsafe rmdir(path)) }
-    } else {
-      try attempt(.remove, path) { () throws(Errno) in
-        do throws(Errno) { try checked(unsafe unlink(path)) } catch { if error != Errno(ENOENT) { throw error } }
-      }
+    try attempt(.remove, path) { () throws(Errno) in
+      try DirectoryRemoval.remove(path: Path(path), isForced: false)
     }
   }
 }

@@ -103,7 +103,7 @@ package struct ArchiveExport: Equatable, Sendable {
   private func open(_ root: Int32, _ name: [UInt8], _ path: [UInt8]) throws(PackError) -> FileDescriptor {
     do throws(Errno) {
       let name = name + [0]
-      return try FileCalls.openBeneath(root, name.span, OpenFlags.read)
+      return try FileCalls.openRegular(root, name.span, OpenFlags.read)
     } catch {
       throw .system(operation: .read, path: path, error)
     }

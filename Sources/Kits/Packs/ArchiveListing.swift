@@ -46,9 +46,12 @@ struct ArchiveListing {
 
   private func joined(_ parts: [ArraySlice<UInt8>], _ header: TarReader.Header) throws(PackError) -> [UInt8] {
     let path = Array(parts.joined(separator: [PackEntry.slash]))
-    guard path.isEmpty || PackEntry.isPath(path) else { throw refusal(header, .badName) }
+    guard path.isEmpty || PackEntry.isPath(path), parts.count <= Self.mostNames else { throw refusal(header, .badName) }
     return path
   }
+
+  /// How deep an archive may be: an entry brings those on the way to it along, each with its path.
+  private static let mostNames = 256
 
   private func refusal(_ header: TarReader.Header, _ fault: EntryFault) -> PackError {
     .entry(archive: archive, path: header.path, fault)
@@ -128,17 +131,19 @@ struct ArchiveListing {
 
   /// Directories that the archive does not have itself are root's.
   private mutating func makeParents(of path: [UInt8], _ header: TarReader.Header) throws(PackError) {
-    guard let end = path.lastIndex(of: PackEntry.slash) else { return }
-    let parent = Array(path[..<end])
-    if let entry = entries[parent] {
-      // A directory's own parents were there before it.
-      if entry.isDirectory { return }
-      guard case .whiteout = entry.kind else { throw refusal(header, .beneath(parent)) }
-      entries[parent] = Self.directory(parent, isOpaque: true)
-      return
+    var path = path[...]
+    while let end = path.lastIndex(of: PackEntry.slash) {
+      path = path[..<end]
+      let parent = Array(path)
+      if let entry = entries[parent] {
+        // A directory's own parents were there before it.
+        if entry.isDirectory { return }
+        guard case .whiteout = entry.kind else { throw refusal(header, .beneath(parent)) }
+        entries[parent] = Self.directory(parent, isOpaque: true)
+        return
+      }
+      entries[parent] = Self.directory(parent)
     }
-    try makeParents(of: parent, header)
-    entries[parent] = Self.directory(parent)
   }
 
   private static func directory(_ path: [UInt8], isOpaque: Bool = false) -> PackEntry {

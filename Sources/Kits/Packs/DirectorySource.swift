@@ -61,7 +61,6 @@ struct DirectoryWalk {
   }
 
   private struct Level {
-    var descriptor: Int32
     var path: [UInt8]
     var isIncluded: Bool
     var names: ArraySlice<[UInt8]>
@@ -83,42 +82,36 @@ struct DirectoryWalk {
   mutating func take(_ root: Int32, progress: (Int) -> Void) throws(PackError) {
     let patternless = source.patterns.verdict([], isIncluded: false) == .taken
     if let top = try entry([], root, FileCalls.itself, try status(root, FileCalls.itself, [])) { try append(top) }
-    var open = [Level(descriptor: root, path: [], isIncluded: patternless, names: try list(root, [])[...])]
-    defer { for level in open.dropFirst() { close(level.descriptor) } }
-    while var level = open.last {
-      guard let name = level.names.popFirst() else {
-        open.removeLast()
-        if !open.isEmpty { close(level.descriptor) }
+    var descent = DirectoryDescent(from: root)
+    var levels = [Level(path: [], isIncluded: patternless, names: try list(root, [])[...])]
+    while let level = levels.last {
+      guard let name = levels[levels.count - 1].names.popFirst() else {
+        try leave(&descent, level.path)
+        levels.removeLast()
         continue
       }
-      open[open.count - 1].names = level.names
       let path = level.path.isEmpty ? name : level.path + [PackEntry.slash] + name
       if level.path.isEmpty, name == Self.work { continue }
       let verdict = source.patterns.verdict(path, isIncluded: level.isIncluded)
       if verdict == .left { continue }
-      guard let status = try statusIfThere(level.descriptor, name + [0], path) else { continue }
+      guard let status = try statusIfThere(descent.current, name + [0], path) else { continue }
       let isDirectory = status.isDirectory
       if verdict == .maybe, !isDirectory { continue }
-      guard PackEntry.isPath(path) else { throw .entry(archive: source.path, path: path, .badName) }
+      guard PackEntry.isPath(path) else {
+        throw .unrepresentable(path: host(path), "its path is longer than the 4,095 bytes that a pack can have")
+      }
       if !isDirectory {
-        try takeFile(path, level.descriptor, name + [0], status)
+        try takeFile(path, descent.current, name + [0], status)
         if entries.count % 256 == 0 { progress(entries.count) }
         continue
       }
-      guard let entry = try entry(path, level.descriptor, name + [0], status) else { continue }
+      guard let entry = try entry(path, descent.current, name + [0], status) else { continue }
       try append(entry)
       if verdict == .maybe { tentative.insert(path) }
-      let descriptor = try self.open(level.descriptor, name + [0], path)
-      var names: [[UInt8]] = []
-      do throws(PackError) {
-        names = try list(descriptor, path)
-      } catch {
-        close(descriptor)
-        throw error
-      }
-      open.append(
+      try enter(&descent, name + [0], path)
+      levels.append(
         Level(
-          descriptor: descriptor, path: path, isIncluded: level.isIncluded || verdict == .taken, names: names[...]))
+          path: path, isIncluded: level.isIncluded || verdict == .taken, names: try list(descent.current, path)[...]))
     }
   }
 
@@ -200,10 +193,9 @@ struct DirectoryWalk {
     _ directory: Int32, _ name: [UInt8], _ status: FileStatus, _ path: [UInt8]
   ) throws(PackError) -> FileDescriptor {
     do throws(Errno) {
-      let file = try FileCalls.openBeneath(directory, name.span, OpenFlags.read)
-      let opened = try FileCalls.status(file.raw)
-      guard opened.inode == status.inode, opened.device == status.device else { throw .stale }
-      return file
+      return try FileCalls.openRegular(directory, name.span, OpenFlags.read) {
+        $0.inode == status.inode && $0.device == status.device
+      }
     } catch {
       throw error == .stale ? .changed(path: host(path)) : .system(operation: .open, path: host(path), error)
     }
@@ -281,11 +273,19 @@ struct DirectoryWalk {
     }
   }
 
-  private func open(_ directory: Int32, _ name: [UInt8], _ path: [UInt8]) throws(PackError) -> Int32 {
+  private func enter(_ descent: inout DirectoryDescent, _ name: [UInt8], _ path: [UInt8]) throws(PackError) {
     do throws(Errno) {
-      return try FileCalls.openBeneath(directory, name.span, OpenFlags.directory).release()
+      try descent.enter(name.span)
     } catch {
       throw .system(operation: .open, path: host(path), error)
+    }
+  }
+
+  private func leave(_ descent: inout DirectoryDescent, _ path: [UInt8]) throws(PackError) {
+    do throws(Errno) {
+      try descent.leave()
+    } catch {
+      throw error == .stale ? .changed(path: host(path)) : .system(operation: .open, path: host(path), error)
     }
   }
 

@@ -72,14 +72,9 @@ package struct PackEntry: Equatable, Sendable {
   /// What a path in a pack may be: names that are not empty, `.` or `..`, of at most 255 bytes, with no NUL.
   static func isPath(_ path: [UInt8]) -> Bool {
     guard !path.isEmpty, path.count < 4096, !path.contains(0) else { return false }
-    var depth = 0
     for name in path.split(separator: slash, omittingEmptySubsequences: false) {
-      depth += 1
       if name.isEmpty || name.count > 255 || name == [0x2e] || name == [0x2e, 0x2e] { return false }
     }
-    return depth <= mostNames
+    return true
   }
-
-  /// How deep a pack may be: each directory on the way to a file is kept open while it is made.
-  static let mostNames = 256
 }

@@ -3,15 +3,15 @@ import Host
 
 /// Makes a pack's tree of its manifest.
 ///
-/// Directories are open from the top down to the one being filled; each name is made in the one it belongs to, so that
-/// nothing on the way can lead elsewhere.
+/// Each name is made in the open directory that it belongs to, so that nothing on the way can lead elsewhere.
 struct TreeWriter: ~Copyable {
   let root: FileDescriptor
   let builder: PackBuilder
 
   func write(_ manifest: Manifest) throws(PackError) {
-    var open: [(entry: PackEntry, descriptor: Int32)] = []
-    defer { for level in open.dropFirst() { close(level.descriptor) } }
+    var descent = DirectoryDescent(from: root.raw)
+    // From the top down to the one being filled.
+    var open: [PackEntry] = []
     var contents: [[UInt8]: (PackEntry, PackBuilder.Content)] = [:]
     let linked = Set(
       manifest.entries.compactMap { entry -> [UInt8]? in
@@ -19,15 +19,15 @@ struct TreeWriter: ~Copyable {
       })
     for entry in manifest.entries {
       guard let parent = entry.parent else {
-        open.append((entry, root.raw))
+        open.append(entry)
         continue
       }
-      while let level = open.last, level.entry.path != parent {
-        try finish(level.entry, level.descriptor)
+      while let level = open.last, level.path != parent {
+        try finish(level, &descent)
         open.removeLast()
-        if !open.isEmpty { close(level.descriptor) }
       }
-      guard let directory = open.last?.descriptor else { throw .damagedPack("", "a directory is missing") }
+      if open.isEmpty { throw .damagedPack("", "a directory is missing") }
+      let directory = descent.current
       let name = entry.name + [0]
       switch entry.kind {
       case .file(let size, let digest):
@@ -38,23 +38,21 @@ struct TreeWriter: ~Copyable {
         guard let (file, content) = contents[target] else { throw .damagedPack("", "a link leads nowhere") }
         try builder.place(file, content, in: directory, name)
       default:
-        if let made = try make(entry, in: directory, name) { open.append((entry, made)) }
+        try make(entry, in: &descent, name)
+        if entry.isDirectory { open.append(entry) }
       }
     }
-    while let level = open.last {
-      try finish(level.entry, level.descriptor)
-      open.removeLast()
-      if !open.isEmpty { close(level.descriptor) }
-    }
+    while let level = open.popLast() { try finish(level, &descent) }
   }
 
-  /// - Returns: the open directory, if it is one.
-  private func make(_ entry: PackEntry, in directory: Int32, _ name: [UInt8]) throws(PackError) -> Int32? {
+  /// Goes into what it made, if it is a directory.
+  private func make(_ entry: PackEntry, in descent: inout DirectoryDescent, _ name: [UInt8]) throws(PackError) {
+    let directory = descent.current
     do throws(Errno) {
       switch entry.kind {
       case .directory:
         try FileCalls.makeDirectory(directory, name.span, mode: 0o700)
-        return try FileCalls.openBeneath(directory, name.span, OpenFlags.directory).release()
+        try descent.enter(name.span)
       case .symlink(let target):
         try FileCalls.makeSymlink(directory, name.span, target: target + [0])
         try TreeMetadata.apply(entry, to: directory, name, type: FileType.symlink)
@@ -68,13 +66,13 @@ struct TreeWriter: ~Copyable {
     } catch {
       throw TreeMetadata.failure(error, .create, entry.path, store: builder.path)
     }
-    return nil
   }
 
-  /// A directory's own attributes come last: what is made in it changes its time.
-  private func finish(_ entry: PackEntry, _ directory: Int32) throws(PackError) {
+  /// Leaves a directory. Its own attributes come last: what is made in it changes its time.
+  private func finish(_ entry: PackEntry, _ descent: inout DirectoryDescent) throws(PackError) {
     do throws(Errno) {
-      try TreeMetadata.apply(entry, to: directory, FileCalls.itself, type: FileType.directory)
+      try TreeMetadata.apply(entry, to: descent.current, FileCalls.itself, type: FileType.directory)
+      try descent.leave()
     } catch {
       throw TreeMetadata.failure(error, .create, entry.path, store: builder.path)
     }

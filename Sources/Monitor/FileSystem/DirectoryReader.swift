@@ -109,22 +109,4 @@ struct DirectoryReader {
       return false
     }
   }
-
-  /// Removes everything in a directory, to any depth.
-  static func removeContents(_ directory: SharedDescriptor) throws(Errno) {
-    var reader = DirectoryReader()
-    var names: [([UInt8], Bool)] = []
-    while let entry = try reader.peek(directory.raw) {
-      let bytes = reader.name(entry)
-      if !isDot(bytes.span) { names.append((bytes, entry.type == typeDirectory)) }
-      reader.advance(past: entry)
-    }
-    for (name, isDirectory) in names {
-      if isDirectory {
-        let inner = SharedDescriptor(try FileCalls.openBeneath(directory.raw, name.span, OpenFlags.directory))
-        try removeContents(inner)
-      }
-      try FileCalls.remove(directory.raw, name.span, isDirectory: isDirectory)
-    }
-  }
 }

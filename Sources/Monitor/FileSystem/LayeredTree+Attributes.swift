@@ -15,8 +15,8 @@ extension LayeredTree {
     try copyUp(node, withData: !(valid.contains(.size) && request.length == 0))
     let file = valid.contains(.size) ? try self.file(of: node, forWriting: true) : nil
     return try namespace.withReadLock { () throws(Errno) in
-      let place = try self.place(of: node)
-      let host = try FileCalls.status(place.base.raw, place.name.span)
+      let place = try pinned(node)
+      let host = try FileCalls.status(place.base.raw)
       if !valid.isDisjoint(with: [.mode, .uid, .gid]) {
         try changeOwner(node, place, host, request)
       } else if valid.contains(.killPrivileges) {
@@ -42,7 +42,7 @@ extension LayeredTree {
         }
         if valid.contains(.modified) { files.forgetTime(node) }
       }
-      return try status(of: node)
+      return try status(of: node, open: place.base)
     }
   }
 
@@ -52,8 +52,9 @@ extension LayeredTree {
     guard node.isRegular, LayeredTree.withoutPrivileges(status.mode) != status.mode else { return status }
     try copyUp(node)
     return try namespace.withReadLock { () throws(Errno) in
-      try clearPrivileges(try place(of: node))
-      return try self.status(of: node)
+      let place = try pinned(node)
+      try clearPrivileges(place)
+      return try self.status(of: node, open: place.base)
     }
   }
 

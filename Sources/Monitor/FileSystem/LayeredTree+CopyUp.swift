@@ -90,9 +90,19 @@ extension LayeredTree {
   /// Makes a directory, and those above it, exist in their write map. The namespace lock is held for writing.
   func copyUpDirectory(_ node: Node) throws(Errno) {
     guard let layer = node.writeLayer else { throw .readOnly }
-    if node.part(in: layer) != nil { return }
-    guard !node.isRemoved, let parent = node.parent else { throw .notFound }
-    try copyUpDirectory(parent)
+    // A list of its own: a tree may be deeper than a stack.
+    var missing: [(node: Node, parent: Node)] = []
+    var lowest = node
+    while lowest.part(in: layer) == nil {
+      guard !lowest.isRemoved, let parent = lowest.parent else { throw .notFound }
+      missing.append((lowest, parent))
+      lowest = parent
+    }
+    while let (directory, parent) = missing.popLast() { try copyUpDirectory(directory, in: parent, layer) }
+  }
+
+  /// The same, where what is above it is there.
+  private func copyUpDirectory(_ node: Node, in parent: Node, _ layer: Layer) throws(Errno) {
     let name = node.name
     let base = try descriptor(of: parent, in: layer)
     let before = try FileCalls.status(base.raw)
@@ -169,13 +179,16 @@ extension LayeredTree {
     _ source: Place, _ status: FileStatus, _ node: Node, to target: Place, withData: Bool
   ) throws(Errno) {
     let wanted = OverrideStat(status)
+    var target = target
     switch status.mode & FileType.mask {
     case FileType.regular:
-      let file = try FileCalls.openBeneath(target.base.raw, target.name.span, OpenFlags.createExclusively, mode: 0o600)
+      let file = SharedDescriptor(
+        try FileCalls.openBeneath(target.base.raw, target.name.span, OpenFlags.createExclusively, mode: 0o600))
       if withData, status.length > 0 {
-        let from = try openForReading(source, node.identity)
+        let from = try openFile(source, OpenFlags.read, node.identity)
         try copyData(from.raw, to: file.raw, length: status.length)
       }
+      target = Place(base: file, name: FileCalls.itself)
     case FileType.symlink:
       let link = try FileCalls.readLink(source.base.raw, source.name.span)
       try FileCalls.makeSymlink(target.base.raw, target.name.span, target: link + [0])
@@ -197,29 +210,16 @@ extension LayeredTree {
     node.lowerLinks = status.links
   }
 
-  /// Opens what must be the regular file that a node stands for; never waits, and closes at once whatever it is not.
-  func openForReading(_ place: Place, _ identity: FileIdentity) throws(Errno) -> FileDescriptor {
-    try openFile(place, OpenFlags.read, identity)
-  }
-
+  /// Opens what must be the regular file that a node stands for; anything else is looked at, and not opened.
   func openFile(_ place: Place, _ flags: Int32, _ identity: FileIdentity?) throws(Errno) -> FileDescriptor {
-    let file: FileDescriptor
-    if place.name.count == 1 {
-      file = try FileCalls.reopen(place.base.raw, flags)
-    } else {
-      do throws(Errno) {
-        file = try FileCalls.openBeneath(place.base.raw, place.name.span, flags)
-      } catch {
-        if error == .notFound || error == .tooManySymlinks { throw .stale }
-        throw error
+    guard place.name.count > 1 else { return try FileCalls.openRegular(place.base.raw, place.name.span, flags) }
+    do throws(Errno) {
+      return try FileCalls.openRegular(place.base.raw, place.name.span, flags) { status in
+        identity.map { status.device == $0.device && status.inode == $0.inode } ?? true
       }
+    } catch {
+      throw error == .notFound ? .stale : error
     }
-    let status = try FileCalls.status(file.raw)
-    guard status.isRegular else { throw .stale }
-    if let identity, place.name.count > 1 {
-      guard status.device == identity.device, status.inode == identity.inode else { throw .stale }
-    }
-    return file
   }
 
   /// Copies what has data, and leaves holes where there are holes.

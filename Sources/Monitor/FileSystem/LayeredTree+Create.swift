@@ -220,11 +220,13 @@ extension LayeredTree {
       try makeSpecial(place, wanted)
     }
     do throws(Errno) {
-      let host = try FileCalls.status(place.base.raw, place.name.span)
+      // A file is what was opened, whatever has its name by now.
+      let made = file.map { Place(base: $0, name: FileCalls.itself) } ?? place
+      let host = try FileCalls.status(made.base.raw, made.name.span)
       var wanted = forHost(wanted, host)
       if inheritance.isByHost { wanted.keepPermissions(of: host) }
-      try setOwner(place, host: host, wanted: wanted, isNew: true)
-      try record(inheritance, place)
+      try setOwner(made, host: host, wanted: wanted, isNew: true)
+      try record(inheritance, made)
     } catch {
       try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: object.isDirectory)
       throw error

@@ -17,7 +17,7 @@ extension LayeredTree {
       let place = try self.place(of: node)
       let file = try open(node, place, forWriting: forWriting)
       // As root the host's kernel does it with each write.
-      if forWriting, ownership == .recorded { dropCapabilities(place) }
+      if forWriting, ownership == .recorded { dropCapabilities(Place(base: file, name: FileCalls.itself)) }
       // With the lock held, so that a copy-up cannot come between.
       files.add(node, file, isWritable: forWriting)
       return file

@@ -215,8 +215,8 @@ extension LayeredTree {
         // Empty to the guest, it may still hold whiteouts: opaque, it stays empty while they go.
         let place = Place(base: newBase, name: move.newName)
         if target.parts.count > 1 { try setOpaque(place) }
-        try DirectoryReader.removeContents(
-          SharedDescriptor(try FileCalls.openBeneath(newBase.raw, move.newName.span, OpenFlags.directory)))
+        let doomed = try FileCalls.openBeneath(newBase.raw, move.newName.span, OpenFlags.directory)
+        try DirectoryRemoval.removeContents(of: doomed.raw, isForced: false)
       }
     }
     let needsWhiteout = try showsBelow(move.oldParent, oldName.terminated)

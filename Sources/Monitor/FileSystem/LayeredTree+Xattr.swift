@@ -107,7 +107,7 @@ extension LayeredTree {
     guard let kept = keptName(name) else { throw .notSupported }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
-      let place = try place(of: node)
+      let place = try pinned(node)
       if ownership == .recorded {
         let host = try FileCalls.status(place.base.raw, place.name.span)
         // What stands for a special file is one to the guest, which has no user attributes there.
@@ -138,7 +138,7 @@ extension LayeredTree {
     guard let kept = keptName(name) else { throw .notSupported }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
-      let place = try place(of: node)
+      let place = try pinned(node)
       try FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
     }
   }

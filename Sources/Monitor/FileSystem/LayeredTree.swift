@@ -117,7 +117,11 @@ package final class LayeredTree: @unchecked Sendable {
   /// Whether the guest's kernel caches data of files that can be written.
   var isWritableThroughCache: Bool { layers.contains { $0.isWritable && $0.caching != .none } }
 
-  deinit { close() }
+  deinit {
+    close()
+    // From below: the last to go of a deep tree would take all above it along, on the stack.
+    nodes.forgetAll()
+  }
 
   /// Has `close` do nothing.
   func abandon() { isAbandoned.store(true, ordering: .relaxed) }
@@ -354,6 +358,33 @@ package final class LayeredTree: @unchecked Sendable {
       cache.add(part, current)
     }
     return current
+  }
+
+  /// What a node stands for, by a descriptor of its own: who else writes its directory cannot have something else changed in its
+  /// place. Good for all but data, unless the file is open. The namespace lock is held.
+  ///
+  /// - Throws: `stale` when the host has something else under its name.
+  func pinned(_ node: Node) throws(Errno) -> Place {
+    if node.anonymous == nil, let open = files.find(node, forWriting: false) {
+      return Place(base: open, name: FileCalls.itself)
+    }
+    var place = try place(of: node)
+    if place.name.count > 1 {
+      do throws(Errno) {
+        place = Place(
+          base: SharedDescriptor(try FileCalls.openBeneath(place.base.raw, place.name.span, OpenFlags.path)),
+          name: FileCalls.itself)
+      } catch {
+        throw error == .notFound ? .stale : error
+      }
+    }
+    if node.anonymous == nil {
+      let status = try FileCalls.status(place.base.raw)
+      guard status.device == node.identity.device, status.inode == node.identity.inode,
+        status.isDirectory == node.isDirectory, status.isSymlink == node.isSymlink
+      else { throw .stale }
+    }
+    return place
   }
 
   /// Takes `keepReachable` back for a node that kept its name after all.

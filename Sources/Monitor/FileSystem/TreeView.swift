@@ -56,7 +56,7 @@ package final class TreeView {
     /// Opens a regular file for reading.
     package func open() throws(Errno) -> FileDescriptor {
       let place = try self.place()
-      return try FileCalls.openBeneath(place.base.raw, place.name.span, OpenFlags.read)
+      return try FileCalls.openRegular(place.base.raw, place.name.span, OpenFlags.read)
     }
 
     package func linkTarget() throws(Errno) -> [UInt8] { try tree.readLink(node) }

@@ -18,14 +18,18 @@ final class WorkDirectory {
   func open() throws(Errno) -> SharedDescriptor {
     try lock.withLock { () throws(Errno) -> SharedDescriptor in
       if let descriptor { return descriptor }
+      var isNew = true
       do throws(Errno) {
         try FileCalls.makeDirectory(layerRoot.raw, WorkDirectory.name.span, mode: 0o700)
       } catch {
         guard error == .exists else { throw error }
+        isNew = false
       }
       let opened = SharedDescriptor(
         try FileCalls.openBeneath(layerRoot.raw, WorkDirectory.name.span, OpenFlags.directory))
-      try? DirectoryReader.removeContents(opened)
+      // Another's could be changed while files are made in it.
+      if !isNew, try FileCalls.status(opened.raw).uid != FileCalls.effectiveUser { throw .notPermitted }
+      try? DirectoryRemoval.removeContents(of: opened.raw, isForced: true)
       descriptor = opened
       return opened
     }
@@ -35,11 +39,8 @@ final class WorkDirectory {
   func removeLeftovers() {
     lock.withLock {
       let name = WorkDirectory.name
-      guard descriptor == nil,
-        let left = try? FileCalls.openBeneath(layerRoot.raw, name.span, OpenFlags.directory)
-      else { return }
-      try? DirectoryReader.removeContents(SharedDescriptor(left))
-      try? FileCalls.remove(layerRoot.raw, name.span, isDirectory: true)
+      guard descriptor == nil, (try? FileCalls.status(layerRoot.raw, name.span))?.isDirectory == true else { return }
+      try? DirectoryRemoval.remove(layerRoot.raw, name, isForced: true)
     }
   }
 
@@ -55,18 +56,14 @@ final class WorkDirectory {
   /// Removes a directory and all in it that was moved here.
   func discardDirectory(_ name: [UInt8]) {
     guard let work = try? open() else { return }
-    if let doomed = try? FileCalls.openBeneath(work.raw, name.span, OpenFlags.directory) {
-      try? DirectoryReader.removeContents(SharedDescriptor(doomed))
-    }
-    try? FileCalls.remove(work.raw, name.span, isDirectory: true)
+    try? DirectoryRemoval.remove(work.raw, name, isForced: true)
   }
 
   /// Leaves nothing behind.
   func close() {
     lock.withLock {
-      guard let opened = descriptor else { return }
-      try? DirectoryReader.removeContents(opened)
-      try? FileCalls.remove(layerRoot.raw, WorkDirectory.name.span, isDirectory: true)
+      guard descriptor != nil else { return }
+      try? DirectoryRemoval.remove(layerRoot.raw, WorkDirectory.name, isForced: true)
       descriptor = nil
     }
   }

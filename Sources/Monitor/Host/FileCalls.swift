@@ -41,6 +41,28 @@ package enum FileCalls {
       owning: try checked(unsafe link.withPath { unsafe clinux_open($0, flags | O_CLOEXEC | O_NOCTTY, 0) }))
   }
 
+  /// Opens a regular file, looked at before it is opened: what else has the name, or comes to have it, never is.
+  ///
+  /// - Parameters:
+  ///   - path: as for `openBeneath`; the empty one for what `directory` itself is open on.
+  ///   - isIt: whether it is the file that is meant.
+  /// - Throws: `stale` for anything else.
+  package static func openRegular(
+    _ directory: Int32, _ path: Span<UInt8>, _ flags: Int32, _ isIt: (FileStatus) -> Bool = { _ in true }
+  ) throws(Errno) -> FileDescriptor {
+    if path.count == 1 { return try reopenRegular(directory, flags, isIt) }
+    let place = try openBeneath(directory, path, OpenFlags.path)
+    return try reopenRegular(place.raw, flags, isIt)
+  }
+
+  private static func reopenRegular(
+    _ place: Int32, _ flags: Int32, _ isIt: (FileStatus) -> Bool
+  ) throws(Errno) -> FileDescriptor {
+    let status = try status(place)
+    guard status.isRegular, isIt(status) else { throw .stale }
+    return try reopen(place, flags)
+  }
+
   // MARK: Asking
 
   /// statx(2).
@@ -91,21 +113,41 @@ package enum FileCalls {
     var names: [[UInt8]] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     try seekDirectory(directory, to: 0)
+    _ = try eachName(directory, &buffer) { (name, _) throws(Errno) in
+      names.append(name.dropLast())
+      return true
+    }
+    return names.sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
+  /// Reads names of a directory from its position on, without `.` and `..`.
+  ///
+  /// - Parameters:
+  ///   - buffer: for the kernel to fill.
+  ///   - body: gets each with its NUL, and its DT_* as in readdir(3); false ends it.
+  /// - Returns: whether it came to the end.
+  package static func eachName(
+    _ directory: Int32, _ buffer: inout [UInt8], _ body: ([UInt8], UInt8) throws(Errno) -> Bool
+  ) throws(Errno) -> Bool {
     while true {
       let count = try directoryEntries(directory, into: &buffer)
-      if count == 0 { break }
+      if count == 0 { return true }
       var position = 0
       // struct linux_dirent64: inode 8, offset 8, length 2, type 1, name with its NUL.
       while position + 20 <= count {
         let length = Int(buffer[position + 16]) | Int(buffer[position + 17]) << 8
         guard length >= 20, position + length <= count else { throw .inputOutput }
-        let name = Array(buffer[(position + 19)..<(position + length)].prefix { $0 != 0 })
-        if name != [0x2e], name != [0x2e, 0x2e] { names.append(name) }
+        let type = buffer[position + 18]
+        let name = buffer[(position + 19)..<(position + length)].prefix { $0 != 0 } + [0]
         position += length
+        if name.elementsEqual([0x2e, 0]) || name.elementsEqual([0x2e, 0x2e, 0]) { continue }
+        if try !body(Array(name), type) { return false }
       }
     }
-    return names.sorted { $0.lexicographicallyPrecedes($1) }
   }
+
+  /// DT_DIR.
+  package static let directoryType: UInt8 = 4
 
   package static func makeDirectory(_ directory: Int32, _ name: Span<UInt8>, mode: UInt32) throws(Errno) {
     try checked(unsafe path(name) { unsafe mkdirat(directory, $0, mode) })
@@ -191,16 +233,32 @@ package enum FileCalls {
     try checked(unsafe path(name) { unsafe fchownat(directory, $0, uid, gid, flags) })
   }
 
-  /// fchmodat2(2), or before Linux 6.6 chmod(2) by way of `/proc`. Not for symlinks.
+  /// fchmodat2(2), or before Linux 6.6 chmod(2) of what was opened first.
+  ///
+  /// - Throws: EOPNOTSUPP for symlinks.
   package static func changeMode(_ directory: Int32, _ name: Span<UInt8>, _ mode: UInt32) throws(Errno) {
     let flags = Int32(clinux_AT_EMPTY_PATH) | AT_SYMLINK_NOFOLLOW
     do {
       try checked(unsafe path(name) { unsafe clinux_chmod_no_follow(directory, $0, mode, flags) })
     } catch {
       guard error == Errno(ENOSYS) else { throw error }
-      let link = DescriptorPath(directory, name)
-      try checked(unsafe link.withPath { unsafe chmod($0, mode) })
+      try changeModeByDescriptor(directory, name, mode)
     }
+  }
+
+  /// chmod(2) follows a symlink at the end of `/proc/self/fd/N/NAME`, which whoever else writes the directory may have put there
+  /// since anybody looked. The path of a descriptor leads to what it is open on, and nowhere else.
+  private static func changeModeByDescriptor(
+    _ directory: Int32, _ name: Span<UInt8>, _ mode: UInt32
+  ) throws(Errno) {
+    if name.count > 1 {
+      let file = try openBeneath(directory, name, OpenFlags.path)
+      return try changeModeByDescriptor(file.raw, itself.span, mode)
+    }
+    // Some file systems would do it to symlinks.
+    if try status(directory).isSymlink { throw .notSupported }
+    let link = DescriptorPath(directory, name)
+    try checked(unsafe link.withPath { unsafe chmod($0, mode) })
   }
 
   /// utimensat(2).
@@ -445,12 +503,14 @@ package struct RenameFlags: OptionSet, Sendable {
 
 /// `/proc/self/fd/N` or `/proc/self/fd/N/NAME`, built inline: the way to calls that take no directory descriptor.
 ///
-/// Only the link of `/proc` itself is followed: N is ours, and the calls used on NAME do not follow it.
+/// Only the link of `/proc` itself is followed: N is ours, and the calls used on NAME, all of them of extended attributes, do
+/// not follow it (others, such as chmod(2), would). It is empty, and leads nowhere, for what can be no name.
 @safe
 private struct DescriptorPath: ~Copyable {
   private var bytes = InlineArray<288, UInt8>(repeating: 0)
 
   init(_ descriptor: Int32, _ name: Span<UInt8>) {
+    guard descriptor >= 0, name.count <= 256 else { return }
     var count = 0
     let prefix: StaticString = "/proc/self/fd/"
     while count < prefix.utf8CodeUnitCount {
@@ -460,7 +520,7 @@ private struct DescriptorPath: ~Copyable {
     }
     var digits = InlineArray<10, UInt8>(repeating: 0)
     var length = 0
-    var value = UInt32(max(0, descriptor))
+    var value = UInt32(descriptor)
     repeat {
       digits[length] = UInt8(ascii: "0") + UInt8(value % 10)
       value /= 10
@@ -470,7 +530,7 @@ private struct DescriptorPath: ~Copyable {
       bytes[count] = digits[index]
       count += 1
     }
-    guard name.count > 1, name.count <= 257 else { return }
+    guard name.count > 1 else { return }
     bytes[count] = UInt8(ascii: "/")
     count += 1
     for index in name.indices {

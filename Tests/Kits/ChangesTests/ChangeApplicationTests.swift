@@ -1,6 +1,7 @@
 import FileSystem
 import Foundation
 import Host
+import HostTesting
 import Testing
 
 @testable import Changes
@@ -38,6 +39,41 @@ struct ChangeApplicationTests {
     )
     #expect(try trees.attributes(of: "lower/etc/one") == "user.x")
     #expect(try trees.lines() == [])
+  }
+
+  /// Somebody else writes the directory too, and has the file and a link out of it change places.
+  @Test func nothingIsFollowedThatAnotherPutsThere() throws {
+    try trees.shell(
+      """
+      mkdir lower/d upper/d; echo text >lower/d/f; cp -p lower/d/f upper/d/f; chmod 755 upper/d/f
+      echo secret >secret; chmod 600 secret; ln -s ../../secret lower/d/l
+      """)
+    let set = try trees.changes()
+    #expect(set.changes.map { String(printable: $0.path) } == ["/d/f"])
+    let baseline = trees.baseline()
+    let swapper = Swapper("\(trees.path)/lower/d/f", "\(trees.path)/lower/d/l")
+    defer { swapper.end() }
+    struct Work: @unchecked Sendable { let application: ChangeApplication }
+    let work = Work(application: ChangeApplication(set, since: baseline, overwrites: true))
+    let done = try OldHost.without(OldHost.fchmodat2) {
+      (0..<1000).count { _ in (try? work.application.run()) != nil }
+    }
+    #expect(done > 0)
+    #expect(try trees.shell("stat -c %a secret") == "600\n")
+  }
+
+  /// With a path that no pack and no archive could have, what is in the way is said, not run into.
+  @Test func removalGoesAsDeepAsTheTree() throws {
+    try trees.shell("mkdir lower/deep; mknod upper/deep c 0 0")
+    DeepTree.make("\(trees.path)/lower/deep", depth: 5000, file: "f")
+    let set = try trees.changes()
+    try ChangeApplication(set, since: trees.baseline()).run()
+    #expect(try trees.shell("ls lower") == "")
+    DeepTree.make("\(trees.path)/upper", depth: 5000)
+    let error = #expect(throws: ChangesError.self) { try trees.changes() }
+    guard case .written(.unrepresentable(_, let why)) = error else { return #expect(Bool(false), "\(error!)") }
+    #expect(why.contains("4,095"))
+    try trees.shell("rm -r upper/d")
   }
 
   @Test func whatOthersChangedStays() throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Host
+import HostTesting
 import Testing
 
 @testable import Packs
@@ -34,6 +35,27 @@ struct PackStoreTests {
     let status = try FileManager.default.attributesOfItem(atPath: "\(pack.tree)/copy")
     #expect(status[.referenceCount] as? Int == 4)
     #expect((status[.posixPermissions] as? NSNumber)?.intValue == 0o755)
+  }
+
+  /// Nearly as deep as a path can tell: what is open meanwhile is not more for it.
+  @Test func aDeepDirectory() throws {
+    try scratch.shell("mkdir source")
+    DeepTree.make(scratch.source, depth: 2000, name: "d", file: "f", "text")
+    let pack = try scratch.create("deep")
+    let manifest = try store.manifest(of: pack)
+    #expect(manifest.entries.count == 2002)
+    var most = 0
+    #expect(try store.verify(pack) { _ in most = max(most, DeepTree.openBelow(scratch.path)) } == [])
+    #expect(most < 30)
+    try store.remove("deep")
+    #expect(try scratch.left() == [])
+    try scratch.shell("mkdir far; mv source far/d; mv far source")
+    DeepTree.make(scratch.source, depth: 3000, name: "e")
+    let error = #expect(throws: PackError.self) { try scratch.create("deeper") }
+    guard case .unrepresentable(let path, _) = error else { return #expect(Bool(false), "\(error!)") }
+    #expect(path.count > 4096)
+    #expect(try scratch.left() == [])
+    try scratch.shell("rm -r source")
   }
 
   @Test func oneTreeIsOnePack() throws {

@@ -87,6 +87,19 @@ struct TreeRemovalTests {
     #expect(!exists(tree))
   }
 
+  /// The time for each directory does not grow with how many there are.
+  @Test func manyInOne() throws {
+    func time(_ count: Int) throws -> Duration {
+      let tree = scratch.path + "/tree"
+      #expect(mkdir(tree, 0o755) == 0)
+      for number in 0..<count { #expect(mkdir("\(tree)/\(number)", 0o755) == 0) }
+      return try ContinuousClock().measure { try TreeRemoval.remove(tree) }
+    }
+    _ = try time(100)
+    let (few, many) = (try time(2000), try time(32_000))
+    #expect(many < few * 64, "\(few) for 2,000, \(many) for 32,000")
+  }
+
   @Test func whatIsNotThereIsRemoved() throws {
     try TreeRemoval.remove(scratch.path + "/none")
   }

@@ -6,7 +6,7 @@ import Host
 @testable import FileSystem
 
 /// Host directories for one test, removed when it is over: layers `lower` and `upper`, and whatever else is asked for.
-final class Layers {
+final class Layers: Sendable {
   let base: String
 
   init(in directory: String = FileManager.default.temporaryDirectory.path) {

@@ -14,7 +14,7 @@ final class FileReceiver {
   private var file: Descriptor?
   private var last: (path: Bytes, record: FileRecord)?
   /// Made here, with what they are to be once nothing more is put into them.
-  private var directories: [(path: Bytes, record: FileRecord)] = []
+  private var directories: [(path: Bytes, record: FileRecord, device: dev_t, inode: ino_t)] = []
 
   init(_ path: Bytes, keepsOwners: Bool) {
     var path = path
@@ -26,6 +26,8 @@ final class FileReceiver {
 
   func run() throws(BuiltIn.Trouble) {
     let input = Descriptor(owning: 0)
+    // What is made has the mode that it is made with.
+    umask(0)
     var decoder = FileStreamDecoder()
     var bytes: Bytes = []
     while !decoder.isAtEnd {
@@ -48,7 +50,17 @@ final class FileReceiver {
       }
     }
     guard decoder.isAtEnd else { throw BuiltIn.Trouble(text: "the transfer was cut short") }
-    for (path, record) in directories.reversed() { try finish(path, record) }
+    for directory in directories.reversed() {
+      do throws(SystemError) {
+        let opened = try Descriptor.open(directory.path, O_RDONLY | O_DIRECTORY)
+        let status = try Files.status(opened)
+        // Who can write the directory that it is in may have put a link there since.
+        guard status.st_dev == directory.device, status.st_ino == directory.inode else { throw SystemError(ESTALE) }
+        try setAttributes(directory.path, directory.record, opened.number)
+      } catch {
+        throw BuiltIn.Trouble(directory.path, error)
+      }
+    }
   }
 
   private func next(
@@ -117,9 +129,10 @@ final class FileReceiver {
     case .directory:
       let isNew = !Files.isDirectory(path)
       try Files.makeDirectory(path, mode: 0o700)
-      guard Files.isDirectory(path) else { throw .notDirectory }
       // The root of what is transferred may be anybody's directory; what is in it is the transfer's.
-      if isNew || !record.path.isEmpty { directories.append((path, record)) }
+      let opened = try Descriptor.open(path, O_RDONLY | O_DIRECTORY | (isNew ? O_NOFOLLOW : 0))
+      let status = try Files.status(opened)
+      if isNew || !record.path.isEmpty { directories.append((path, record, status.st_dev, status.st_ino)) }
       return
     case .file:
       file = try open(path)
@@ -139,10 +152,10 @@ final class FileReceiver {
       let type = record.kind == .fifo ? S_IFIFO : record.kind == .characterDevice ? S_IFCHR : S_IFBLK
       try check(
         unsafe path.withCString {
-          unsafe cguest_make_node($0, UInt32(type) | 0o600, record.major, record.minor)
+          unsafe cguest_make_node($0, UInt32(type) | mode(of: record), record.major, record.minor)
         })
     }
-    try setAttributes(path, record)
+    try setAttributes(path, record, -1)
   }
 
   /// A new file in the place of an old one; what is a mount point is written over instead.
@@ -174,23 +187,27 @@ final class FileReceiver {
   }
 
   private func finishFile() throws(BuiltIn.Trouble) {
-    file = nil
     guard let (path, record) = last else { return }
     last = nil
-    try finish(path, record)
-  }
-
-  private func finish(_ path: Bytes, _ record: FileRecord) throws(BuiltIn.Trouble) {
-    do throws(SystemError) { try setAttributes(path, record) } catch { throw BuiltIn.Trouble(path, error) }
-  }
-
-  private func setAttributes(_ path: Bytes, _ record: FileRecord) throws(SystemError) {
-    if keepsOwners { try check(unsafe path.withCString { unsafe lchown($0, record.uid, record.gid) }) }
-    if record.kind != .symlink {
-      // Of another owner, set-id bits would mean another user.
-      try Files.setMode(path, keepsOwners ? record.mode : record.mode & 0o1777)
+    do throws(SystemError) { try setAttributes(path, record, file?.number ?? -1) } catch {
+      throw BuiltIn.Trouble(path, error)
     }
+    file = nil
+  }
+
+  /// Of another owner, set-id bits would mean another user.
+  private func mode(of record: FileRecord) -> UInt32 { keepsOwners ? record.mode : record.mode & 0o1777 }
+
+  /// - Parameter file: open on it, for files and directories: by then another may have their name. Else -1.
+  private func setAttributes(_ path: Bytes, _ record: FileRecord, _ file: Int32) throws(SystemError) {
+    if keepsOwners {
+      try check(
+        file >= 0
+          ? fchown(file, record.uid, record.gid)
+          : unsafe path.withCString { unsafe lchown($0, record.uid, record.gid) })
+    }
+    if file >= 0 { try check(fchmod(file, mode(of: record))) }
     try check(
-      unsafe path.withCString { unsafe cguest_set_modified($0, record.seconds, Int(record.nanoseconds)) })
+      unsafe path.withCString { unsafe cguest_set_modified(file, $0, record.seconds, Int(record.nanoseconds)) })
   }
 }

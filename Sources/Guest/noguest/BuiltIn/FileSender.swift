@@ -59,7 +59,7 @@ struct FileSender {
         let base = next.path == "/" ? next.path : next.path + "/"
         for name in try Self.names(next.path) { pending.append((base + name, false)) }
       case .file:
-        try Self.sendFile(record, next.path)
+        try Self.sendFile(record, next.path, follows: next.follows)
       case .symlink:
         guard let target = Files.linkTarget(next.path) else { continue }
         record.target = target
@@ -104,9 +104,14 @@ struct FileSender {
     try StandardStreams.write(bytes)
   }
 
-  private static func sendFile(_ record: FileRecord, _ path: Bytes) throws(BuiltIn.Trouble) {
+  private static func sendFile(_ record: FileRecord, _ path: Bytes, follows: Bool) throws(BuiltIn.Trouble) {
     var record = record
-    let file = try attempt(path) { () throws(SystemError) in try Descriptor.open(path, O_RDONLY | O_NONBLOCK) }
+    let file = try attempt(path) { () throws(SystemError) in
+      // Looked at before it is opened: it may be something else by now.
+      let place = try Descriptor.open(path, cguest_O_PATH | (follows ? 0 : O_NOFOLLOW))
+      guard Self.record(try Files.status(place))?.kind == .file else { throw SystemError(ESTALE) }
+      return try Descriptor.open("/proc/self/fd/" + Bytes(decimal: Int(place.number)), O_RDONLY | O_NONBLOCK)
+    }
     if record.size == 0 {
       // The kernel's own files do not say how much there is in them.
       var content: Bytes = []

@@ -73,10 +73,14 @@ static inline int cguest_write_port(unsigned short port, unsigned char value) {
 
 static inline int cguest_close_range(unsigned first) { return (int)syscall(SYS_close_range, first, ~0u, 0); }
 
-static inline int cguest_set_modified(const char *path, long long seconds, long nanoseconds) {
+// Of what is open, or of the name itself.
+static inline int cguest_set_modified(int file, const char *path, long long seconds, long nanoseconds) {
   const struct timespec times[2] = {{0, UTIME_OMIT}, {seconds, nanoseconds}};
-  return utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+  return file >= 0 ? futimens(file, times) : utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
 }
+
+// open(2), O_PATH
+static const int cguest_O_PATH = 010000000;
 
 static inline unsigned cguest_major(unsigned long long device) { return major(device); }
 static inline unsigned cguest_minor(unsigned long long device) { return minor(device); }

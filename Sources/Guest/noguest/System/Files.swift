@@ -65,6 +65,13 @@ enum Files {
     return names
   }
 
+  /// fstat(2)
+  static func status(_ file: borrowing Descriptor) throws(SystemError) -> stat {
+    var status = stat()
+    try check(unsafe fstat(file.number, &status))
+    return status
+  }
+
   static func isDirectory(_ path: Bytes) -> Bool {
     var status = stat()
     guard unsafe path.withCString({ unsafe stat($0, &status) }) == 0 else { return false }

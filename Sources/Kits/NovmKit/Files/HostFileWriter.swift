@@ -72,7 +72,7 @@ package final class HostFileWriter: FileSink {
       do throws(Errno) {
         let name = path + [0]
         let directory =
-          path.isEmpty ? try duplicateRoot() : try FileCalls.openBeneath(rootNumber, name.span, OpenFlags.directory)
+          path.isEmpty ? try duplicateRoot() : try FileCalls.openBeneath(rootNumber, name.span, OpenFlags.directoryPath)
         try setAttributes(directory.raw, FileCalls.itself, record)
       } catch {
         throw .system(doing: "write", path: shown(record.path), error)
@@ -124,7 +124,7 @@ package final class HostFileWriter: FileSink {
 
   private func duplicateRoot() throws(Errno) -> FileDescriptor {
     let itself: [UInt8] = Array(".".utf8) + [0]
-    return try FileCalls.openBeneath(rootNumber, itself.span, OpenFlags.directory)
+    return try FileCalls.openBeneath(rootNumber, itself.span, OpenFlags.directoryPath)
   }
 
   /// Where a record goes, below the root.
@@ -204,7 +204,11 @@ package final class HostFileWriter: FileSink {
     guard let place else { return }
     let directory = parent?.raw ?? -1
     do throws(Errno) {
-      try setAttributes(directory, place.temporary, place.record)
+      if let number = file?.raw {
+        try setAttributes(number, FileCalls.itself, place.record)
+      } else {
+        try setAttributes(directory, place.temporary, place.record)
+      }
       try FileCalls.rename(directory, place.temporary.span, to: directory, place.name.span)
     } catch {
       discard()

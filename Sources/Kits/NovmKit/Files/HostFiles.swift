@@ -46,11 +46,11 @@ package final class HostFiles: FileSource {
         case .directory:
           try begin(record, stream)
           let base = name.isEmpty ? [] : name + [UInt8(ascii: "/")]
-          for child in try Self.names(path).reversed() {
+          for child in try Self.names(file.raw).reversed() {
             pending.append((base + child, path + [UInt8(ascii: "/")] + child, false))
           }
         case .file:
-          try sendFile(&record, path, follows, stream)
+          try sendFile(&record, file.raw, stream)
         case .symlink:
           let itself = FileCalls.itself
           record.target = try FileCalls.readLink(file.raw, itself.span)
@@ -69,16 +69,12 @@ package final class HostFiles: FileSource {
     do throws(NovmError) { try stream.begin(record) } catch { throw Errno(EMSGSIZE) }
   }
 
-  private func sendFile(
-    _ record: inout FileRecord, _ path: [UInt8], _ follows: Bool, _ stream: FileStreamWriter
-  ) throws(Errno) {
-    let file = try FileDescriptor.open(Path(path), OpenFlags.read | (follows ? 0 : O_NOFOLLOW))
-    // What is opened now may be another file than the one that was looked at.
-    let status = try FileCalls.status(file.raw)
-    guard status.isRegular else { throw .stale }
-    record.size = status.length
+  /// - Parameter place: the file that was looked at, which the path may not lead to any more.
+  private func sendFile(_ record: inout FileRecord, _ place: Int32, _ stream: FileStreamWriter) throws(Errno) {
+    let file = try FileCalls.reopen(place, OpenFlags.read)
+    record.size = try FileCalls.status(file.raw).length
     try begin(record, stream)
-    var rest = status.length
+    var rest = record.size
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     while rest > 0, !stream.isUnread {
       var count = try file.read(into: &buffer)
@@ -93,8 +89,8 @@ package final class HostFiles: FileSource {
     }
   }
 
-  private static func names(_ path: [UInt8]) throws(Errno) -> [[UInt8]] {
-    let directory = try FileDescriptor.open(Path(path), OpenFlags.directory | O_NOFOLLOW)
+  private static func names(_ place: Int32) throws(Errno) -> [[UInt8]] {
+    let directory = try FileCalls.reopen(place, OpenFlags.directory)
     return try FileCalls.names(directory.raw)
   }
 
