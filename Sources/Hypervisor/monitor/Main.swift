@@ -4,29 +4,28 @@ import GuestMemory
 import HypercallABI
 import UserRuntime
 
-// The monitor, as a root task: one machine of one processor, with the kernel and initramfs of the second and third module.
+// The monitor: a program without privileges, one for each machine, which has one processor. It has a domain, memory, and two
+// portals to whoever started it (Grants).
 
 nonisolated(unsafe) private var processor: Processor?
 
 @c(user_main) func userMain(_ number: UInt64, _ information: UInt64) {
-  let block = MessageBlock(address: Root.messageBlock)!
-  let ports = CapabilityRange(.ports, base: 0, order: 16)
-  _ = Kernel.delegate(ports, to: ports, bits: 1 << 11, block)
-  let resources = Resources(block)
-  guard resources.openHeap() else { return fail("too little memory") }
-  guard resources.modules.count >= 3 else { return fail("kernel and initramfs are wanted as modules") }
+  Heap.open(Grants.heap, Grants.word(.heapSize))
   do throws(BootError) {
-    try start(resources)
-  } catch { fail("the kernel cannot be loaded") }
+    try start()
+  } catch { fail() }
 }
 
-private func start(_ resources: Resources) throws(BootError) {
-  let size: UInt64 = 128 << 20
-  guard let ram = unsafe resources.memory(size), let file = unsafe resources.module(1),
-    let archive = unsafe resources.module(2)
-  else {
-    return fail("too little memory for the machine")
-  }
+private func bytes(_ address: Grants.Word, _ size: Grants.Word) -> UnsafeBufferPointer<UInt8> {
+  unsafe UnsafeBufferPointer(
+    start: UnsafePointer(bitPattern: UInt(Grants.word(address))), count: Int(Grants.word(size)))
+}
+
+private func start() throws(BootError) {
+  let size = Grants.word(.ramSize)
+  let ram = unsafe UnsafeMutableRawBufferPointer(
+    start: UnsafeMutableRawPointer(bitPattern: UInt(Grants.ram)), count: Int(size))
+  let (file, archive) = unsafe (bytes(.kernel, .kernelSize), bytes(.initramfs, .initramfsSize))
   let image = try unsafe KernelImage(Span(_unsafeElements: file))
   let map = try MemoryMap(size: size)
   var options = BootPlan.Options()
@@ -44,18 +43,15 @@ private func start(_ resources: Resources) throws(BootError) {
   try unsafe plan.loadKernel(Span(_unsafeElements: file), into: memory)
   try unsafe plan.loadInitramfs(Span(_unsafeElements: archive), into: memory)
   try plan.loadBootData(into: memory)
-  let new = Processor(plan.entry, resources)
+  let new = Processor(plan.entry)
   unsafe processor = new
-  guard unsafe new.start(ram: ram) else { return fail("the processor cannot be made") }
-  new.waitForEnd()
+  guard new.start() else { return fail() }
+  while true { _ = Kernel.down(Processor.never) }
 }
 
-func fail(_ why: StaticString) {
-  Console.write("monitor: ")
-  Console.write(why)
-  Console.put(10)
-  h_out8(0xf4, 2)
-  while true { h_pause() }
+private func fail() {
+  guard let block = MessageBlock(address: Root.messageBlock) else { return }
+  Output.end(1, block)
 }
 
 @c(user_portal) func userPortal(_ id: UInt64, _ address: UInt64) {

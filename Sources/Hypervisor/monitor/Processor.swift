@@ -10,33 +10,29 @@ final class Processor {
   private static let context: UInt64 = 0x311
   private static let handler: UInt64 = 0x313
   private static let events: UInt64 = 0x400
-  private static let done: UInt64 = 0x302
+  /// Which nobody ups.
+  static let never: UInt64 = 0x302
 
   /// Where the guest switches itself off, or starts anew.
   static let powerPort: UInt16 = 0x600
 
   private let entry: EntryState
-  private let resources: Resources
+  private let processor = Grants.word(.processor)
   private var interrupts = LocalInterrupts()
   private var serial = SerialRegisters()
+  private var output = Output()
   let timer = Timer(context: Processor.context)
 
-  init(_ entry: EntryState, _ resources: Resources) {
-    self.entry = entry
-    self.resources = resources
-  }
+  init(_ entry: EntryState) { self.entry = entry }
 
-  func start(ram: UnsafeMutableRawBufferPointer) -> Bool {
-    let block = resources.block
-    var status = Kernel.createSemaphore(Processor.done) | Kernel.createSemaphore(Timer.changed)
+  func start() -> Bool {
+    guard let block = MessageBlock(address: Root.messageBlock) else { return false }
+    var status = Kernel.createSemaphore(Processor.never) | Kernel.createSemaphore(Timer.changed)
     status |= Kernel.createDomain(Processor.domain, pages: 1000)
-    // Memory, in blocks as it was taken.
-    let source = UInt64(UInt(bitPattern: ram.baseAddress)) >> 12
-    let order = UInt64((ram.count >> 12).trailingZeroBitCount)
+    let order = UInt64((Grants.word(.ramSize) >> 12).trailingZeroBitCount)
     status |= Kernel.delegate(
-      CapabilityRange(.memory, base: source, order: order, rights: 7),
-      to: CapabilityRange(.memory, base: 0, order: order, rights: 7), of: Processor.domain, hotspot: 0, bits: 1 << 9,
-      block)
+      CapabilityRange(.memory, base: Grants.ram >> 12, order: order, rights: 7),
+      to: CapabilityRange(.memory, base: 0, order: order, rights: 7), of: Processor.domain, bits: 1 << 9, block)
     status |= thread(Processor.handler, isGlobal: false, events: 0, argument: nil)
     for number in UInt64(0)..<256 {
       status |= Kernel.createPortal(
@@ -46,26 +42,23 @@ final class Processor {
       CapabilityRange(.objects, base: Processor.events, order: 8),
       to: CapabilityRange(.objects, base: Processor.events, order: 8),
       of: Processor.domain, block)
-    status |= Kernel.raw(3, Processor.context, flags: 1, Processor.domain, 0, 0, Processor.events).status
+    status |= Kernel.raw(3, Processor.context, flags: 1, Processor.domain, processor, 0, Processor.events).status
     // The timer's thread is told where to begin by a portal of the same handler.
     status |= Kernel.createPortal(0x600 + 30, for: Processor.handler, descriptor: 8, id: Timer.startup)
     status |= thread(0x314, isGlobal: true, events: 0x600, argument: 0)
     status |= Kernel.createScheduling(0x316, for: 0x314, priority: 20)
-    status |= Kernel.createScheduling(0x317, for: Processor.context, priority: 5)
+    status |= Kernel.createScheduling(0x317, for: Processor.context, priority: 1)
     return status == 0
   }
 
   private func thread(_ selector: UInt64, isGlobal: Bool, events: UInt64, argument: UInt64?) -> UInt64 {
-    let stack = resources.page()
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 4 * 4096, alignment: 4096)
+    let stack = UInt64(UInt(bitPattern: memory))
     let message: UInt64 = 0x6000_0000 + selector << 12
     let top = stack + 4 * 4096 - 16
     h_store(top, argument ?? message)
-    return Kernel.createContext(selector, block: message, stack: top, events: events, isGlobal: isGlobal)
-  }
-
-  func waitForEnd() {
-    _ = Kernel.down(Processor.done)
-    h_out8(0xf4, 1)
+    return Kernel.createContext(
+      selector, block: message, processor: processor, stack: top, events: events, isGlobal: isGlobal)
   }
 
   // MARK: Exits
@@ -96,20 +89,11 @@ final class Processor {
       skip(3, block)
       changed.formUnion([.registersAtoB, .instructionPointer, .states])
     default:
-      Console.line("monitor: exit", number)
-      Console.line("monitor: at", block[State.rip])
-      Console.line("monitor: of", block[State.qualification])
-      Console.line("monitor: address", block[State.qualification2])
-      end(failed: true)
+      Output.end(1, block)
     }
     deliver(block)
     block[State.descriptor] = changed.rawValue
     block.counts = 0
-  }
-
-  private func end(failed: Bool) {
-    h_out8(0xf4, failed ? 2 : 1)
-    while true { h_pause() }
   }
 
   private func skip(_ bytes: UInt64, _ block: MessageBlock) {
@@ -134,11 +118,11 @@ final class Processor {
   }
 
   private func halt(_ block: MessageBlock) {
-    guard block[State.rflags] & 1 << 9 != 0 else { return end(failed: true) }
+    guard block[State.rflags] & 1 << 9 != 0 else { Output.end(1, block) }
     interrupts.expire(h_rdtsc())
     while interrupts.pending == nil {
-      guard interrupts.deadline != 0 else { return end(failed: true) }
-      _ = Kernel.down(Root.suspendSemaphore, deadline: interrupts.deadline)
+      guard interrupts.deadline != 0 else { Output.end(1, block) }
+      _ = Kernel.down(Processor.never, deadline: interrupts.deadline)
       interrupts.expire(h_rdtsc())
     }
   }
@@ -186,10 +170,10 @@ final class Processor {
       block[State.rax] = mask == 0xffff_ffff ? value & mask : block[State.rax] & ~mask | value & mask
     } else if number == Processor.powerPort {
       let value = UInt8(truncatingIfNeeded: block[State.rax])
-      if value == PowerRegisters.sleepValue { end(failed: false) }
-      if value == PowerRegisters.resetValue { end(failed: true) }
+      if value == PowerRegisters.sleepValue { Output.end(0, block) }
+      if value == PowerRegisters.resetValue { Output.end(1, block) }
     } else {
-      serial.write(number, UInt8(truncatingIfNeeded: block[State.rax]))
+      if let byte = serial.write(number, UInt8(truncatingIfNeeded: block[State.rax])) { output.put(byte, block) }
     }
   }
 

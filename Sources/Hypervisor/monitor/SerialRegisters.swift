@@ -1,5 +1,3 @@
-import UserRuntime
-
 /// COM1 as far as a kernel's console asks: always ready, silent.
 struct SerialRegisters {
   private var registers = InlineArray<8, UInt8>(repeating: 0)
@@ -22,15 +20,17 @@ struct SerialRegisters {
     }
   }
 
-  mutating func write(_ port: UInt16, _ value: UInt8) {
-    guard port >= SerialRegisters.base, port < SerialRegisters.base + 8 else { return }
+  /// Returns a byte that goes out.
+  mutating func write(_ port: UInt16, _ value: UInt8) -> UInt8? {
+    guard port >= SerialRegisters.base, port < SerialRegisters.base + 8 else { return nil }
     let index = Int(port - SerialRegisters.base)
     if index < 2, isDivisor {
       divisor[index] = value
     } else if index == 0 {
-      Console.put(value)
+      return value
     } else {
       registers[index] = value
     }
+    return nil
   }
 }

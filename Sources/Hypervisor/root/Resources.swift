@@ -1,0 +1,73 @@
+import CHypercall
+import HypercallABI
+import UserRuntime
+
+/// The machine's memory, as the root task takes it from the kernel: at its physical address plus a window's.
+enum Resources {
+  static let window: UInt64 = 0x10_0000_0000
+  /// Ranges that were given out.
+  nonisolated(unsafe) private static var taken = InlineArray<32, (start: UInt64, size: UInt64)>(repeating: (0, 0))
+  nonisolated(unsafe) private static var count = 0
+
+  static var block: MessageBlock { MessageBlock(address: Root.messageBlock)! }
+
+  /// Calls `body` for the largest pieces of a range of pages that are aligned there, and `distance` pages further on, too.
+  static func pieces(_ first: UInt64, _ end: UInt64, distance: UInt64 = 0, _ body: (UInt64, UInt64) -> Void) {
+    var page = first
+    while page < end {
+      var order = UInt64(min((page | (page &+ distance)).trailingZeroBitCount, 20))
+      while page + 1 << order > end { order -= 1 }
+      body(page, order)
+      page += 1 << order
+    }
+  }
+
+  /// Maps physical memory to the root task. Returns where.
+  static func map(_ address: UInt64, _ size: UInt64) -> UInt64 {
+    pieces(address >> 12, (address + size + 4095) >> 12) { page, order in
+      let source = CapabilityRange(.memory, base: page, order: order, rights: 7)
+      let target = CapabilityRange(.memory, base: page + window >> 12, order: order, rights: 7)
+      _ = Kernel.delegate(source, to: target, hotspot: page, bits: 1 << 11, block)
+    }
+    return address + window
+  }
+
+  /// Free physical memory of a power of two bytes, at a multiple of that.
+  static func allocate(_ size: UInt64) -> UInt64? {
+    for index in 0..<Information.memoryCount {
+      let region = Information.memory(index)
+      guard region.type == 1, region.address < 1 << 32 else { continue }
+      var start = min(region.address + region.size, 1 << 32) & ~(size - 1)
+      while start >= region.address + size, start > 16 << 20 {
+        start -= size
+        guard isFree(start, size), unsafe count < 32 else { continue }
+        unsafe taken[count] = (start, size)
+        unsafe count += 1
+        return start
+      }
+    }
+    return nil
+  }
+
+  private static func isFree(_ start: UInt64, _ size: UInt64) -> Bool {
+    for index in 0..<Information.memoryCount {
+      let used = Information.memory(index)
+      if used.type != 1, used.address < start + size, start < used.address + max(used.size, 1) { return false }
+    }
+    for index in unsafe 0..<count {
+      let used = unsafe taken[index]
+      if used.start < start + size, start < used.start + used.size { return false }
+    }
+    return true
+  }
+
+  /// The module of this number: the root task itself is 0.
+  static func module(_ number: Int) -> Information.Memory? {
+    var left = number
+    for index in 0..<Information.memoryCount where Information.memory(index).type == InformationPage.Memory.module {
+      if left == 0 { return Information.memory(index) }
+      left -= 1
+    }
+    return nil
+  }
+}
