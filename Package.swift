@@ -101,7 +101,7 @@ let package = Package(
     module("Kits", "Store", ["Host"]),
     module("Kits", "Download", ["Host"]),
     module("Kits", "Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
-    module("Kits", "KernelBundle", ["CArchive", "CCompression", "CLinux", "Host", "Packs"]),
+    module("Kits", "KernelBundle", ["CArchive", "CCompression", "CLinux", "Boot", "Host", "Packs"]),
     module("Kits", "Changes", ["FileSystem", "FUSE", "Packs", "Host"]),
     module(
       "Kits", "NovmKit",

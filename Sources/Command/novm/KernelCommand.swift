@@ -98,11 +98,13 @@ private struct BundleReport: Encodable {
   var name: String
   var directory: String
   var kernel: BundleDescription
+  var relocations: Int?
 
   init(_ bundle: KernelBundle) {
     name = bundle.name
     directory = bundle.directory
     kernel = bundle.description
+    relocations = bundle.relocationCount
   }
 
   var text: String {
@@ -115,6 +117,7 @@ private struct BundleReport: Encodable {
       ("Packed as", kernel.payload?.rawValue ?? "vmlinux"), ("Boot protocol", kernel.bootProtocol ?? "-"),
       ("64-bit entry", kernel.entries.linux64.description), ("PVH entry", kernel.entries.pvh?.description ?? "-"),
     ]
+    lines.append(("KASLR", relocations.map { "by \($0) relocations" } ?? "no: its image has no relocations"))
     lines += GuestPart.allCases.map { ($0.rawValue, support[$0].rawValue) }
     lines += [
       ("Known from", support.evidence.rawValue),

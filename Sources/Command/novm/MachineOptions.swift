@@ -144,6 +144,12 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp("More for the kernel's command line. Repeatable.", valueName: "words"))
   var cmdline: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Whether the kernel lies at an address that nobody can know (KASLR): on, where it can, or off.",
+      valueName: "on|off"))
+  var kaslr = KASLR.on
+
   @Option(help: ArgumentHelp("The guest's host name.", valueName: "name"))
   var hostname = "novm"
 
@@ -213,6 +219,7 @@ struct MachineOptions: ParsableArguments {
     settings.nic = nic
     settings.noBalloon = noBalloon
     settings.transport = transport
+    settings.kaslr = kaslr
     settings.hugePages = hugePages
     settings.prefault = prefault
     settings.entropyRate = entropyRate
@@ -242,6 +249,7 @@ extension NetworkChoice: ExpressibleByArgument {}
 
 extension DeviceTransport: ExpressibleByArgument {}
 extension HugePages: ExpressibleByArgument {}
+extension KASLR: ExpressibleByArgument {}
 
 extension DAXWindow: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }

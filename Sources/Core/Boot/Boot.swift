@@ -12,7 +12,9 @@ import GuestMemory
 ///
 /// RAM is taken to be zero before: the loader does not clear what the kernel expects clear (`.bss`).
 package struct BootPlan {
+  /// As it is placed.
   package let kernel: KernelImage
+  package let placement: KernelPlacement
   package let map: MemoryMap
   /// Where the initramfs goes, if there is one: page-aligned at its start.
   package let initramfs: Range<UInt64>?
@@ -41,6 +43,10 @@ package struct BootPlan {
     package var mp: MPPlatform?
     /// The first that the image offers, in the order of `BootProtocol`, unless stated.
     package var bootProtocol: BootProtocol?
+    /// Where the kernel lies. What is not as it was linked takes relocations, and the 64-bit entry.
+    package var placement = KernelPlacement.linked
+    /// Whether the kernel makes addresses of its memory random too. Only in 64-bit mode it is told.
+    package var isRandomised = false
 
     package init() {}
   }
@@ -54,6 +60,7 @@ package struct BootPlan {
     let limit = min(Int(kernel.setup.commandLineSize), LowMemory.maximumCommandLine - 1)
     try options.commandLine.check(limit: limit)
     let initramfs = try Self.placeInitramfs(options.initramfsSize, kernel, map)
+    let kernel = try Self.place(kernel, options.placement, map, initramfs)
     var acpi = options.acpi
     if !options.generation.isEmpty { acpi?.devices.append(.generation(at: LowMemory.generation)) }
     let tables: ACPITables? = if let acpi { try ACPITables(acpi, in: LowMemory.acpiTables) } else { nil }
@@ -85,6 +92,7 @@ package struct BootPlan {
       if let initramfs { parameters.setInitramfs(initramfs) }
       try parameters.setMemoryMap(map.entries)
       if let tables { parameters.setACPI(tables.rsdp) }
+      if options.isRandomised { parameters.setRandomised() }
       if !options.seed.isEmpty {
         parameters.setSetupData(LowMemory.setupData)
         let node = BootParameters.seedNode(Array(options.seed.prefix(Self.maximumSeed)))
@@ -93,10 +101,11 @@ package struct BootPlan {
       pieces.append(Piece(address: LowMemory.bootParameters, bytes: parameters.bytes))
     }
     if bootProtocol == .linux64 {
-      let tables = PageTables.bytes(mapping: kernel.footprint.upperBound, at: LowMemory.pageTables)
+      let tables = PageTables.bytes(mapping: kernel.footprint, at: LowMemory.pageTables)
       pieces.append(Piece(address: LowMemory.pageTables, bytes: tables))
     }
     self.kernel = kernel
+    placement = options.placement
     self.map = map
     self.initramfs = initramfs
     self.bootProtocol = bootProtocol
@@ -117,8 +126,20 @@ package struct BootPlan {
     throw .noUsableEntry
   }
 
-  /// As high in low RAM as the kernel takes it, out of the kernel's way.
-  private static func placeInitramfs(
+  private static func place(
+    _ kernel: KernelImage, _ placement: KernelPlacement, _ map: MemoryMap, _ initramfs: Range<UInt64>?
+  ) throws(BootError) -> KernelImage {
+    guard placement != .linked else { return kernel }
+    let image = try kernel.moved(by: placement.physical)
+    let place = image.footprint
+    guard map.ram.contains(where: { $0.lowerBound <= place.lowerBound && place.upperBound <= $0.upperBound }),
+      initramfs.map(place.overlaps) != true
+    else { throw .kernelOutsideRAM(address: place.lowerBound) }
+    return image
+  }
+
+  /// As high in low RAM as the kernel takes it, out of the way of the kernel as it was linked.
+  package static func placeInitramfs(
     _ size: UInt64, _ kernel: KernelImage, _ map: MemoryMap
   ) throws(BootError) -> Range<UInt64>? {
     let footprint = kernel.footprint
@@ -152,6 +173,18 @@ package struct BootPlan {
       }
       try copy(file, segment.fileOffset..<(segment.fileOffset + segment.fileSize), to: segment.address, memory)
     }
+  }
+
+  /// Tells the loaded kernel where it lies, by the relocations of its file.
+  package static func relocate(
+    _ kernel: KernelImage, by placement: KernelPlacement, _ relocations: KernelRelocations, _ file: Span<UInt8>,
+    in memory: GuestMemory
+  ) throws(BootError) {
+    let place = kernel.footprint
+    guard let slice = try? memory.slice(at: place.lowerBound &+ placement.physical, count: place.count) else {
+      throw .cannotWrite(address: place.lowerBound &+ placement.physical)
+    }
+    try relocations.apply(placement.virtual, to: slice, linkedAt: place.lowerBound, from: file)
   }
 
   /// Copies the initramfs, whose size must be the one planned for.

@@ -29,6 +29,9 @@ package enum BootError: Error, Equatable {
   /// The image offers no entry of the kind asked for, or none at all.
   case noUsableEntry
 
+  /// A relocation behind the image points out of it.
+  case badRelocation
+
   // The machine.
   /// RAM is given in whole pages, at least one MiB.
   case badMemorySize(UInt64)

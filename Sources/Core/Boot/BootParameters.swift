@@ -31,6 +31,10 @@ package struct BootParameters {
     bytes.put(UInt32(truncatingIfNeeded: address >> 32), at: Offset.extendedCommandLinePointer)
   }
 
+  /// Says that the kernel's addresses are random, upon which it makes those of its memory regions and modules random too
+  /// (boot.rst, loadflags: KASLR_FLAG, which its own unpacker would set).
+  package mutating func setRandomised() { bytes[SetupHeader.Field.loadFlags.rawValue] |= 1 << 1 }
+
   package mutating func setInitramfs(_ range: Range<UInt64>) {
     let size = range.upperBound - range.lowerBound
     put(UInt32(truncatingIfNeeded: range.lowerBound), .ramdiskImage)

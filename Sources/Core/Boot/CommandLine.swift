@@ -38,6 +38,14 @@ package struct CommandLine {
     bytes.append(digits: UInt64(interrupt), radix: 10)
   }
 
+  /// Whether the kernel's addresses are to be the ones that it was linked for.
+  package var wantsNoRandomisation: Bool { words.contains { $0.elementsEqual("nokaslr".utf8) } }
+
+  /// Whether the kernel is to do without some of the memory that there is.
+  var boundsMemory: Bool { words.contains { $0.starts(with: "mem=".utf8) || $0.starts(with: "memmap=".utf8) } }
+
+  private var words: [ArraySlice<UInt8>] { bytes.split { $0 <= 0x20 } }
+
   /// Throws unless the kernel takes it whole.
   func check(limit: Int) throws(BootError) {
     guard bytes.count <= limit else { throw .commandLineTooLong(length: bytes.count, limit: limit) }

@@ -16,6 +16,8 @@ package struct ELFImage {
   package let buildID: [UInt8]
   /// Linux leaves notes of its own; other PVH images (unikernels) do not.
   package let isLinux: Bool
+  /// Where the file goes on that the image's own headers do not speak of: at most the file's size.
+  package let fileEnd: Int
 
   private static let headerSize = 64
   private static let programHeaderSize = 56
@@ -34,11 +36,13 @@ package struct ELFImage {
     var segments: [LoadSegment] = []
     var virtual: [(start: UInt64, size: UInt64, address: UInt64)] = []
     var notes = ELFNotes()
+    var fileEnd = max(header.end, header.sectionsEnd)
     for index in 0..<Int(header.count) {
       let at = header.offset + index * Self.programHeaderSize
       guard let program = ProgramHeader(file, at: at), program.isWithin(UInt64(file.count)) else {
         throw .badSegment(index: index)
       }
+      if program.isRead { fileEnd = max(fileEnd, program.fileRange.upperBound) }
       switch program.type {
       case 1 where program.memorySize > 0:  // PT_LOAD
         guard let segment = program.segment else { throw .badSegment(index: index) }
@@ -62,6 +66,7 @@ package struct ELFImage {
     pvhEntry = notes.pvhEntry
     buildID = notes.buildID
     isLinux = notes.isLinux
+    self.fileEnd = fileEnd
   }
 
   private static func sortAndCheck(_ segments: inout [LoadSegment]) throws(BootError) {
@@ -88,6 +93,10 @@ package struct ELFImage {
     let entry: UInt64
     let offset: Int
     let count: UInt16
+    /// Behind the program headers.
+    let end: Int
+    /// Behind the section headers; 0 where there are none within the file.
+    let sectionsEnd: Int
 
     init(_ file: Span<UInt8>) throws(BootError) {
       guard let type = file.field(UInt16.self, at: 16), let machine = file.field(UInt16.self, at: 18),
@@ -104,6 +113,17 @@ package struct ELFImage {
       self.entry = entry
       self.offset = Int(offset)
       self.count = count
+      self.end = Int(end)
+      sectionsEnd = Self.sectionsEnd(file)
+    }
+
+    /// Nothing is loaded by section headers, so what they say may be nonsense.
+    private static func sectionsEnd(_ file: Span<UInt8>) -> Int {
+      guard let offset = file.field(UInt64.self, at: 40), let entrySize = file.field(UInt16.self, at: 58),
+        let count = file.field(UInt16.self, at: 60), offset > 0, offset <= UInt64(file.count)
+      else { return 0 }
+      let end = Int(offset) + Int(entrySize) * Int(count)
+      return end <= file.count ? end : 0
     }
   }
 
@@ -139,11 +159,14 @@ package struct ELFImage {
 
     /// What is not loaded or read may say what it likes.
     func isWithin(_ size: UInt64) -> Bool {
-      guard type == 1 || type == 4 else { return true }
+      guard isRead else { return true }
       return fileSize <= size && fileOffset <= size - fileSize
     }
 
-    /// Meaningful once `isWithin` holds.
+    /// PT_LOAD, PT_NOTE.
+    var isRead: Bool { type == 1 || type == 4 }
+
+    /// Meaningful for what is read, once `isWithin` holds.
     var fileRange: Range<Int> { Int(fileOffset)..<Int(fileOffset + fileSize) }
 
     var segment: LoadSegment? {

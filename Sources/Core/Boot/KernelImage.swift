@@ -3,12 +3,14 @@ import LittleEndian
 /// A kernel of either form, as the loader sees it: what goes where, and how it can be entered.
 package struct KernelImage {
   /// In order of address, without overlaps.
-  package let segments: [LoadSegment]
+  package private(set) var segments: [LoadSegment]
   /// The addresses that nothing else may use: from the first segment to the last, and what decompression wants.
-  package let footprint: Range<UInt64>
+  package private(set) var footprint: Range<UInt64>
   package let setup: SetupHeader
-  package let entries: Entries
+  package private(set) var entries: Entries
   package let buildID: [UInt8]
+  /// Where the file goes on behind an ELF image; nil for a bzImage, which moves itself.
+  package let fileEnd: Int?
 
   /// Where each boot protocol enters; nil where the image does not offer it.
   package struct Entries {
@@ -35,6 +37,7 @@ package struct KernelImage {
     footprint = image.segments[0].address..<image.segments[image.segments.count - 1].end
     self.setup = setup ?? SetupHeader()
     buildID = image.buildID
+    fileEnd = image.fileEnd
     // An ELF file says nothing of Linux's 64-bit protocol: believe it of what Linux's linker script made, and of images
     // that offer nothing else.
     let isLinux = setup != nil || image.isLinux || image.pvhEntry == nil
@@ -62,5 +65,19 @@ package struct KernelImage {
     self.setup = setup
     entries = Entries(linux64: setup.has64BitEntry ? address + 0x200 : nil, linux32: entry)
     buildID = []
+    fileEnd = nil
+  }
+
+  /// The kernel elsewhere in physical memory. Only in 64-bit mode it is entered wherever it lies.
+  func moved(by offset: UInt64) throws(BootError) -> KernelImage {
+    guard let entry = entries.linux64, fileEnd != nil else { throw .noUsableEntry }
+    let (end, overflow) = footprint.upperBound.addingReportingOverflow(offset)
+    guard !overflow else { throw .kernelOutsideRAM(address: offset) }
+    var image = self
+    // None lies beyond the footprint.
+    for index in segments.indices { image.segments[index].address += offset }
+    image.footprint = (footprint.lowerBound + offset)..<end
+    image.entries = Entries(linux64: entry + offset)
+    return image
   }
 }

@@ -10,7 +10,7 @@ package enum LowMemory {
   package static let startInfo: UInt64 = 0x2000
   /// The boot parameters ("zero page").
   package static let bootParameters: UInt64 = 0x7000
-  /// Up to six pages.
+  /// Up to seven pages.
   package static let pageTables: UInt64 = 0x9000
   /// `setup_data`: the seed of the kernel's random numbers.
   package static let setupData: UInt64 = 0x1_0000

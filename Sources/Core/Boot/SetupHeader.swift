@@ -61,6 +61,8 @@ package struct SetupHeader {
   package var isRelocatable: Bool { (value(.relocatableKernel) as UInt8) != 0 }
   /// XLF_KERNEL_64: a 64-bit entry 0x200 bytes into the protected-mode code.
   package var has64BitEntry: Bool { version >= 0x20c && (value(.extendedLoadFlags) as UInt16) & 1 != 0 }
+  /// XLF_CAN_BE_LOADED_ABOVE_4G: kernel, boot parameters and the rest.
+  package var canLieAbove4GiB: Bool { version >= 0x20c && (value(.extendedLoadFlags) as UInt16) & 2 != 0 }
   /// The longest command line, its terminating zero not counted.
   package var commandLineSize: UInt32 { value(.commandLineSize) }
   package var preferredAddress: UInt64 { version >= 0x20a ? value(.preferredAddress) : 0x10_0000 }

@@ -67,6 +67,31 @@ public struct GuestSlice: @unchecked Sendable {
     unsafe start!.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
   }
 
+  /// Adds to little-endian integers, which wrap around.
+  ///
+  /// - Parameter places: 32-bit words, each an integer's offset and `base`.
+  /// - Returns: false where one does not lie within the slice; those before have been changed.
+  @inlinable
+  package func add<T: FixedWidthInteger & BitwiseCopyable>(
+    _ value: T, at places: Span<UInt8>, lessBase base: UInt32
+  ) -> Bool {
+    guard holds(MemoryLayout<T>.size, at: 0) else { return places.isEmpty }
+    let last = UInt32(clamping: count &- MemoryLayout<T>.size)
+    // Words are of the span, and a place from 0 to `last` has all bytes of its integer in the slice.
+    let start = unsafe start!
+    return unsafe places.withUnsafeBytes { words in
+      for index in 0..<words.count / 4 {
+        let word = unsafe words.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self)
+        let place = UInt32(littleEndian: word) &- base
+        guard place <= last else { return false }
+        let target = unsafe start + Int(place)
+        let sum = T(littleEndian: unsafe target.loadUnaligned(as: T.self)) &+ value
+        unsafe target.storeBytes(of: sum.littleEndian, as: T.self)
+      }
+      return true
+    }
+  }
+
   /// Copies from `source`, from its byte `offset` on, until either ends.
   ///
   /// - Returns: the number of bytes copied.

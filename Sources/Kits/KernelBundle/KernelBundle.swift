@@ -1,3 +1,4 @@
+import Boot
 import Glibc
 import Host
 
@@ -25,6 +26,18 @@ package struct KernelBundle: Equatable, Sendable {
     description = try BundleDescription.read("\(directory)/bundle.json")
     for path in [vmlinux, initramfs, setup].compactMap({ $0 }) where Files.kind(path) != .file {
       throw .damagedBundle(path: path)
+    }
+  }
+
+  /// How many places of the kernel are changed when it is placed at a random address; nil where its image does not tell
+  /// them, so that it lies where it was linked.
+  package var relocationCount: Int? {
+    guard let file = try? FileDescriptor.open(vmlinux, O_RDONLY), let size = try? file.regularFileSize(),
+      let mapping = try? MemoryMapping(file, count: size)
+    else { return nil }
+    return mapping.withSpan { bytes in
+      guard let kernel = try? Boot.KernelImage(bytes) else { return nil }
+      return KernelRelocations(kernel, bytes)?.count
     }
   }
 

@@ -2,20 +2,24 @@ import Boot
 import CLinux
 import GuestMemory
 import Host
+import LittleEndian
 
 /// Puts kernel, initramfs and boot data into RAM, each read straight to its place
-/// (docs/decisions/0016-kernels-are-copied.md).
+/// (docs/decisions/0016-kernels-are-copied.md), the kernel to a place that nobody can know
+/// (docs/decisions/0001-enter-vmlinux-directly.md).
 ///
-/// The kernel is read on a thread of its own meanwhile: KVM_CREATE_VM waits about 10 ms for an RCU grace period.
+/// The kernel is read and relocated on a thread of its own meanwhile: KVM_CREATE_VM waits about 10 ms for an RCU grace period.
 final class KernelLoader {
   private let ram: GuestRAM
   private let image: KernelImage
   private let initramfs: [OpenFile]
+  private let initramfsSize: UInt64
   private let reading: Thread
   private let failure: Failure
+  let randomisation: KernelRandomisation
 
   /// Opens the files and begins to read the kernel.
-  init(_ description: MachineDescription, _ ram: GuestRAM) throws(MachineError) {
+  init(_ description: MachineDescription, _ ram: GuestRAM, _ map: MemoryMap) throws(MachineError) {
     let kernel = try OpenFile(description.kernel)
     var initramfs: [OpenFile] = []
     for path in description.initramfs { initramfs.append(try OpenFile(path)) }
@@ -28,16 +32,41 @@ final class KernelLoader {
     } catch {
       throw .boot(error)
     }
+    let initramfsSize = initramfs.reduce(0) { Self.aligned($0) + UInt64($1.size) }
+    let commandLine = CommandLine(bytes: description.commandLine)
+    var relocations: KernelRelocations?
+    if !description.isRandomised || commandLine.wantsNoRandomisation {
+      randomisation = .off
+    } else if image.fileEnd == nil {
+      randomisation = .byItself
+    } else {
+      if image.entries.linux64 != nil {
+        relocations = kernel.mapping.withSpan { KernelRelocations(image, $0) }
+      }
+      randomisation =
+        relocations == nil
+        ? .impossible : .placed(try Self.place(image, map, initramfsSize: initramfsSize, commandLine))
+    }
     self.ram = ram
     self.image = image
+    self.initramfsSize = initramfsSize
     let failure = Failure()
     self.failure = failure
+    let placement = randomisation.placement
     do {
       reading = try Thread("kernel") {
         do throws(MachineError) {
           for segment in image.segments {
-            try kernel.read(
-              at: segment.fileOffset, into: try ram.slice(at: segment.address, count: segment.fileSize))
+            let place = segment.address &+ placement.physical
+            try kernel.read(at: segment.fileOffset, into: try ram.slice(at: place, count: segment.fileSize))
+          }
+          guard let relocations else { return }
+          do throws(BootError) {
+            try kernel.mapping.withSpan { (file) throws(BootError) in
+              try BootPlan.relocate(image, by: placement, relocations, file, in: ram.memory)
+            }
+          } catch {
+            throw .boot(error)
           }
         } catch {
           failure.error = error
@@ -48,13 +77,34 @@ final class KernelLoader {
     }
   }
 
+  private static func place(
+    _ image: KernelImage, _ map: MemoryMap, initramfsSize: UInt64, _ commandLine: CommandLine
+  ) throws(MachineError) -> KernelPlacement {
+    let random = RandomBytes.make(16)
+    let numbers: (UInt64, UInt64) = (random.field(at: 0), random.field(at: 8))
+    do throws(BootError) {
+      let initramfs = try BootPlan.placeInitramfs(initramfsSize, image, map)
+      return KernelPlacement(image, map, initramfs: initramfs, commandLine, numbers: numbers)
+    } catch {
+      throw .boot(error)
+    }
+  }
+
   /// Completes what the guest finds in RAM. To be called once.
   ///
-  /// - Parameter options: completed with the initramfs's size.
+  /// - Parameter options: completed with what files there are, and where the kernel lies.
   /// - Returns: how the first vCPU enters the kernel.
   func finish(_ map: MemoryMap, _ options: BootPlan.Options) throws(MachineError) -> EntryState {
     var options = options
-    options.initramfsSize = initramfs.reduce(0) { Self.aligned($0) + UInt64($1.size) }
+    options.initramfsSize = initramfsSize
+    options.placement = randomisation.placement
+    options.isRandomised = randomisation.isPlaced
+    if case .off = randomisation, image.fileEnd == nil {
+      // Its own unpacker is to leave it where it is. Before the rest: what follows a word of two hyphens is for init.
+      var line = CommandLine("nokaslr")
+      line.append(options.commandLine)
+      options.commandLine = line
+    }
     let plan = try boot { () throws(BootError) in try BootPlan(image, map, options) }
     reading.join()
     // What the plan says of a kernel that does not fit is the better word.

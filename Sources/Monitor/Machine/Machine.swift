@@ -15,6 +15,8 @@ package final class Machine: @unchecked Sendable {
   /// Where devices that never block are served, and signals arrive.
   package let loop: EventLoop
 
+  /// Where the guest's kernel lies.
+  package let randomisation: KernelRandomisation
   private let ram: GuestRAM
   private let map: MemoryMap
   private let addresses = AddressMap()
@@ -86,7 +88,8 @@ package final class Machine: @unchecked Sendable {
     }
     memory = ram.memory
     registers = try RegisterPages()
-    let loader = try KernelLoader(description, ram)
+    let loader = try KernelLoader(description, ram, map)
+    randomisation = loader.randomisation
     let bits: Int
     do throws(KVMError) {
       let system =

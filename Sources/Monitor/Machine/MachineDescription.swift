@@ -11,6 +11,8 @@ package struct MachineDescription {
   /// Archives that the kernel unpacks, later ones over earlier ones.
   package var initramfs: [Path] = []
   package var commandLine: [UInt8] = []
+  /// Whether the kernel's addresses are random (KASLR), where its image allows it.
+  package var isRandomised = true
   /// Bytes of RAM, a whole number of MiB.
   package var memory: UInt64 = 512 << 20
   package var processors = ProcessorTopology(cores: 1)

@@ -40,6 +40,7 @@ struct Arguments {
       case "--setup": machine.setup = Path(try value(name, inline))
       case "--initramfs": machine.initramfs.append(Path(try value(name, inline)))
       case "--cmdline": machine.commandLine = try value(name, inline)
+      case "--kaslr": machine.isRandomised = try isOn(name, inline)
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
       case "--cpus": machine.processors = try processors(name, inline)
       case "--cpu-affinity": machine.affinity = try affinity(name, inline)
@@ -115,6 +116,15 @@ struct Arguments {
       throw refusal(name, value, "give a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  private mutating func isOn(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Bool {
+    let value = try value(name, inline)
+    switch String(printable: value) {
+    case "on": return true
+    case "off": return false
+    default: throw refusal(name, value, "give on or off")
+    }
   }
 
   private mutating func entropyRate(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> Int {

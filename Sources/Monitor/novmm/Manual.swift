@@ -11,6 +11,9 @@ let manual = """
     --setup FILE            the bzImage's setup header, from its offset 0x1f1, for an extracted vmlinux
     --initramfs FILE        the initial file system, a newc archive; more of them are unpacked over it
     --cmdline TEXT          the kernel's command line
+    --kaslr HOW             on or off: whether the kernel and its memory lie at random addresses (default on): a vmlinux with the
+                            relocations behind it that its bzImage held (--verbose says whether it has them), and a bzImage
+                            by itself. nokaslr in --cmdline is off, too
   Machine
     --memory MIB            RAM in MiB, up to 262144 (default 512)
     --huge-pages HOW        pages of 2 MiB: transparent (the default), where the host has them to spare; hugetlbfs, those

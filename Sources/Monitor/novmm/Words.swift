@@ -43,6 +43,17 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
   }
 }
 
+func words(_ randomisation: KernelRandomisation) -> String {
+  switch randomisation {
+  case .placed(let placement):
+    "kernel: placed at random, 0x\(String(placement.physical, radix: 16)) bytes behind its physical and "
+      + "0x\(String(placement.virtual, radix: 16)) behind its virtual addresses"
+  case .byItself: "kernel: a bzImage, which places itself at random where it was built to"
+  case .off: "kernel: where it was linked, as asked"
+  case .impossible: "kernel: where it was linked, without KASLR: its image has no relocations"
+  }
+}
+
 /// How to shorten a command line that holds what novm says of network cards, too (docs/architecture.md).
 private func mend(_ error: BootError, _ description: MachineDescription) -> String {
   guard case .commandLineTooLong = error else { return "" }

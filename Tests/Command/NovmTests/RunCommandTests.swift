@@ -105,7 +105,7 @@ struct RunCommandTests {
     let result = try novm.run(command.split(separator: " ").map(String.init) + ["-h"])
     let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
     #expect(result.status == 0 && result.errors == "")
-    #expect(lines.count <= 51 && lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
+    #expect(lines.count <= 54 && lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
     #expect(
       result.output.contains("\n  e.g. novm \(command)") && result.output.hasSuffix("More: novm \(command) --help\n"))
   }

@@ -19,6 +19,7 @@ package struct MachineDescription: Sendable {
   package var groups: [IDRange] = []
   package var cards: [CardRequest] = []
   package var transport = DeviceTransport.mmio
+  package var kaslr = KASLR.on
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
   package var entropyRate: EntropyRate?
@@ -173,6 +174,7 @@ package struct MachineDescription: Sendable {
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
     if let secondSerial { arguments.append("--com2", secondSerial.argument) }
+    if kaslr != .on { arguments.append("--kaslr", kaslr.rawValue) }
     if transport != .mmio { arguments.append("--transport", transport.rawValue) }
     if !kernel.findsDevicesByACPI { arguments.append("--discovery", "cmdline") }
     if verbose { arguments.append("--verbose") }

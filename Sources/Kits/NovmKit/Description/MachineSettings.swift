@@ -27,6 +27,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var nic: [String] = []
   package var noBalloon = false
   package var transport = DeviceTransport.mmio
+  package var kaslr = KASLR.on
   package var hugePages = HugePages.transparent
   package var prefault = false
   package var entropyRate: String?
@@ -61,6 +62,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.nic, into: &nic)
     try keys.read(.noBalloon, into: &noBalloon)
     try keys.read(.transport, into: &transport)
+    try keys.read(.kaslr, into: &kaslr)
     try keys.read(.hugePages, into: &hugePages)
     try keys.read(.prefault, into: &prefault)
     try keys.read(.entropyRate, into: &entropyRate)
@@ -127,6 +129,7 @@ extension MachineRequest {
       secondSerial = target
     }
     transport = settings.transport
+    kaslr = settings.kaslr
     hugePages = settings.hugePages
     isPrefaulted = settings.prefault
     if let text = settings.entropyRate {

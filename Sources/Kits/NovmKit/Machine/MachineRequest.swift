@@ -39,6 +39,7 @@ package struct MachineRequest: Sendable {
   package var window = DAXWindow.off
   package var cards: [CardRequest] = []
   package var transport = DeviceTransport.mmio
+  package var kaslr = KASLR.on
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
   package var entropyRate: EntropyRate?
@@ -172,6 +173,7 @@ package struct MachineRequest: Sendable {
     machine.disks = allDisks
     machine.mappedDisks = mappedDisks
     machine.transport = transport
+    machine.kaslr = kaslr
     machine.secondSerial = secondSerial
     machine.hasBalloon = hasBalloon
     machine.hugePages = hugePages
