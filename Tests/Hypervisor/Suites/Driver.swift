@@ -47,7 +47,7 @@ private enum Timer {
   for _ in 0..<10 { Suite.expect("a tick", Timer.wait()) }
   let milliseconds = (h_rdtsc() - start) / Information.kilohertz
   Console.line("driver: milliseconds for ten ticks", milliseconds)
-  Suite.expect("about a hundred", milliseconds > 50 && milliseconds < 400)
+  Suite.expect("about a hundred", milliseconds >= 90 && milliseconds <= 110)
   Suite.end()
 }
 
