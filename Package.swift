@@ -73,17 +73,18 @@ let package = Package(
 
     // Monitor: novmm and what it links, on Linux. No Foundation.
     module("Monitor", "Host", ["CLinux"]),
+    module("Monitor", "Confinement", ["CLinux", "Host"]),
     module("Monitor", "IOURing", ["CURing", "CLinux", "Host"]),
     module("Monitor", "KVM", ["Boot", "GuestMemory", "Host", "LittleEndian", "CKVM"]),
     module("Monitor", "FileSystem", ["FUSE", "Host", "GuestMemory", "LittleEndian"]),
     module(
       "Monitor", "Machine",
       [
-        "KVM", "IOURing", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio", "GuestMemory",
-        "LittleEndian",
+        "Confinement", "KVM", "IOURing", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio",
+        "GuestMemory", "LittleEndian",
       ]),
     .executableTarget(
-      name: "novmm", dependencies: ["Machine"], path: "Sources/Monitor/novmm", swiftSettings: strict,
+      name: "novmm", dependencies: ["Machine", "Confinement"], path: "Sources/Monitor/novmm", swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
     // Guest: noguest, which scripts/build-noguest compiles, of itself and AgentProtocol.
@@ -120,7 +121,8 @@ let package = Package(
       ],
       path: "Sources/Command/novm", linkerSettings: novmLinking),
     .executableTarget(
-      name: "nofetch", dependencies: ["Download", "CCurl", "Host"], path: "Sources/Command/nofetch",
+      name: "nofetch", dependencies: ["Download", "CCurl", "CLinux", "Confinement", "Host"],
+      path: "Sources/Command/nofetch",
       swiftSettings: strict),
 
     // Tests mirror the sources.
@@ -140,7 +142,11 @@ let package = Package(
     tests("Core", "AgentProtocolTests", ["AgentProtocol"]),
 
     tests("Monitor", "HostTests", ["Host", "HostTesting"]),
-    tests("Monitor", "IOURingTests", ["IOURing", "Host"]),
+    tests("Monitor", "ConfinementTests", ["Confinement", "CLinux", "Host", "HostTesting"]),
+    // Confines itself and tries what it is told to.
+    .executableTarget(
+      name: "confined", dependencies: ["Confinement", "CLinux", "Host"], path: "Tests/Monitor/confined"),
+    tests("Monitor", "IOURingTests", ["IOURing", "CURing", "Host"]),
     tests("Monitor", "KVMTests", ["KVM", "Boot"]),
     tests(
       "Monitor", "FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting", "HostTesting"]),
@@ -152,7 +158,11 @@ let package = Package(
     .executableTarget(
       name: "allocations", dependencies: ["CCountingAllocator", "FileSystem", "FUSE", "GuestMemory"],
       path: "Tests/Monitor/allocations"),
-    tests("Monitor", "MachineTests", ["Machine", "IOURing", "LittleEndian", "VirtioTesting"]),
+    tests("Monitor", "MachineTests", ["Machine", "Confinement", "IOURing", "LittleEndian", "VirtioTesting"]),
+    // A machine whose monitor was taken over.
+    .executableTarget(
+      name: "takeover", dependencies: ["Machine", "Confinement", "FileSystem", "Host", "CLinux"],
+      path: "Tests/Monitor/takeover"),
     // Runs the program. As a dependency it would bring its linker flags along.
     tests("Monitor", "NovmmTests", []),
 

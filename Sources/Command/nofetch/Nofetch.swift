@@ -17,6 +17,10 @@ struct Nofetch {
     // For libcurl's sockets too, to which it leaves that (CURLOPT_NOSIGNAL(3)).
     signal(SIGPIPE, SIG_IGN)
     let reports = ReportWriter(order.report)
+    do throws(Errno) { try FetchConfinement.apply() } catch {
+      reports.send(.failed(.connection("nofetch cannot be confined: \(error.description)")))
+      exit(1)
+    }
     do throws(FetchReport.Failure) {
       try fetch(order, reports)
       reports.send(.done)

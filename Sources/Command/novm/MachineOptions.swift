@@ -160,6 +160,12 @@ struct MachineOptions: ParsableArguments {
       valueName: "how"))
   var hugePages = HugePages.transparent
 
+  @Option(
+    help: ArgumentHelp(
+      "What keeps the machine's monitor to what the machine needs: auto, whatever the host has; require, all of it; off.",
+      discussion: "novm doctor tells what the host has of it. See SECURITY.md.", valueName: "auto|require|off"))
+  var confine = MonitorConfinement.off
+
   @Flag(help: "Take all of the memory from the host at once, and keep it: no balloon takes what is free.")
   var prefault = false
 
@@ -221,6 +227,7 @@ struct MachineOptions: ParsableArguments {
     settings.transport = transport
     settings.kaslr = kaslr
     settings.hugePages = hugePages
+    settings.confine = confine
     settings.prefault = prefault
     settings.entropyRate = entropyRate
     settings.disk = disk
@@ -250,6 +257,7 @@ extension NetworkChoice: ExpressibleByArgument {}
 extension DeviceTransport: ExpressibleByArgument {}
 extension HugePages: ExpressibleByArgument {}
 extension KASLR: ExpressibleByArgument {}
+extension MonitorConfinement: ExpressibleByArgument {}
 
 extension DAXWindow: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }

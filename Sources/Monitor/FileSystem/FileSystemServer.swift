@@ -210,6 +210,17 @@ package final class FileSystemServer: @unchecked Sendable {
   /// Leaves everything as it is, for a process that ends while a request does not: nothing of the tree is touched any more.
   package func abandon() { tree.abandon() }
 
+  /// A directory that the tree consists of, open.
+  package struct Root {
+    package let descriptor: Int32
+    package let isWritable: Bool
+  }
+
+  /// All of them: outside of these the server opens, makes, removes and renames nothing.
+  package var roots: [Root] {
+    tree.layers.map { Root(descriptor: $0.root.raw, isWritable: $0.isWritable) }
+  }
+
   // MARK: The window
 
   /// A number for `mendWindow`, to be taken before a vCPU runs.

@@ -5,6 +5,8 @@ package struct LayerMap: Equatable, Sendable {
   /// Absolute, `/` for the whole tree.
   package var guestPath: Path
   package var hostPath: Path
+  /// Where it is opened, if not there.
+  package var place: Path?
   /// For reading only: a pack, which never changes, whose files keep owners as a write map without root does, and share
   /// their inodes for no other reason than to be stored once.
   package var isPack: Bool

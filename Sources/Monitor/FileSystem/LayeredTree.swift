@@ -135,7 +135,7 @@ package final class LayeredTree: @unchecked Sendable {
   private static func open(_ map: LayerMap, rank: Int, kind: Layer.Kind) throws(TreeError) -> Layer {
     let opened: FileDescriptor
     do throws(Errno) {
-      opened = try FileDescriptor.open(map.hostPath, OpenFlags.directory)
+      opened = try FileDescriptor.open(map.place ?? map.hostPath, OpenFlags.directory)
     } catch {
       if error == .notDirectory { throw .notADirectory(hostPath: map.hostPath) }
       throw .unreadable(hostPath: map.hostPath, error)

@@ -17,6 +17,12 @@ public struct Path: Equatable, Sendable, ExpressibleByStringInterpolation, Custo
     return bytes.first == slash ? self : Path(directory + (directory.last == slash ? [] : [slash]) + bytes)
   }
 
+  /// The directory that its last name is in.
+  package var parent: Path {
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == 0 ? "/" : Path(Array(bytes[..<slash]))
+  }
+
   /// For people, not for system calls: see ``Swift/String/init(printable:)``.
   public var description: String { String(printable: bytes) }
 

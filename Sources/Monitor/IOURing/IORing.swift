@@ -19,7 +19,7 @@ package final class IORing {
   /// Pieces of memory that all transfers between two calls of `submit` may have together.
   package static let pieceLimit = 1024
 
-  private let ring: UnsafeMutablePointer<io_uring>
+  let ring: UnsafeMutablePointer<io_uring>
   /// The kernel reads these when a transfer is handed over, and has no need of them afterwards (IORING_FEAT_SUBMIT_STABLE).
   private let pieces: UnsafeMutableBufferPointer<iovec>
   private var usedPieces = 0
@@ -35,14 +35,14 @@ package final class IORing {
   ]
 
   /// - Parameter entries: how many transfers one system call hands over, 1 to 4096; twice as many can be under way.
-  /// - Throws: ENOSYS where the kernel is too old for what this needs, as where it has no io_uring; EPERM where that is
+  /// - Throws: ENOSYS or EINVAL where the kernel is too old for what this needs, as where it has no io_uring; EPERM where that is
   ///   switched off.
   package init(entries: UInt32) throws(Errno) {
     unsafe ring = .allocate(capacity: 1)
     unsafe ring.initialize(to: io_uring())
     unsafe pieces = .allocate(capacity: Self.pieceLimit)
     unsafe pieces.initialize(repeating: iovec())
-    let status = unsafe io_uring_queue_init(entries, ring, 0)
+    let status = unsafe io_uring_queue_init(entries, ring, UInt32(IORING_SETUP_R_DISABLED))
     guard status == 0 else {
       unsafe ring.deallocate()
       unsafe pieces.deallocate()
@@ -51,6 +51,31 @@ package final class IORing {
     // From here on the deinitializer runs.
     let needed = UInt32(IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE)
     guard unsafe ring.pointee.features & needed == needed, knowsOperations else { throw Errno(ENOSYS) }
+    try restrict()
+  }
+
+  /// Lets the ring do what it is for and nothing else, whoever writes to its memory: no filter of system calls sees what a ring
+  /// is asked for (IORING_REGISTER_RESTRICTIONS, Linux 5.10).
+  private func restrict() throws(Errno) {
+    var restrictions: [io_uring_restriction] = []
+    for operation in Self.operations {
+      var restriction = io_uring_restriction()
+      restriction.opcode = UInt16(IORING_RESTRICTION_SQE_OP)
+      restriction.sqe_op = UInt8(operation.rawValue)
+      restrictions.append(restriction)
+    }
+    var registration = io_uring_restriction()
+    registration.opcode = UInt16(IORING_RESTRICTION_REGISTER_OP)
+    registration.register_op = UInt8(IORING_REGISTER_EVENTFD)
+    restrictions.append(registration)
+    let count = UInt32(restrictions.count)
+    let number = unsafe ring.pointee.ring_fd
+    // By number: not all of liburing's shared libraries have functions for these.
+    try checked(
+      unsafe restrictions.withUnsafeMutableBufferPointer {
+        unsafe clinux_register_with_ring(number, UInt32(IORING_REGISTER_RESTRICTIONS), $0.baseAddress, count)
+      })
+    try checked(clinux_register_with_ring(number, UInt32(IORING_REGISTER_ENABLE_RINGS), nil, 0))
   }
 
   deinit {

@@ -1,4 +1,5 @@
 import Boot
+import Confinement
 import Devices
 import FileSystem
 import GuestMemory
@@ -41,6 +42,14 @@ package final class Machine: @unchecked Sendable {
   private var writeLocks: [DirectoryLock] = []
   private var powerOff: PowerOffRequest?
   private let affinity: CPUAffinity?
+  private let broker: SocketBroker?
+  private let mode: ConfinementMode
+  private let parts: ConfinementPolicy.Parts
+  private var confinement: MachineConfinement?
+  /// For tests of what a monitor can do that was taken over: called by each thread, once it is confined.
+  package var threadBegan: (ThreadKind) -> Void = { _ in }
+  /// The directories of its trees, open.
+  package var roots: [FileSystemServer.Root] { trees.flatMap(\.server.roots) }
   private var outcome: Outcome?
   /// How long the machine's end waits for what is under way in each queue of a tree, in milliseconds.
   private static let patience: UInt64 = 500
@@ -58,6 +67,11 @@ package final class Machine: @unchecked Sendable {
   ) throws(MachineError) {
     timeline = Timeline(description.timings)
     timeline.mark("start")
+    // The first of all: what is there by now another process has a copy of.
+    broker = try description.startBroker()
+    mode = description.confinement
+    let description = description.confinement == .off ? description : description.detachingTrees()
+    parts = description.parts(broker: broker?.process)
     affinity = description.affinity
     try Self.check(affinity, description.processors.count)
     let signals: FileDescriptor
@@ -132,11 +146,20 @@ package final class Machine: @unchecked Sendable {
     }
   }
 
+  /// What this host lacks to confine the monitor; empty before `run`, and where nothing is asked for.
+  package var missingConfinement: [String] { confinement?.missing ?? [] }
+
   /// Runs the guest until it ends, or until `end`.
   package func run() throws(MachineError) -> Outcome {
     timeline.mark("first-entry")
     defer { close() }
+    // As long as this is the only thread: all that follow are held to it.
+    if mode != .off {
+      confinement = try MachineConfinement(parts, isRequired: mode == .require, roots: roots)
+    }
     do {
+      for slot in slots { try slot.startThreads { [self] in threadBegan(.queue) } }
+      loop.post { [self] in threadBegan(.loop) }
       for vcpu in vcpus {
         threads.append(try Thread("vcpu \(vcpu.index)") { [self] in run(vcpu) })
       }
@@ -191,6 +214,10 @@ package final class Machine: @unchecked Sendable {
   private func run(_ vcpu: VCPU) {
     // What is named was there at the start; a CPU that has gone since is no reason to end.
     try? affinity?.bind(vcpu: vcpu.index)
+    do throws(Errno) { try confinement?.confineVCPU() } catch {
+      return end(.failed(report: "vCPU \(vcpu.index) cannot be confined: \(error.description)"))
+    }
+    threadBegan(.vcpu)
     while true {
       let mends = mendCount
       let exit = vcpu.run(addresses)
@@ -261,6 +288,7 @@ package final class Machine: @unchecked Sendable {
       // A host that does not answer holds up no end. What is left in a write map goes when it is next used.
       if slot.rests(within: Self.patience) { server.close() } else { server.abandon() }
     }
+    if let broker { return broker.close() }
     vsock?.close()
     control?.close()
   }
@@ -338,7 +366,7 @@ package final class Machine: @unchecked Sendable {
     } catch {
       throw .tree(error)
     }
-    for map in description.writes { try lock(map.hostPath) }
+    for map in description.writes { try lock(map) }
     let server = FileSystemServer(tree)
     // Now the guest has booted: what has run until then is seldom needed again.
     server.whenMounted = { OwnCode.release() }
@@ -357,11 +385,11 @@ package final class Machine: @unchecked Sendable {
   }
 
   /// A machine that has just ended may have a directory for moments still.
-  private func lock(_ path: Path) throws(MachineError) {
+  private func lock(_ map: LayerMap) throws(MachineError) {
     do throws(Errno) {
-      writeLocks.append(try DirectoryLock(path, patience: 2000))
+      writeLocks.append(try DirectoryLock(map.place ?? map.hostPath, patience: 2000))
     } catch {
-      throw error == .wouldBlock ? .writtenElsewhere(path: path) : .file(path: path, error)
+      throw error == .wouldBlock ? .writtenElsewhere(path: map.hostPath) : .file(path: map.hostPath, error)
     }
   }
 
@@ -387,7 +415,7 @@ package final class Machine: @unchecked Sendable {
     let device = VsockDevice(guestCID: cid)
     try add(device)
     do {
-      vsock = try UnixVsockBackend(device, path: path, loop: loop)
+      vsock = try UnixVsockBackend(device, path: path, broker: broker, loop: loop)
     } catch {
       throw .file(path: path, error)
     }

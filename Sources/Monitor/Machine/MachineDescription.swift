@@ -60,6 +60,8 @@ package struct MachineDescription {
   package var discovery = Discovery.acpi
   package var transport = Transport.mmio
 
+  package var confinement = ConfinementMode.off
+
   package init() {}
 
   var hasTree: Bool { !(reads.isEmpty && writes.isEmpty && shares.isEmpty) }

@@ -37,6 +37,8 @@ package enum MachineError: Error {
   case memory(bytes: UInt64, Errno)
   /// Memory of huge pages is a multiple of 2 MiB.
   case oddMemory(bytes: UInt64)
+  /// The monitor must be confined, and this host lacks what it takes.
+  case unconfined([String])
   /// Pages of 2 MiB.
   case tooFewHugePages(needed: Int, available: Int)
 }

@@ -1,3 +1,4 @@
+import Confinement
 import Devices
 import Host
 
@@ -15,17 +16,21 @@ package final class UnixVsockBackend: VsockBackend {
   private var listener: UnixListener?
   /// Clients at once, asking or connected. Further ones wait to be accepted.
   private let clientLimit: Int
+  private let broker: SocketBroker?
   private var clients = 0
 
   /// Listens at `path` and takes the guest's connections.
   ///
+  /// - Parameter broker: connects to the sockets of the guest's streams, if this process is not to.
   /// - Throws: `EADDRINUSE` if another machine listens there, or what bind(2) says.
   package init(
-    _ device: VsockDevice, path: Path, loop: EventLoop, clientLimit: Int = DescriptorBudget.ofThisProcess().streams
+    _ device: VsockDevice, path: Path, broker: SocketBroker? = nil, loop: EventLoop,
+    clientLimit: Int = DescriptorBudget.ofThisProcess().streams
   ) throws(Errno) {
     self.clientLimit = clientLimit
     self.device = device
     self.path = path
+    self.broker = broker
     self.loop = loop
     listener = try UnixListener(path, loop) { [self] socket in take(socket) }
     device.backend = self
@@ -51,14 +56,19 @@ package final class UnixVsockBackend: VsockBackend {
   package func connect(_ stream: VsockStream, port: UInt32) -> (any VsockEndpoint)? {
     guard clients < clientLimit else { return nil }
     do throws(Errno) {
-      let socket = try UnixSocket.connect(path + "_\(port)")
-      let endpoint = try UnixVsockEndpoint(socket, device, loop, isAnnounced: false) { [self] in clientLeft() }
+      let endpoint = try UnixVsockEndpoint(try socket(port), device, loop, isAnnounced: false) { [self] in clientLeft()
+      }
       endpoint.adopt(stream)
       clientCame()
       return endpoint
     } catch {
       return nil  // Nobody listens, or is too busy: the guest's connection is refused.
     }
+  }
+
+  private func socket(_ port: UInt32) throws(Errno) -> FileDescriptor {
+    if let broker { return try broker.connect(port: port) }
+    return try UnixSocket.connect(path + "_\(port)")
   }
 
   /// Somebody wants to connect.

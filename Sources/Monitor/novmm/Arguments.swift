@@ -61,6 +61,7 @@ struct Arguments {
       case "--nic": machine.cards.append(try card(name, inline))
       case "--huge-pages": machine.pages = try pages(name, inline)
       case "--prefault": machine.isPopulated = true
+      case "--confine": machine.confinement = try confinement(name, inline)
       case "--entropy-rate": machine.entropyRate = try entropyRate(name, inline)
       case "--balloon": machine.hasBalloon = true
       case "--disk": machine.disks.append(try disk(name, inline))
@@ -131,6 +132,14 @@ struct Arguments {
     let value = try value(name, inline)
     guard let rate = EntropyRate(String(printable: value)) else { throw refusal(name, value, EntropyRate.mend) }
     return rate.bytes
+  }
+
+  private mutating func confinement(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> ConfinementMode {
+    let value = try value(name, inline)
+    guard let mode = ConfinementMode(rawValue: String(printable: value)) else {
+      throw refusal(name, value, "give auto, require or off")
+    }
+    return mode
   }
 
   private mutating func processors(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> ProcessorTopology {

@@ -99,6 +99,9 @@ let manual = """
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
                             [KEY=BYTES]...`, or `refused WORDS`); `capture N` writes what passes network card N, from
                             0 on, to the socket as a pcapng file, after the line `capturing`
+    --confine HOW           what keeps the monitor, should its guest take it over, to what this machine needs: auto,
+                            whatever the host has of it; require, all of it, or no machine; off (the default). It is a
+                            list of system calls (seccomp), of which another ends the machine, and of files (Landlock)
     --lifeline fd:N         the machine ends when this descriptor reads end of file
     --timings fd:N          writes a line `MOMENT NANOSECONDS` (CLOCK_MONOTONIC) for each step of the start
     --verbose               says what it does
@@ -114,7 +117,8 @@ let manual = """
   Exit status
     0  the guest powered off          3  the guest rebooted        6  KVM failed, or the guest did what
     1  the host refused something     4  the guest panicked           this machine has no part for
-    2  this command line is wrong     5  a triple fault            128+N  ended by signal N
+    2  this command line is wrong     5  a triple fault            7  it tried a forbidden system call
+                                                                   128+N  ended by signal N
 
   Example
     novmm --kernel vmlinux --initramfs initramfs --cmdline 'root=root rootfstype=virtiofs console=ttyS0 panic=-1' \\

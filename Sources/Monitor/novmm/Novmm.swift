@@ -1,3 +1,4 @@
+import Confinement
 import Glibc
 import Host
 import KVM
@@ -30,7 +31,10 @@ struct Novmm {
       if isVerbose { complain(words(machine.randomisation)) }
       let outcome = try machine.run()
       if let report = outcome.report { complain(report) }
-      if isVerbose { complain("ended: \(outcome.name)") }
+      if isVerbose {
+        for what in machine.missingConfinement { complain("this host cannot confine the monitor by \(what)") }
+        complain("ended: \(outcome.name)")
+      }
       return outcome.status
     } catch {
       complain(words(error, description))
@@ -50,6 +54,8 @@ struct Novmm {
       let missing = system.missingCapabilities()
       print("missing=\(missing.joined(separator: ","))")
       print("vcpus=\(system.maximumVCPUs)")
+      print("landlock=\(Landlock.version)")
+      print("seccomp=\(CallFilter.isAvailable ? 1 : 0)")
       let (verdict, nanoseconds) = try LoopProbe.run(system)
       print("loop_us=\(nanoseconds / 1000)")
       print("verdict=\(verdict)")

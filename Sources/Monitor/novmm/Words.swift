@@ -26,6 +26,8 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
     "fd:\(number): not a queue of a tap with IFF_VNET_HDR and IFF_NO_PI"
   case .cardDescriptor(let number, let errno): "fd:\(number): \(errno.description)"
   case .disk(let path, let refusal): words(disk: path, refusal)
+  case .unconfined(let missing):
+    "--confine require: this host lacks \(missing.joined(separator: " and ")); switch it on, or leave it at --confine auto"
   case .cpuMissing(let cpu): "--cpu-affinity: this process may not run on a CPU \(cpu); see: taskset -cp $$"
   case .vcpuMissing(let vcpu, let count): "--cpu-affinity: there is no vCPU \(vcpu) of \(count); they count from 0"
   case .memoryTooLarge(let bytes, let most):

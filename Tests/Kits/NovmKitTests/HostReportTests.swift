@@ -6,6 +6,13 @@ import Testing
 @testable import NovmKit
 
 struct HostReportTests {
+  @Test func aHostThatConfinesLittleIsDoubtful() {
+    let check = MonitorCheck(output: "missing=\nloop_us=1000\nlandlock=0\nseccomp=0\nverdict=ok\n", errors: "")
+    let point = HostReport.points(of: check).last
+    #expect(point?.state == .doubtful)
+    #expect(point?.detail == "monitors run without seccomp filters and Landlock")
+  }
+
   @Test func readsNovmmsAnswer() {
     let check = MonitorCheck(output: "api=12\nmissing=\nvcpus=255\nloop_us=1234\nverdict=ok\n", errors: "")
     #expect(check == MonitorCheck(verdict: .fast, milliseconds: 1.234))

@@ -1,3 +1,4 @@
+import CURing
 import Foundation
 import Host
 import Testing
@@ -34,6 +35,23 @@ struct IORingTests {
     let result = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 4096)
     result.copyBytes(from: bytes)
     return result
+  }
+
+  /// Whoever took the process over can write to the ring's memory: what it asks for beyond transfers is refused, and so is
+  /// having the restrictions taken back.
+  @Test func aRingOpensNothing() throws {
+    let ring = try IORing(entries: 4)
+    let path = Array("/etc/passwd\0".utf8CString)
+    let result: Int32 = path.withUnsafeBufferPointer { path in
+      let entry = io_uring_get_sqe(ring.ring)!
+      io_uring_prep_openat(entry, AT_FDCWD, path.baseAddress!, O_RDONLY, 0)
+      io_uring_submit(ring.ring)
+      var completion: UnsafeMutablePointer<io_uring_cqe>?
+      io_uring_wait_cqe(ring.ring, &completion)
+      return completion!.pointee.res
+    }
+    #expect(result == -EACCES)
+    #expect(io_uring_register_files_sparse(ring.ring, 4) == -EACCES)
   }
 
   @Test func transfersOfOneAndOfManyPieces() throws {

@@ -46,6 +46,7 @@ struct ArgumentsTests {
     ("--memory 0", "--memory 0: give a whole number from 1 to 262144"),
     ("--memory=1x", "--memory 1x: give"),
     ("--entropy-rate 1", "--entropy-rate 1: give bytes in a second, from 64 on: 4096, 64K, 1M"),
+    ("--confine on", "--confine on: give auto, require or off"),
     ("--huge-pages on", "--huge-pages on: give transparent, hugetlbfs or off"),
     ("--cpus 256", "--cpus 256: give a count from 1 to 254"),
     ("--read 'x=>/srv'", "--read x=>/srv: give GUEST=>HOST, GUEST an absolute path"),

@@ -19,6 +19,11 @@ static inline long clinux_preadv2(int fd, const struct iovec *vectors, int count
   return syscall(SYS_preadv2, fd, vectors, count, offset, 0, flags);
 }
 
+// io_uring_register(2).
+static inline int clinux_register_with_ring(int ring, unsigned operation, void *argument, unsigned count) {
+  return (int)syscall(SYS_io_uring_register, ring, operation, argument, count);
+}
+
 // F_OFD_SETLK (fcntl(2)): the whole file, for as long as the open file lives. 0 is for reading along with others.
 static inline int clinux_lock_file(int fd, int exclusive) {
   struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};

@@ -29,6 +29,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var transport = DeviceTransport.mmio
   package var kaslr = KASLR.on
   package var hugePages = HugePages.transparent
+  package var confine = MonitorConfinement.off
   package var prefault = false
   package var entropyRate: String?
   package var disk: [String] = []
@@ -64,6 +65,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.transport, into: &transport)
     try keys.read(.kaslr, into: &kaslr)
     try keys.read(.hugePages, into: &hugePages)
+    try keys.read(.confine, into: &confine)
     try keys.read(.prefault, into: &prefault)
     try keys.read(.entropyRate, into: &entropyRate)
     try keys.read(.disk, into: &disk)
@@ -131,6 +133,7 @@ extension MachineRequest {
     transport = settings.transport
     kaslr = settings.kaslr
     hugePages = settings.hugePages
+    confinement = settings.confine
     isPrefaulted = settings.prefault
     if let text = settings.entropyRate {
       guard let rate = EntropyRate(text) else { throw .entropyRate(text) }

@@ -89,7 +89,30 @@ package struct HostReport: Equatable, Sendable {
       case .slow: Point("speed", .bad, "the host interprets guests instead of running them\(time)", mend: elsewhere)
       case .hangs, .unusable: Point("speed", .bad, "a guest of one loop did not end", mend: elsewhere)
       }
-    return [capabilities, speed]
+    return [capabilities, speed] + confinement(check)
+  }
+
+  /// What keeps a monitor that its guest took over from the rest of the host.
+  private static func confinement(_ check: MonitorCheck) -> [Point] {
+    guard let landlock = check.landlock else { return [] }
+    var missing: [String] = []
+    var mends: [String] = []
+    if !check.hasCallFilters {
+      missing.append("seccomp filters")
+      mends.append("use a kernel with CONFIG_SECCOMP_FILTER")
+    }
+    if landlock < 2 {
+      missing.append(landlock == 0 ? "Landlock" : "Landlock of version 2")
+      mends.append("use Linux 5.19 or newer, with landlock among the words of /sys/kernel/security/lsm")
+    }
+    guard !missing.isEmpty else {
+      return [Point("confinement", .good, "seccomp, Landlock \(landlock)")]
+    }
+    return [
+      Point(
+        "confinement", .doubtful, "monitors run without \(missing.joined(separator: " and "))",
+        mend: mends.joined(separator: "; "))
+    ]
   }
 
   private static func memory() -> Point {

@@ -16,6 +16,9 @@ package struct MonitorCheck: Equatable, Sendable {
   package var milliseconds: Double?
   /// What KVM lacks.
   package var missing: [String] = []
+  /// The version of Landlock; 0 for none, nil where the program does not tell.
+  package var landlock: Int?
+  package var hasCallFilters = true
 
   package init(verdict: Verdict, milliseconds: Double? = nil, missing: [String] = []) {
     self.verdict = verdict
@@ -41,6 +44,8 @@ package struct MonitorCheck: Equatable, Sendable {
       if parts.count == 2 { values[parts[0]] = parts[1] }
     }
     missing = values["missing"]?.split(separator: ",").map(String.init) ?? []
+    landlock = values["landlock"].flatMap { Int($0) }
+    hasCallFilters = values["seccomp"] != "0"
     milliseconds = values["loop_us"].flatMap { Double($0) }.map { $0 / 1000 }
     switch values["verdict"] {
     case "ok": verdict = .fast

@@ -42,6 +42,7 @@ package struct MachineRequest: Sendable {
   package var kaslr = KASLR.on
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
+  package var confinement = MonitorConfinement.off
   package var entropyRate: EntropyRate?
   package var isPrefaulted = false
   package var disks: [Disk] = []
@@ -177,6 +178,7 @@ package struct MachineRequest: Sendable {
     machine.secondSerial = secondSerial
     machine.hasBalloon = hasBalloon
     machine.hugePages = hugePages
+    machine.confinement = confinement
     machine.entropyRate = entropyRate
     machine.isPrefaulted = isPrefaulted
     machine.window = window

@@ -20,8 +20,9 @@ final class QueueWorker: EventHandler {
   }
 
   /// Gives the queue a thread of its own, for the life of the process.
-  func startThread(_ name: String) throws(Errno) {
+  func startThread(_ name: String, _ began: @escaping () -> Void) throws(Errno) {
     _ = try Thread(name) { [self] in
+      began()
       while true {
         event.wait()
         serve()

@@ -22,16 +22,18 @@ final class VirtioSlot: TransportOwner {
     for queue in transport.queues {
       do throws(Errno) {
         let worker = QueueWorker(queue, of: transport, event: try EventFD(isBlocking: isParallel))
-        if isParallel {
-          try worker.startThread("queue \(queue.index)")
-        } else {
-          try loop.add(worker.event.raw, [.readable, .edgeTriggered], worker)
-        }
+        if !isParallel { try loop.add(worker.event.raw, [.readable, .edgeTriggered], worker) }
         workers.append(worker)
       } catch {
         throw .host("worker of a queue", error)
       }
     }
+  }
+
+  /// Gives each queue of a parallel device its thread.
+  func startThreads(_ began: @escaping () -> Void) throws(Errno) {
+    guard transport.device.isParallel else { return }
+    for worker in workers { try worker.startThread("queue \(worker.queue.index)", began) }
   }
 
   func withDevice(_ body: () -> Void) {

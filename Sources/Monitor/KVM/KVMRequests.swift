@@ -1,0 +1,16 @@
+import CKVM
+
+/// What a machine asks of KVM while it runs, as numbers of ioctl(2).
+package enum KVMRequests {
+  package static var running: [UInt32] {
+    // The most common one first: they are compared in this order.
+    [
+      ckvm_run, ckvm_irq_line, ckvm_signal_msi, ckvm_kvmclock_ctrl, ckvm_get_regs, ckvm_get_sregs,
+    ].map { UInt32(truncatingIfNeeded: $0) }
+  }
+
+  /// Where the guest moves what is on a bus.
+  package static var onBus: [UInt32] {
+    [ckvm_ioeventfd, ckvm_set_user_memory_region].map { UInt32(truncatingIfNeeded: $0) }
+  }
+}

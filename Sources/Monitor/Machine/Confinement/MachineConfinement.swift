@@ -1,0 +1,60 @@
+import Confinement
+import FileSystem
+import Host
+
+/// What a machine's process gives up before the guest's first instruction.
+final class MachineConfinement {
+  /// What this host lacks for it, in words.
+  let missing: [String]
+  private let vcpus: CallFilter?
+
+  /// Confines the calling thread, which must be the process's only one, and all that it starts.
+  ///
+  /// - Parameter roots: the directories that the machine's trees consist of: nothing else is opened, made, removed or renamed.
+  init(
+    _ parts: ConfinementPolicy.Parts, isRequired: Bool, roots: [FileSystemServer.Root]
+  ) throws(MachineError) {
+    var missing: [String] = []
+    var vcpus: CallFilter?
+    do throws(Errno) {
+      ProcessPrivileges.forgetEnvironment()
+      try ProcessPrivileges.renounce()
+      try ProcessPrivileges.hideMemory()
+      if ProcessPrivileges.isRoot {
+        if !Self.leaveHost(parts) { missing.append("namespaces (as root, with CAP_SYS_ADMIN)") }
+        try ProcessPrivileges.keepCapabilities(parts.capabilities)
+      }
+      let version = Landlock.version
+      if version >= Landlock.leastVersion {
+        let landlock = try Landlock()
+        for root in roots { try landlock.allow(root.isWritable ? .writing : .reading, beneath: root.descriptor) }
+        try landlock.apply()
+      } else {
+        missing.append(version == 0 ? "Landlock" : "a Landlock that lets files be renamed (Linux 5.19)")
+      }
+      if CallFilter.isAvailable {
+        try CallViolation.arm()
+        let policy = ConfinementPolicy(parts)
+        vcpus = policy.vcpus
+        try policy.all.apply()
+      } else {
+        missing.append("seccomp filters")
+      }
+    } catch {
+      throw .host("confinement", error)
+    }
+    if isRequired, !missing.isEmpty { throw .unconfined(missing) }
+    self.missing = missing
+    self.vcpus = vcpus
+  }
+
+  /// Leaves all of the host's files but those of the trees. In a container root may not.
+  private static func leaveHost(_ parts: ConfinementPolicy.Parts) -> Bool {
+    guard parts.isDetached else { return false }
+    do throws(Errno) { try EmptyRoot.enter() } catch { return false }
+    return true
+  }
+
+  /// Confines the calling thread, that of a vCPU, to less.
+  func confineVCPU() throws(Errno) { try vcpus?.apply() }
+}
