@@ -1,16 +1,16 @@
 import Logging
 
-/// Messages of `--verbose`, in the form of all that novm says.
+/// What novm says besides its errors, in their form; with `--verbose` what it does.
 enum CommandLog {
   static func logger(verbose: Bool) -> Logger {
     var logger = Logger(label: "novm") { _ in Handler() }
-    logger.logLevel = verbose ? .debug : .warning
+    logger.logLevel = verbose ? .debug : .notice
     return logger
   }
 
   private struct Handler: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.warning
+    var logLevel = Logger.Level.notice
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
       get { metadata[key] }

@@ -31,6 +31,7 @@ struct MachineFile {
   private static let runOptions: [String: Kind] = ["detach": .flag, "verbose": .flag, "timings": .flag]
   private static let short: [String: String] = [
     "-m": "memory", "-e": "env", "-u": "user", "-t": "terminal", "-i": "interactive", "-d": "detach",
+    "-p": "publish",
   ]
   private static let command = "command"
 

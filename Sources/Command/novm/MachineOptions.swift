@@ -58,16 +58,20 @@ struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Give the guest a network: user, through this user's own sockets, or none.",
-      discussion: "The guest is 10.0.2.15; 10.0.2.2 leads to the host's loopback. It takes the package passt.",
-      valueName: "user|none"))
+      discussion: """
+        The guest is 10.0.2.15. With user,loopback it also reaches what listens on the host's loopback, at 10.0.2.2. It takes \
+        the package passt.
+        """, valueName: "user[,loopback]|none"))
   var net = NetworkChoice.none
 
   @Option(
+    name: [.customShort("p", allowingJoined: true), .long],
     help: ArgumentHelp(
       "Lead a port of the host's to one of the guest's. Repeatable.",
       discussion: """
-        HOST and GUEST are ports, or paths of Unix sockets. It takes no network: without --net user, or where its passt is \
-        not known to be of 2024 or later, what comes reaches the guest from its own loopback.
+        HOST and GUEST are ports, ranges of them (8000-8003:80-83), or paths of Unix sockets. Without ADDRESS it is the host's \
+        loopback, 127.0.0.1 and ::1; 0.0.0.0 is all of IPv4, [::] all there is. It takes no network: without a card what comes \
+        reaches the guest's own loopback, with one the card's address.
         """, valueName: "[ADDRESS:]HOST:GUEST[/udp]"))
   var publish: [String] = []
 

@@ -63,6 +63,7 @@ enum Machines {
     }
     let identifier = directory.identifier
     try launch(directory)
+    announce(request)
     print(identifier)
   }
 
@@ -71,6 +72,15 @@ enum Machines {
     let directory: MachineDirectory
     do { directory = try store.open(record) } catch { throw .store(error) }
     try launch(directory)
+    if let settings = MachineDefinition(record)?.machine, let request = try? MachineRequest(settings, directory: []) {
+      announce(request)
+    }
+  }
+
+  /// Tells which of the host's ports lead into a machine.
+  private static func announce(_ request: MachineRequest) {
+    let logger = CommandLog.logger(verbose: false)
+    for port in request.publishedPorts { logger.notice("\(port.announcement)") }
   }
 
   private static func launch(_ directory: MachineDirectory) throws(NovmError) {
@@ -110,7 +120,7 @@ enum Machines {
     SupervisorProcess.of(record)?.send(SIGKILL)
     try awaitEnd(record)
     // Nobody was left to do it.
-    PortForwards.removeAbandoned(definition?.machine.publish.compactMap { PublishedPort($0) } ?? [])
+    PortForwards.removeAbandoned(definition?.machine.publish.flatMap { PublishedPort.ports($0) ?? [] } ?? [])
     guard !(definition?.remove ?? true), var state = MachineState(record) else { return }
     state.end(exitStatus: 128 + SIGKILL)
     try state.write(to: record)

@@ -9,23 +9,8 @@ package enum InternetSocket {
 
   /// Binds a port, and listens on it if streams come.
   ///
-  /// - Parameter address: of the host, numeric; all of both families if nil.
-  /// - Throws: `EINVAL` for what is no address, or what bind(2) says.
-  package static func listen(_ kind: Kind, address: String?, port: UInt16) throws(Errno) -> FileDescriptor {
-    if let address {
-      guard let place = InternetAddress(address, port: port) else { throw Errno(EINVAL) }
-      return try listen(kind, place)
-    }
-    do throws(Errno) {
-      return try listen(kind, InternetAddress("::", port: port)!)
-    } catch Errno(EAFNOSUPPORT) {
-      return try listen(kind, InternetAddress("0.0.0.0", port: port)!)
-    } catch Errno(EADDRNOTAVAIL) {
-      return try listen(kind, InternetAddress("0.0.0.0", port: port)!)
-    }
-  }
-
-  private static func listen(_ kind: Kind, _ place: InternetAddress) throws(Errno) -> FileDescriptor {
+  /// - Parameter place: of the host; `::` is all of its addresses of both families.
+  package static func listen(_ kind: Kind, _ place: InternetAddress) throws(Errno) -> FileDescriptor {
     let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
     let flags = Int32(type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     let socket = FileDescriptor(owning: try checked(Glibc.socket(place.family, flags, 0)))

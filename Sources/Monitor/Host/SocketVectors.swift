@@ -32,12 +32,12 @@ package struct SocketVectors: ~Copyable {
     try unsafe transfer(socket.raw) { number, message in unsafe sendmsg(number, message, Int32(MSG_NOSIGNAL)) }
   }
 
-  /// As `send`, with a big-endian number before the pieces, for which there must be room.
-  package mutating func send(to socket: borrowing FileDescriptor, behind number: UInt32) throws(Errno) -> Int {
-    var number = number.bigEndian
-    return try unsafe withUnsafeMutableBytes(of: &number) { (bytes) throws(Errno) -> Int in
+  /// As `send`, with bytes of the caller's own before the pieces, for which there must be room.
+  package mutating func send(to socket: borrowing FileDescriptor, behind prefix: Span<UInt8>) throws(Errno) -> Int {
+    try unsafe prefix.withUnsafeBufferPointer { (bytes) throws(Errno) -> Int in
       for index in (0..<used).reversed() { unsafe vectors[index + 1] = unsafe vectors[index] }
-      unsafe vectors[0] = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+      // sendmsg(2) only reads it.
+      unsafe vectors[0] = iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
       used += 1
       return try send(to: socket)
     }

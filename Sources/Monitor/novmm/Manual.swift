@@ -59,6 +59,7 @@ let manual = """
                               tap=fd:N[+fd:N]  open queues of a tap, with IFF_VNET_HDR and IFF_NO_PI
                               stream=fd:N      a stream socket, each frame behind its length (32 bits, big-endian),
                                                as of passt --fd or QEMU's -netdev stream
+                              loopback=off     for a stream: frames to a loopback address go nowhere
                             and the rest
                               mac=ADDRESS      by chance if not given
                               mtu=BYTES        68 to 65535; the tap's, 1500 for a stream

@@ -58,6 +58,31 @@ struct CardRequestTests {
     }
   }
 
+  @Test func publishedPortsAreOnTheLoopbackUnlessToldOtherwise() throws {
+    func places(_ text: String) throws -> [String?] { try #require(PublishedPort(text)).listeners.map(\.specification) }
+    #expect(try places("8080:80") == ["127.0.0.1/8080:80", "::1/8080:80"])
+    #expect(try places("53:53/udp") == ["127.0.0.1/53:53", "::1/53:53"])
+    #expect(try places("0.0.0.0:8080:80") == ["0.0.0.0/8080:80"])
+    #expect(try #require(PublishedPort("8080:80")).listeners.map(\.isOptional) == [false, true])
+    #expect(try !#require(PublishedPort("[::1]:8080:80")).listeners[0].isOptional)
+    #expect(
+      try #require(PublishedPort("8080:80/udp")).announcement
+        == "127.0.0.1:8080 and [::1]:8080/udp lead to the machine's port 80")
+    #expect(
+      try #require(PublishedPort("[::]:8080:/run/x")).announcement == "[::]:8080 leads to the machine's /run/x")
+  }
+
+  @Test func rangesOfPorts() throws {
+    func texts(_ text: String) -> [String]? { PublishedPort.ports(text)?.map(\.argument) }
+    #expect(texts("8000-8002:80-82") == ["8000:80", "8001:81", "8002:82"])
+    #expect(texts("[::1]:8000-8001:80-81/udp") == ["[::1]:8000:80/udp", "[::1]:8001:81/udp"])
+    #expect(texts("8000:80") == ["8000:80"])
+    #expect(texts("1-65535:1-65535")?.count == 65535)
+    for text in ["8000-8002:80-81", "8002-8000:80-82", "8000-8001:80", "-1:1-2", "1-2-3:1-3", "1-2:1-2/x", "/a:1-2"] {
+      #expect(texts(text) == nil)
+    }
+  }
+
   @Test(arguments: [
     "./a", "/a/:80", "/a:80/udp", "a:/x", ":/x",
     "", "80", ":80", "80:", "0:80", "80:65536", "1:2:3", "a:1:2", "80:80/sctp", "-1:2", "+1:2", "80:80/",
@@ -95,7 +120,7 @@ struct CardRequestTests {
     }
     request.cards = (0..<8).map { try! CardRequest("tap=t\($0)") }
     try request.validate(host: limits)
-    request.hasUserNetwork = true
+    request.network = .user
     #expect(throws: NovmError.tooManyCards(9)) { try request.validate(host: limits) }
   }
 }

@@ -53,7 +53,7 @@ struct PortForwardsTests {
   }
 
   private func forward(_ texts: [String], _ loop: PollLoop) throws -> PortForwards {
-    let ports = try texts.map { try #require(PublishedPort($0)) }
+    let ports = try texts.flatMap { try #require(PublishedPort($0)).listeners }
     return try PortForwards(ports, vsock: directory.path + "/vsock", loop: loop, logger: Logger(label: "test"))
   }
 
@@ -120,6 +120,20 @@ struct PortForwardsTests {
       }
       withExtendedLifetime(forwards) {}
     }
+  }
+
+  @Test func withoutAnAddressItIsTheLoopbackAlone() throws {
+    let port = try freePort()
+    let loop = PollLoop()
+    let forwards = try forward(["\(port):80"], loop)
+    let script = """
+      for address in '127.0.0.1', '::1', '127.0.0.2':
+        try: print(socket.create_connection((address, \(port))) and address)
+        except OSError as error: print(error.strerror)
+      """
+    // 127.0.0.2 stands for every other address of this host.
+    #expect(try python(script, loop) == "127.0.0.1\n::1\nConnection refused\n")
+    withExtendedLifetime(forwards) {}
   }
 
   @Test func namesOfSocketsGo() throws {

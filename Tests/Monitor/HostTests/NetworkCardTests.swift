@@ -16,6 +16,12 @@ struct NetworkCardTests {
     #expect(card.argument == text)
   }
 
+  @Test func loopback() throws {
+    let card = try NetworkCard("stream=fd:7,loopback=off")
+    #expect(!card.sendsToLoopback && card.argument == "stream=fd:7,loopback=off")
+    #expect(try NetworkCard("stream=fd:7,loopback=on") == NetworkCard(.stream(7)))
+  }
+
   @Test func everything() throws {
     let text = "tap=tap0,bridge=br0,mac=02:00:5e:10:00:ff,mtu=9000,queues=4"
     let card = try NetworkCard(text)
@@ -39,6 +45,7 @@ struct NetworkCardTests {
       ("stream=fd:3,tap=a", .streamWithTap), ("stream=fd:3,queues=2", .streamWithTap),
       ("tap=a,mtu=67", .number("mtu", 68...65535)), ("tap=a,mtu=65536", .number("mtu", 68...65535)),
       ("tap=a,queues=0", .number("queues", 1...64)), ("tap=a,queues=65", .number("queues", 1...64)),
+      ("stream=fd:3,loopback=no", .loopback("no")), ("tap=a,loopback=off", .loopbackWithoutStream),
       ("tap=a,mac=1:2:3:4:5:6", .address("1:2:3:4:5:6")),
     ])
   func nonsense(_ text: String, _ fault: NetworkCardFault) {

@@ -11,7 +11,8 @@ enum BuiltIn {
       switch (arguments[0], arguments.count) {
       case ("send", 3): try FileSender(arguments[2], followsLink: try flag(arguments[1], "-L")).run()
       case ("receive", 3): try FileReceiver(arguments[2], keepsOwners: try flag(arguments[1], "-a")).run()
-      case ("connect", 3): try Relay.run(arguments[1], arguments[2])
+      case ("connect", 3): try Relay.run(arguments[1], arguments[2], toCard: false)
+      case ("connect", 4): try Relay.run(arguments[1], arguments[2], toCard: try flag(arguments[3], "card"))
       case ("processes", 1): try Reports.processes()
       case ("usage", 1): try Reports.usage()
       case ("kernel-log", 1): try Reports.kernelLog()

@@ -1,7 +1,7 @@
 import AgentProtocol
 import CGuest
 
-/// `connect tcp PORT`, `connect udp PORT`, `connect unix PATH`: a socket of this guest's own, for somebody on the host. What
+/// `connect tcp PORT [card]`, `connect udp PORT [card]`, `connect unix PATH`: a socket of this guest's own, for somebody on the host. What
 /// standard input has goes there, and what comes back goes to standard output; datagrams are framed (``DatagramStream``).
 ///
 /// The end of the input ends that direction alone. The end of what the socket says ends it all, since the protocol has no
@@ -30,9 +30,10 @@ struct Relay: ~Copyable {
   /// - Parameters:
   ///   - kind: `tcp`, `udp` or `unix`.
   ///   - place: a port, or a path.
-  static func run(_ kind: Bytes, _ place: Bytes) throws(BuiltIn.Trouble) {
+  ///   - toCard: to the port at the address of a network card, not of the loopback.
+  static func run(_ kind: Bytes, _ place: Bytes, toCard: Bool) throws(BuiltIn.Trouble) {
     do throws(SystemError) {
-      var relay = Relay(try connect(kind, place), isFramed: kind == "udp")
+      var relay = Relay(try connect(kind, place, toCard), isFramed: kind == "udp")
       try relay.socket.setNonBlocking()
       try relay.input.setNonBlocking()
       try relay.output.setNonBlocking()
@@ -42,12 +43,13 @@ struct Relay: ~Copyable {
     }
   }
 
-  private static func connect(_ kind: Bytes, _ place: Bytes) throws(SystemError) -> Descriptor {
+  private static func connect(_ kind: Bytes, _ place: Bytes, _ toCard: Bool) throws(SystemError) -> Descriptor {
     if kind == "unix" { return try Socket.connect(path: place) }
     guard kind == "tcp" || kind == "udp", let number = place.decimal, let port = UInt16(exactly: number) else {
       throw SystemError(EINVAL)
     }
-    return try Socket.connect(loopbackPort: port, isDatagram: kind == "udp")
+    let addresses = toCard ? Network.addresses : IPAddress.loopback
+    return try Socket.connect(port, ofOneOf: addresses, isDatagram: kind == "udp")
   }
 
   /// Waits for one of the ends, and moves what can be moved. Answers whether there is more to come.

@@ -140,6 +140,14 @@ static inline int cguest_interface_address(int fd, int index, unsigned char *add
   return 0;
 }
 
+// netdevice(7): the IPv4 address of the interface with this index, if it has one.
+static inline int cguest_interface_ipv4(int fd, int index, unsigned char *address) {
+  struct ifreq request = {.ifr_ifindex = index};
+  if (ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFADDR, &request) < 0) return -1;
+  memcpy(address, &((const struct sockaddr_in *)&request.ifr_addr)->sin_addr, 4);
+  return 0;
+}
+
 // packet(7): packets of IPv4 of one interface.
 static inline int cguest_packet_bind(int fd, int interface) {
   const struct sockaddr_ll address = {
@@ -169,16 +177,16 @@ static inline int cguest_unix_connect(int fd, const char *path) {
 }
 
 // ip(7), ipv6(7)
-static inline int cguest_loopback_connect(int fd, unsigned short port) {
-  const struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  return connect(fd, (const struct sockaddr *)&address, sizeof address);
-}
-
-static inline int cguest_loopback6_connect(int fd, unsigned short port) {
-  const struct sockaddr_in6 address = {
-      .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-  return connect(fd, (const struct sockaddr *)&address, sizeof address);
+// connect(2); the address has 4 bytes for AF_INET, 16 for AF_INET6.
+static inline int cguest_ip_connect(int fd, int family, const unsigned char *address, unsigned short port) {
+  struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+  if (family == AF_INET6) {
+    memcpy(&six.sin6_addr, address, 16);
+    return connect(fd, (const struct sockaddr *)&six, sizeof six);
+  }
+  memcpy(&four.sin_addr, address, 4);
+  return connect(fd, (const struct sockaddr *)&four, sizeof four);
 }
 
 static const size_t cguest_unix_path_limit = sizeof(((struct sockaddr_un *)0)->sun_path);

@@ -22,6 +22,11 @@ struct IPAddress: Equatable {
     return nil
   }
 
+  /// IPv4's and IPv6's.
+  static var loopback: [IPAddress] {
+    [IPAddress(bytes: [127, 0, 0, 1]), IPAddress(bytes: Bytes(repeating: 0, count: 15) + [1])]
+  }
+
   var family: Int32 { bytes.count == 4 ? AF_INET : AF_INET6 }
 
   /// As resolv.conf(5) takes it; IPv6 with all its groups.

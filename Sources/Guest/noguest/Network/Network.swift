@@ -72,6 +72,34 @@ enum Network {
     }
   }
 
+  /// The addresses of all interfaces but the loopback's: IPv4's, and of IPv6's those that others can reach.
+  static var addresses: [IPAddress] {
+    var addresses: [IPAddress] = []
+    let socket = Descriptor(owning: CGuest.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+    for index in 1...interfaceLimit {
+      var bytes = Bytes(repeating: 0, count: 4)
+      let result = unsafe bytes.withUnsafeMutableBufferPointer {
+        unsafe cguest_interface_ipv4(socket.number, Int32(index), $0.baseAddress)
+      }
+      if result == 0, bytes[0] != 127 { addresses.append(IPAddress(bytes: bytes)) }
+    }
+    // Address, interface, prefix length and scope of each (proc(5)), in hexadecimal digits; scope 00 is global.
+    for line in ((try? Files.contents("/proc/net/if_inet6")) ?? []).parts(at: UInt8(ascii: "\n")) {
+      let words = line.parts(at: UInt8(ascii: " "))
+      guard words.count > 3, words[3] == "00", words[0].count == 32 else { continue }
+      var bytes: Bytes = []
+      for index in 0..<16 {
+        bytes.append(hexadecimal(words[0][2 * index]) << 4 | hexadecimal(words[0][2 * index + 1]))
+      }
+      addresses.append(IPAddress(bytes: bytes))
+    }
+    return addresses
+  }
+
+  private static func hexadecimal(_ digit: UInt8) -> UInt8 {
+    digit <= UInt8(ascii: "9") ? digit &- UInt8(ascii: "0") : digit &- UInt8(ascii: "a") &+ 10
+  }
+
   private static func interface(of address: Bytes) throws(SystemError) -> UInt32? {
     let socket = Descriptor(owning: try check(CGuest.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)))
     for index in 1...interfaceLimit {

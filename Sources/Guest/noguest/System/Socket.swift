@@ -38,15 +38,20 @@ enum Socket {
     return socket
   }
 
-  /// Connects to a port of this guest's own, by IPv4 or IPv6, which is done at once or fails.
-  static func connect(loopbackPort port: UInt16, isDatagram: Bool) throws(SystemError) -> Descriptor {
-    let type = isDatagram ? SOCK_DGRAM : SOCK_STREAM
-    let socket = Descriptor(owning: try check(CGuest.socket(AF_INET, type | SOCK_CLOEXEC, 0)))
-    if cguest_loopback_connect(socket.number, port) == 0 { return socket }
-    let error = SystemError.last
-    let six = Descriptor(owning: CGuest.socket(AF_INET6, type | SOCK_CLOEXEC, 0))
-    guard six.number >= 0, cguest_loopback6_connect(six.number, port) == 0 else { throw error }
-    return six
+  /// Connects to a port at the first of this guest's own addresses that takes it, which is done at once or fails.
+  ///
+  /// - Throws: why the first did not, if none does.
+  static func connect(
+    _ port: UInt16, ofOneOf addresses: [IPAddress], isDatagram: Bool
+  ) throws(SystemError) -> Descriptor {
+    var first = SystemError(EADDRNOTAVAIL)
+    for (index, address) in addresses.enumerated() {
+      let type = isDatagram ? SOCK_DGRAM : SOCK_STREAM
+      let socket = Descriptor(owning: CGuest.socket(address.family, type | SOCK_CLOEXEC, 0))
+      if unsafe cguest_ip_connect(socket.number, address.family, address.bytes, port) == 0 { return socket }
+      if index == 0 { first = .last }
+    }
+    throw first
   }
 
   /// accept4(2); nil when nobody waits.

@@ -95,6 +95,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
 /// What `--net` takes.
 package enum NetworkChoice: String, Codable, CaseIterable, Sendable {
   case user, none
+  /// With the host's loopback behind the gateway.
+  case userAndLoopback = "user,loopback"
 }
 
 extension MachineRequest {
@@ -141,10 +143,10 @@ extension MachineRequest {
     }
     // A page that is set aside and given back may not come again; and what was to be there from the start is to stay.
     hasBalloon = !settings.noBalloon && hugePages != .hugetlbfs && !isPrefaulted
-    hasUserNetwork = settings.net == .user
+    network = settings.net
     for text in settings.publish {
-      guard let port = PublishedPort(text, directory: directory) else { throw .published(text) }
-      publishedPorts.append(port)
+      guard let ports = PublishedPort.ports(text, directory: directory) else { throw .published(text) }
+      publishedPorts += ports
     }
     for text in settings.nic { cards.append(try CardRequest(text)) }
     if let text = settings.rootDisk {

@@ -8,7 +8,7 @@ package struct PublishedPort: Equatable, Sendable {
   }
 
   package enum Host: Equatable, Sendable {
-    /// - address: of the host's; all of them if nil.
+    /// - address: of the host's; those of its loopback if nil.
     case port(UInt16, address: String?)
     /// A Unix socket, by its absolute path.
     case socket([UInt8])
@@ -23,6 +23,8 @@ package struct PublishedPort: Equatable, Sendable {
   package var host: Host
   package var guest: Guest
   package var transport = Transport.tcp
+  /// Whether the host may have no such address.
+  package private(set) var isOptional = false
 
   /// Reads `[ADDRESS:]PORT:PORT[/tcp|/udp]`, an IPv6 address in brackets, or the same with a path for either port; nil
   /// for anything else. A path of the host begins with `/` or `.`, one of the guest with `/`.
@@ -84,6 +86,62 @@ package struct PublishedPort: Equatable, Sendable {
   var specification: String? {
     guard case .port(let host, let address) = host, case .port(let guest) = guest else { return nil }
     return (address.map { "\($0)/" } ?? "") + "\(host):\(guest)"
+  }
+
+  /// The same for each of the host's addresses that it is on.
+  package var listeners: [PublishedPort] {
+    guard case .port(let number, nil) = host else { return [self] }
+    return Self.loopback.map { address in
+      var port = self
+      port.host = .port(number, address: address)
+      // A host may be without IPv6.
+      port.isOptional = address == Self.loopback6
+      return port
+    }
+  }
+
+  private static let loopback6 = "::1"
+  private static let loopback = ["127.0.0.1", loopback6]
+
+  /// Where it is listened and where that leads, for a person.
+  package var announcement: String {
+    let places = listeners.map { port in
+      switch port.host {
+      case .port(let number, let address?): address.contains(":") ? "[\(address)]:\(number)" : "\(address):\(number)"
+      case .port, .socket: port.host.description
+      }
+    }
+    let transport = transport == .udp ? "/udp" : ""
+    let words = places.joined(separator: " and ") + transport + (places.count > 1 ? " lead" : " leads")
+    switch guest {
+    case .port(let number): return "\(words) to the machine's port \(number)"
+    case .socket(let path): return "\(words) to the machine's \(String(printable: path))"
+    }
+  }
+
+  /// Reads what ``init(_:directory:)`` does, or two ranges of ports that are as long as each other, `8000-8003:80-83`: a port
+  /// for each. Nil for anything else.
+  package static func ports(_ text: String, directory: [UInt8] = [UInt8(ascii: "/")]) -> [PublishedPort]? {
+    if let port = PublishedPort(text, directory: directory) { return [port] }
+    let (main, transport) = text.firstIndex(of: "/").map { (text[..<$0], text[$0...]) } ?? (text[...], "")
+    var parts = main.split(separator: ":", omittingEmptySubsequences: false)
+    guard let guest = range(parts.popLast()), let host = range(parts.popLast()), guest.count == host.count else {
+      return nil
+    }
+    let address = parts.isEmpty ? "" : parts.joined(separator: ":") + ":"
+    var ports: [PublishedPort] = []
+    for (outer, inner) in zip(host, guest) {
+      guard let port = PublishedPort("\(address)\(outer):\(inner)\(transport)") else { return nil }
+      ports.append(port)
+    }
+    return ports
+  }
+
+  /// `FIRST-LAST`
+  private static func range(_ text: Substring?) -> ClosedRange<UInt16>? {
+    let ends = text?.split(separator: "-", omittingEmptySubsequences: false) ?? []
+    guard ends.count == 2, let first = port(ends[0]), let last = port(ends[1]), first <= last else { return nil }
+    return first...last
   }
 
   private static func port(_ text: Substring) -> UInt16? {

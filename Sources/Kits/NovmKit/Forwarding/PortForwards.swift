@@ -12,15 +12,22 @@ package final class PortForwards {
   private var forwards: [any Forward] = []
 
   /// Listens, but lets nobody in yet.
-  init(_ ports: [PublishedPort], vsock: String, loop: PollLoop, logger: Logger) throws(NovmError) {
+  ///
+  /// - Parameters:
+  ///   - ports: each with its address, as of ``PublishedPort/listeners``.
+  ///   - toCard: whether what comes goes to a card of the guest's, and not to its loopback.
+  init(
+    _ ports: [PublishedPort], vsock: String, toCard: Bool = false, loop: PollLoop, logger: Logger
+  ) throws(NovmError) {
     self.loop = loop
     for port in ports {
       do throws(Errno) {
-        let target = ForwardTarget(port, vsock: vsock)
+        let target = ForwardTarget(port, vsock: vsock, toCard: toCard)
         switch port.host {
         case .port(let number, let address):
           let kind = port.transport == .tcp ? InternetSocket.Kind.stream : .datagram
-          let socket = try InternetSocket.listen(kind, address: address, port: number)
+          guard let place = address.flatMap({ InternetAddress($0, port: number) }) else { throw Errno(EINVAL) }
+          let socket = try InternetSocket.listen(kind, place)
           if kind == .stream {
             forwards.append(StreamForward(socket, target, loop: loop, logger: logger))
           } else {
@@ -31,6 +38,7 @@ package final class PortForwards {
           forwards.append(StreamForward(socket, target, path: Path(path), loop: loop, logger: logger))
         }
       } catch {
+        if port.isOptional, error == Errno(EADDRNOTAVAIL) || error == Errno(EAFNOSUPPORT) { continue }
         throw .publishing(port.host, error)
       }
     }
@@ -70,11 +78,12 @@ struct ForwardTarget {
   /// What the agent is asked to do.
   let arguments: [[UInt8]]
 
-  init(_ port: PublishedPort, vsock: String) {
+  init(_ port: PublishedPort, vsock: String, toCard: Bool) {
     self.vsock = vsock
     switch port.guest {
     case .port(let number):
-      arguments = ["connect", port.transport.rawValue, "\(number)"].map { Array($0.utf8) }
+      let words = ["connect", port.transport.rawValue, "\(number)"] + (toCard ? ["card"] : [])
+      arguments = words.map { Array($0.utf8) }
     case .socket(let path):
       arguments = [Array("connect".utf8), Array("unix".utf8), path]
     }

@@ -102,6 +102,7 @@ package final class AttachedMachine {
       try life.began(machine, kernel)
       try machine.awaitReady()
       try life.isReady()
+      for port in request.publishedPorts { logger.notice("\(port.announcement)") }
       if isKept, !request.serialLog { machine.recordBoot() }
       guard let status = try command.run(on: machine.connect(), timings: timings) else { try machine.explainLoss() }
       logger.debug("the command ended with status \(status)")

@@ -50,7 +50,7 @@ package struct MachineRequest: Sendable {
   package var rootDisk: Disk?
   /// Those that the guest has as persistent memory.
   package var mappedDisks: [Disk] = []
-  package var hasUserNetwork = false
+  package var network = NetworkChoice.none
   package var publishedPorts: [PublishedPort] = []
   package var hostname = "novm"
   /// Whether the tree's own init becomes PID 1, with the agent beside it.
@@ -62,6 +62,11 @@ package struct MachineRequest: Sendable {
   package var verbose = false
 
   package init() {}
+
+  package var hasUserNetwork: Bool { network != .none }
+
+  /// Whether the guest has an address that what comes by a published port can come to.
+  package var hasCards: Bool { hasUserNetwork || !cards.isEmpty }
 
   /// Checks all that can be checked without a machine.
   package func validate(host: HostLimits) throws(NovmError) {
@@ -138,7 +143,7 @@ package struct MachineRequest: Sendable {
   package var initramfsParts: [InitramfsPart] {
     var parts: [InitramfsPart] = []
     if transport == .pci { parts.append(.pci) }
-    if hasUserNetwork || !cards.isEmpty { parts.append(.network) }
+    if hasCards { parts.append(.network) }
     if hasBalloon { parts.append(.balloon) }
     if !allDisks.isEmpty { parts.append(.disk) }
     if rootDisk != nil { parts.append(.ext4) }

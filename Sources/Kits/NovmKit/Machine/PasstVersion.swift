@@ -4,9 +4,10 @@ struct PasstVersion: Comparable {
   private let date: Int
 
   /// Before this, a passt may finish the handshake of a connection from outside only once the client has sent something,
-  /// so that a server that speaks first never sees it. The mend, "tcp: Always send an ACK segment once the handshake is
-  /// completed", is of autumn 2023; those of 2024 have it.
-  static let finishesHandshakes = PasstVersion(date: 2024_01_01)
+  /// so that a server that speaks first never sees it; the mend, "tcp: Always send an ACK segment once the handshake is
+  /// completed", is of autumn 2023. And until UDP had flows, in summer 2024, `--no-map-gw` loses what the guest answers to
+  /// datagrams from the host's loopback.
+  static let leadsInWell = PasstVersion(date: 2024_09_06)
 
   private init(date: Int) { self.date = date }
 

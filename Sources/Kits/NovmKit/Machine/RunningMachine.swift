@@ -44,10 +44,12 @@ final class RunningMachine {
     self.packs = held
     self.log = log
     hello = try HelloListener(vsock: directory.vsock, loop: loop)
-    let network = try Self.network(of: request)
+    let listeners = request.publishedPorts.flatMap(\.listeners)
+    let network = try Self.network(of: request, listeners)
     self.network = network
-    let forwarded = request.publishedPorts.filter { network?.ports.contains($0) != true }
-    forwards = try PortForwards(forwarded, vsock: directory.vsock, loop: loop, logger: logger)
+    let forwarded = listeners.filter { network?.ports.contains($0) != true }
+    forwards = try PortForwards(
+      forwarded, vsock: directory.vsock, toCard: request.hasCards, loop: loop, logger: logger)
     marks = try MachineMarks(into: timings)
     let description = request.compose(
       kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree),
@@ -72,10 +74,13 @@ final class RunningMachine {
     if let network { loop.add(network) }
   }
 
-  private static func network(of request: MachineRequest) throws(NovmError) -> UserNetwork? {
+  private static func network(
+    of request: MachineRequest, _ listeners: [PublishedPort]
+  ) throws(NovmError) -> UserNetwork? {
     guard request.hasUserNetwork else { return nil }
     guard let program = UserNetwork.find() else { throw .passtMissing }
-    return try UserNetwork(program: program, published: request.publishedPorts)
+    return try UserNetwork(
+      program: program, published: listeners, hasLoopback: request.network == .userAndLoopback)
   }
 
   /// Waits until the guest takes commands.

@@ -6,7 +6,7 @@ import Host
 /// It speaks on one end of a socket pair, whose other end is only with novmm, and ends with that, so nothing of it stays
 /// however novm and novmm end.
 package final class UserNetwork: PollSource {
-  /// The guest's addresses on its side of passt. The gateway leads to the host's loopback, the resolver to the host's own.
+  /// The guest's addresses on its side of passt. The gateway may lead to the host's loopback; the resolver leads to the host's own.
   private static let address = "10.0.2.15"
   private static let prefixLength = 24
   private static let gateway = "10.0.2.2"
@@ -30,8 +30,10 @@ package final class UserNetwork: PollSource {
   /// Those of the published ports that it sees to.
   package let ports: [PublishedPort]
 
-  /// - Parameter program: the path of passt.
-  package init(program: String, published: [PublishedPort]) throws(NovmError) {
+  /// - Parameters:
+  ///   - program: the path of passt.
+  ///   - hasLoopback: whether the guest reaches the host's loopback.
+  package init(program: String, published: [PublishedPort], hasLoopback: Bool) throws(NovmError) {
     let ports = try Self.ports(of: published, by: program)
     self.ports = ports
     let errors = try Program.pipe()
@@ -43,6 +45,8 @@ package final class UserNetwork: PollSource {
       "--foreground", "--fd", "\(ours.raw)", "--mtu", "\(Self.mtu)", "--address", Self.address,
       "--netmask", "\(Self.prefixLength)", "--gateway", Self.gateway, "--dns-forward", Self.resolver,
     ]
+    // Older ones let frames that are for 127.0.0.1 itself through all the same, which novmm therefore drops.
+    if !hasLoopback { words.append("--no-map-gw") }
     for port in ports {
       guard let specification = port.specification else { continue }
       words += [port.transport == .tcp ? "--tcp-ports" : "--udp-ports", specification]
@@ -53,6 +57,7 @@ package final class UserNetwork: PollSource {
     var card = NetworkCard(.stream(guestEnd.raw))
     card.address = .random()
     card.mtu = Self.mtu
+    card.sendsToLoopback = hasLoopback
     var request = CardRequest(card)
     request.addresses = ["\(Self.address)/\(Self.prefixLength)"]
     request.gateways = [Self.gateway]
@@ -86,13 +91,13 @@ package final class UserNetwork: PollSource {
   }
 
   /// The ports that a passt can see to. The others are led in without it (``PortForwards``): Unix sockets, which it does not
-  /// know, and streams unless it is known to finish their handshakes by itself.
+  /// know, what the host may have no address for, and all of them unless it is known to be new enough.
   static func ports(of published: [PublishedPort], by program: String) throws(NovmError) -> [PublishedPort] {
-    let possible = published.filter { $0.specification != nil }
-    guard possible.contains(where: { $0.transport == .tcp }) else { return possible }
+    let possible = published.filter { $0.specification != nil && !$0.isOptional }
+    if possible.isEmpty { return [] }
     let words = try ProgramOutput(of: program, ["--version"], limit: versionLimit).output
-    if let version = PasstVersion(words), version >= .finishesHandshakes { return possible }
-    return possible.filter { $0.transport != .tcp }
+    if let version = PasstVersion(words), version >= .leadsInWell { return possible }
+    return []
   }
 
   /// How long passt may take to say its version, in milliseconds.

@@ -22,6 +22,8 @@ package struct NetworkCard: Equatable, Sendable {
   package var rate: Int?
   /// Bytes at once after a pause; what a tenth of a second lets through if nil.
   package var burst: Int?
+  /// Whether frames of the guest to a loopback address go on, which the other end of a stream may take for its own host's.
+  package var sendsToLoopback = true
 
   package init(_ link: Link) { self.link = link }
 
@@ -41,12 +43,13 @@ package struct NetworkCard: Equatable, Sendable {
   package static let burstRange = 1...1 << 30
 
   /// Reads `KEY=VALUE[,KEY=VALUE]...`: `tap=NAME` or `tap=fd:N[+fd:N]...`, `bridge=`, `stream=fd:N`, `mac=`, `mtu=`,
-  /// `queues=`, `rate=`, `burst=`.
+  /// `queues=`, `rate=`, `burst=`, and `loopback=on` or `off` for a stream.
   package init(_ text: String) throws(NetworkCardFault) {
     var tap: String?
     var bridge: String?
     var stream: String?
     var queues: Int?
+    var loopback: String?
     self.init(.tap(name: nil, bridge: nil))
     for (key, value) in try CardWords(text).pairs {
       switch key {
@@ -59,14 +62,19 @@ package struct NetworkCard: Equatable, Sendable {
       case "mtu": mtu = try CardWords.number(value, key, Self.mtuRange)
       case "rate": rate = try CardWords.size(value, key, Self.rateRange)
       case "burst": burst = try CardWords.size(value, key, Self.burstRange)
+      case "loopback":
+        guard value == "on" || value == "off" else { throw .loopback(value) }
+        loopback = value
       case "queues": queues = try CardWords.number(value, key, Self.queueRange)
       default: throw .unknownKey(key)
       }
     }
     guard burst == nil || rate != nil else { throw .burstWithoutRate }
+    guard loopback == nil || stream != nil else { throw .loopbackWithoutStream }
     if let stream {
       guard tap == nil, bridge == nil, queues == nil else { throw .streamWithTap }
       link = .stream(try Self.descriptor(stream))
+      sendsToLoopback = loopback != "off"
     } else if let tap, tap.hasPrefix("fd:") {
       guard bridge == nil else { throw .bridgeOfDescriptor }
       var numbers: [Int32] = []
@@ -109,6 +117,7 @@ package struct NetworkCard: Equatable, Sendable {
     if queues > 1, case .tap = link { words.append("queues=\(queues)") }
     if let rate { words.append("rate=\(rate)") }
     if let burst { words.append("burst=\(burst)") }
+    if !sendsToLoopback { words.append("loopback=off") }
     return words.joined(separator: ",")
   }
 

@@ -11,6 +11,9 @@ package enum NetworkCardFault: Error, Equatable, Sendable, CustomStringConvertib
   case interface(String)
   case address(String)
   case burstWithoutRate
+  /// What `loopback=` has, which is neither `on` nor `off`.
+  case loopback(String)
+  case loopbackWithoutStream
   case size(String, ClosedRange<Int>)
   case number(String, ClosedRange<Int>)
   case prefix(String)
@@ -31,6 +34,8 @@ package enum NetworkCardFault: Error, Equatable, Sendable, CustomStringConvertib
     case .interface(let name): "'\(name)' is no name of an interface: 1 to 15 letters and digits, such as tap0"
     case .address(let text): "'\(text)' is no card's address, such as 02:00:00:00:00:01 (the first byte even)"
     case .burstWithoutRate: "burst= goes with rate="
+    case .loopback(let text): "loopback=\(text): it is on or off"
+    case .loopbackWithoutStream: "loopback= goes with stream="
     case .size(let key, let range):
       "\(key)= wants bytes, perhaps with K, M or G, from \(range.lowerBound) to \(range.upperBound)"
     case .prefix(let text):

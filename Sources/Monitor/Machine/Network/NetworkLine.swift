@@ -30,7 +30,9 @@ final class NetworkLine {
       let backend: StreamBackend
       do throws(Errno) {
         // Whoever has the other end can say more, and to more purpose.
-        backend = try StreamBackend(FileDescriptor(owning: number), loop: loop) { [self] reason in
+        backend = try StreamBackend(
+          FileDescriptor(owning: number), sendsToLoopback: card.sendsToLoopback, loop: loop
+        ) { [self] reason in
           report("network card \(index): \(reason); its link is down")
           pullCable()
         }

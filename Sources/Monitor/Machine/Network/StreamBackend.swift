@@ -27,13 +27,21 @@ final class StreamBackend: NetworkBackend, EventHandler {
   private var end = 0
   /// The frame taken last, in `input`.
   private var frame = 0..<0
+  private let sendsToLoopback: Bool
+  /// What goes before the guest's own bytes: the frame's length, and as much of it as was looked at.
+  private var prefix: [UInt8] = []
   /// The rest of a frame that went in part.
   private var output: [UInt8] = []
   private var waitsForRoom = false
 
-  /// - Parameter lost: called once, should the stream end, with the reason.
-  init(_ socket: consuming FileDescriptor, loop: EventLoop, lost: @escaping (String) -> Void) throws(Errno) {
+  /// - Parameters:
+  ///   - sendsToLoopback: as of ``NetworkCard``.
+  ///   - lost: called once, should the stream end, with the reason.
+  init(
+    _ socket: consuming FileDescriptor, sendsToLoopback: Bool = true, loop: EventLoop, lost: @escaping (String) -> Void
+  ) throws(Errno) {
     try socket.setNonblocking()
+    self.sendsToLoopback = sendsToLoopback
     self.socket = socket
     self.loop = loop
     self.lost = lost
@@ -123,8 +131,17 @@ final class StreamBackend: NetworkBackend, EventHandler {
         if !output.isEmpty { throw .wouldBlock }
       }
       let length = slices.byteCount - NetworkHeader.size
+      // Copied before it is looked at: the guest may change its own meanwhile.
+      let copied = sendsToLoopback ? 0 : min(length, LoopbackFilter.prefixSize)
+      prefix.removeAll(keepingCapacity: true)
+      for shift in [24, 16, 8, 0] { prefix.append(UInt8(truncatingIfNeeded: length >> shift)) }
+      if copied > 0 {
+        guard let start = slices.bytes(at: NetworkHeader.size, count: copied) else { return .dropped }
+        if !LoopbackFilter.passes(start.span) { return .dropped }
+        prefix += start
+      }
       var vectors = SocketVectors()
-      slices.forEachPiece(from: NetworkHeader.size, count: length) { piece in
+      slices.forEachPiece(from: NetworkHeader.size + copied, count: length - copied) { piece in
         // Guest RAM outlives the call.
         unsafe vectors.append(piece.hostBytes)
       }
@@ -133,9 +150,9 @@ final class StreamBackend: NetworkBackend, EventHandler {
         // With the length perhaps more pieces than go at once.
         sent = 0
       } else {
-        sent = try vectors.send(to: socket, behind: UInt32(length))
+        sent = try vectors.send(to: socket, behind: prefix.span)
       }
-      if sent < Self.lengthSize + length { keep(slices, length, from: sent) }
+      if sent < Self.lengthSize + length { keep(slices, length, copied, from: sent) }
       return .moved(NetworkHeader.size + length)
     } catch {
       guard error == .wouldBlock else {
@@ -151,9 +168,9 @@ final class StreamBackend: NetworkBackend, EventHandler {
   }
 
   /// Keeps what did not go of a frame and its length, so that the stream stays whole.
-  private func keep(_ slices: [GuestSlice], _ length: Int, from sent: Int) {
-    for shift in [24, 16, 8, 0] { output.append(UInt8(truncatingIfNeeded: length >> shift)) }
-    output += slices.bytes(at: NetworkHeader.size, count: length) ?? []
+  private func keep(_ slices: [GuestSlice], _ length: Int, _ copied: Int, from sent: Int) {
+    output += prefix
+    output += slices.bytes(at: NetworkHeader.size + copied, count: length - copied) ?? []
     output.removeFirst(sent)
   }
 
