@@ -9,7 +9,7 @@ import Host
 @main
 struct Nofetch {
   static func main() {
-    guard let order = FetchOrder(ProcessArguments.words) else {
+    guard let order = FetchOrder(ProcessArguments.words, read: contents) else {
       let line = Array("nofetch: a part of novm, which fetches files by it; see: novm pack import --help\n".utf8)
       _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
       exit(2)
@@ -28,6 +28,15 @@ struct Nofetch {
       reports.send(.failed(error))
       exit(1)
     }
+  }
+
+  /// Of a pipe that `novm` has written all of.
+  private static func contents(_ descriptor: Int32) -> [UInt8] {
+    let pipe = FileDescriptor(owning: descriptor)
+    var contents: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while let count = try? pipe.read(into: &buffer), count > 0 { contents += buffer[..<count] }
+    return contents
   }
 
   private static func fetch(_ order: FetchOrder, _ reports: ReportWriter) throws(FetchReport.Failure) {

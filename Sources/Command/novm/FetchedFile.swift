@@ -17,22 +17,24 @@ struct FetchedFile: ~Copyable {
   ///   - name: a path, an address, or `-` for standard input.
   ///   - digest: what it must be, which is for the reader to compare.
   ///   - directory: where there is room.
-  init(_ name: String, digest: Digest?, directory: String, _ line: ProgressLine) throws {
+  ///   - limit: bytes of what is fetched; as many as there is room for if nil.
+  init(_ name: String, digest: Digest?, directory: String, limit: UInt64? = nil, _ line: ProgressLine) throws {
     let isAddress = Download.isAddress(name)
-    file = isAddress ? try Self.fetch(name, digest: digest, directory, line) : try ArchiveName.open(name)
-    origin = name == "-" ? "standard input" : ByteString.printable(name)
+    file = isAddress ? try Self.fetch(name, digest: digest, directory, limit, line) : try ArchiveName.open(name)
+    origin = name == "-" ? "standard input" : ByteString.printable(Download.shown(name))
     size = (try? file.regularFileSize()).map { UInt64($0) }
   }
 
   private static func fetch(
-    _ address: String, digest: Digest?, _ directory: String, _ line: ProgressLine
+    _ address: String, digest: Digest?, _ directory: String, _ limit: UInt64?, _ line: ProgressLine
   ) throws -> FileDescriptor {
     let store = PackStore(directory: directory)
     let file = try store.temporaryFile()
-    var download = try Download(address, limit: store.room)
+    var download = try Download(address, limit: min(limit ?? .max, store.room))
     guard digest != nil || download.isSecure else {
       throw CommandFailure(
-        "\(address): by http anybody on the way could change it; give --digest sha256:…, or an https address")
+        "\(Download.shown(address)): by http anybody on the way could change it; give --digest sha256:…, or an https address"
+      )
     }
     download.resumes = digest != nil
     let program = Surroundings.programs.nofetch

@@ -87,10 +87,13 @@ struct PackMakingOptions: ParsableArguments {
   /// Makes a pack of an archive.
   ///
   /// - Parameter digest: what the archive must be, if that is known.
-  func make(_ name: String, of fetched: borrowing FetchedFile, _ patterns: PathPatterns, digest: Digest?) throws {
+  func make(
+    _ name: String, of fetched: borrowing FetchedFile, _ patterns: PathPatterns, digest: Digest?,
+    limits: PackLimits? = nil
+  ) throws {
     let source = ArchiveSource(Array(fetched.origin.utf8), patterns: patterns, digest: digest)
     let (number, size) = (fetched.file.raw, fetched.size)
-    try make(name, origin: fetched.origin) { (builder, progress) throws(PackError) in
+    try make(name, origin: fetched.origin, limits: limits) { (builder, progress) throws(PackError) in
       // Blocks of the archive come fast, and the terminal is slow.
       var shown: UInt64 = 0
       try withoutActuallyEscaping(progress) { (progress) throws(PackError) in
@@ -105,11 +108,13 @@ struct PackMakingOptions: ParsableArguments {
 
   /// Makes a pack, shows how far it is, and prints what it is.
   func make(
-    _ name: String, origin: String, _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
+    _ name: String, origin: String, limits: PackLimits? = nil,
+    _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
   ) throws {
     let line = ProgressLine()
     defer { line.clear() }
-    let pack = try PackCommand.store.create(name, origin: origin, replacing: replace) { (builder) throws(PackError) in
+    let pack = try PackCommand.store.create(name, origin: origin, replacing: replace, limits: limits) {
+      (builder) throws(PackError) in
       try fill(builder) { line.show("\(name): \($0)") }
       if let (uid, gid) = ownerIDs {
         for index in builder.entries.indices {

@@ -30,9 +30,25 @@ extension PackCommand {
     @Option(help: ArgumentHelp("What the archive must be.", valueName: "sha256:…"))
     var digest: String?
 
+    @Option(
+      help: ArgumentHelp(
+        "The most that its files may have together: MiB, or with K, M, G, T; what the store has room for if not given.",
+        valueName: "size"))
+    var maxSize: String?
+
     @OptionGroup var options: PackMakingOptions
 
+    private func limits() throws -> PackLimits {
+      let room = PackCommand.store.room
+      guard let maxSize else { return PackLimits(bytes: room) }
+      guard let size = MemorySize(maxSize) else {
+        throw ValidationError("--max-size: '\(ByteString.printable(maxSize))' is no size, such as 500M or 2G")
+      }
+      return PackLimits(bytes: min(room, UInt64(size.mebibytes) << 20))
+    }
+
     func validate() throws {
+      _ = try limits()
       if let digest, Digest(digest) == nil { throw ValidationError("--digest: give sha256: and 64 hexadecimal digits") }
       if archive == "-", name == nil { throw ValidationError("give the pack's name: novm pack import - NAME") }
     }
@@ -42,9 +58,10 @@ extension PackCommand {
       let patterns = try options.patterns()
       if !options.replace { try PackCommand.store.requireFree(name) }
       let digest = digest.flatMap { Digest($0) }
+      let limits = try limits()
       let fetched = try FetchedFile(
-        archive, digest: digest, directory: PackCommand.store.directory, ProgressLine())
-      try options.make(name, of: fetched, patterns, digest: digest)
+        archive, digest: digest, directory: PackCommand.store.directory, limit: limits.bytes, ProgressLine())
+      try options.make(name, of: fetched, patterns, digest: digest, limits: limits)
     }
   }
 

@@ -18,9 +18,22 @@ package struct Download: Equatable, Sendable {
   package var silence = 30
 
   package init(_ address: String, limit: UInt64) throws(DownloadError) {
-    guard Self.isAddress(address) else { throw .badAddress(address) }
+    guard Self.isAddress(address), address.utf8.count <= Self.addressLimit else {
+      throw .badAddress(Self.shown(address))
+    }
     self.address = address
     self.limit = limit
+  }
+
+  /// In bytes: more is no server's, and what a pipe takes at once.
+  static let addressLimit = 32 << 10
+
+  /// An address as people and files may see it: without the user and password in it (RFC 3986, 3.2.1).
+  package static func shown(_ address: String) -> String {
+    guard isAddress(address), let start = address.firstRange(of: "//")?.upperBound else { return address }
+    let authority = address[start...].prefix { !"/?#".contains($0) }
+    guard let at = authority.lastIndex(of: "@") else { return address }
+    return String(address[..<start] + address[address.index(after: at)...])
   }
 
   package static func isAddress(_ text: String) -> Bool {
@@ -39,6 +52,7 @@ package struct Download: Equatable, Sendable {
     to file: Int32, by program: String, progress: (UInt64, UInt64?) -> Void
   ) throws(DownloadError) {
     let (last, status) = try run(program, file, progress)
+    let address = Self.shown(address)
     switch last {
     case .done:
       // What is written is not the program's to say.
@@ -60,9 +74,14 @@ package struct Download: Equatable, Sendable {
   ) throws(DownloadError) -> (FetchReport?, Int32) {
     do throws(Errno) {
       let pipe = try Pipe()
-      let order = FetchOrder(self, file: file, report: pipe.writer.raw)
+      // Not among its arguments, which everybody on the host can read.
+      let secret = try Pipe()
+      try secret.writer.writeAll(Array(address.utf8))
+      let order = FetchOrder(self, address: secret.reader.raw, file: file, report: pipe.writer.raw)
       let process = try Spawn.start(
-        program, order.words, errors: STDERR_FILENO, inherited: [file, pipe.writer.raw], session: false)
+        program, order.words, errors: STDERR_FILENO, inherited: [secret.reader.raw, file, pipe.writer.raw],
+        session: false)
+      _ = consume secret
       var reports = FetchReports(pipe.takeReader())
       var last: FetchReport?
       while let report = reports.next() {

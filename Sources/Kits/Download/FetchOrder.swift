@@ -1,31 +1,40 @@
 /// The command line of `nofetch`: what it is to fetch, and the descriptors that it finds open.
 package struct FetchOrder: Equatable, Sendable {
   package let download: Download
+  /// Where the download's address is read from.
+  package let address: Int32
   /// What comes is written here, from the file's start on.
   package let file: Int32
   /// What it says goes here (``FetchReport``).
   package let report: Int32
 
-  package init(_ download: Download, file: Int32, report: Int32) {
+  package init(_ download: Download, address: Int32, file: Int32, report: Int32) {
     self.download = download
+    self.address = address
     self.file = file
     self.report = report
   }
 
   package var words: [[UInt8]] {
     let numbers = [
-      "--file=fd:\(file)", "--report=fd:\(report)", "--limit=\(download.limit)", "--attempts=\(download.attempts)",
+      "--address=fd:\(address)", "--file=fd:\(file)", "--report=fd:\(report)", "--limit=\(download.limit)",
+      "--attempts=\(download.attempts)",
       "--pause=\(download.pause)", "--silence=\(download.silence)",
     ]
-    return (numbers + (download.resumes ? ["--resume"] : []) + [download.address]).map { Array($0.utf8) }
+    return (numbers + (download.resumes ? ["--resume"] : [])).map { Array($0.utf8) }
   }
 
-  /// - Parameter words: without the program's name; nil unless they are the ones above.
-  package init?(_ words: [[UInt8]]) {
-    var texts = words.map { String(decoding: $0, as: UTF8.self) }
-    guard let address = texts.popLast(), var download = try? Download(address, limit: 0) else { return nil }
+  /// - Parameters:
+  ///   - words: without the program's name; nil unless they are the ones above.
+  ///   - read: reads a descriptor to its end.
+  package init?(_ words: [[UInt8]], read: (Int32) -> [UInt8]) {
+    let texts = words.map { String(decoding: $0, as: UTF8.self) }
+    guard let address = texts.first.flatMap({ Self.descriptor($0.dropFirst("--address=".count)) }),
+      texts[0].hasPrefix("--address="),
+      var download = try? Download(String(decoding: read(address), as: UTF8.self), limit: 0)
+    else { return nil }
     var (file, report): (Int32?, Int32?)
-    for text in texts {
+    for text in texts.dropFirst() {
       let parts = text.split(separator: "=", maxSplits: 1)
       let value = parts.count == 2 ? parts[1] : ""
       switch parts.first {
@@ -40,7 +49,7 @@ package struct FetchOrder: Equatable, Sendable {
       }
     }
     guard let file, let report else { return nil }
-    self.init(download, file: file, report: report)
+    self.init(download, address: address, file: file, report: report)
   }
 
   private static func descriptor(_ text: Substring) -> Int32? {

@@ -19,6 +19,9 @@ extension PackError {
       "\(path): its file system has no user attributes, which record owners and modes; "
         + "set NOVM_PACKS to a directory on ext4, XFS or Btrfs"
     case .archive(let path, let reason): "\(text(path)): \(reason)"
+    case .image(let path):
+      "\(text(path)): an image, as `docker save` writes it: layers and what goes with them, not a tree; import what "
+        + "`docker export CONTAINER` writes, or the layers in it one by one"
     case .entry(let archive, let path, let fault): "\(text(archive)): \(text(path)): \(fault.message)"
     case .digest(let path, let expected, let actual):
       "\(text(path)): its digest is \(actual), not \(expected); it is damaged, or not what it should be"
@@ -67,8 +70,10 @@ extension LimitFault {
   fileprivate var message: String {
     switch self {
     case .entries(let most): "more than \(most) files; nothing was taken"
-    case .bytes(let most): "more than the \(most) bytes that there is room for; nothing was taken"
+    case .bytes(let most): "more than the \(most) bytes that there is room for, or --max-size; nothing was taken"
     case .attributes: "more extended attributes than Linux allows; nothing was taken"
+    case .totalAttributes(let most): "more than \(most >> 20) MiB of extended attributes in all; nothing was taken"
+    case .totalNames(let most): "more than \(most >> 20) MiB of names and targets of links in all; nothing was taken"
     }
   }
 }

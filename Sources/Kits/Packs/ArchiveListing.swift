@@ -5,6 +5,8 @@ import Host
 struct ArchiveListing {
   let archive: [UInt8]
   private var entries: [[UInt8]: PackEntry] = [[]: Self.directory([])]
+  /// Of all entries.
+  private(set) var size = MetadataSize()
   /// The other names of files that have some.
   private var links: [[UInt8]: [[UInt8]]] = [:]
 
@@ -67,7 +69,7 @@ struct ArchiveListing {
     case .whiteout(let path): try hide(path, header)
     case .opaque(let path):
       try makeParents(of: path + [PackEntry.slash], header)
-      entries[path]?.kind = .directory(isOpaque: true)
+      makeOpaque(path)
     case .entry(let path):
       if header.hardLink == nil, header.type == FileType.characterDevice, header.major == 0, header.minor == 0 {
         return try hide(path, header)
@@ -139,10 +141,10 @@ struct ArchiveListing {
         // A directory's own parents were there before it.
         if entry.isDirectory { return }
         guard case .whiteout = entry.kind else { throw refusal(header, .beneath(parent)) }
-        entries[parent] = Self.directory(parent, isOpaque: true)
+        set(Self.directory(parent, isOpaque: true), at: parent)
         return
       }
-      entries[parent] = Self.directory(parent)
+      set(Self.directory(parent), at: parent)
     }
   }
 
@@ -169,19 +171,27 @@ struct ArchiveListing {
     enter(entry)
   }
 
+  private mutating func set(_ entry: PackEntry?, at path: [UInt8]) {
+    if let entry { size += MetadataSize(entry) }
+    if let old = entries[path] { size -= MetadataSize(old) }
+    entries[path] = entry
+  }
+
+  private mutating func makeOpaque(_ path: [UInt8]) { entries[path]?.kind = .directory(isOpaque: true) }
+
   private mutating func enter(_ entry: PackEntry) {
     if case .link(let target) = entry.kind { links[target, default: []].append(entry.path) }
-    entries[entry.path] = entry
+    set(entry, at: entry.path)
   }
 
   /// Takes an entry out; a file that has other names goes on under the first of these.
   private mutating func forget(_ entry: PackEntry) {
-    entries[entry.path] = nil
+    set(nil, at: entry.path)
     if case .link(let target) = entry.kind { links[target]?.removeAll { $0 == entry.path } }
     guard let others = links.removeValue(forKey: entry.path), let heir = others.first else { return }
     var file = entry
     file.path = heir
-    entries[heir] = file
+    set(file, at: heir)
     for other in others.dropFirst() { enter(PackEntry(path: other, kind: .link(to: heir))) }
   }
 
@@ -189,14 +199,29 @@ struct ArchiveListing {
     if path.isEmpty { throw refusal(header, .badName) }
     try makeParents(of: path, header)
     switch entries[path]?.kind {
-    case nil: entries[path] = PackEntry(path: path, kind: .whiteout)
-    case .directory?: entries[path]?.kind = .directory(isOpaque: true)
+    case nil: set(PackEntry(path: path, kind: .whiteout), at: path)
+    case .directory?: makeOpaque(path)
     // What the archive itself brings is above what it hides.
     default: break
     }
   }
 
   // MARK: The result
+
+  /// Whether it is a container image: as `docker save` has it (Docker Image Specification 1.2, "Combined Image JSON +
+  /// Filesystem Changeset Format"), or an OCI image layout (image-layout.md).
+  var isImage: Bool {
+    func has(_ path: String) -> Bool {
+      if case .file? = entries[Array(path.utf8)]?.kind { return true }
+      return false
+    }
+    if has("oci-layout"), has("index.json") { return true }
+    return has("manifest.json")
+      && entries.keys.contains { path in
+        // Its layers, and beside them nothing but a file for each name.
+        path.count > 10 && path.suffix(10).elementsEqual("/layer.tar".utf8)
+      }
+  }
 
   /// All that the patterns take, with the directories that lead there.
   func entries(_ patterns: PathPatterns) -> [PackEntry] {

@@ -50,12 +50,19 @@ package struct ArchiveSource {
       guard let name = try listing.path(of: header) else { continue }
       if listing.count >= limits.entries { throw .limit(source: path, path: header.path, .entries(limits.entries)) }
       if header.size > room { throw .limit(source: path, path: header.path, .bytes(limits.bytes)) }
-      let bytes = header.attributes.reduce(0) { $0 + $1.name.count + $1.value.count }
-      if bytes > limits.attributeBytes { throw .limit(source: path, path: header.path, .attributes) }
+      if MetadataSize.of(header.attributes) > limits.attributeBytes {
+        throw .limit(source: path, path: header.path, .attributes)
+      }
       try listing.add(header, as: name) { () throws(PackError) in
         let content = try take(header.path) { (buffer) throws(PackError) in try reader.read(into: &buffer) }
         room -= min(room, content.size)
         return content
+      }
+      if listing.size.attributes > limits.totalAttributeBytes {
+        throw .limit(source: path, path: header.path, .totalAttributes(limits.totalAttributeBytes))
+      }
+      if listing.size.names > limits.totalNameBytes {
+        throw .limit(source: path, path: header.path, .totalNames(limits.totalNameBytes))
       }
     }
     let actual: Digest
@@ -65,6 +72,7 @@ package struct ArchiveSource {
       throw .system(operation: .read, path: path, error)
     }
     if let digest, digest != actual { throw .digest(path: path, expected: digest, actual: actual) }
+    if listing.isImage { throw .image(path: path) }
     return listing.entries(patterns)
   }
 }

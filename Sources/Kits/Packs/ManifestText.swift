@@ -68,10 +68,12 @@ enum ManifestText {
   private static let newline = UInt8(ascii: "\n")
   private static let backslash = UInt8(ascii: "\\")
 
+  static func isEscaped(_ byte: UInt8) -> Bool { byte <= space || byte == 0x7f || byte == backslash }
+
   private static func escape(_ bytes: [UInt8], into text: inout [UInt8]) {
     if bytes.isEmpty { text += "\\e".utf8 }
     for byte in bytes {
-      if byte <= space || byte == 0x7f || byte == backslash {
+      if isEscaped(byte) {
         let digits = String(byte, radix: 16)
         text += "\\x\(byte < 16 ? "0" : "")\(digits)".utf8
       } else {

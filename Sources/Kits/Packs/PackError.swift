@@ -17,6 +17,8 @@ package enum PackError: Error, Equatable {
   case noAttributes(path: String)
   /// The archive as a whole cannot be read.
   case archive(path: [UInt8], String)
+  /// The archive is a container image (`docker save`, or an OCI layout) and no tree.
+  case image(path: [UInt8])
   /// An archive's entry that is no part of any tree.
   case entry(archive: [UInt8], path: [UInt8], EntryFault)
   /// A file is not what it was promised to be.
@@ -63,4 +65,7 @@ package enum LimitFault: Equatable, Sendable {
   case entries(Int)
   case bytes(UInt64)
   case attributes
+  /// Of all entries together, in bytes.
+  case totalAttributes(Int)
+  case totalNames(Int)
 }

@@ -100,9 +100,14 @@ struct DownloadTests {
       var ends: [Int32] = [-1, -1]
       #expect(pipe(&ends) == 0)
       for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+      var address: [Int32] = [-1, -1]
+      #expect(pipe(&address) == 0)
+      for end in address { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+      do { try FileDescriptor(owning: address[1]).writeAll(Array(download.address.utf8)) }
+      let order = FetchOrder(download, address: address[0], file: file.raw, report: ends[1])
       let process = try Spawn.start(
-        program, FetchOrder(download, file: file.raw, report: ends[1]).words, errors: STDERR_FILENO,
-        inherited: [file.raw, ends[1]])
+        program, order.words, errors: STDERR_FILENO, inherited: [address[0], file.raw, ends[1]])
+      close(address[0])
       close(ends[1])
       let begin = ContinuousClock.now
       while server.requests("/\(path)") == 0, ContinuousClock.now - begin < .seconds(20) { usleep(10_000) }

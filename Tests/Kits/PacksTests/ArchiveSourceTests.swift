@@ -9,8 +9,8 @@ struct ArchiveSourceTests {
 
   init() throws { scratch = try PackScratch() }
 
-  /// Writes an archive of entries, each the arguments of `add`: a name, its data, and fields of Python's TarInfo.
-  private func tar(_ entries: [String], then: String = "") throws {
+  /// Writes an archive of entries, so many times with `i` counting, each the arguments of `add`: a name, its data, and fields of Python's TarInfo.
+  private func tar(_ entries: [String], repeated count: Int = 1, then: String = "") throws {
     let script = """
       import io, tarfile
       tar = tarfile.open('a.tar', 'w', format=tarfile.PAX_FORMAT)
@@ -20,7 +20,8 @@ struct ArchiveSourceTests {
           info.type, info.size = type, len(data)
           for field, value in fields.items(): setattr(info, field, value)
           tar.addfile(info, io.BytesIO(data))
-      \(entries.map { "add(\($0))" }.joined(separator: "\n"))
+      for i in range(\(count)):
+          \(entries.map { "add(\($0))" }.joined(separator: "\n    "))
       tar.close()
       \(then)
       """
@@ -182,6 +183,53 @@ struct ArchiveSourceTests {
       try read(limits: PackLimits(entries: 100, bytes: 1 << 20))
     }
     #expect(try scratch.left() == [])
+  }
+
+  @Test func attributesAndNamesAreBoundedInAll() throws {
+    // As much for each entry as Linux allows, or attributes of hardly a byte, which take more to hold than they have.
+    let large = "'%d' % i, pax_headers={'SCHILY.xattr.user.a': 'x' * 60000}"
+    let small = "'%d' % i, pax_headers={'SCHILY.xattr.user.%d' % n: '' for n in range(800)}"
+    var limits = PackLimits(entries: 100_000, bytes: 1 << 20)
+    limits.totalAttributeBytes = 1 << 20
+    for entry in [large, small] {
+      try tar([entry], repeated: 24)
+      do {
+        try read(limits: limits)
+        Issue.record("taken: \(entry)")
+      } catch let error as PackError {
+        guard case .limit(_, _, .totalAttributes(1 << 20)) = error else { throw error }
+      }
+    }
+    limits.totalNameBytes = 20_000
+    // Of paths with all that leads to them, of link targets, and as the manifest has them.
+    for (entry, count) in [
+      ("'%d/' % i + 'd/' * 100 + 'f'", 3), ("'%d' % i, type=SYM, linkname='x' * 4000", 6),
+      ("'\\x01' * 250 + '%d' % i", 21),
+    ] {
+      try tar([entry], repeated: count)
+      do {
+        try read(limits: limits)
+        Issue.record("taken: \(entry)")
+      } catch let error as PackError {
+        guard case .limit(_, _, .totalNames(20_000)) = error else { throw error }
+      }
+    }
+    // What is replaced no longer counts.
+    try tar(["'a', type=SYM, linkname='x' * 4000"], repeated: 50)
+    #expect(try read(limits: limits)["a"]?.kind == .symlink(target: [UInt8](repeating: UInt8(ascii: "x"), count: 4000)))
+  }
+
+  @Test func imagesAreNoTrees() throws {
+    for entries in [
+      ["'manifest.json', b'[]'", "'0123abcd/layer.tar', b'x'", "'0123abcd/json', b'{}'"],
+      ["'oci-layout', b'{}'", "'index.json', b'{}'", "'blobs/sha256/0123', b'x'"],
+    ] {
+      try tar(entries)
+      #expect(throws: PackError.image(path: bytes("a.tar"))) { try read() }
+    }
+    // A web page may have such files of its own.
+    try tar(["'manifest.json', b'{}'", "'index.json', b'{}'"])
+    #expect(try read().count == 3)
   }
 
   @Test func whatIsDamagedIsRefused() throws {

@@ -16,6 +16,7 @@ final class BundleUnpacking {
 
   /// More files and bytes than any kernel has.
   private static let entryLimit = 100_000
+  private static let nameLimit = 32 << 20
   private static let byteLimit: UInt64 = 8 << 30
 
   init(directory: String, staging: String, origin: String) {
@@ -31,7 +32,8 @@ final class BundleUnpacking {
     var entries = try BundleArchive.attempt { () throws(PackError) in
       let source = ArchiveSource(Array(origin.utf8), patterns: try PathPatterns(), digest: digest)
       let room = PackStore(directory: staging).room
-      let limits = PackLimits(entries: Self.entryLimit, bytes: min(room, Self.byteLimit))
+      var limits = PackLimits(entries: Self.entryLimit, bytes: min(room, Self.byteLimit))
+      (limits.totalNameBytes, limits.totalAttributeBytes) = (Self.nameLimit, 1 << 20)
       // Blocks come fast, and a terminal is slow.
       var shown: UInt64 = 0
       return try source.entries(file, limits: limits) { bytes in

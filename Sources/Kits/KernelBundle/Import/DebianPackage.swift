@@ -60,9 +60,11 @@ struct DebianPackage {
     var contents = Contents()
     var links: [(path: String, target: String)] = []
     var files = 0
+    var bytesLeft = Self.byteLimit
     let archive = try ArchiveReader(path, data)
     while let entry = try archive.next() {
       guard let place = Place(entry.path) else { continue }
+      if files + links.count >= Self.fileLimit { throw .package(path: self.path, .damaged("it has too many files")) }
       let path = "\(directory)/\(place.path)"
       if case .module(let release, _) = place { contents.modules = "\(directory)/modules/\(release)" }
       switch entry.kind {
@@ -71,7 +73,8 @@ struct DebianPackage {
         if case .module = place { links.append((path, target)) }
       case .file:
         try Files.makeDirectories(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
-        let bytes = try archive.contents()
+        let bytes = try archive.contents(limit: min(1 << 30, bytesLeft))
+        bytesLeft -= bytes.count
         try Files.attempt(.write, path) { () throws(Errno) in
           try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644).writeAll(bytes)
         }
@@ -88,6 +91,10 @@ struct DebianPackage {
     for link in links { try Files.makeLink(link.path, to: link.target) }
     return contents
   }
+
+  /// More than any kernel has.
+  private static let fileLimit = 100_000
+  private static let byteLimit = 8 << 30
 
   /// Where an entry of the package goes.
   private enum Place {
