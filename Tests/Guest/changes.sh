@@ -38,7 +38,8 @@ expect_output '' "$NOVM" diff job
 "$NOVM" start job
 "$NOVM" wait job >/dev/null
 "$NOVM" diff job >"$TEST/diff"
-"$NOVM" discard job
+expect_refusal 'give --force' setsid "$NOVM" discard job
+"$NOVM" discard --force job
 expect_output '' "$NOVM" diff job
 "$NOVM" rm job
 "$NOVM" pack rm changes

@@ -16,6 +16,8 @@ id=$("$NOVM" create --kernel cloud --name box)
 expect_state box running
 expect_output "$id" "$NOVM" ls -q
 expect_output 'in box' "$NOVM" exec box -- sh -c 'echo in box; echo kept >/kept'
+expect_output 'of 7:8' "$NOVM" exec -u 7:8 box -- sh -c 'echo "of $(id -u):$(id -g)" >/dev/stdout'
+expect_status 124 "$NOVM" exec --timeout 1 box -- sleep 1000
 expect_status 7 "$NOVM" exec "${id:0:8}" -- sh -c 'exit 7'
 expect_output "$(head -c 1000000 /dev/zero | sha256sum)" "$NOVM" exec -i box sha256sum < <(head -c 1000000 /dev/zero)
 # Two at once.

@@ -1,6 +1,6 @@
 # What a command finds in its machine: environment, user, directory, name, processors, memory, kernel and its modules.
 #: as root
-#: timeout 400
+#: timeout 600
 run() { "$NOVM" run --kernel cloud "$@"; }
 
 # shellcheck disable=SC2016 # for the shell in there
@@ -20,6 +20,36 @@ after=$(date +%s%N)
 ((before < now && now < after + 1000000000)) || fail "the clock says $now, between $before and $after"
 
 expect_output $'65534 65534\n4' run --user nobody --cpus 4 -- sh -c 'echo $(id -u) $(id -g); nproc'
+
+# The standard streams are a command's own, whoever it is, and can be opened by name.
+streams='echo out >/dev/stdout; echo err >/dev/stderr; cat /dev/stdin; test ! -w /dev/null || echo null'
+for user in nobody 1234:4321; do
+  expect_output $'out\nin\nnull' run --user "$user" -- sh -c "$streams" <<<in 2>"$TEST/errors"
+  expect_output err cat "$TEST/errors"
+done
+expect_output 'root:root 666' run --user nobody -- stat -c '%U:%G %a' /dev/null
+
+# A command on the host's own tree starts where it was called, if the guest has that; elsewhere in /.
+mkdir -p /var/tmp/called-here
+(cd /var/tmp/called-here && expect_output $'/var/tmp/called-here\n/' sh -c '
+  "$0" run --kernel cloud -- pwd; "$0" run --kernel cloud --read / --hide /var/tmp -- pwd' "$NOVM")
+rmdir /var/tmp/called-here
+expect_status 124 run --timeout 2 -- sleep 1000
+expect_status 3 run --timeout 100 -- sh -c 'exit 3'
+
+# Nodes that load their module, with the modes that udev gives them.
+expect_output $'crw-rw-rw- a:e5\ncrw-rw-rw- a:c8\n660 loop-control\ntap0' run --read / -- bash -c '
+  stat -c "%A %t:%T" /dev/fuse /dev/net/tun; stat -c "%a %n" /dev/loop-control | sed s,/dev/,,
+  ip tuntap add tap0 mode tap && ls /sys/class/net | grep tap0'
+truncate -s 8M "$TEST/loop.img"
+expect_output /dev/loop0 run --share "/img=>$TEST" -- losetup --show -f /img/loop.img
+
+# The guest's want of memory is told, with its program.
+status=0
+run --memory 128M -- python3 -c 'b = bytearray(1 << 30)' >/dev/null 2>"$TEST/errors" || status=$?
+[[ $status == 137 ]] || fail "without memory: status $status, $(<"$TEST/errors")"
+grep -q '^novm: the machine ran out of memory and ended python3, which had [0-9]* MiB of its 128 MiB; give it more with --memory$' \
+  "$TEST/errors" || fail "$(<"$TEST/errors")"
 
 # RAM on both sides of the hole below 4 GiB.
 size=5G least=4800

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import NovmKit
 
 struct BalloonCommand: ParsableCommand {
@@ -8,7 +9,8 @@ struct BalloonCommand: ParsableCommand {
     discussion: """
       SIZE is how much of the machine's memory the host has then; 0 gives all of it back. The guest gives what it can, little \
       by little, its caches first, and takes some back before it would run out. What it frees by itself goes to the host \
-      without this. Without a size, it is only told how things are.
+      without this. It is waited for until the guest has given it, or gives no more. Without a size, it is only told how \
+      things are.
 
       Examples:
         novm balloon web 256M
@@ -31,10 +33,27 @@ struct BalloonCommand: ParsableCommand {
     }
   }
 
+  /// Waits until the guest has done what it was asked for, or stopped doing it.
+  private func settle(_ control: MonitorControl, _ first: BalloonState) throws -> BalloonState {
+    var state = first
+    var quiet = 0
+    while state.actual != state.target, quiet < Self.patience {
+      usleep(100_000)
+      let next = try control.balloon(nil)
+      quiet = next.actual == state.actual ? quiet + 1 : 0
+      state = next
+    }
+    return state
+  }
+
+  /// Tenths of a second without a change, after which no more is expected.
+  private static let patience = 20
+
   func run() throws {
     let record = try Machines.find(machine)
     guard let control = MonitorControl(record) else { throw NovmError.notRunning(record.name) }
-    let state = try control.balloon(size.flatMap(MemorySize.init).map { UInt64($0.mebibytes) << 20 })
+    var state = try control.balloon(size.flatMap(MemorySize.init).map { UInt64($0.mebibytes) << 20 })
+    if size != nil { state = try settle(control, state) }
     if json { return try JSONOutput.print(state) }
     print("asked for \(Amount.text(state.target)), has \(Amount.text(state.actual))", terminator: "")
     if let total = state.total { print("; of \(Amount.text(total))", terminator: "") }

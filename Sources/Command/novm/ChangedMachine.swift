@@ -66,7 +66,8 @@ extension Change {
       case .deleted: "D"
       }
     let detail = parts.isEmpty || parts == [.content] ? "" : " (\(parts.names.joined(separator: ", ")))"
-    return "\(letter) \(String(printable: path))\(detail)"
+    let arrow = target.map { " -> \(String(printable: $0))" } ?? ""
+    return "\(letter) \(String(printable: path))\(arrow)\(detail)"
   }
 }
 
@@ -76,6 +77,8 @@ struct ChangeReport: Encodable {
   var kind: String
   var file: String
   var size: UInt64?
+  /// Of a symbolic link.
+  var target: String?
   var differs: [String]?
 
   init(_ change: Change) {
@@ -83,6 +86,7 @@ struct ChangeReport: Encodable {
     kind = change.kind.rawValue
     file = change.file.rawValue
     size = change.size
+    target = change.target.map(ByteString.string)
     differs = change.kind == .changed ? change.parts.names : nil
   }
 }

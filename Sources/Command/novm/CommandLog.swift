@@ -1,4 +1,5 @@
 import Logging
+import NovmKit
 
 /// What novm says besides its errors, in their form; with `--verbose` what it does.
 enum CommandLog {
@@ -17,6 +18,6 @@ enum CommandLog {
       set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) { StandardError.write("novm: \(event.message)\n") }
+    func log(event: LogEvent) { StandardError.write("novm: \(ByteString.printable("\(event.message)"))\n") }
   }
 }

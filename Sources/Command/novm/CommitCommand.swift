@@ -19,8 +19,8 @@ struct CommitCommand: ParsableCommand {
   @Argument(help: "The machine's name or identifier.", completion: .machines)
   var machine: String
 
-  @Argument(help: "The new pack's name.")
-  var name: String
+  @Argument(help: "The new pack's name; the machine's if not given.")
+  var name: String?
 
   @OptionGroup var options: PackMakingOptions
 
@@ -31,7 +31,7 @@ struct CommitCommand: ParsableCommand {
       throw CommandFailure("\(record.name): what it writes to / goes to a volume or share; there is nothing to commit")
     }
     let patterns = try options.patterns()
-    try options.make(name, origin: "machine \(record.name)") { (builder, progress) throws(PackError) in
+    try options.make(name ?? record.name, origin: "machine \(record.name)") { (builder, progress) throws(PackError) in
       try DirectorySource(source, patterns: patterns).read(into: builder) { progress("reading: \($0) files") }
     }
   }

@@ -16,12 +16,11 @@ struct CreateCommand: ParsableCommand {
         novm create --name web --share '/srv=>.' -- /srv/server
       """)
 
+  @OptionGroup(title: "The machine") var description: DescriptionOptions
   @OptionGroup(title: "The machine") var machine: MachineOptions
   @OptionGroup(title: "The command") var process: ProcessOptions
+  @OptionGroup(title: "The command") var input: InputOptions
   @OptionGroup(title: "What becomes of it") var keeping: KeepingOptions
-
-  @Flag(help: "Remove the machine once it has ended.")
-  var rm = false
 
   @Argument(
     parsing: .captureForPassthrough,
@@ -33,8 +32,8 @@ struct CreateCommand: ParsableCommand {
 
   func run() throws {
     let words = try CommandWords(words, of: Self.self).words
-    var settings = words.isEmpty ? nil : try process.settings(words)
-    settings?.input = keeping.interactive
-    try Machines.create(keeping.name, machine.definition(settings, remove: rm), verbose: false)
+    var settings = words.isEmpty ? nil : try process.settings(words, on: machine.settings)
+    settings?.input = input.interactive
+    try Machines.create(keeping.name, machine.definition(settings, remove: keeping.rm), verbose: false)
   }
 }

@@ -21,6 +21,9 @@ struct DiffCommand: ParsableCommand {
   @Flag(help: "Show what changed in files of text, as diff -u does.")
   var content = false
 
+  @Flag(help: "With --content, write what files have as it is, to a terminal too.")
+  var raw = false
+
   @Flag(help: "Print JSON: a list of objects.")
   var json = false
 
@@ -31,6 +34,7 @@ struct DiffCommand: ParsableCommand {
   var paths: [String] = []
 
   func validate() throws {
+    if raw, !content { throw ValidationError("--raw: it is about --content; give both or neither") }
     if json, content { throw ValidationError("--content: not with --json; give one of the two") }
     try GuestPath.validate(paths)
   }
@@ -41,7 +45,7 @@ struct DiffCommand: ParsableCommand {
     if let remark = GuestPath.remark(paths, set) { StandardError.write("novm: \(ByteString.printable(remark))\n") }
     if json { return try JSONOutput.print(set.changes.map(ChangeReport.init)) }
     for change in set.changes {
-      if content, try ContentDifference.print(change, of: set) { continue }
+      if content, try ContentDifference.print(change, of: set, isRaw: raw) { continue }
       print(change.line)
     }
   }
@@ -63,7 +67,7 @@ enum GuestPath {
 /// What differs within a file, told by diff(1).
 enum ContentDifference {
   /// - Returns: whether there was content to compare.
-  static func print(_ change: Change, of set: ChangeSet) throws -> Bool {
+  static func print(_ change: Change, of set: ChangeSet, isRaw: Bool) throws -> Bool {
     let sides: (before: Int32?, after: Int32?)?
     do { sides = try set.contents(of: change) } catch { throw NovmError.changes(error) }
     guard let sides, change.kind != .changed || change.parts.contains(.content) else { return false }
@@ -77,12 +81,18 @@ enum ContentDifference {
     arguments += ["--"] + [sides.before, sides.after].map { $0.map { "/dev/fd/\($0)" } ?? "/dev/null" }
     // In the order of what was printed so far.
     fflush(nil)
+    let output = ForeignOutput(STDOUT_FILENO, isRaw: isRaw)
     let child: pid_t
     do {
+      let pipe = output.isFiltered ? try Pipe().split() : nil
       child = try Spawn.start(
-        "/usr/bin/env", arguments.map { Array($0.utf8) }, output: STDOUT_FILENO, errors: STDERR_FILENO,
+        "/usr/bin/env", arguments.map { Array($0.utf8) }, output: pipe?.writer ?? STDOUT_FILENO, errors: STDERR_FILENO,
         inherited: descriptors)
-    } catch {
+      if let pipe {
+        close(pipe.writer)
+        try pass(FileDescriptor(owning: pipe.reader), to: output)
+      }
+    } catch let error as Errno {
       throw NovmError.system(doing: "run", path: "/usr/bin/env", error)
     }
     var status: Int32 = 0
@@ -92,5 +102,14 @@ enum ContentDifference {
       throw CommandFailure("diff(1) failed; install it: apt-get install diffutils")
     }
     return true
+  }
+
+  private static func pass(_ pipe: consuming FileDescriptor, to output: ForeignOutput) throws {
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = try pipe.read(into: &buffer)
+      if count == 0 { return try output.finish() }
+      try output.write(Array(buffer[..<count]))
+    }
   }
 }

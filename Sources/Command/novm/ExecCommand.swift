@@ -42,6 +42,9 @@ struct ExecCommand: ParsableCommand {
     if detach, interactive {
       throw ValidationError("--interactive: a command has no input with --detach; leave out one of them")
     }
+    if detach, process.timeout != nil {
+      throw ValidationError("--timeout: nobody looks after the command with --detach; leave out one of them")
+    }
     if detach, process.terminal {
       throw ValidationError("--terminal: nobody is at it with --detach; leave out one of them")
     }
@@ -50,11 +53,13 @@ struct ExecCommand: ParsableCommand {
   func run() throws {
     let (record, vsock) = try Machines.running(machine)
     let words = try CommandWords(words, of: Self.self).words
+    let tree = MachineDefinition(record)?.machine
     if detach {
-      return try DetachedCommand.start(process.settings(words).agentCommand, vsock: vsock)
+      return try DetachedCommand.start(process.settings(words, on: tree).agentCommand, vsock: vsock)
     }
     let loop = PollLoop()
-    let command = AttachedCommand(try process.command(words), loop: loop)
+    let command = AttachedCommand(try process.command(words, on: tree), loop: loop)
+    command.timeout = process.timeout.flatMap { TimeSpan($0) }.map { Double($0.seconds) }
     let signals = try SignalInbox(AttachedCommand.signals, command.received)
     loop.add(signals)
     let status = try command.run(on: AgentConnection(vsock: vsock))

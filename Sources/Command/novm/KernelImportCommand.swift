@@ -23,17 +23,21 @@ extension KernelCommand {
           novm kernel import --deb linux-image-amd64
           novm kernel import --deb ./linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb
           novm kernel import arch/x86/boot/bzImage --modules /tmp/root/lib/modules/6.12.0 --name mine
+          novm kernel import ./linux
           novm kernel import --digest sha256:9f86d081… https://example.org/kernel.tar.zst
         """)
 
     @Argument(
       help: """
-        A bzImage (vmlinuz), an ELF vmlinux, or libkrunfw.so; or an exported kernel: its file or address, or - for \
-        standard input.
+        A bzImage (vmlinuz), an ELF vmlinux, or libkrunfw.so; a directory in which a kernel was built; or an exported \
+        kernel: its file or address, or - for standard input.
         """, completion: .file())
     var image: String?
 
-    @Option(help: "The directory of the kernel's modules, such as /lib/modules/RELEASE.", completion: .directory)
+    @Option(
+      help:
+        "The directory of the kernel's modules, such as /lib/modules/RELEASE, or one with those of several kernels.",
+      completion: .directory)
     var modules: String?
 
     @Option(

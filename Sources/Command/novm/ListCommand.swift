@@ -8,8 +8,8 @@ struct ListCommand: ParsableCommand {
     abstract: "List machines, newest first.",
     discussion: """
       Those that run, unless told otherwise. PORTS are what of the host leads into which of the guest's, while the machine \
-      runs. --format prints a line for each, with {{.ID}}, {{.Name}}, {{.Status}}, {{.Kernel}}, {{.Created}}, {{.Ports}} and \
-      {{.Command}} replaced.
+      runs. --format prints a line for each, with {{.ID}}, {{.Name}}, {{.Status}}, {{.Kernel}}, {{.Created}}, {{.Memory}}, \
+      {{.Ports}} and {{.Command}} replaced.
 
       Examples:
         novm ls --all
@@ -55,10 +55,11 @@ struct ListCommand: ParsableCommand {
       for machine in machines { print(Self.fill(format, machine)) }
       return
     }
-    var table = Table("ID", "NAME", "STATUS", "KERNEL", "CREATED", "PORTS", "COMMAND")
+    var table = Table("ID", "NAME", "STATUS", "KERNEL", "CREATED", "MEMORY", "PORTS", "COMMAND")
     for machine in machines {
       table.add(
         machine.identifier, machine.name, machine.status.text, machine.kernel ?? "-", machine.created,
+        machine.memory?.description ?? "-",
         Self.ports(machine),
         String(Self.words(machine).prefix(40)))
     }
@@ -85,6 +86,7 @@ struct ListCommand: ParsableCommand {
     case .status: machine.status.text
     case .kernel: machine.kernel ?? ""
     case .created: machine.created
+    case .memory: machine.memory?.description ?? ""
     case .ports: ports(machine)
     case .command: words(machine)
     }
@@ -97,6 +99,7 @@ struct ListCommand: ParsableCommand {
     case status = "Status"
     case kernel = "Kernel"
     case created = "Created"
+    case memory = "Memory"
     case ports = "Ports"
     case command = "Command"
   }

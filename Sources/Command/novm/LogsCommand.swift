@@ -11,7 +11,7 @@ struct LogsCommand: ParsableCommand {
     discussion: """
       Of a machine in the background: standard output and standard error each to its own. The last 8 MiB at least are \
       kept. --console prints the kernel's log instead, 1 MiB of it at least: how it booted, and errors since then; with \
-      --com1 all that it has said.
+      --com1 all that it has said. A terminal is shown what would steer it as \\x1b, unless --raw is given.
 
       Examples:
         novm logs --follow web
@@ -37,6 +37,9 @@ struct LogsCommand: ParsableCommand {
   @Flag(help: "Print the kernel's log.")
   var console = false
 
+  @Flag(help: "Write what the machine wrote as it is, to a terminal too.")
+  var raw = false
+
   @Argument(help: "The machine's name or identifier.", completion: .machines)
   var machine: String
 
@@ -56,7 +59,14 @@ struct LogsCommand: ParsableCommand {
 
   func run() throws {
     let record = try Machines.find(machine)
-    if console { return try printConsole(record) }
+    let (output, errors) = (ForeignOutput(STDOUT_FILENO, isRaw: raw), ForeignOutput(STDERR_FILENO, isRaw: raw))
+    if console { return try printConsole(record, to: output) }
+    func write(_ entry: MachineLogReader.Entry) throws {
+      var line = timestamps ? Array("\(entry.time.text) ".utf8) : []
+      line += entry.bytes
+      if entry.isFull { line.append(UInt8(ascii: "\n")) }
+      try (entry.name == .output ? output : errors).write(line)
+    }
     let reader = MachineLogReader(record)
     let start = start
     var entries: [MachineLogReader.Entry] = []
@@ -80,41 +90,17 @@ struct LogsCommand: ParsableCommand {
     }
   }
 
-  private func write(_ entry: MachineLogReader.Entry) throws {
-    var line = timestamps ? Array("\(entry.time.text) ".utf8) : []
-    line += entry.bytes
-    if entry.isFull { line.append(UInt8(ascii: "\n")) }
-    try StandardStream.write(line, to: entry.name == .output ? STDOUT_FILENO : STDERR_FILENO)
-  }
-
-  private func printConsole(_ record: MachineRecord) throws {
+  private func printConsole(_ record: MachineRecord, to output: ForeignOutput) throws {
     let log = ["console.1", "console"].flatMap { record.read($0) ?? [] }
-    guard let tail else { return try StandardStream.write(log, to: STDOUT_FILENO) }
+    guard let tail else { return try output.write(log) }
     let ended = log.last == UInt8(ascii: "\n") ? log.dropLast() : log[...]
     let lines = ended.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).suffix(tail)
-    try StandardStream.write(lines.flatMap { $0 + [UInt8(ascii: "\n")] }, to: STDOUT_FILENO)
+    try output.write(lines.flatMap { $0 + [UInt8(ascii: "\n")] })
   }
 
   /// - Parameter text: RFC 3339 in UTC, or a number with s, m, h or d.
   static func time(_ text: String, now: LogTime) -> LogTime? {
-    let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
-    guard let unit = text.last.flatMap({ units[$0] }), let count = Int(text.dropLast()), count >= 0 else {
-      return LogTime(text)
-    }
-    let (seconds, overflow) = count.multipliedReportingOverflow(by: unit)
-    return overflow ? nil : LogTime(seconds: now.seconds - min(seconds, now.seconds), nanoseconds: now.nanoseconds)
-  }
-}
-
-enum StandardStream {
-  /// Writes it all.
-  static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      if count < 0 { throw NovmError.output(.current) }
-      rest = rest.dropFirst(count)
-    }
+    guard text.last?.isLetter == true, text.last != "Z", let span = TimeSpan(text) else { return LogTime(text) }
+    return LogTime(seconds: now.seconds - min(span.seconds, now.seconds), nanoseconds: now.nanoseconds)
   }
 }

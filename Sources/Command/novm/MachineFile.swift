@@ -8,79 +8,24 @@ import NovmKit
 /// The file says what options would, by the same names, so it is turned into them: they go before those of the command line,
 /// where the later ones win and those that can be repeated add up. JSON is YAML too.
 struct MachineFile {
-  /// What an option takes.
-  private enum Kind {
-    case flag
-    case text
-    /// As often as one likes.
-    case list
-  }
-
-  private static let options: [String: Kind] = [
-    "read": .list, "write": .list, "share": .list, "volume": .list, "pack": .list, "hide": .list, "uidmap": .list,
-    "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list, "pmem": .list,
-    "root-disk": .text, "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text,
-    "kernel": .text, "cmdline": .list, "kaslr": .text, "hostname": .text, "init": .flag, "com1": .flag, "com2": .text,
-    "no-balloon": .flag,
-    "transport": .text,
-    "huge-pages": .text, "prefault": .flag, "entropy-rate": .text,
-    "env": .list, "cwd": .text, "user": .text,
-    "terminal": .flag, "interactive": .flag, "name": .text, "rm": .flag,
-  ]
-  /// Of `run` alone.
-  private static let runOptions: [String: Kind] = ["detach": .flag, "verbose": .flag, "timings": .flag]
-  private static let short: [String: String] = [
-    "-m": "memory", "-e": "env", "-u": "user", "-t": "terminal", "-i": "interactive", "-d": "detach",
-    "-p": "publish",
-  ]
   private static let command = "command"
 
   /// The command line with what its file says in it, if it names one.
-  static func expand(_ arguments: [String]) throws -> [String] {
-    guard let verb = arguments.first, verb == "run" || verb == "create" else { return arguments }
-    var arguments = arguments
-    let known = verb == "run" ? options.merging(runOptions) { $1 } : options
-    var file: String?
-    var given: [String] = []
-    var words: [String] = []
-    var index = 1
-    while index < arguments.count {
-      if let letters = letters(arguments[index]) { arguments.replaceSubrange(index...index, with: letters) }
-      let word = arguments[index]
-      let name = long(word)
-      if name == "file" {
-        let inline = word.hasPrefix("--file=") ? String(word.dropFirst("--file=".count)) : nil
-        guard let path = inline ?? (index + 1 < arguments.count ? arguments[index + 1] : nil) else { return arguments }
-        if file != nil { throw ValidationError("--file: given twice; a machine has one description") }
-        file = path
-        index += inline == nil ? 2 : 1
-      } else if let name, let kind = known[name] {
-        let count = kind == .flag || word.contains("=") ? 1 : 2
-        given += arguments[index..<min(index + count, arguments.count)]
-        index += count
-      } else {
-        // The command, or what the parser will have a word about.
-        words = Array(arguments[index...])
-        break
-      }
+  static func expand(_ words: SplitWords) throws -> SplitWords {
+    let files = words.options.filter { $0.name == "file" }
+    guard let file = files.first, let known = SplitWords.options(of: words.verb) else { return words }
+    if files.count > 1 { throw ValidationError("--file: given twice; a machine has one description") }
+    let inline = file.words[0].hasPrefix("--file=") ? String(file.words[0].dropFirst("--file=".count)) : nil
+    let joined = file.words[0].hasPrefix("-f") && file.words[0] != "-f" ? String(file.words[0].dropFirst(2)) : nil
+    // Without one the parser has a word about it.
+    guard let path = inline ?? joined ?? file.words.dropFirst().first else { return words }
+    let description = try MachineFile(path, known.filter { !["file", "try"].contains($0.key) })
+    var words = words
+    words.precede(by: description.options)
+    if words.rest.isEmpty || words.rest == ["--"] {
+      words.rest = description.words.isEmpty ? [] : ["--"] + description.words
     }
-    guard let file else { return arguments }
-    let description = try MachineFile(file, known)
-    if words.isEmpty || words == ["--"] { words = description.words.isEmpty ? [] : ["--"] + description.words }
-    return [verb] + description.options + given + words
-  }
-
-  /// Several one-letter options in one word, such as `-it`, one by one.
-  private static func letters(_ word: String) -> [String]? {
-    guard word.hasPrefix("-"), !word.hasPrefix("--"), word.count > 2 else { return nil }
-    let options = word.dropFirst().map { "-\($0)" }
-    return options.allSatisfy { $0 == "-f" || short[$0] != nil } ? options : nil
-  }
-
-  private static func long(_ word: String) -> String? {
-    if word == "-f" { return "file" }
-    if let name = short[word] { return name }
-    return word.hasPrefix("--") && word.count > 2 ? String(word.dropFirst(2).prefix { $0 != "=" }) : nil
+    return words
   }
 
   // MARK: The file
@@ -89,7 +34,7 @@ struct MachineFile {
   private var options: [String] = []
   private var words: [String] = []
 
-  private init(_ path: String, _ known: [String: Kind]) throws {
+  private init(_ path: String, _ known: [String: SplitWords.Kind]) throws {
     self.path = path
     do throws(YAMLNode.Fault) {
       guard let document = try YAMLNode.parse(try Self.read(path)) else { return }
@@ -131,7 +76,8 @@ struct MachineFile {
         content += buffer[..<count]
       }
     } catch {
-      throw YAMLNode.Fault(line: 0, message: error.description)
+      let mend = error == .notFound ? "; give a description's file, such as machine.yaml, or - for standard input" : ""
+      throw YAMLNode.Fault(line: 0, message: error.description + mend)
     }
     throw YAMLNode.Fault(line: 0, message: "too large for a description")
   }
@@ -139,7 +85,7 @@ struct MachineFile {
   private static let limit = 1 << 20
 
   /// An option as on the command line.
-  private func words(of entry: YAMLNode.Entry, _ kind: Kind) throws(YAMLNode.Fault) -> [String] {
+  private func words(of entry: YAMLNode.Entry, _ kind: SplitWords.Kind) throws(YAMLNode.Fault) -> [String] {
     switch kind {
     case .flag:
       guard case .scalar(let text, _) = entry.value.content, text == "true" || text == "false" else {
@@ -186,9 +132,20 @@ struct MachineFile {
   }
 
   private func text(_ node: YAMLNode, _ name: String) throws(YAMLNode.Fault) -> String {
-    guard case .scalar(let text, let isPlain) = node.content, !(isPlain && text.isEmpty), !text.contains("\0") else {
+    // YAML's own word for nothing is ~ (YAML 1.1, "null").
+    guard case .scalar(let text, let isPlain) = node.content, !(isPlain && (text.isEmpty || text == "~")),
+      !text.contains("\0")
+    else {
       throw YAMLNode.Fault(line: node.line, message: "\(name): is a text, and there is none")
     }
+    if isPath(name), text == "~" || text.hasSuffix("=>~") || text.hasPrefix("~/") || text.contains("=>~/") {
+      throw YAMLNode.Fault(
+        line: node.line, message: "\(name): ~ stands for no directory in a file; write the path whole")
+    }
     return text
+  }
+
+  private func isPath(_ name: String) -> Bool {
+    ["read", "write", "share", "volume", "disk", "root-disk", "pmem", "kernel", "com2", "publish", "cwd"].contains(name)
   }
 }

@@ -30,9 +30,13 @@ struct MachineOptions: ParsableArguments {
   var share: [String] = []
 
   @Option(
+    name: [.customShort("v", allowingJoined: true), .long],
     help: ArgumentHelp(
       "Keep the guest's writes at a path from machine to machine, under a name. Repeatable.",
-      discussion: "One machine at a time can use a volume.", valueName: "NAME=>GUEST"))
+      discussion: """
+        One machine at a time can use a volume. With a path of the host's, as Docker has it, the directory is shared: \
+        HOST:GUEST[:ro].
+        """, valueName: "NAME=>GUEST"))
   var volume: [String] = []
 
   @Option(
@@ -56,6 +60,7 @@ struct MachineOptions: ParsableArguments {
   var gidmap: [String] = []
 
   @Option(
+    name: [.long, .customLong("network")],
     help: ArgumentHelp(
       "Give the guest a network: user, through this user's own sockets, or none.",
       discussion: """
@@ -252,6 +257,7 @@ extension MachineRequest {
   static func checked(_ settings: MachineSettings) throws -> MachineRequest {
     let request = try MachineRequest(settings, directory: Surroundings.workingDirectory)
     try request.validate(host: .current)
+    try request.validateFiles()
     return request
   }
 }

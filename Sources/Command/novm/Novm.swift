@@ -53,7 +53,7 @@ struct Novm: ParsableCommand {
   static func main() {
     StandardStreams.fill()
     do {
-      let arguments = try MachineFile.expand(OldNames.expand(ByteString.arguments()))
+      let arguments = try commandApart(OldNames.expand(ByteString.arguments()))
       try Surroundings.requireText()
       var command = try parse(arguments)
       try command.run()
@@ -61,6 +61,15 @@ struct Novm: ParsableCommand {
     } catch {
       CommandFailure.exit(error, of: Self.self)
     }
+  }
+
+  /// The words for the parser; those of the command that is to run go by it (``CommandWords``).
+  private static func commandApart(_ arguments: [String]) throws -> [String] {
+    guard var words = SplitWords(arguments) else { return arguments }
+    words = try MachineFile.expand(words)
+    if words.asksForHelp { return words.own + words.rest }
+    CommandWords.given = words.rest
+    return words.own
   }
 
   /// Parses the words of one command by that command alone. Only where that fails, and for help, all sixty are shown to the
@@ -81,10 +90,18 @@ struct Novm: ParsableCommand {
       if command.configuration.subcommands.isEmpty, words == ["-h"] {
         throw CleanExit.message(ShortHelp(command, path: path).text)
       }
-      if command.configuration.subcommands.isEmpty, let parsed = try? command.parseAsRoot(Array(words)),
-        type(of: parsed) == command
-      {
-        return parsed
+      if command.configuration.subcommands.isEmpty {
+        do {
+          let parsed = try command.parseAsRoot(Array(words))
+          if type(of: parsed) == command { return parsed }
+        } catch {
+          // The parser misses an argument before it minds an option that there is not.
+          if command.message(for: error).contains("Missing expected argument"),
+            let option = Suggestion.unknown(among: words, of: command)
+          {
+            throw ValidationError(Suggestion.unknownOption(option, of: command))
+          }
+        }
       }
     }
     return try parseAsRoot(arguments)

@@ -11,7 +11,13 @@ struct ProcessOptions: ParsableArguments {
       valueName: "NAME[=VALUE]"))
   var env: [String] = []
 
-  @Option(help: ArgumentHelp("The command's working directory in the guest; / if not given.", valueName: "path"))
+  @Option(
+    name: [.customShort("w"), .long, .customLong("workdir")],
+    help: ArgumentHelp(
+      "The command's working directory in the guest.",
+      discussion:
+        "If not given, on the host's own tree the one that novm was called in, if the guest has it; / otherwise.",
+      valueName: "path"))
   var cwd: String?
 
   @Option(
@@ -23,21 +29,40 @@ struct ProcessOptions: ParsableArguments {
   @Flag(name: [.short, .long], help: "Give the command a terminal, and your keys to it.")
   var terminal = false
 
-  func settings(_ arguments: [String]) throws -> CommandSettings {
+  @Option(
+    help: ArgumentHelp(
+      "End the command after so long, as timeout(1) does, with status 124.",
+      discussion: "By SIGTERM, and ten seconds later by SIGKILL. Seconds, or with s, m, h, d: 90s, 10m.",
+      valueName: "time"))
+  var timeout: String?
+
+  func validate() throws {
+    if let timeout, TimeSpan(timeout) == nil {
+      throw ValidationError(
+        "--timeout: '\(timeout)' is no time; give seconds, or a number with s, m, h or d, such as 10m")
+    }
+  }
+
+  /// - Parameter machine: whose tree it runs on.
+  func settings(_ arguments: [String], on machine: MachineSettings?) throws -> CommandSettings {
     // Which the guest would take for root.
     if user == "" { throw NovmError.noUser }
     var settings = CommandSettings()
     settings.command = arguments
     settings.env = try environment().map(ByteString.string)
     settings.cwd = cwd
+    if cwd == nil, machine?.showsHostTree == true {
+      settings.calledIn = ByteString.string(Surroundings.workingDirectory)
+    }
+    settings.timeout = timeout.flatMap { TimeSpan($0) }.map { Double($0.seconds) }
     settings.user = user
     settings.terminal = terminal
     return settings
   }
 
   /// The command with the caller's input.
-  func command(_ arguments: [String]) throws -> Command {
-    var command = try settings(arguments).agentCommand
+  func command(_ arguments: [String], on machine: MachineSettings?) throws -> Command {
+    var command = try settings(arguments, on: machine).agentCommand
     command.options.insert(.input)
     return command
   }

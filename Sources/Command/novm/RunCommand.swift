@@ -29,18 +29,16 @@ struct RunCommand: ParsableCommand {
       found, 128 and a signal's number if a signal ended it.
       """)
 
+  @OptionGroup(title: "The machine") var description: DescriptionOptions
   @OptionGroup(title: "The machine") var machine: MachineOptions
   @OptionGroup(title: "The command") var process: ProcessOptions
+  @OptionGroup(title: "The command") var input: InputOptions
   @OptionGroup(title: "What becomes of it") var keeping: KeepingOptions
+  @OptionGroup(title: "What becomes of it") var ending: EndingOptions
 
-  @Flag(name: .customLong("try"), help: "Show what changed afterwards, and ask whether to apply it to the host.")
-  var isTrial = false
-
-  @Flag(name: [.short, .long], help: "Leave the machine in the background and print its identifier.")
-  var detach = false
-
-  @Flag(help: "Remove the machine once it has ended, though it has a name or runs in the background.")
-  var rm = false
+  private var detach: Bool { ending.detach }
+  private var rm: Bool { keeping.rm }
+  private var isTrial: Bool { ending.isTrial }
 
   @Flag(help: "Tell what is done.")
   var verbose = false
@@ -70,8 +68,8 @@ struct RunCommand: ParsableCommand {
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
-    var settings = try process.settings(words)
-    settings.input = keeping.interactive
+    var settings = try process.settings(words, on: machine.settings)
+    settings.input = input.interactive
     let definition = try machine.definition(
       settings, remove: rm || (keeping.name == nil && !detach && !isTrial))
     if detach { return try Machines.create(keeping.name, definition, verbose: verbose) }
@@ -83,8 +81,9 @@ struct RunCommand: ParsableCommand {
     logger.debug("kernel \(kernel.name): \(kernel.image)")
 
     let run = AttachedMachine(
-      request, kernel: kernel, command: try process.command(words),
+      request, kernel: kernel, command: try process.command(words, on: machine.settings),
       record: AttachedMachine.Record(name: keeping.name, definition: definition), timings: times, logger: logger)
+    run.timeout = settings.timeout
     let result = Result {
       try run.run(
         store: Machines.store, volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: programs.novmm)
@@ -96,8 +95,8 @@ struct RunCommand: ParsableCommand {
   }
 }
 
-/// What a machine is called, and how one comes back to it.
-struct KeepingOptions: ParsableArguments {
+/// Where what a machine is like may stand.
+struct DescriptionOptions: ParsableArguments {
   /// Never seen here: see ``MachineFile/expand(_:)``.
   @Option(
     name: [.customShort("f"), .long],
@@ -107,10 +106,20 @@ struct KeepingOptions: ParsableArguments {
     completion: .file(extensions: ["yaml", "yml", "json"]))
   var file: String?
 
+}
+
+/// Whether a command in the background has input.
+struct InputOptions: ParsableArguments {
   @Flag(
     name: [.short, .long],
     help: "In the background: keep the command's input open, for `novm attach`. With --terminal it is.")
   var interactive = false
+}
+
+/// What a machine is called, and how one comes back to it.
+struct KeepingOptions: ParsableArguments {
+  @Flag(help: "Remove the machine once it has ended, though it has a name or runs in the background.")
+  var rm = false
 
   @Option(
     help: ArgumentHelp(
@@ -118,14 +127,27 @@ struct KeepingOptions: ParsableArguments {
   var name: String?
 }
 
+/// How `novm run` ends, or goes on without the terminal.
+struct EndingOptions: ParsableArguments {
+  @Flag(name: .customLong("try"), help: "Show what changed afterwards, and ask whether to apply it to the host.")
+  var isTrial = false
+
+  @Flag(name: [.short, .long], help: "Leave the machine in the background and print its identifier.")
+  var detach = false
+}
+
 /// The words of a command line from the first on that is no option of novm's.
 struct CommandWords {
+  /// Those that the parser was not shown, once and before it was (``SplitWords``).
+  nonisolated(unsafe) static var given: [String]?
+
   /// Without the `--` before them.
   let words: [String]
 
   /// - Throws: the help, if that was asked for, or a word about an option that novm does not know.
   init<Command: ParsableCommand>(_ words: [String], of command: Command.Type) throws {
-    // The parser takes everything from the first thing that it does not know for the command.
+    let words = Self.given ?? words
+    // Everything from the first thing on that is not known is taken for the command.
     if let first = words.first, first.hasPrefix("-"), first != "--" {
       if first == "-h" || first == "--help" { throw CleanExit.helpRequest(command) }
       throw ValidationError(Suggestion.unknownOption(first, of: command))

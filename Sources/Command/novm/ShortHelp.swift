@@ -7,7 +7,7 @@ struct ShortHelp {
   /// As one types it, without `novm`.
   private let path: String
   private static let columns = 80
-  private static let margin = 28
+  private static let margin = 30
 
   init(_ command: any ParsableCommand.Type, path: String) {
     self.command = command
@@ -39,16 +39,28 @@ struct ShortHelp {
 
   private static func line(_ option: Option) -> String {
     let names = (option.names ?? []).map { ($0.kind == "long" ? "--" : "-") + $0.name }.sorted { $0.count < $1.count }
-    let value = "<\(option.valueName ?? "")>"
-    var label = names.joined(separator: ", ")
+    let value = "<\(shortened(value: option.valueName ?? "", to: margin - 3 - label(names).count - 2))>"
+    var label = label(names)
     if names.isEmpty {
       label = value
     } else if option.kind == "option" {
-      let whole = "\(label) \(value)"
-      label = whole.count < margin - 2 ? whole : "\(label) …"
+      label += " \(value)"
     }
-    let gap = String(repeating: " ", count: max(margin - 2 - label.count, 1))
-    return "  " + label + gap + shortened(option.abstract ?? "", to: columns - margin)
+    let start = max(margin, label.count + 4)
+    let gap = String(repeating: " ", count: start - 2 - label.count)
+    return "  " + label + gap + shortened(option.abstract ?? "", to: columns - start)
+  }
+
+  private static func label(_ names: [String]) -> String { names.joined(separator: ", ") }
+
+  /// The parts that have to be given, where there is no room for those in brackets: the last of these goes first.
+  private static func shortened(value: String, to room: Int) -> String {
+    var value = value
+    if value.hasSuffix("..."), value.count > room { value.removeLast(3) }
+    while value.count > room, let open = value.lastIndex(of: "["), let close = value[open...].firstIndex(of: "]") {
+      value.removeSubrange(open...close)
+    }
+    return value
   }
 
   /// The first sentence, as much of it as makes sense where it is too long.

@@ -10,15 +10,19 @@ struct StatsCommand: ParsableCommand {
     discussion: """
       All that run, unless some are named. CPU is the processor time that a machine takes of the host, 100 % being one \
       processor; HOST is what it has in the host's memory. The rest is the guest's own account: memory that is in use, the \
-      file system of its /, threads. The table is shown anew each second.
+      file system of its /, threads. On a terminal the table is shown anew each second; elsewhere once, unless --follow is \
+      given.
 
       Examples:
         novm stats
-        novm stats --no-stream --json web
+        novm stats --json web
       """)
 
-  @Flag(name: .customLong("no-stream"), help: "Print it once.")
-  var once = false
+  @Flag(name: [.short, .long], help: "Go on though it is no terminal.")
+  var follow = false
+
+  @Flag(name: .customLong("no-stream"), help: "Print it once, on a terminal too.")
+  var noStream = false
 
   @Flag(help: "Print JSON, once: a list of objects.")
   var json = false
@@ -26,7 +30,12 @@ struct StatsCommand: ParsableCommand {
   @Argument(help: "Names or identifiers.", completion: .machines)
   var machines: [String] = []
 
+  func validate() throws {
+    if follow, noStream || json { throw ValidationError("--follow: not with --no-stream or --json, which print once") }
+  }
+
   func run() throws {
+    let once = noStream || (!follow && isatty(STDOUT_FILENO) != 1)
     var last: [String: MachineUsage.Sample] = [:]
     _ = try measure(&last)
     while true {

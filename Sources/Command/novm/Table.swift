@@ -1,10 +1,12 @@
-/// Columns of text, as wide as their widest entry.
+import NovmKit
+
+/// Columns of text, as wide as their widest entry, with nothing in them that would steer a terminal.
 struct Table {
   private var rows: [[String]]
 
   init(_ header: String...) { rows = [header] }
 
-  mutating func add(_ row: String...) { rows.append(row) }
+  mutating func add(_ row: String...) { rows.append(row.map(ByteString.printable)) }
 
   var text: String {
     let widths = rows[0].indices.map { column in rows.map { Self.width($0[column]) }.max() ?? 0 }

@@ -29,11 +29,21 @@ struct Trial {
         try machine.discard()
         return try end(keeps: keeps)
       case "s", "see", "show":
-        for change in set.changes where try !ContentDifference.print(change, of: set) { print(change.line) }
+        for change in set.changes where try !ContentDifference.print(change, of: set, isRaw: false) {
+          print(change.line)
+        }
       case "", "k", "keep", nil:
         return StandardError.write(
           "novm: kept as \(name); see `novm diff --content \(name)`, `novm apply \(name)`, `novm rm \(name)`\n")
-      default: continue
+      default:
+        StandardError.write(
+          """
+            a, apply    bring the changes to the host, unless somebody changed the same there
+            d, discard  remove them
+            k, keep     leave them with the machine \(name), for novm diff, apply and commit; the answer if there is none
+            s, see      show what changed within files
+
+          """)
       }
     }
   }

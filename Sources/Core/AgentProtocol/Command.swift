@@ -19,7 +19,10 @@ package struct Command: Equatable, Sendable {
     /// Let the command be once it has started: the stream ends with `started`, and output goes nowhere.
     package static let detached = Options(rawValue: 1 << 3)
 
-    static let defined: Options = [.terminal, .input, .builtIn, .detached]
+    /// Where the guest has no such directory, or the user may not enter it, start in `/`.
+    package static let directoryMayMiss = Options(rawValue: 1 << 4)
+
+    static let defined: Options = [.terminal, .input, .builtIn, .detached, .directoryMayMiss]
   }
 
   package var options: Options

@@ -38,6 +38,8 @@ package struct Change: Equatable, Sendable {
   /// Of a file, in bytes.
   package let size: UInt64?
   package let parts: Parts
+  /// Where a symbolic link leads, or led if it is gone.
+  package var target: [UInt8]?
 
   package init(path: [UInt8], kind: Kind, file: FileKind, size: UInt64? = nil, parts: Parts = []) {
     self.path = path

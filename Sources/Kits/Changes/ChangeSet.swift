@@ -137,6 +137,12 @@ private struct Scan {
   }
 
   private mutating func add(_ change: Change, _ entry: PackEntry?, _ before: TreeView.Item?) {
+    var change = change
+    if case .symlink(let target)? = entry?.kind {
+      change.target = target
+    } else if entry == nil, let before, before.kind == .symlink {
+      change.target = try? before.linkTarget()
+    }
     items.append(ChangeSet.Item(change: change, entry: entry, written: written, before: before))
   }
 

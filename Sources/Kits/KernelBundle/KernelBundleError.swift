@@ -41,6 +41,8 @@ package enum KernelBundleError: Error, Equatable {
   case noBundles(store: String)
   /// The bundle's description does not parse, or is of a format that only a newer novm knows.
   case badDescription(path: String)
+  /// A directory in which no kernel was built.
+  case noBuild(path: String)
   /// The bundle lacks one of its files, or it is damaged.
   case damagedBundle(path: String)
   /// An archive of a bundle cannot be read or written, or is not what it was promised to be.

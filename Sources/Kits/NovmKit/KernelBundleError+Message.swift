@@ -52,6 +52,9 @@ extension KernelBundleError {
         + "or `novm kernel import --deb linux-image-amd64` where the running system's does not do"
     case .badDescription(let path):
       return "\(path): damaged, or written by a newer novm; import the kernel again"
+    case .noBuild(let path):
+      return
+        "\(path): no kernel was built here: there is neither arch/x86/boot/bzImage nor vmlinux; run make, or give the file"
     case .damagedBundle(let path):
       return "\(path): missing or damaged; import the kernel again"
     case .archive(let error):

@@ -31,6 +31,12 @@ extension NovmError {
         + "set NOVM_ROOT to a directory on ext4, XFS or Btrfs"
     case .volume(let bytes):
       "--volume: '\(Self.text(bytes))' is not NAME=>GUEST, the name of up to 64 letters, digits, '.', '_' and '-'"
+    case .volumeGuest(let bytes):
+      "--volume: '\(Self.text(bytes))': the path in the guest must begin with / and have no ..; such as 'data=>/var/lib/data'"
+    case .diskMissing(let option, let path):
+      "\(option): \(Self.text(path)): no such file; "
+        + (option == "--root-disk"
+          ? "make one with: mkfs.ext4 -d DIRECTORY FILE 2G" : "make one with: truncate -s 10G FILE")
     case .packMap(let bytes):
       "--pack: '\(Self.text(bytes))' is not NAME or NAME=>GUEST, such as 'tools=>/opt/tools'; `novm pack ls` shows packs"
     case .hiddenPath(let bytes):
@@ -146,6 +152,10 @@ extension HostPathFault {
   var message: String {
     switch self {
     case .missing: "no such directory on the host; make it, or give one that is there"
+    case .asDocker(let host, let guest):
+      "no such directory on the host; a map is GUEST=>HOST: "
+        + "'\(String(printable: guest))=>\(String(printable: host))', or with Docker's words -v "
+        + "'\(String(printable: host)):\(String(printable: guest))'"
     case .noShareOptions:
       "no such directory on the host, and no options of a share: they follow a colon, and are ro, rw and cache=none, "
         + "auto or always, with commas between them"

@@ -33,6 +33,10 @@ package enum NovmError: Error, Equatable {
   case storeWithoutAttributes(String)
   /// Not `NAME=>GUEST`.
   case volume([UInt8])
+  /// Its path of the guest's is none.
+  case volumeGuest([UInt8])
+  /// A disk's file that is not there.
+  case diskMissing(option: String, [UInt8])
   /// Not `NAME[=>GUEST]`.
   case packMap([UInt8])
   /// Not a path of the guest's to hide.
@@ -132,6 +136,8 @@ package enum HostPathFault: Equatable, Sendable {
   case missing
   /// Of a share: what is before its last colon is there.
   case noShareOptions
+  /// Written as Docker has it.
+  case asDocker(host: [UInt8], guest: [UInt8])
   case notADirectory
   case unreadable
   case unwritable

@@ -69,7 +69,8 @@ struct MachineCommandsTests {
       $0.split(separator: " ").map(String.init)
     }
     #expect(table.map { $0[0] } == ["ID", "bbbbbbbbbbb1", "aaaaaaaaaaa2", "aaaaaaaaaaa1"])
-    #expect(table[1] == ["bbbbbbbbbbb1", "bbbbbbbbbbb1", "failed", "k", "2026-11-20T12:00:00Z", "ls", "-l"])
+    #expect(
+      table[1] == ["bbbbbbbbbbb1", "bbbbbbbbbbb1", "failed", "k", "2026-11-20T12:00:00Z", "512", "MiB", "ls", "-l"])
     #expect(
       try novm.run("ls", "--dead", "--format", "{{.Name}}={{.Status}}").output
         == "bbbbbbbbbbb1=failed\nworker=created\nweb=exited (3)\n")

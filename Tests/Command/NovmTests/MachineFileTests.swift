@@ -28,7 +28,10 @@ struct MachineFileTests {
     ("\n\ncpus:\n", "m.yaml:3: cpus: is a text, and there is none"),
     ("command: ls -l\n", "m.yaml:1: command: is a list, such as [ls, -l]"),
     ("- a\n- b\n", "m.yaml:1: no description"),
-    ("a: &x 1\nb: *x\n", "m.yaml:2: anchors and aliases are not understood"),
+    ("memory: &x 1G\n", "m.yaml:1: anchors and aliases are not understood"),
+    ("read: &x\n  - /\n", "m.yaml:1: anchors and aliases are not understood"),
+    ("env: &x {A: b}\n", "m.yaml:1: anchors and aliases are not understood"),
+    ("cpus: 1\nmemory: *x\n", "m.yaml:2: anchors and aliases are not understood"),
     ("a: [1, 2\nb: 3\n", "m.yaml:2: "),
     ("a: \"\\q\"\n", "m.yaml:1: "),
     ("a: [[[[[[[[[[1]]]]]]]]]]\n", "m.yaml:1: nested too deeply"),
@@ -37,6 +40,9 @@ struct MachineFileTests {
     ("publish:\n - 80\n", "m.yaml:1: publish: '80' is not"),
     ("net: no-such\n", "m.yaml:1: net: "),
     ("nic: tap\n", "m.yaml:1: nic: "),
+    ("cwd: ~\n", "m.yaml:1: cwd: is a text, and there is none"),
+    ("\nread: ['/src=>~/src']\n", "m.yaml:2: read: ~ stands for no directory in a file; write the path whole"),
+    ("share:\n - ~/src\n", "m.yaml:2: share: ~ stands for no directory"),
     ("zzz: 1\n", "m.yaml:1: zzz: no such setting; see: man novm-run"),
   ])
   func mistakesNameLineAndField(text: String, words: String) throws {

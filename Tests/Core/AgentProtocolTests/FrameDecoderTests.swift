@@ -100,7 +100,7 @@ import Testing
     // a byte too many.
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(16), FrameError.malformed(.exec)),
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [0xff, 0xff, 0xff, 0x7f] + zeros(4), .malformed(.exec)),
-    ([16, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(4), .reservedBits(.exec)),
+    ([32, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(4), .reservedBits(.exec)),
     ([0, 0, 0, 0, 0, 0, 1, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(4), .reservedBits(.exec)),
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0] + zeros(4), .malformed(.exec)),
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(5), .malformed(.exec)),

@@ -24,7 +24,7 @@ import Testing
     .hello(Hello(kernelRelease: [0])),
     .exec(Command(arguments: [])),
     .exec(Command(arguments: ["a".bytes], environment: ["A=\0".bytes])),
-    .exec(Command(arguments: ["a".bytes], options: Command.Options(rawValue: 16))),
+    .exec(Command(arguments: ["a".bytes], options: Command.Options(rawValue: 32))),
     .failed(Failure(kind: .system, message: [0])),
     .clock(WallTime(seconds: 1, nanoseconds: 1_000_000_000)),
   ])

@@ -40,7 +40,7 @@ struct KernelLogTests {
 
   @Test func theLastLinesAreForAPerson() throws {
     let log = try KernelLog(path: path, screen: nil)
-    let lines = (1...100).map { "[    0.\($0)] line \($0)\r\n" }.joined() + "Kernel panic \u{1B}[2J"
+    let lines = (1...100).map { "[    0.\($0)] line \($0)\r\n" }.joined() + "Kernel panic \u{1B}[2J\r\n---[ end Ker"
     try run(log, Array(lines.utf8))
     #expect(try text(path) == lines)
     #expect(log.lastLines.count == 60)

@@ -161,7 +161,9 @@ private final class Bench {
     let (ours, theirs) = try UnixSocket.pair().split()
     peer = FileDescriptor(owning: theirs)
     let lost = self.lost
-    backend = try StreamBackend(FileDescriptor(owning: ours), sendsToLoopback: sendsToLoopback, loop: loop) { lost.reasons.append($0) }
+    backend = try StreamBackend(FileDescriptor(owning: ours), sendsToLoopback: sendsToLoopback, loop: loop) {
+      lost.reasons.append($0)
+    }
     device = NetworkDevice(address: [2, 0, 0, 0, 0, 1], mtu: 1500, backend: backend)
     backend.device = device
     receive = DriverQueue(memory, size: 128, base: 0x1000, index: 0)

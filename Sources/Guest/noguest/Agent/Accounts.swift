@@ -40,7 +40,9 @@ struct Accounts {
   }
 
   /// The group that owns terminals, where there is one.
-  var terminalGroup: UInt32? { record(of: "tty", in: group)?[2].decimal }
+  var terminalGroup: UInt32? { number(ofGroup: "tty") }
+
+  func number(ofGroup name: Bytes) -> UInt32? { record(of: name, in: group)?[2].decimal }
 
   /// The record of that name, or else of that number.
   private func record(of name: Bytes, in records: [[Bytes]]) -> [Bytes]? {

@@ -33,7 +33,9 @@ struct Launch {
       }
       let directory = command.directory.isEmpty ? "/" : command.directory
       do throws(SystemError) { try Files.changeDirectory(directory) } catch {
-        throw Failure(.rejected, error, "working directory " + directory)
+        guard command.options.contains(.directoryMayMiss), (try? Files.changeDirectory("/")) != nil else {
+          throw Failure(.rejected, error, "working directory " + directory)
+        }
       }
       var environment = Environment(command.environment)
       environment.supply("PATH", Environment.defaultPath)
@@ -60,6 +62,11 @@ struct Launch {
       // right to give it away it is the user's already.
       _ = fchown(streams.input, owner.user, terminalGroup ?? owner.group)
       _ = fchmod(streams.input, terminalGroup == nil ? 0o600 : 0o620)
+    } else if owner.user != 0 {
+      // So that the command can open /dev/stdin, /dev/stdout and /dev/stderr (proc_pid_fd(5)): they are pipes of ours.
+      for stream in [streams.input, streams.output, streams.errors] where cguest_is_fifo(stream) {
+        _ = fchown(stream, owner.user, owner.group)
+      }
     }
     try takeStreams()
   }

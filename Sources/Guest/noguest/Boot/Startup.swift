@@ -16,6 +16,7 @@ enum Startup {
       Disks.link(arguments)
       PersistentMemory.prepare(arguments)
       try SharedDirectories.mount(arguments)
+      DeviceNodes.make()
       configure(arguments)
       if arguments.ownInit.isEmpty { try serve(ending) }
       try TreeInit.start(arguments.ownInit)

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,6 +40,11 @@
 #include <unistd.h>
 
 static inline int cguest_errno(void) { return errno; }
+
+static inline bool cguest_is_fifo(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
 
 static inline int cguest_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 

@@ -17,7 +17,8 @@ struct BundleBuilder {
     guard let release = bzImage?.release ?? kernel.release else { throw .unknownRelease(path: files.image) }
 
     progress(.resolvingModules)
-    let tree: ModuleTree? = if let modules = files.modules { try ModuleTree(modules) } else { nil }
+    let tree: ModuleTree? =
+      if let modules = files.modules { try ModuleTree(ModuleTree.root(of: release, in: modules)) } else { nil }
     let configuration = files.configuration.flatMap(Files.readText).map(KernelConfiguration.init(text:))
     let support = GuestSupport(
       kernel: kernel, configuration: configuration.flatMap { $0.isKernelConfiguration ? $0 : nil }, modules: tree)
@@ -88,9 +89,28 @@ struct BundleBuilder {
     return resolver.resolved.map { ("\($0.module.name).ko", $0.image) }
   }
 
+  /// What `make modules_install` would copy.
+  private func copyBuild(_ tree: ModuleTree, to target: String) throws(KernelBundleError) {
+    try Files.makeDirectories(target)
+    for name in ["modules.builtin", "modules.builtin.modinfo", "modules.order"]
+    where Files.exists("\(tree.root)/\(name)") {
+      try Files.write(try Files.read("\(tree.root)/\(name)"), to: "\(target)/\(name)")
+    }
+    var files = 0
+    for module in tree.modules.values {
+      let path = "\(target)/kernel/\(module.path)"
+      try Files.makeDirectories(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+      try Files.write(try Files.read("\(tree.root)/\(module.path)"), to: path)
+      files += 1
+      if files % 64 == 0 { progress(.copyingModules(files: files)) }
+    }
+  }
+
   private func installModules(_ tree: ModuleTree, moving: Bool) throws(KernelBundleError) {
     let target = "\(directory)/modules"
-    if moving {
+    if tree.isBuild {
+      try copyBuild(tree, to: target)
+    } else if moving {
       try Files.rename(tree.root, target)
     } else {
       var files = 0

@@ -21,6 +21,8 @@ extension KernelFiles {
   ) throws(KernelBundleError) {
     switch source {
     case .runningSystem: self = try Self.runningSystem()
+    case .image(let path, let modules) where Files.kind(path) == .directory:
+      self = try Self.built(in: path, modules: modules)
     case .image(let path, let modules):
       self.init(
         image: path, configuration: Self.configuration(beside: path), modules: modules,
@@ -31,6 +33,16 @@ extension KernelFiles {
       let paths = try Self.download(name, work: work, tool: packageTool, progress: progress)
       self = try Self.packages(paths, work: work, progress: progress)
     }
+  }
+
+  /// What `make` left in a directory, with the modules that it built there unless they are elsewhere.
+  private static func built(in directory: String, modules: String?) throws(KernelBundleError) -> KernelFiles {
+    let images = ["arch/x86/boot/bzImage", "vmlinux"].map { "\(directory)/\($0)" }
+    guard let image = images.first(where: Files.exists) else { throw .noBuild(path: directory) }
+    return KernelFiles(
+      image: image, configuration: configuration(at: "\(directory)/.config"),
+      modules: modules ?? (Files.exists("\(directory)/modules.builtin") ? directory : nil),
+      origin: .init(kind: .image, name: absolute(image)))
   }
 
   static func runningSystem() throws(KernelBundleError) -> KernelFiles {

@@ -60,6 +60,16 @@ package struct ModuleTree: Sendable {
     return ModuleInfo.normalised(String(file.dropLast(suffix.count)))
   }
 
+  /// Where a release's modules are, in a directory that may hold those of several: `/lib/modules`, or what
+  /// `make modules_install` was told (INSTALL_MOD_PATH).
+  static func root(of release: String, in directory: String) -> String {
+    ["\(directory)/\(release)", "\(directory)/lib/modules/\(release)", "\(directory)/usr/lib/modules/\(release)"]
+      .first { Files.kind($0) == .directory } ?? directory
+  }
+
+  /// Whether it is where the kernel was built, with all its sources.
+  var isBuild: Bool { Files.exists("\(root)/Makefile") && Files.exists("\(root)/.config") }
+
   /// The module's file, decompressed.
   package func image(of module: Module) throws(KernelBundleError) -> [UInt8] {
     let path = "\(root)/\(module.path)"

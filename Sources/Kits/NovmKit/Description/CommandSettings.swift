@@ -7,6 +7,10 @@ package struct CommandSettings: Codable, Equatable, Sendable {
   /// `NAME=VALUE`.
   package var env: [String] = []
   package var cwd: String?
+  /// Where it was called, for a tree that has that directory; without `cwd`.
+  package var calledIn: String?
+  /// Seconds after which it is ended.
+  package var timeout: Double?
   package var user: String?
   package var terminal = false
   /// Whether its input stays open though nobody is there yet.
@@ -19,6 +23,8 @@ package struct CommandSettings: Codable, Equatable, Sendable {
     try keys.read(.command, into: &command)
     try keys.read(.env, into: &env)
     try keys.read(.cwd, into: &cwd)
+    try keys.read(.calledIn, into: &calledIn)
+    try keys.read(.timeout, into: &timeout)
     try keys.read(.user, into: &user)
     try keys.read(.terminal, into: &terminal)
     try keys.read(.input, into: &input)
@@ -28,7 +34,8 @@ package struct CommandSettings: Codable, Equatable, Sendable {
   package var agentCommand: Command {
     var result = Command(
       arguments: command.map(ByteString.bytes), environment: env.map(ByteString.bytes),
-      directory: ByteString.bytes(cwd ?? ""), user: ByteString.bytes(user ?? ""))
+      directory: ByteString.bytes(cwd ?? calledIn ?? ""), user: ByteString.bytes(user ?? ""))
+    if cwd == nil, calledIn != nil { result.options.insert(.directoryMayMiss) }
     if input { result.options.insert(.input) }
     if terminal {
       result.options.insert(.terminal)

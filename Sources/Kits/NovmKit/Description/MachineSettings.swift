@@ -80,6 +80,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.read = request.reads.map { ByteString.string($0.argument) }
     settings.write = request.writes.map { ByteString.string($0.argument) }
     settings.share = request.shares.map { ByteString.string($0.argument) }
+    settings.volume = request.volumes.map { "\($0.name)=>\(ByteString.string($0.guest))" }
     settings.disk = request.disks.map { ByteString.string($0.argument) }
     settings.rootDisk = request.rootDisk.map { ByteString.string($0.argument) }
     settings.com2 = request.secondSerial.map { ByteString.string($0.argument) }
@@ -89,6 +90,17 @@ package struct MachineSettings: Codable, Equatable, Sendable {
       settings.kernel = "\(ByteString.string(directory))/\(kernel)"
     }
     return settings
+  }
+}
+
+extension MachineSettings {
+  /// Whether the guest's `/` is the host's, so that a directory has the same name in both.
+  package var showsHostTree: Bool {
+    guard rootDisk == nil, let request = try? MachineRequest(self, directory: [UInt8(ascii: "/")]) else { return false }
+    let root = [UInt8(ascii: "/")]
+    let others = request.packs.map(\.guest) + request.shares.map(\.map.guest)
+    let reads = request.reads.filter { $0.guest == root }
+    return !others.contains(root) && (reads.isEmpty || reads.contains { $0.host == root })
   }
 }
 
@@ -117,7 +129,12 @@ extension MachineRequest {
     for map in settings.read { reads.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
     for map in settings.write { writes.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
     for share in settings.share { shares.append(try TreeShare(parsing: ByteString.bytes(share), directory: directory)) }
-    for map in settings.volume { volumes.append(try VolumeMap(parsing: ByteString.bytes(map))) }
+    for map in settings.volume {
+      switch try VolumeMap.argument(parsing: ByteString.bytes(map), directory: directory) {
+      case .volume(let volume): volumes.append(volume)
+      case .share(let share): shares.append(share)
+      }
+    }
     for map in settings.pack { packs.append(try PackMap(parsing: ByteString.bytes(map))) }
     hides = settings.hide.map(ByteString.bytes)
     users = try Self.ranges(settings.uidmap, option: "--uidmap")

@@ -14,9 +14,42 @@ package struct VolumeMap: Equatable, Sendable {
     guard let arrow = bytes.indices.dropLast().first(where: { bytes[$0] == 0x3d && bytes[$0 + 1] == 0x3e }),
       Self.isName(bytes[..<arrow])
     else { throw .volume(bytes) }
+    try self.init(bytes[..<arrow], guest: bytes[(arrow + 2)...], of: bytes)
+  }
+
+  private init(_ name: ArraySlice<UInt8>, guest: ArraySlice<UInt8>, of bytes: [UInt8]) throws(NovmError) {
     // What holds for the guest's path of a map holds here.
-    let map = try TreeMap(parsing: Array(bytes[(arrow + 2)...]) + Array("=>/".utf8), directory: [])
-    self.init(name: String(decoding: bytes[..<arrow], as: UTF8.self), guest: map.guest)
+    guard let map = try? TreeMap(parsing: guest + Array("=>/".utf8), directory: []) else {
+      throw .volumeGuest(bytes)
+    }
+    self.init(name: String(decoding: name, as: UTF8.self), guest: map.guest)
+  }
+
+  /// What `--volume` takes: a volume, or in Docker's words one, or a directory of the host's.
+  package enum Argument {
+    case volume(VolumeMap)
+    case share(TreeShare)
+  }
+
+  /// Parses `NAME=>GUEST`, or as Docker has it `NAME:GUEST` and `HOST:GUEST[:ro|:rw]`, a path of the host having a `/` in it or
+  /// beginning with a `.`.
+  package static func argument(parsing bytes: [UInt8], directory: [UInt8]) throws(NovmError) -> Argument {
+    let (colon, slash) = (UInt8(ascii: ":"), UInt8(ascii: "/"))
+    let parts = bytes.split(separator: colon, omittingEmptySubsequences: false)
+    guard bytes.firstRange(of: Array("=>".utf8)) == nil, parts.count > 1 else {
+      return .volume(try Self(parsing: bytes))
+    }
+    // A path may have colons of its own, before the last one that a path follows.
+    guard let place = bytes.indices.last(where: { bytes[$0] == slash && $0 > 0 && bytes[$0 - 1] == colon }) else {
+      throw isName(parts[0]) ? .volumeGuest(bytes) : .volume(bytes)
+    }
+    let host = bytes[..<(place - 1)]
+    if isName(host) { return .volume(try Self(host, guest: bytes[place...], of: bytes)) }
+    guard host.contains(slash) || host.first == UInt8(ascii: ".") else { throw .volume(bytes) }
+    let rest = bytes[place...].split(separator: colon, maxSplits: 1, omittingEmptySubsequences: false)
+    let options = rest.count > 1 ? [colon] + rest[1] : []
+    return .share(
+      try TreeShare(parsing: Array(rest[0]) + Array("=>".utf8) + host + options, directory: directory))
   }
 
   private static func isName(_ bytes: ArraySlice<UInt8>) -> Bool {

@@ -1,7 +1,7 @@
 import CYAML
 
 /// A YAML document (YAML 1.1, by libyaml), as far as descriptions of machines need one: scalars as the text that stands
-/// there, lists, and maps in their order. Anchors and tags have no meaning.
+/// there, lists, and maps in their order. Tags have no meaning; anchors and aliases are refused.
 package struct YAMLNode: Equatable, Sendable {
   package enum Content: Equatable, Sendable {
     /// - isPlain: without quotes, so that `true` and nothing at all mean themselves.
@@ -109,6 +109,7 @@ package struct YAMLNode: Equatable, Sendable {
         entries.append(.init(key: key, line: keyLine, value: try node(valueEvent, valueLine, depth: depth - 1)))
       }
       return YAMLNode(content: .map(entries), line: line)
+    // Either without the other would be taken for something else than was meant.
     case .alias: throw YAMLNode.Fault(line: line, message: "anchors and aliases are not understood")
     case .listEnd, .mapEnd, .streamEnd, .frame: throw YAMLNode.Fault(line: line, message: "ends too early")
     }
@@ -123,6 +124,14 @@ package struct YAMLNode: Equatable, Sendable {
     }
     defer { unsafe yaml_event_delete(&event) }
     let line = unsafe Int(event.start_mark.line) + 1
+    let hasAnchor =
+      switch unsafe event.type {
+      case YAML_SCALAR_EVENT: unsafe event.data.scalar.anchor != nil
+      case YAML_SEQUENCE_START_EVENT: unsafe event.data.sequence_start.anchor != nil
+      case YAML_MAPPING_START_EVENT: unsafe event.data.mapping_start.anchor != nil
+      default: false
+      }
+    if hasAnchor { return (.alias, line) }
     switch unsafe event.type {
     case YAML_SCALAR_EVENT:
       let scalar = unsafe event.data.scalar

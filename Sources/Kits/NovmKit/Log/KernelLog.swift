@@ -9,13 +9,21 @@ final class KernelLog: PollSource {
   private let reader: FileDescriptor
   private let file: RotatedFile?
   private let screen: (any CommandOutput)?
+  /// Of a screen that is a terminal.
+  private var text: TerminalText?
   private var tail: [UInt8] = []
+  /// The line that is not whole yet.
+  private var line: [UInt8] = []
+  /// The first program that was ended for want of memory.
+  private(set) var outOfMemory: OutOfMemoryKill?
   private var hasEnded = false
 
   /// - Parameters:
   ///   - path: of a file to keep it in, 1 MiB of it at least; nil for none.
   ///   - screen: where it is shown as well. It is to be in the loop.
-  init(path: String?, screen: (any CommandOutput)?) throws(NovmError) {
+  ///   - isTerminal: whether the screen is one, which the guest is not to steer.
+  init(path: String?, screen: (any CommandOutput)?, isTerminal: Bool = false) throws(NovmError) {
+    text = isTerminal ? TerminalText() : nil
     file = try path.map { path throws(NovmError) in try RotatedFile(path, limit: Self.fileLimit) }
     self.screen = screen
     let pipe = try Program.pipe()
@@ -47,10 +55,26 @@ final class KernelLog: PollSource {
     case .end: hasEnded = true
     case .bytes:
       file?.append(bytes)
+      if outOfMemory == nil { look(at: bytes) }
       tail = (tail + bytes).suffix(Self.tailLimit)
-      try screen?.write(bytes[...])
+      try screen?.write(text?.take(bytes)[...] ?? bytes[...])
     }
   }
+
+  private func look(at bytes: [UInt8]) {
+    line += bytes
+    guard let end = line.lastIndex(of: UInt8(ascii: "\n")) else {
+      // No line of the kernel's is as long.
+      if line.count > Self.lineLimit { line = [] }
+      return
+    }
+    outOfMemory =
+      line[..<end].split(separator: UInt8(ascii: "\n")).lazy
+      .compactMap { OutOfMemoryKill(String(printable: Array($0))) }.first
+    line.removeSubrange(...end)
+  }
+
+  private static let lineLimit = 4096
 
   /// Whether nothing comes any more, and all of it is where it is to be.
   var isDone: Bool { hasEnded && (screen?.pending ?? 0) == 0 }
@@ -61,7 +85,9 @@ final class KernelLog: PollSource {
   /// The last lines; none where they have been shown already.
   var lastLines: [String] {
     guard screen == nil else { return [] }
-    let lines = tail.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+    // What ends the machine ends its last line too, wherever that was.
+    let whole = tail.lastIndex(of: UInt8(ascii: "\n")).map { tail[...$0] } ?? tail[...]
+    let lines = whole.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
     return lines.map { String(printable: Array($0)) }.filter { !$0.hasSuffix(Self.noise) }.suffix(Self.lineCount)
   }
 

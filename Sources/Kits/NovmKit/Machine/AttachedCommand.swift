@@ -21,6 +21,8 @@ package final class AttachedCommand {
   private let command: Command
   private let attachment: Attachment
   private let loop: PollLoop
+  /// Seconds from the command's start on, after which it is ended.
+  package var timeout: Double?
   private var session: Session?
   private var terminal: Terminal?
   /// The last signal that was passed on to the command, and when.
@@ -67,12 +69,15 @@ package final class AttachedCommand {
     // The terminal has the size that it was made with.
     if isRunning { try resize() }
     timings.mark("command")
+    let limit = timeout.map { CommandTimeout(session, seconds: $0) }
+    if let limit { loop.add(limit) }
+    defer { if let limit { loop.remove(limit) } }
     try loop.run { session.result != nil }
     timings.mark("ended")
     session.leave(loop)
     switch session.result {
     case .failed(let failure)?: throw .commandFailed(command: command.arguments.first ?? [], failure)
-    case let end: return end?.exitStatus
+    case let end: return limit.map { $0.status(end?.exitStatus) } ?? end?.exitStatus
     }
   }
 

@@ -22,6 +22,12 @@ package final class AttachedMachine {
   /// The machine's, once it is made.
   package private(set) var identifier: String?
 
+  /// As of ``AttachedCommand/timeout``.
+  package var timeout: Double? {
+    get { command.timeout }
+    set { command.timeout = newValue }
+  }
+
   private let request: MachineRequest
   private let kernel: KernelFiles
   private let record: Record
@@ -94,7 +100,8 @@ package final class AttachedMachine {
     let screen = request.serialLog ? OutputStream(attachment.error) : nil
     if let screen { loop.add(screen) }
     let isKept = !record.definition.remove
-    let log = try KernelLog(path: isKept ? directory.console : nil, screen: screen)
+    let log = try KernelLog(
+      path: isKept ? directory.console : nil, screen: screen, isTerminal: isatty(attachment.error) == 1)
     let machine = try RunningMachine(
       request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: log, loop: loop,
       timings: timings, logger: logger)
@@ -108,6 +115,14 @@ package final class AttachedMachine {
       logger.debug("the command ended with status \(status)")
       let outputFault = command.outputFault
       try machine.shutDown()
+      if let kill = log.outOfMemory {
+        let (size, memory) = ("\(kill.size >> 20) MiB", request.memory)
+        logger.warning(
+          """
+          the machine ran out of memory and ended \(kill.program), which had \(size) of its \(memory); give it more with \
+          --memory
+          """)
+      }
       if let outputFault { throw NovmError.output(outputFault) }
       return status
     } catch {

@@ -13,6 +13,8 @@ package struct MachineOutline {
   package let command: [String]
   /// What of the host leads into it, as `--publish` has it.
   package let published: [String]
+  /// What it was given.
+  package let memory: MemorySize?
 
   package init(_ record: MachineRecord) {
     let definition: Definition? = Self.decode(record, MachineDefinition.file)
@@ -24,6 +26,7 @@ package struct MachineOutline {
     kernel = state?.kernel ?? definition?.machine?.kernel
     command = definition?.process?.command ?? []
     published = definition?.machine?.publish ?? []
+    memory = MemorySize(definition?.machine?.memory ?? MachineSettings().memory)
   }
 
   private static func decode<Value: Decodable>(_ record: MachineRecord, _ file: String) -> Value? {
@@ -35,6 +38,7 @@ package struct MachineOutline {
     struct Machine: Decodable {
       var kernel: String?
       var publish: [String]?
+      var memory: String?
     }
     struct Process: Decodable { var command: [String]? }
 

@@ -124,6 +124,15 @@ package struct MachineRequest: Sendable {
     if let name = Disk.repeatedName(allDisks) { throw .repeatedDiskName(name) }
   }
 
+  /// Checks that the files of disks are there, which only the machine itself opens.
+  package func validateFiles() throws(NovmError) {
+    for (option, disks) in [("--root-disk", rootDisk.map { [$0] } ?? []), ("--disk", disks), ("--pmem", mappedDisks)] {
+      for case .file(let path) in disks.map(\.source) where FileIdentity(path) == nil && Errno.current == .notFound {
+        throw .diskMissing(option: option, path.bytes)
+      }
+    }
+  }
+
   /// Checks the directories of novm's own that the guest will write to.
   ///
   /// - Parameters: as of `compose`.
@@ -270,6 +279,15 @@ package struct MachineRequest: Sendable {
     }
   }
 
+  /// What is meant where `HOST:GUEST` stands for a directory, and HOST is there.
+  private static func docker(_ path: [UInt8]) -> HostPathFault? {
+    let mark = Array(":/".utf8)
+    guard let place = path.indices.last(where: { path[$0...].starts(with: mark) }) else { return nil }
+    let host = Array(path[..<place])
+    let guest = path[(place + 1)...].prefix { $0 != mark[0] }
+    return FileIdentity(Path(host)) == nil ? nil : .asDocker(host: host, guest: Array(guest))
+  }
+
   private static func check(_ path: [UInt8], writable: Bool) throws(NovmError) {
     var status = stat()
     let name = path + [0]
@@ -277,7 +295,7 @@ package struct MachineRequest: Sendable {
       let name = unsafe bytes.baseAddress!.assumingMemoryBound(to: CChar.self)
       guard unsafe stat(name, &status) == 0 else {
         switch Errno.current.code {
-        case ENOENT: return .missing
+        case ENOENT: return docker(path) ?? .missing
         case ENOTDIR: return .notADirectory
         case EACCES: return .unreadable
         case let code: return .other(Errno(code))

@@ -119,6 +119,8 @@ package final class MachineSupervisor {
       try life.isReady()
       started()
     }
+    let limit = definition.process?.timeout.map { CommandTimeout(session, seconds: $0) }
+    if let limit { loop.add(limit) }
     try loop.run { session.result != nil || stops > 1 }
     session.leave(loop)
     log.end()
@@ -127,7 +129,7 @@ package final class MachineSupervisor {
     case nil: return 128 + SIGKILL
     case .lost?: try machine.explainLoss()
     case .failed(let failure)?: throw .commandFailed(command: command.arguments.first ?? [], failure)
-    case let end?: return end.exitStatus ?? 125
+    case let end?: return limit.map { $0.status(end.exitStatus) ?? 125 } ?? end.exitStatus ?? 125
     }
   }
 
