@@ -57,6 +57,35 @@ if ((EUID == 0)); then
   umount over
 fi
 
+# What root's guest makes where the host's users come is its own alone: set-id bits, capabilities and devices.
+if ((EUID == 0)); then
+  mkdir -m 755 "$TEST/public" "$TEST/public/write" "$TEST/public/share"
+  chmod 755 "$TEST"
+  make='cp /usr/bin/id w/tool; chmod 4755 w/tool; mknod -m 644 w/zero c 1 5; stat -c "%a %F" w/tool w/zero
+    head -c 1 w/zero | wc -c; setpriv --reuid=65534 --clear-groups w/tool -u'
+  for map in "--write=/srv/w=>$TEST/public/write" "--share=/srv/w=>$TEST/public/share"; do
+    expect_output $'4755 regular file\n644 character special file\n1\n0' run --cwd /srv "$map" -- sh -c "$make"
+    where=${map#*=>}
+    [[ $(stat -c '%a %F' "$where/tool" "$where/zero") == $'1755 regular file\n1644 regular empty file' ]] ||
+      fail "on the host: $(stat -c '%n %a %F' "$where"/*)"
+  done
+  run --cwd /srv --share "/srv/w=>$TEST/public/share:suid,dev" -- sh -c 'chmod 4755 w/tool; rm w/zero; mknod w/zero c 1 5'
+  [[ -u $TEST/public/share/tool && -c $TEST/public/share/zero ]] || fail 'what :suid,dev says is not so'
+fi
+
+# The caller's files are the guest's root's, whatever shows them: git takes the caller's repository for its own. And a user of the guest
+# can remove and rename its own symlink where only the owner may.
+if ((EUID != 0)); then
+  git init --quiet repository
+  echo text >repository/file
+  for map in '' "--read=$PWD/repository=>$PWD/repository" "--write=$PWD/repository=>$TEST/repository" \
+    "--share=$PWD/repository=>$PWD/repository"; do
+    expect_output $'?? file\n0 0' run ${map:+"$map"} --cwd "$PWD/repository" -- sh -c 'git status --short; stat -c "%u %g" file'
+  done
+  expect_output $'65534\nnone' run -- setpriv --reuid=65534 --clear-groups sh -c 'cd /var/tmp && ln -s /x link.$$ &&
+    stat -c %u link.$$ && mv link.$$ other.$$ && ln -sfn /y other.$$ && rm other.$$ && ls *.$$ 2>/dev/null || echo none'
+fi
+
 # A tree of its own, with one static program.
 cp /bin/busybox tree/bin/
 expect_output bin run --read tree -- /bin/busybox sh -c '/bin/busybox ls / | /bin/busybox grep -v -e dev -e proc -e sys -e tmp -e run -e lib'

@@ -142,6 +142,9 @@ final class Node {
     return nil
   }
 
+  /// The layer that has what the guest sees of it.
+  var topLayer: Layer? { isDirectory ? topPart?.layer : layer }
+
   /// The topmost part of a directory.
   var topPart: DirectoryPart? { parts.first }
 
