@@ -3,7 +3,7 @@
 #: timeout 400
 run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
-mkdir -p "$TEST/one/sub" "$TEST/two" "$TEST/out" "$TEST/root changes" "$TEST/tree/bin"
+mkdir -p "$TEST/one/sub" "$TEST/two" "$TEST/out" "$TEST/over it" "$TEST/root changes" "$TEST/tree/bin"
 echo first >"$TEST/one/file"
 echo second >"$TEST/two/file"
 echo deep >"$TEST/one/sub/deep"
@@ -85,6 +85,14 @@ if ((EUID != 0)); then
   expect_output $'65534\nnone' run -- setpriv --reuid=65534 --clear-groups sh -c 'cd /var/tmp && ln -s /x link.$$ &&
     stat -c %u link.$$ && mv link.$$ other.$$ && ln -sfn /y other.$$ && rm other.$$ && ls *.$$ 2>/dev/null || echo none'
 fi
+
+# An overlayfs in the guest, with its upper layer in the tree: what it removes and replaces is so for it, and not for us.
+overlay='mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work over'
+expect_output $'kept made\nnew\nkept made\nnew\nlower upper' run --write "/srv=>$TEST/over it" --cwd /srv -- sh -c "
+  mkdir lower lower/made upper work over; touch lower/gone lower/kept lower/made/below
+  $overlay && rm over/gone && rm -r over/made && mkdir over/made && touch over/made/new
+  echo \$(ls over) && ls over/made && umount over && $overlay && echo \$(ls over) && ls over/made && umount over
+  rmdir over && rm -r work && echo \$(ls)"
 
 # A tree of its own, with one static program.
 cp /bin/busybox tree/bin/

@@ -165,19 +165,22 @@ extension LayeredTree {
 // MARK: -
 
 extension LayeredTree {
-  /// The inode number that a lookup of a listed name would show, without counting one. Nil when it is gone.
-  func inode(_ directory: Node, _ entry: Listing.Entry) -> UInt64? {
+  /// The inode number and DT_* type that a lookup of a listed name would show, without counting one. Nil when it is gone.
+  func listed(_ directory: Node, _ entry: Listing.Entry) -> (inode: UInt64, type: UInt8)? {
     namespace.withReadLock {
-      if let known = nodes.peek(directory, entry.name.span) { return known.inode }
-      // A plain listing of a layer below needs no second look.
+      if let known = nodes.peek(directory, entry.name.span) { return (known.inode, known.listedType) }
+      // A plain listing of a layer below needs no second look; elsewhere a regular file may stand for something else, and an
+      // overlayfs in the guest knows its whiteouts by this type.
       if let only = directory.topPart, directory.parts.count == 1, !only.layer.isWriteMap, !only.layer.isPack,
-        entry.hostInode != 0
+        entry.hostInode != 0, only.layer.isRead || entry.type != DirectoryReader.typeRegular
       {
-        return inodes.number(device: directory.identity.device, inode: entry.hostInode)
+        return (inodes.number(device: directory.identity.device, inode: entry.hostInode), entry.type)
       }
       var status = FileStatus()
       guard let found = try? resolve(directory, entry.name.span, &status).found() else { return nil }
-      return number(of: found, status, place: Place(base: found.base, name: entry.name), in: directory)
+      let place = Place(base: found.base, name: entry.name)
+      if status.isRegular, status.length == 0 { decodeOwner(&status, place, in: found.layer) }
+      return (number(of: found, status, place: place, in: directory), UInt8(truncatingIfNeeded: status.mode >> 12 & 15))
     }
   }
 }

@@ -160,7 +160,7 @@ extension LayeredTree {
     try FileCalls.makeDirectory(work.raw, copy.name.span, mode: 0o700)
     do throws(Errno) {
       let host = try FileCalls.status(work.raw, copy.name.span)
-      if !node.isSynthetic { copyAttributes(try place(of: node), from: node.topLayer, to: copy) }
+      if !node.isSynthetic { copyAttributes(try place(of: node), from: node.topLayer, to: copy, in: layer) }
       try setOwner(copy, host: host, wanted: OverrideStat(status), in: layer, isNew: true)
       try FileCalls.changeTimes(
         work.raw, copy.name.span, accessed: .set(status.accessed), modified: .set(status.modified))
@@ -204,7 +204,7 @@ extension LayeredTree {
       try makeSpecial(target, wanted, in: layer)
     }
     let from = namespace.withReadLock { node.topLayer }
-    copyAttributes(source, from: from, to: target)
+    copyAttributes(source, from: from, to: target, in: layer)
     let host = try FileCalls.status(target.base.raw, target.name.span)
     try setOwner(target, host: host, wanted: wanted, in: layer, isNew: true)
     // Capabilities go when the owner changes, so they come after it.
@@ -277,11 +277,11 @@ extension LayeredTree {
   }
 
   /// Copies extended attributes, other than marks and capabilities. What the host refuses is left out.
-  func copyAttributes(_ source: Place, from layer: Layer?, to target: Place) {
+  func copyAttributes(_ source: Place, from layer: Layer?, to target: Place, in upper: Layer) {
     guard let list = try? FileCalls.attributeNames(source.base.raw, source.name.span), !list.isEmpty else { return }
     for name in list.split(separator: 0) {
       guard let shown = shownName([UInt8](name), in: layer, source), shown != AttributeName.capability,
-        let kept = keptNames(shown).first,
+        let kept = keptNames(shown, in: upper).first,
         let value = try? FileCalls.attribute(source.base.raw, source.name.span, name + [0])
       else { continue }
       try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)

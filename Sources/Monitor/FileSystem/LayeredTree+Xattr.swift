@@ -14,10 +14,30 @@ enum AttributeName {
 }
 
 extension LayeredTree {
-  /// Whether an attribute is one of the tree's own marks.
+  /// Whether an attribute is one of the tree's own marks, and nobody else's.
   func isMark(_ name: [UInt8]) -> Bool {
+    name.starts(with: MarkName.overridePrefix) || name.starts(with: MarkName.trustedNovm)
+  }
+
+  /// Under which name an attribute of an overlayfs in the guest is kept where our own have such names; nil for any other. It is
+  /// how overlayfs keeps those of one above it (Documentation/filesystems/overlayfs.rst, "Nesting overlayfs mounts").
+  private func escaped(_ name: [UInt8]) -> [UInt8]? {
+    for prefix in [MarkName.trustedOverlay, MarkName.userOverlay] where name.starts(with: prefix) {
+      return prefix + MarkName.overlay + name.dropFirst(prefix.count)
+    }
+    return nil
+  }
+
+  /// The other way round; nil for a mark of ours.
+  private func unescaped(_ kept: [UInt8]) -> [UInt8]? {
+    for prefix in [MarkName.trustedOverlay, MarkName.userOverlay] where kept.starts(with: prefix + MarkName.overlay) {
+      return prefix + kept.dropFirst(prefix.count + MarkName.overlay.count)
+    }
+    return nil
+  }
+
+  private func isOverlayfs(_ name: [UInt8]) -> Bool {
     name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay)
-      || name.starts(with: MarkName.overridePrefix) || name.starts(with: MarkName.trustedNovm)
   }
 
   /// Under which names, each with its NUL, a layer may keep an attribute of the guest, and the first of them where one is set that
@@ -29,6 +49,12 @@ extension LayeredTree {
   /// - Parameter layer: nil for a write map or share.
   func keptNames(_ name: [UInt8], in layer: Layer? = nil) -> [[UInt8]] {
     if isMark(name) { return [] }
+    // In a share they mean nothing, and without root privileged ones are recorded as others are.
+    if let escaped = escaped(name), layer?.isShare != true,
+      ownership == .real || name.starts(with: MarkName.userOverlay) || layer?.isRead == true
+    {
+      return layer?.isPack == true ? [] : [escaped + [0]]
+    }
     if name.starts(with: AttributeName.user) { return [name + [0]] }
     let isPack = layer?.isPack == true
     let isRead = layer?.isRead == true && !isPack
@@ -66,7 +92,9 @@ extension LayeredTree {
       return name
     }
     if ownership == .real, kept == MarkName.privilegedCapability.dropLast() { return AttributeName.capability }
-    return isMark(kept) ? nil : kept
+    if isMark(kept) { return nil }
+    guard isOverlayfs(kept), layer?.isShare != true else { return kept }
+    return layer?.isPack == true ? nil : unescaped(kept)
   }
 
   /// Whether what stands beside a file is a record of ours: not beside what others have there.
@@ -128,8 +156,8 @@ extension LayeredTree {
     _ node: Node, _ name: [UInt8], _ value: [UInt8], flags: UInt32, killSetgid: Bool = false
   ) throws(Errno) {
     if isMark(name) { throw .notPermitted }
-    guard var kept = keptNames(name).first else { throw .notSupported }
     guard let layer = node.writeLayer else { throw .readOnly }
+    guard var kept = keptNames(name, in: layer).first else { throw .notSupported }
     if name == AttributeName.capability { kept = capabilityName(in: layer) }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
@@ -170,7 +198,8 @@ extension LayeredTree {
     if isMark(name) { throw .notPermitted }
     // What is not there is not worth a copy.
     _ = try attribute(node, name)
-    let kept = keptNames(name)
+    guard let layer = node.writeLayer else { throw .readOnly }
+    let kept = keptNames(name, in: layer)
     if kept.isEmpty { throw .notSupported }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in

@@ -284,7 +284,7 @@ package final class LayeredTree: @unchecked Sendable {
     )
     let layer = node.parts[1].layer
     decodeOwner(&status, source, in: layer)
-    copyAttributes(source, from: layer, to: target)
+    copyAttributes(source, from: layer, to: target, in: upper)
     try? setOwner(target, host: host, wanted: OverrideStat(status), in: upper)
   }
 

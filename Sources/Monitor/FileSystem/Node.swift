@@ -127,6 +127,9 @@ final class Node {
     return keptChange.shown
   }
 
+  /// DT_* as in readdir(3).
+  var listedType: UInt8 { UInt8(truncatingIfNeeded: type >> 12) }
+
   var isDirectory: Bool { type == FileType.directory }
   var isRegular: Bool { type == FileType.regular }
   var isSymlink: Bool { type == FileType.symlink }

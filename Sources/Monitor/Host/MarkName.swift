@@ -30,6 +30,7 @@ package enum MarkName {
   package static let inodeUser = [UInt8]("user.overlay.novm_inode\0".utf8)
   package static let trustedOverlay = [UInt8]("trusted.overlay.".utf8)
   package static let userOverlay = [UInt8]("user.overlay.".utf8)
+  package static let overlay = [UInt8]("overlay.".utf8)
   /// Access lists of an unprivileged tree, by the same rule.
   package static let overrideAccessACL = [UInt8]("user.containers.override_system.posix_acl_access\0".utf8)
   package static let overrideDefaultACL = [UInt8]("user.containers.override_system.posix_acl_default\0".utf8)
