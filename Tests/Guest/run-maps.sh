@@ -3,7 +3,7 @@
 #: timeout 400
 run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
-mkdir -p "$TEST/one/sub" "$TEST/two" "$TEST/out" "$TEST/root changes" "$TEST/tree/bin"
+mkdir -p "$TEST/one/sub" "$TEST/two" "$TEST/out" "$TEST/over it" "$TEST/root changes" "$TEST/tree/bin"
 echo first >"$TEST/one/file"
 echo second >"$TEST/two/file"
 echo deep >"$TEST/one/sub/deep"
@@ -56,6 +56,43 @@ if ((EUID == 0)); then
   expect_output $'sub\n0' run --read '/data=>one' --write '/data=>over/out' -- sh -c 'ls -A /data; ls -A /data/sub | wc -l'
   umount over
 fi
+
+# What root's guest makes where the host's users come is its own alone: set-id bits, capabilities and devices.
+if ((EUID == 0)); then
+  mkdir -m 755 "$TEST/public" "$TEST/public/write" "$TEST/public/share"
+  chmod 755 "$TEST"
+  make='cp /usr/bin/id w/tool; chmod 4755 w/tool; mknod -m 644 w/zero c 1 5; stat -c "%a %F" w/tool w/zero
+    head -c 1 w/zero | wc -c; setpriv --reuid=65534 --clear-groups w/tool -u'
+  for map in "--write=/srv/w=>$TEST/public/write" "--share=/srv/w=>$TEST/public/share"; do
+    expect_output $'4755 regular file\n644 character special file\n1\n0' run --cwd /srv "$map" -- sh -c "$make"
+    where=${map#*=>}
+    [[ $(stat -c '%a %F' "$where/tool" "$where/zero") == $'1755 regular file\n1644 regular empty file' ]] ||
+      fail "on the host: $(stat -c '%n %a %F' "$where"/*)"
+  done
+  run --cwd /srv --share "/srv/w=>$TEST/public/share:suid,dev" -- sh -c 'chmod 4755 w/tool; rm w/zero; mknod w/zero c 1 5'
+  [[ -u $TEST/public/share/tool && -c $TEST/public/share/zero ]] || fail 'what :suid,dev says is not so'
+fi
+
+# The caller's files are the guest's root's, whatever shows them: git takes the caller's repository for its own. And a user of the guest
+# can remove and rename its own symlink where only the owner may.
+if ((EUID != 0)); then
+  git init --quiet repository
+  echo text >repository/file
+  for map in '' "--read=$PWD/repository=>$PWD/repository" "--write=$PWD/repository=>$TEST/repository" \
+    "--share=$PWD/repository=>$PWD/repository"; do
+    expect_output $'?? file\n0 0' run ${map:+"$map"} --cwd "$PWD/repository" -- sh -c 'git status --short; stat -c "%u %g" file'
+  done
+  expect_output $'65534\nnone' run -- setpriv --reuid=65534 --clear-groups sh -c 'cd /var/tmp && ln -s /x link.$$ &&
+    stat -c %u link.$$ && mv link.$$ other.$$ && ln -sfn /y other.$$ && rm other.$$ && ls *.$$ 2>/dev/null || echo none'
+fi
+
+# An overlayfs in the guest, with its upper layer in the tree: what it removes and replaces is so for it, and not for us.
+overlay='mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work over'
+expect_output $'kept made\nnew\nkept made\nnew\nlower upper' run --write "/srv=>$TEST/over it" --cwd /srv -- sh -c "
+  mkdir lower lower/made upper work over; touch lower/gone lower/kept lower/made/below
+  $overlay && rm over/gone && rm -r over/made && mkdir over/made && touch over/made/new
+  echo \$(ls over) && ls over/made && umount over && $overlay && echo \$(ls over) && ls over/made && umount over
+  rmdir over && rm -r work && echo \$(ls)"
 
 # A tree of its own, with one static program.
 cp /bin/busybox tree/bin/

@@ -14,8 +14,10 @@ struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Let the guest's writes land in a host directory. Repeatable.",
-      discussion: "Without one for /, they land in a directory that is removed at the end.",
-      valueName: "[GUEST=>]HOST"),
+      discussion: """
+        Without one for /, they land in a directory that is removed at the end. As root, where other users come to HOST, its \
+        set-id bits, capabilities and device nodes are the guest's alone; :suid and :dev make them the host's, too.
+        """, valueName: "[GUEST=>]HOST[:suid,dev]"),
     completion: .directory)
   var write: [String] = []
 
@@ -24,8 +26,8 @@ struct MachineOptions: ParsableArguments {
       "Give the guest a host directory as it is, changes going both ways. Repeatable.",
       discussion: """
         :ro lets the guest only read. :cache=none shows each change of the host's at once, auto (the default) within a \
-        second and with each open, always never.
-        """, valueName: "[GUEST=>]HOST[:ro,cache=none|auto|always]"),
+        second and with each open, always never. suid and dev are as with --write.
+        """, valueName: "[GUEST=>]HOST[:ro,cache=none|auto|always,suid,dev]"),
     completion: .directory)
   var share: [String] = []
 

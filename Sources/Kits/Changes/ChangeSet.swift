@@ -159,13 +159,7 @@ private struct Scan {
       if was.status.specialMajor != major || was.status.specialMinor != minor { parts.insert(.content) }
     default: break
     }
-    if comparesOwners,
-      owner(was.status.uid, geteuid()) != owner(entry.uid, geteuid())
-        || owner(was.status.gid, getegid()) != owner(entry.gid, getegid())
-    {
-      // Without root, a symlink can have no owner but one.
-      if geteuid() == 0 || was.kind != .symlink { parts.insert(.owner) }
-    }
+    if comparesOwners, was.status.uid != entry.uid || was.status.gid != entry.gid { parts.insert(.owner) }
     if was.kind == .symlink { return parts }
     if was.status.mode & 0o7777 != entry.mode { parts.insert(.mode) }
     var attributes: [PackEntry.Attribute] = []
@@ -176,9 +170,6 @@ private struct Scan {
     if attributes != entry.attributes { parts.insert(.attributes) }
     return parts
   }
-
-  /// Without root, the user's own files and root's are one: the guest's root makes the user's.
-  private func owner(_ identifier: UInt32, _ user: UInt32) -> UInt32 { identifier == user ? 0 : identifier }
 
   private func hasSameBytes(_ was: TreeView.Item, _ entry: [UInt8]) throws(Errno) -> Bool {
     let one = try was.open()

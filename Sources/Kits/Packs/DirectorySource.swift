@@ -219,16 +219,17 @@ struct DirectoryWalk {
   }
 
   private func decodeOwner(_ status: inout FileStatus, _ directory: Int32, _ name: [UInt8]) {
-    let isGuestWhiteout = status.isRegular && status.mode & 0o7777 == 0o1000 && status.length == 0
-    guard source.isRecorded || isGuestWhiteout else { return }
+    guard source.isRecorded else { return FileCalls.decodePrivileges(&status, directory, name.span) }
     if status.isRegular || status.isDirectory,
       let value = try? FileCalls.attribute(directory, name.span, MarkName.overrideStat),
       let record = OverrideStat(parsing: value.span, hostType: status.mode & FileType.mask)
     {
-      if source.isRecorded || record.mode & FileType.mask == FileType.characterDevice { record.apply(to: &status) }
+      return record.apply(to: &status)
+    }
+    if status.isSymlink, let owner = FileCalls.linkOwner(directory, name.span) {
+      (status.uid, status.gid) = (owner.uid, owner.gid)
       return
     }
-    guard source.isRecorded else { return }
     if status.uid == geteuid() { status.uid = 0 }
     if status.gid == getegid() { status.gid = 0 }
   }
@@ -246,6 +247,7 @@ struct DirectoryWalk {
     for kept in try FileCalls.attributeNames(directory, name.span).split(separator: 0) {
       var shown = Array(kept)
       if shown.starts(with: MarkName.overridePrefix) { shown.removeFirst(MarkName.overridePrefix.count) }
+      if !source.isRecorded, kept == MarkName.privilegedCapability.dropLast() { shown = TreeMetadata.capability }
       guard TreeMetadata.isKept(shown), shown.count == kept.count || !shown.starts(with: "user.".utf8),
         let value = try FileCalls.attribute(directory, name.span, kept + [0])
       else { continue }

@@ -49,7 +49,7 @@ extension PackStore {
     switch expected.kind {
     case .whiteout: return nil
     case .symlink:
-      // Only root can give one away; their mode means nothing.
+      // Without root there is not always room for whom they belong to; their mode means nothing.
       if geteuid() != 0 { (expected.uid, expected.gid) = (actual.uid, actual.gid) }
       (expected.mode, expected.attributes) = (actual.mode, actual.attributes)
     default: break

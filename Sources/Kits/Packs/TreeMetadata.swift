@@ -12,9 +12,13 @@ package enum TreeMetadata {
   ///   - type: the type bits of the file as it is on the host.
   static func apply(_ entry: PackEntry, to directory: Int32, _ name: [UInt8], type: UInt32) throws(Errno) {
     if type == FileType.symlink {
-      // Symbolic links can carry no attributes of a user.
-      if geteuid() == 0, entry.uid != 0 || entry.gid != 0 {
-        try FileCalls.changeOwner(directory, name.span, uid: entry.uid, gid: entry.gid)
+      // Symbolic links can carry no attributes of a user: their directory has what there is room for.
+      if entry.uid != 0 || entry.gid != 0 {
+        if geteuid() == 0 {
+          try FileCalls.changeOwner(directory, name.span, uid: entry.uid, gid: entry.gid)
+        } else {
+          try? FileCalls.setLinkOwner(directory, name.span, LinkOwners.Owner(uid: entry.uid, gid: entry.gid))
+        }
       }
     } else {
       for attribute in entry.attributes {
@@ -71,7 +75,8 @@ package enum TreeMetadata {
   /// Whether a pack has an attribute: not one that means something to a tree, or to the host that it was found on.
   package static func isKept(_ name: [UInt8]) -> Bool {
     if name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay)
-      || name.starts(with: containers) || name.count > 255 - MarkName.overridePrefix.count || name.contains(0)
+      || name.starts(with: MarkName.trustedNovm) || name.starts(with: containers)
+      || name.count > 255 - MarkName.overridePrefix.count || name.contains(0)
     {
       return false
     }
@@ -90,6 +95,6 @@ package enum TreeMetadata {
   private static let trusted = [UInt8]("trusted.".utf8)
   private static let security = [UInt8]("security.".utf8)
   /// The rest of `security.*` is the host's: labels and signatures that mean nothing elsewhere.
-  private static let capability = [UInt8]("security.capability".utf8)
+  static let capability = [UInt8]("security.capability".utf8)
   private static let containers = [UInt8]("user.containers.".utf8)
 }

@@ -15,6 +15,7 @@ struct DirectoryReader {
   static let typeUnknown: UInt8 = 0
   static let typeCharacterDevice: UInt8 = 2
   static let typeDirectory: UInt8 = 4
+  static let typeRegular: UInt8 = 8
   static let typeSymlink: UInt8 = 10
 
   private(set) var buffer: [UInt8]

@@ -46,7 +46,7 @@ extension FileSystemServer {
     _ reply: inout ReplyWriter
   ) throws(MessageError) {
     let name = entry.name.span.extracting(droppingLast: 1)
-    var inode = entry.hostInode
+    var (inode, type) = (entry.hostInode, entry.type)
     var node: Node?
     var found: EntryReply?
     var status = FileStatus()
@@ -58,15 +58,15 @@ extension FileSystemServer {
         guard let known = try tree.lookUp(directory, entry.name.span, keeping: entry.name, &status) else { return }
         node = known
         found = entryReply(known, status)
-        inode = known.inode
+        (inode, type) = (known.inode, known.listedType)
       } catch {}
     } else {
-      guard let number = tree.inode(directory, entry) else { return }
-      inode = number
+      guard let listed = tree.listed(directory, entry) else { return }
+      (inode, type) = listed
     }
     do throws(MessageError) {
       _ = try writer.append(
-        name: name, inode: inode, type: UInt32(entry.type), next: entry.next, entry: found, to: &reply)
+        name: name, inode: inode, type: UInt32(type), next: entry.next, entry: found, to: &reply)
     } catch {
       if let node { tree.nodes.forget(node.id, 1) }
       throw error

@@ -33,13 +33,19 @@ extension FileSystemServer {
     case Command.setFlags:
       guard input.count >= 4 else { throw .invalid }
       let flags = load32(input, at: 0)
-      try tree.change(node) { (file) throws(Errno) in try InodeFlags.set(file.raw, flags) }
+      try tree.change(node) { (file) throws(Errno) in
+        try tree.checkFlags(node, from: try InodeFlags.get(file.raw), to: flags)
+        try InodeFlags.set(file.raw, flags)
+      }
       return []
     case Command.getAttributes:
       let file = try tree.opened(node)
       return try InodeFlags.attributes(file.raw)
     case Command.setAttributes:
-      try tree.change(node) { (file) throws(Errno) in try InodeFlags.setAttributes(file.raw, input) }
+      try tree.change(node) { (file) throws(Errno) in
+        try tree.checkAttributes(node, from: try InodeFlags.attributes(file.raw), to: input)
+        try InodeFlags.setAttributes(file.raw, input)
+      }
       return []
     case Command.enableVerity:
       guard node.isRegular, input.count >= 128, load32(input, at: 0) == 1 else { throw .invalid }
@@ -67,6 +73,26 @@ extension FileSystemServer {
 }
 
 extension LayeredTree {
+  /// Root's process may set flags that no user of the host could take off again, or that cost its administrator: those are not
+  /// the guest's to set where others can come to the files.
+  fileprivate func checkFlags(_ node: Node, from old: UInt32, to new: UInt32) throws(Errno) {
+    guard ownership == .real, node.writeLayer?.isOpenToOthers != false else { return }
+    if (old ^ new) & ~InodeFlags.harmless != 0 { throw .notPermitted }
+  }
+
+  /// The same for `struct fsxattr`: of its flags, and of the project whose quota the file counts against, wherever it lies.
+  fileprivate func checkAttributes(_ node: Node, from old: [UInt8], to new: [UInt8]) throws(Errno) {
+    let size = InodeFlags.attributesSize
+    guard ownership == .real, old.count == size, new.count == size else { return }
+    // Offsets of linux/fs.h: flags 0, extent size hint 4, extents 8 (not set), project 12, copy-on-write hint 16.
+    guard old[12..<16] == new[12..<16] else { throw .notPermitted }
+    var changed: UInt32 = 0
+    for index in 0..<4 { changed |= UInt32(old[index] ^ new[index]) << UInt32(8 * index) }
+    if changed & InodeFlags.inheritsProject != 0 { throw .notPermitted }
+    guard node.writeLayer?.isOpenToOthers != false else { return }
+    if changed & ~InodeFlags.harmlessAttributes != 0 { throw .notPermitted }
+  }
+
   /// A file or directory, open for reading, to ask it for what is not in its attributes.
   fileprivate func opened(_ node: Node) throws(Errno) -> SharedDescriptor {
     if !node.isDirectory { return try file(of: node, forWriting: false) }

@@ -10,15 +10,18 @@ package struct LayerMap: Equatable, Sendable {
   /// For reading only: a pack, which never changes, whose files keep owners as a write map without root does, and share
   /// their inodes for no other reason than to be stored once.
   package var isPack: Bool
+  /// What the guest's root may make real on the host though others can come to the directory.
+  package var privileges: Privileges
 
-  package init(guestPath: Path, hostPath: Path, isPack: Bool = false) {
+  package init(guestPath: Path, hostPath: Path, isPack: Bool = false, privileges: Privileges = []) {
     self.guestPath = guestPath
     self.hostPath = hostPath
     self.isPack = isPack
+    self.privileges = privileges
   }
 
-  package init(guestPath: String, hostPath: String, isPack: Bool = false) {
-    self.init(guestPath: Path(guestPath), hostPath: Path(hostPath), isPack: isPack)
+  package init(guestPath: String, hostPath: String, isPack: Bool = false, privileges: Privileges = []) {
+    self.init(guestPath: Path(guestPath), hostPath: Path(hostPath), isPack: isPack, privileges: privileges)
   }
 }
 
@@ -30,6 +33,8 @@ final class Layer {
   let kind: Kind
   /// For what is made before it appears at its place; write maps only.
   let work: WorkDirectory?
+  /// Whether users of the host other than root can come to it.
+  let isOpenToOthers: Bool
   /// The device of the root.
   private let device: UInt64
   /// Whiteouts are symlinks there.
@@ -55,6 +60,7 @@ final class Layer {
     self.root = root
     self.kind = kind
     device = try FileCalls.status(root.raw).device
+    isOpenToOthers = kind == .read || kind == .pack || FileCalls.isOpenToOthers(root.raw)
     isOnOverlayfs = FileCalls.isOverlayfs(root.raw)
     work = kind == .write ? WorkDirectory(layerRoot: root) : nil
   }
@@ -63,6 +69,9 @@ final class Layer {
   var isPack: Bool { kind == .pack }
   var isWriteMap: Bool { kind == .write }
   var isShare: Bool { !isRead && !isWriteMap }
+
+  /// What root's guest makes in it that is real on the host.
+  var privileges: Privileges { isOpenToOthers ? map.privileges : .all }
 
   /// Where changes may go.
   var isWritable: Bool {
@@ -89,9 +98,6 @@ final class Layer {
     default: false
     }
   }
-
-  /// Whether owners in it are kept as the tree keeps them (`Ownership`), not as they are.
-  var keepsOwners: Bool { kind != .read }
 
   /// Whether something found in the layer belongs to proc, sysfs or their like, mounted beneath it.
   ///

@@ -49,7 +49,7 @@ extension LayeredTree {
 
   /// Records a list that the guest gives a file. Permissions become what the list says.
   func setAccessList(
-    _ place: Place, _ host: FileStatus, isDefault: Bool, _ value: [UInt8], killSetgid: Bool
+    _ place: Place, in layer: Layer, _ host: FileStatus, isDefault: Bool, _ value: [UInt8], killSetgid: Bool
   ) throws(Errno) {
     guard let list = AccessList(parsing: value) else { throw .invalid }
     if isDefault {
@@ -64,7 +64,7 @@ extension LayeredTree {
     var wanted = OverrideStat(current)
     wanted.mode = wanted.mode & ~0o777 | list.permissions
     if killSetgid { wanted.mode &= ~0o2000 }
-    try setOwner(place, host: host, wanted: wanted)
+    try setOwner(place, host: host, wanted: wanted, in: layer)
     if list.isMinimal { try removeAccessList(place) }
   }
 

@@ -20,7 +20,7 @@ extension LayeredTree {
       if !valid.isDisjoint(with: [.mode, .uid, .gid]) {
         try changeOwner(node, place, host, request)
       } else if valid.contains(.killPrivileges) {
-        try clearPrivileges(place)
+        try clearPrivileges(place, of: node)
       }
       if let file {
         try FileCalls.truncate(file.raw, to: request.length)
@@ -42,7 +42,8 @@ extension LayeredTree {
         }
         if valid.contains(.modified) { files.forgetTime(node) }
       }
-      return try status(of: node, open: place.base)
+      // Whom a symlink belongs to may be recorded under its name.
+      return try node.isSymlink ? status(of: node) : status(of: node, open: place.base)
     }
   }
 
@@ -53,7 +54,7 @@ extension LayeredTree {
     try copyUp(node)
     return try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
-      try clearPrivileges(place)
+      try clearPrivileges(place, of: node)
       return try self.status(of: node, open: place.base)
     }
   }
@@ -69,8 +70,10 @@ extension LayeredTree {
   private func changeOwner(
     _ node: Node, _ place: Place, _ host: FileStatus, _ request: SetattrRequest
   ) throws(Errno) {
+    // Whom a symlink belongs to is recorded by name.
+    let named = node.isSymlink && ownership == .recorded ? try self.place(of: node) : place
     var current = host
-    decodeOwner(&current, place)
+    decodeOwner(&current, named)
     var wanted = OverrideStat(current)
     let changesOwner = !request.valid.isDisjoint(with: [.uid, .gid])
     if request.valid.contains(.uid) { wanted.uid = request.uid }
@@ -81,12 +84,14 @@ extension LayeredTree {
       // A new owner does not inherit privileges (chown(2)).
       wanted.mode = LayeredTree.withoutPrivileges(wanted.mode)
     }
-    if current.mode & FileType.mask == FileType.characterDevice, host.isRegular, ownership == .real {
-      // What stands for the guest's own whiteout keeps all in its record.
-      return try FileCalls.setAttribute(
-        place.base.raw, place.name.span, MarkName.overrideStat, wanted.bytes)
+    guard let layer = node.writeLayer else { throw .readOnly }
+    try setOwner(named, host: host, wanted: wanted, in: layer)
+    if node.isSymlink, ownership == .recorded {
+      for alias in node.aliases {
+        let base = try descriptor(of: alias.parent, in: layer)
+        try setLinkOwner(Place(base: base, name: alias.name), wanted, isNew: false)
+      }
     }
-    try setOwner(place, host: host, wanted: wanted)
     if request.valid.contains(.mode), ownership == .recorded { try changeAccessList(place, mode: wanted.mode) }
     if changesOwner, node.isRegular { dropCapabilities(place) }
   }
@@ -97,7 +102,8 @@ extension LayeredTree {
   }
 
   /// Clears setuid, setgid and capabilities, as a write by somebody without CAP_FSETID does. The namespace lock is held.
-  func clearPrivileges(_ place: Place) throws(Errno) {
+  func clearPrivileges(_ place: Place, of node: Node) throws(Errno) {
+    guard let layer = node.writeLayer else { throw .readOnly }
     let host = try FileCalls.status(place.base.raw, place.name.span)
     guard host.isRegular else { return }
     var current = host
@@ -106,14 +112,15 @@ extension LayeredTree {
     if mode != current.mode {
       var wanted = OverrideStat(current)
       wanted.mode = mode
-      try setOwner(place, host: host, wanted: wanted)
+      try setOwner(place, host: host, wanted: wanted, in: layer)
     }
     dropCapabilities(place)
   }
 
   func dropCapabilities(_ place: Place) {
-    guard let kept = keptName(AttributeName.capability) else { return }
-    try? FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
+    for kept in keptNames(AttributeName.capability) {
+      try? FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
+    }
   }
 
   // MARK: The rest
@@ -158,19 +165,22 @@ extension LayeredTree {
 // MARK: -
 
 extension LayeredTree {
-  /// The inode number that a lookup of a listed name would show, without counting one. Nil when it is gone.
-  func inode(_ directory: Node, _ entry: Listing.Entry) -> UInt64? {
+  /// The inode number and DT_* type that a lookup of a listed name would show, without counting one. Nil when it is gone.
+  func listed(_ directory: Node, _ entry: Listing.Entry) -> (inode: UInt64, type: UInt8)? {
     namespace.withReadLock {
-      if let known = nodes.peek(directory, entry.name.span) { return known.inode }
-      // A plain listing of a layer below needs no second look.
+      if let known = nodes.peek(directory, entry.name.span) { return (known.inode, known.listedType) }
+      // A plain listing of a layer below needs no second look; elsewhere a regular file may stand for something else, and an
+      // overlayfs in the guest knows its whiteouts by this type.
       if let only = directory.topPart, directory.parts.count == 1, !only.layer.isWriteMap, !only.layer.isPack,
-        entry.hostInode != 0
+        entry.hostInode != 0, only.layer.isRead || entry.type != DirectoryReader.typeRegular
       {
-        return inodes.number(device: directory.identity.device, inode: entry.hostInode)
+        return (inodes.number(device: directory.identity.device, inode: entry.hostInode), entry.type)
       }
       var status = FileStatus()
       guard let found = try? resolve(directory, entry.name.span, &status).found() else { return nil }
-      return number(of: found, status, place: Place(base: found.base, name: entry.name), in: directory)
+      let place = Place(base: found.base, name: entry.name)
+      if status.isRegular, status.length == 0 { decodeOwner(&status, place, in: found.layer) }
+      return (number(of: found, status, place: place, in: directory), UInt8(truncatingIfNeeded: status.mode >> 12 & 15))
     }
   }
 }

@@ -25,7 +25,7 @@ extension LayeredTree {
       let work = try layer.work!.open()
       let name = layer.work!.temporaryName()
       do throws(Errno) {
-        try copy(source, status, node, to: Place(base: work, name: name), withData: withData)
+        try copy(source, status, node, to: Place(base: work, name: name), in: layer, withData: withData)
         try namespace.withWriteLock { () throws(Errno) in try settle(node, layer, Place(base: work, name: name)) }
       } catch {
         try? FileCalls.remove(work.raw, name.span, isDirectory: false)
@@ -54,12 +54,20 @@ extension LayeredTree {
           let base = try? descriptor(of: alias.parent, in: layer),
           (try? FileCalls.link(copy.base.raw, copy.name.span, to: base.raw, alias.name.span)) != nil
         {
+          if node.isSymlink { linkLink(copy, to: Place(base: base, name: alias.name)) }
           linked.append(Place(base: base, name: alias.name))
         }
       }
       let name = node.name
       do throws(Errno) {
-        try FileCalls.rename(copy.base.raw, copy.name.span, to: base.raw, name.span)
+        let rename = { () throws(Errno) in
+          try FileCalls.rename(copy.base.raw, copy.name.span, to: base.raw, name.span)
+        }
+        if node.isSymlink {
+          try renameLink(copy, to: Place(base: base, name: name), rename: rename)
+        } else {
+          try rename()
+        }
       } catch {
         for place in linked { try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: false) }
         throw error
@@ -152,8 +160,8 @@ extension LayeredTree {
     try FileCalls.makeDirectory(work.raw, copy.name.span, mode: 0o700)
     do throws(Errno) {
       let host = try FileCalls.status(work.raw, copy.name.span)
-      if !node.isSynthetic { copyAttributes(try place(of: node), isPack: isInPack(node), to: copy) }
-      try setOwner(copy, host: host, wanted: OverrideStat(status), isNew: true)
+      if !node.isSynthetic { copyAttributes(try place(of: node), from: node.topLayer, to: copy, in: layer) }
+      try setOwner(copy, host: host, wanted: OverrideStat(status), in: layer, isNew: true)
       try FileCalls.changeTimes(
         work.raw, copy.name.span, accessed: .set(status.accessed), modified: .set(status.modified))
       try use(copy)
@@ -176,7 +184,7 @@ extension LayeredTree {
   // MARK: The copy
 
   private func copy(
-    _ source: Place, _ status: FileStatus, _ node: Node, to target: Place, withData: Bool
+    _ source: Place, _ status: FileStatus, _ node: Node, to target: Place, in layer: Layer, withData: Bool
   ) throws(Errno) {
     let wanted = OverrideStat(status)
     var target = target
@@ -193,14 +201,14 @@ extension LayeredTree {
       let link = try FileCalls.readLink(source.base.raw, source.name.span)
       try FileCalls.makeSymlink(target.base.raw, target.name.span, target: link + [0])
     default:
-      try makeSpecial(target, wanted)
+      try makeSpecial(target, wanted, in: layer)
     }
-    let isPack = namespace.withReadLock { isInPack(node) }
-    copyAttributes(source, isPack: isPack, to: target)
+    let from = namespace.withReadLock { node.topLayer }
+    copyAttributes(source, from: from, to: target, in: layer)
     let host = try FileCalls.status(target.base.raw, target.name.span)
-    try setOwner(target, host: host, wanted: wanted, isNew: true)
+    try setOwner(target, host: host, wanted: wanted, in: layer, isNew: true)
     // Capabilities go when the owner changes, so they come after it.
-    copyCapabilities(source, isPack: isPack, to: target)
+    copyCapabilities(source, from: from, to: target, in: layer)
     if ownership == .real || !status.isSymlink {
       try? FileCalls.setAttribute(
         target.base.raw, target.name.span, MarkName.inode(ownership), LayeredTree.hex(node.inode))
@@ -269,42 +277,32 @@ extension LayeredTree {
   }
 
   /// Copies extended attributes, other than marks and capabilities. What the host refuses is left out.
-  func copyAttributes(_ source: Place, isPack: Bool = false, to target: Place) {
+  func copyAttributes(_ source: Place, from layer: Layer?, to target: Place, in upper: Layer) {
     guard let list = try? FileCalls.attributeNames(source.base.raw, source.name.span), !list.isEmpty else { return }
     for name in list.split(separator: 0) {
-      let name = [UInt8](name)
-      let isOverride = isPack && name.starts(with: MarkName.overridePrefix)
-      let shown = isOverride ? [UInt8](name.dropFirst(MarkName.overridePrefix.count)) : name
-      guard let kept = keptName(shown), shown != AttributeName.capability else { continue }
-      guard let value = try? FileCalls.attribute(source.base.raw, source.name.span, name + [0]) else { continue }
+      guard let shown = shownName([UInt8](name), in: layer, source), shown != AttributeName.capability,
+        let kept = keptNames(shown, in: upper).first,
+        let value = try? FileCalls.attribute(source.base.raw, source.name.span, name + [0])
+      else { continue }
       try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
     }
   }
 
-  private func copyCapabilities(_ source: Place, isPack: Bool, to target: Place) {
-    guard let kept = keptName(AttributeName.capability),
-      let name = isPack ? keptName(AttributeName.capability, isPack: true) : AttributeName.capability + [0],
-      let value = try? FileCalls.attribute(source.base.raw, source.name.span, name)
-    else { return }
-    try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
+  private func copyCapabilities(_ source: Place, from: Layer?, to target: Place, in layer: Layer) {
+    guard let value = try? attribute(at: source, AttributeName.capability, in: from) else { return }
+    try? FileCalls.setAttribute(target.base.raw, target.name.span, capabilityName(in: layer), value)
   }
 
   /// Makes a FIFO, socket or device, or what stands for it.
-  func makeSpecial(_ place: Place, _ wanted: OverrideStat) throws(Errno) {
+  func makeSpecial(_ place: Place, _ wanted: OverrideStat, in layer: Layer) throws(Errno) {
     let type = wanted.mode & FileType.mask
-    let isWhiteout = type == FileType.characterDevice && wanted.major == 0 && wanted.minor == 0
-    guard ownership == .recorded || isWhiteout else {
-      return try FileCalls.makeNode(
-        place.base.raw, place.name.span, mode: wanted.mode, major: wanted.major, minor: wanted.minor)
-    }
-    let mode = isWhiteout && ownership == .real ? LayeredTree.guestWhiteoutMode : 0o600
+    let isDevice = type == FileType.characterDevice || type == FileType.blockDevice
+    // A whiteout of the guest's own would be ours.
+    let isForTheGuest = wanted.isWhiteout ? layer.hasMarks : isDevice && !layer.privileges.contains(.dev)
+    let isStandIn = ownership == .recorded || isForTheGuest
     try FileCalls.makeNode(
-      place.base.raw, place.name.span, mode: FileType.regular | mode, major: 0, minor: 0)
-    if isWhiteout, ownership == .real {
-      try FileCalls.changeMode(place.base.raw, place.name.span, mode)
-      try FileCalls.setAttribute(
-        place.base.raw, place.name.span, MarkName.overrideStat, wanted.bytes)
-    }
+      place.base.raw, place.name.span, mode: isStandIn ? FileType.regular | 0o600 : wanted.mode,
+      major: isStandIn ? 0 : wanted.major, minor: isStandIn ? 0 : wanted.minor)
   }
 
   // MARK: Other names
@@ -325,6 +323,7 @@ extension LayeredTree {
         let base = try descriptor(of: parent, in: layer)
         let from = try place(of: node)
         try FileCalls.link(from.base.raw, from.name.span, to: base.raw, array.span)
+        if node.isSymlink { linkLink(from, to: Place(base: base, name: array)) }
         node.linkAdjustment -= 1
       } catch {
         // It cannot be: then the name shows what is below, as overlayfs would have it.

@@ -42,7 +42,7 @@ extension LayeredTree {
       var file: SharedDescriptor?
       if !slot.hasWhiteout {
         do throws(Errno) {
-          file = try create(object, place, wanted, inheritance)
+          file = try create(object, place, slot.layer, wanted, inheritance)
         } catch {
           // With no layer below, nobody has looked for a whiteout yet.
           guard error == .exists, slot.layer.hasMarks,
@@ -86,7 +86,7 @@ extension LayeredTree {
       let place = Place(base: file, name: FileCalls.itself)
       let host = try FileCalls.status(file.raw)
       if inheritance.isByHost { wanted.keepPermissions(of: host) }
-      try setOwner(place, host: host, wanted: wanted, isNew: true)
+      try setOwner(place, host: host, wanted: wanted, in: layer, isNew: true)
       try record(inheritance, place)
       var status = try FileCalls.status(file.raw)
       decodeOwner(&status, place)
@@ -126,6 +126,7 @@ extension LayeredTree {
       } else {
         try linkOverWhiteout(from, slot, array)
       }
+      if node.isSymlink { linkLink(from, to: Place(base: slot.base, name: array)) }
       dropUnknown(parent, name)
       node.isRemoved = false
       nodes.addName(node, parent, array)
@@ -203,7 +204,7 @@ extension LayeredTree {
 
   /// Makes an object at a free name. What is half made is taken away again.
   private func create(
-    _ object: NewObject, _ place: Place, _ wanted: OverrideStat, _ inheritance: Inheritance
+    _ object: NewObject, _ place: Place, _ layer: Layer, _ wanted: OverrideStat, _ inheritance: Inheritance
   ) throws(Errno) -> SharedDescriptor? {
     var file: SharedDescriptor?
     let permissions = hostMode(wanted.mode, isDirectory: object.isDirectory) & 0o777
@@ -217,31 +218,21 @@ extension LayeredTree {
     case .symlink(let target):
       try FileCalls.makeSymlink(place.base.raw, place.name.span, target: target + [0])
     case .special:
-      try makeSpecial(place, wanted)
+      try makeSpecial(place, wanted, in: layer)
     }
     do throws(Errno) {
       // A file is what was opened, whatever has its name by now.
       let made = file.map { Place(base: $0, name: FileCalls.itself) } ?? place
       let host = try FileCalls.status(made.base.raw, made.name.span)
-      var wanted = forHost(wanted, host)
+      var wanted = wanted
       if inheritance.isByHost { wanted.keepPermissions(of: host) }
-      try setOwner(made, host: host, wanted: wanted, isNew: true)
+      try setOwner(made, host: host, wanted: wanted, in: layer, isNew: true)
       try record(inheritance, made)
     } catch {
       try? FileCalls.remove(place.base.raw, place.name.span, isDirectory: object.isDirectory)
       throw error
     }
     return file
-  }
-
-  /// What stands for a guest's whiteout keeps the mode that marks it.
-  private func forHost(_ wanted: OverrideStat, _ host: FileStatus) -> OverrideStat {
-    guard ownership == .real, wanted.mode & FileType.mask == FileType.characterDevice, host.isRegular else {
-      return wanted
-    }
-    var wanted = wanted
-    wanted.mode = LayeredTree.guestWhiteoutMode
-    return wanted
   }
 
   /// Makes an object in the work directory and moves it over a whiteout. A directory so made hides what is below.
@@ -255,7 +246,7 @@ extension LayeredTree {
       temporary = Place(base: try makeShelf(temporary, like: place.base), name: temporary.name)
     }
     defer { if inheritance.isByHost { try? FileCalls.remove(work.raw, temporary.name.span, isDirectory: true) } }
-    let file = try create(object, temporary, wanted, inheritance)
+    let file = try create(object, temporary, layer, wanted, inheritance)
     do throws(Errno) {
       if object.isDirectory {
         try setOpaque(temporary)
@@ -263,7 +254,10 @@ extension LayeredTree {
           temporary.base.raw, temporary.name.span, to: place.base.raw, place.name.span, .exchange)
         try? FileCalls.remove(temporary.base.raw, temporary.name.span, isDirectory: false)
       } else {
-        try FileCalls.rename(temporary.base.raw, temporary.name.span, to: place.base.raw, place.name.span)
+        let rename = { () throws(Errno) in
+          try FileCalls.rename(temporary.base.raw, temporary.name.span, to: place.base.raw, place.name.span)
+        }
+        if case .symlink = object { try renameLink(temporary, to: place, rename: rename) } else { try rename() }
       }
     } catch {
       try? FileCalls.remove(temporary.base.raw, temporary.name.span, isDirectory: object.isDirectory)

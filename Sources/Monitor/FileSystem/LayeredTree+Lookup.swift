@@ -97,7 +97,7 @@ extension LayeredTree {
       return .linkUp(known)
     }
     let place = Place(base: found.base, name: array ?? [UInt8](copying: name))
-    if found.layer.keepsOwners { decodeOwner(&status, place, isPack: found.layer.isPack) }
+    decodeOwner(&status, place, in: found.layer)
     let inode = number(of: found, status, place: place, in: parent)
     let type = status.mode & FileType.mask
     let node = nodes.enter(parent, place.name, linkedAs: linkedAs) { id in
@@ -278,7 +278,7 @@ extension LayeredTree {
     if node.anonymous == nil {
       guard status.device == node.identity.device, status.inode == node.identity.inode else { throw .stale }
     }
-    if keepsOwners(node) { decodeOwner(&status, place, isPack: isInPack(node)) }
+    decodeOwner(&status, place, in: node.topLayer)
     // Inode numbers are used again: a FIFO may have that of a file that was.
     guard status.mode & FileType.mask == node.type else { throw .stale }
     adjust(&status, node)
@@ -288,7 +288,7 @@ extension LayeredTree {
   /// The attributes of an open file, wherever its name is. The namespace lock is held.
   func status(of node: Node, open file: SharedDescriptor) throws(Errno) -> FileStatus {
     var status = try FileCalls.status(file.raw)
-    if keepsOwners(node) { decodeOwner(&status, Place(base: file, name: FileCalls.itself), isPack: isInPack(node)) }
+    decodeOwner(&status, Place(base: file, name: FileCalls.itself), in: node.topLayer)
     adjust(&status, node)
     return status
   }

@@ -16,8 +16,10 @@ extension LayeredTree {
     return try namespace.withReadLock { () throws(Errno) -> SharedDescriptor in
       let place = try self.place(of: node)
       let file = try open(node, place, forWriting: forWriting)
-      // As root the host's kernel does it with each write.
-      if forWriting, ownership == .recorded { dropCapabilities(Place(base: file, name: FileCalls.itself)) }
+      // Those that are real the host's kernel drops with each write.
+      if forWriting, !keepsRealCapabilities(node.writeLayer) {
+        dropCapabilities(Place(base: file, name: FileCalls.itself))
+      }
       // With the lock held, so that a copy-up cannot come between.
       files.add(node, file, isWritable: forWriting)
       return file
@@ -70,7 +72,7 @@ extension LayeredTree {
     if truncates {
       try FileCalls.truncate(file.raw, to: 0)
       mapped?.resized(node, file)
-      if killPrivileges { try clearPrivileges(Place(base: file, name: FileCalls.itself)) }
+      if killPrivileges { try clearPrivileges(Place(base: file, name: FileCalls.itself), of: node) }
     }
     files.hold(node)
   }

@@ -2,30 +2,31 @@ import Host
 
 /// Who owns what, when the write maps' files cannot belong to whom the guest says.
 extension LayeredTree {
-  /// A guest's own character device 0:0 cannot be kept as such where it would be our whiteout. It is an empty file of this
-  /// mode, which nothing else is likely to be, and says so in its `override_stat`.
-  static let guestWhiteoutMode: UInt32 = 0o1000
-
-  /// Turns the attributes of a write map's or pack's file into those that the guest gave it.
-  func decodeOwner(_ status: inout FileStatus, _ place: Place, isPack: Bool = false) {
-    if ownership == .real, !isPack {
+  /// Turns the attributes of a file into those that the guest gave it.
+  ///
+  /// - Parameter layer: nil for a write map or share.
+  func decodeOwner(_ status: inout FileStatus, _ place: Place, in layer: Layer? = nil) {
+    if ownership == .real, layer?.isPack != true {
+      FileCalls.decodePrivileges(&status, place.base.raw, place.name.span)
+      if layer?.isRead == true { return }
       (status.uid, status.gid) = (users.guest(status.uid), groups.guest(status.gid))
-      guard status.isRegular, status.mode & 0o7777 == LayeredTree.guestWhiteoutMode, status.length == 0 else { return }
-      if let stat = overrideStat(place, status), stat.mode & FileType.mask == FileType.characterDevice {
-        stat.apply(to: &status)
-      }
       return
     }
-    if status.isRegular || status.isDirectory, let stat = overrideStat(place, status) {
-      stat.apply(to: &status)
-      return
+    let isPack = layer?.isPack == true
+    // Who owns a file may write what stands beside it: where others have files too, theirs shall not count.
+    if isPack || status.uid == user {
+      if status.isRegular || status.isDirectory, let stat = overrideStat(place, status) {
+        stat.apply(to: &status)
+        return
+      }
+      if status.isSymlink, let owner = FileCalls.linkOwner(place.base.raw, place.name.span) {
+        (status.uid, status.gid) = (owner.uid, owner.gid)
+        return
+      }
     }
     // Without a record the user's own files are root's, as in a rootless container.
     if status.uid == user { status.uid = 0 }
     if status.gid == group { status.gid = 0 }
-    // As root, who made the pack could give them away.
-    if isPack, user == 0 { return }
-    if status.isSymlink { (status.uid, status.gid) = (0, 0) }
   }
 
   private func overrideStat(_ place: Place, _ status: FileStatus) -> OverrideStat? {
@@ -43,30 +44,20 @@ extension LayeredTree {
     return mode & 0o777 | (isDirectory ? 0o700 : 0o600)
   }
 
-  /// Makes owner and mode of a file in a write map what the guest wants.
+  /// Makes owner and mode of a file in a write map or share what the guest wants.
   ///
   /// - Parameters:
   ///   - host: the file's attributes as the host has them.
   ///   - wanted: owner, mode and device number as the guest shall see them.
+  ///   - layer: where it is.
   ///   - isNew: there is no record yet.
-  func setOwner(_ place: Place, host: FileStatus, wanted: OverrideStat, isNew: Bool = false) throws(Errno) {
-    let isLink = host.isSymlink
-    if ownership == .real {
-      guard let uid = users.host(wanted.uid), let gid = groups.host(wanted.gid) else { throw .invalid }
-      // Where nothing differs the time of change does.
-      if host.uid != uid || host.gid != gid || isLink && !isNew {
-        try FileCalls.changeOwner(place.base.raw, place.name.span, uid: uid, gid: gid)
-        // That clears set-id bits: the mode is set again below.
-        if !isLink, wanted.mode & 0o7777 != 0 {
-          try FileCalls.changeMode(place.base.raw, place.name.span, wanted.mode & 0o7777)
-        }
-      } else if !isLink, !isNew || host.mode & 0o7777 != wanted.mode & 0o7777 {
-        try FileCalls.changeMode(place.base.raw, place.name.span, wanted.mode & 0o7777)
-      }
-      return
-    }
-    // Symlinks can carry no attribute of a user: they stay root's, and just their time of change tells.
+  func setOwner(
+    _ place: Place, host: FileStatus, wanted: OverrideStat, in layer: Layer, isNew: Bool = false
+  ) throws(Errno) {
+    if ownership == .real { return try setRealOwner(place, host: host, wanted: wanted, layer.privileges, isNew: isNew) }
+    if host.isSymlink { try setLinkOwner(place, wanted, isNew: isNew) }
     guard host.isRegular || host.isDirectory else {
+      // Nothing is written to it: just its time of change tells.
       if !isNew { try? FileCalls.changeOwner(place.base.raw, place.name.span, uid: host.uid, gid: host.gid) }
       return
     }
@@ -85,6 +76,31 @@ extension LayeredTree {
     } else {
       try FileCalls.setAttribute(
         place.base.raw, place.name.span, MarkName.overrideStat, wanted.bytes)
+    }
+  }
+
+  private func setRealOwner(
+    _ place: Place, host: FileStatus, wanted: OverrideStat, _ privileges: Privileges, isNew: Bool
+  ) throws(Errno) {
+    guard let uid = users.host(wanted.uid), let gid = groups.host(wanted.gid) else { throw .invalid }
+    let isLink = host.isSymlink
+    var mode = wanted.mode & 0o7777
+    let isStandIn = host.isRegular && wanted.mode & FileType.mask != FileType.regular
+    let isRecorded = isStandIn || host.isRegular && mode & 0o6000 != 0 && !privileges.contains(.suid)
+    if isRecorded {
+      let record = OverrideStat(uid: uid, gid: gid, mode: wanted.mode, major: wanted.major, minor: wanted.minor)
+      try FileCalls.setAttribute(place.base.raw, place.name.span, MarkName.privileges, record.bytes)
+      mode = mode & 0o777 | OverrideStat.standsBeside
+    } else if !isNew, host.isRegular, host.mode & OverrideStat.standsBeside != 0 {
+      try? FileCalls.removeAttribute(place.base.raw, place.name.span, MarkName.privileges)
+    }
+    // Where nothing differs the time of change does.
+    if host.uid != uid || host.gid != gid || isLink && !isNew {
+      try FileCalls.changeOwner(place.base.raw, place.name.span, uid: uid, gid: gid)
+      // That clears set-id bits: the mode is set again.
+      if !isLink, mode != 0 { try FileCalls.changeMode(place.base.raw, place.name.span, mode) }
+    } else if !isLink, !isNew || host.mode & 0o7777 != mode {
+      try FileCalls.changeMode(place.base.raw, place.name.span, mode)
     }
   }
 }

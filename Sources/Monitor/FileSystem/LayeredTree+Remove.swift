@@ -21,6 +21,7 @@ extension LayeredTree {
       keepReachable(node)
       defer { keepNamed(node) }
       try take(node, parent, name.terminatedArray(), base, layer)
+      if node.isSymlink { forgetLink(Place(base: base, name: name.terminatedArray())) }
       forgetName(node, parent, name)
     }
   }
@@ -148,10 +149,19 @@ extension LayeredTree {
         source: source, oldParent: oldParent, oldName: oldName.terminatedArray(),
         oldBase: try descriptor(of: oldParent, in: layer), target: target, newParent: newParent,
         newName: newName.terminatedArray(), newBase: try descriptor(of: newParent, in: layer), layer: layer)
-      if flags.contains(.exchange) {
-        try exchange(move, oldName, newName)
+      let rename = { () throws(Errno) in
+        if flags.contains(.exchange) {
+          try self.exchange(move, oldName, newName)
+        } else {
+          try self.replace(move, oldName, newName, whiteoutBy: flags.contains(.whiteout) ? caller : nil)
+        }
+      }
+      if source.isSymlink || target?.isSymlink == true {
+        try renameLink(
+          Place(base: move.oldBase, name: move.oldName), to: Place(base: move.newBase, name: move.newName), flags,
+          rename: rename)
       } else {
-        try replace(move, oldName, newName, whiteoutBy: flags.contains(.whiteout) ? caller : nil)
+        try rename()
       }
     }
   }
@@ -271,14 +281,13 @@ extension LayeredTree {
     guard move.layer.hasMarks else {
       try FileCalls.makeNode(place.base.raw, place.name.span, mode: FileType.characterDevice, major: 0, minor: 0)
       let host = try FileCalls.status(place.base.raw, place.name.span)
-      return try setOwner(place, host: host, wanted: wanted, isNew: true)
+      return try setOwner(place, host: host, wanted: wanted, in: move.layer, isNew: true)
     }
     let work = try move.layer.work!.open()
     let temporary = Place(base: work, name: move.layer.work!.temporaryName())
-    try makeSpecial(temporary, wanted)
-    if ownership == .recorded {
-      try setOwner(temporary, host: try FileCalls.status(work.raw, temporary.name.span), wanted: wanted, isNew: true)
-    }
+    try makeSpecial(temporary, wanted, in: move.layer)
+    let host = try FileCalls.status(work.raw, temporary.name.span)
+    try setOwner(temporary, host: host, wanted: wanted, in: move.layer, isNew: true)
     try FileCalls.rename(work.raw, temporary.name.span, to: place.base.raw, place.name.span)
   }
 }

@@ -14,48 +14,115 @@ enum AttributeName {
 }
 
 extension LayeredTree {
-  /// Whether an attribute is one of the tree's own marks.
+  /// Whether an attribute is one of the tree's own marks, and nobody else's.
   func isMark(_ name: [UInt8]) -> Bool {
-    name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay)
-      || name.starts(with: MarkName.overridePrefix)
+    name.starts(with: MarkName.overridePrefix) || name.starts(with: MarkName.trustedNovm)
   }
 
-  /// Under which name, with its NUL, a write map keeps an attribute of the guest; nil for one it cannot have.
-  ///
-  /// Without root, and in packs, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on; without
-  /// root so do access lists.
-  func keptName(_ name: [UInt8], isPack: Bool = false) -> [UInt8]? {
-    if isMark(name) { return nil }
-    if name.starts(with: AttributeName.user) { return name + [0] }
-    if name.starts(with: AttributeName.security) || name.starts(with: AttributeName.trusted) {
-      return ownership == .real && !isPack ? name + [0] : MarkName.overridePrefix + name + [0]
-    }
-    if name == AttributeName.accessACL || name == AttributeName.defaultACL {
-      guard keepsAccessLists, !isPack else { return nil }
-      return ownership == .real ? name + [0] : MarkName.overridePrefix + name + [0]
+  /// Under which name an attribute of an overlayfs in the guest is kept where our own have such names; nil for any other. It is
+  /// how overlayfs keeps those of one above it (Documentation/filesystems/overlayfs.rst, "Nesting overlayfs mounts").
+  private func escaped(_ name: [UInt8]) -> [UInt8]? {
+    for prefix in [MarkName.trustedOverlay, MarkName.userOverlay] where name.starts(with: prefix) {
+      return prefix + MarkName.overlay + name.dropFirst(prefix.count)
     }
     return nil
   }
 
+  /// The other way round; nil for a mark of ours.
+  private func unescaped(_ kept: [UInt8]) -> [UInt8]? {
+    for prefix in [MarkName.trustedOverlay, MarkName.userOverlay] where kept.starts(with: prefix + MarkName.overlay) {
+      return prefix + kept.dropFirst(prefix.count + MarkName.overlay.count)
+    }
+    return nil
+  }
+
+  private func isOverlayfs(_ name: [UInt8]) -> Bool {
+    name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay)
+  }
+
+  /// Under which names, each with its NUL, a layer may keep an attribute of the guest, and the first of them where one is set that
+  /// is no capability; none for one that it cannot have.
+  ///
+  /// Without root, and in packs, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on; without
+  /// root so do access lists. In read layers both the record and what the host has count.
+  ///
+  /// - Parameter layer: nil for a write map or share.
+  func keptNames(_ name: [UInt8], in layer: Layer? = nil) -> [[UInt8]] {
+    if isMark(name) { return [] }
+    // In a share they mean nothing, and without root privileged ones are recorded as others are.
+    if let escaped = escaped(name), layer?.isShare != true,
+      ownership == .real || name.starts(with: MarkName.userOverlay) || layer?.isRead == true
+    {
+      return layer?.isPack == true ? [] : [escaped + [0]]
+    }
+    if name.starts(with: AttributeName.user) { return [name + [0]] }
+    let isPack = layer?.isPack == true
+    let isRead = layer?.isRead == true && !isPack
+    let record = MarkName.overridePrefix + name + [0]
+    if name.starts(with: AttributeName.security) || name.starts(with: AttributeName.trusted) {
+      if isPack { return [record] }
+      if ownership == .recorded { return isRead ? [record, name + [0]] : [record] }
+      return name == AttributeName.capability ? [name + [0], MarkName.privilegedCapability] : [name + [0]]
+    }
+    guard name == AttributeName.accessACL || name == AttributeName.defaultACL else {
+      return isRead ? [name + [0]] : []
+    }
+    if isPack { return [] }
+    if isRead { return ownership == .recorded ? [record, name + [0]] : [name + [0]] }
+    guard keepsAccessLists else { return [] }
+    return ownership == .real ? [name + [0]] : [record]
+  }
+
+  /// Under which name, with its NUL, capabilities are kept that the guest sets in a write map or share.
+  func capabilityName(in layer: Layer) -> [UInt8] {
+    if ownership == .recorded { return MarkName.overridePrefix + AttributeName.capability + [0] }
+    return keepsRealCapabilities(layer) ? AttributeName.capability + [0] : MarkName.privilegedCapability
+  }
+
+  /// Whether capabilities in a layer are the host's, too.
+  func keepsRealCapabilities(_ layer: Layer?) -> Bool {
+    ownership == .real && layer?.privileges.contains(.suid) == true
+  }
+
+  /// What the guest sees an attribute of the host's as; nil for one that it does not.
+  func shownName(_ kept: [UInt8], in layer: Layer?, _ place: Place) -> [UInt8]? {
+    if kept.starts(with: MarkName.overridePrefix), ownership == .recorded || layer?.isPack == true {
+      let name = [UInt8](kept.dropFirst(MarkName.overridePrefix.count))
+      guard !name.starts(with: AttributeName.user), hasNamespace(name), mayRecord(place, in: layer) else { return nil }
+      return name
+    }
+    if ownership == .real, kept == MarkName.privilegedCapability.dropLast() { return AttributeName.capability }
+    if isMark(kept) { return nil }
+    guard isOverlayfs(kept), layer?.isShare != true else { return kept }
+    return layer?.isPack == true ? nil : unescaped(kept)
+  }
+
+  /// Whether what stands beside a file is a record of ours: not beside what others have there.
+  private func mayRecord(_ place: Place, in layer: Layer?) -> Bool {
+    if layer?.isPack == true { return true }
+    return (try? FileCalls.status(place.base.raw, place.name.span).uid) == user
+  }
+
   /// The value of an attribute; `noData` when there is none.
   func attribute(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8] {
-    guard let kept = try attributeNameToUse(node, name) else { throw .noData }
-    let place = try namespace.withReadLock { () throws(Errno) -> Place in try self.place(of: node) }
-    guard let value = try FileCalls.attribute(place.base.raw, place.name.span, kept) else { throw .noData }
+    if name.isEmpty { throw .outOfRange }
+    guard hasNamespace(name) else { throw .notSupported }
+    // One that there cannot be is not there: an error would make Linux refuse the file where it looks for access lists.
+    if isMark(name) || namespace.withReadLock({ node.isSynthetic }) { throw .noData }
+    let (place, layer) = try namespace.withReadLock { () throws(Errno) -> (Place, Layer?) in
+      (try self.place(of: node), node.topLayer)
+    }
+    guard let value = try attribute(at: place, name, in: layer) else { throw .noData }
     return value
   }
 
-  private func attributeNameToUse(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8]? {
-    if name.isEmpty { throw .outOfRange }
-    guard hasNamespace(name) else { throw .notSupported }
-    if isMark(name) { return nil }
-    let (isSynthetic, isKept, isPack) = namespace.withReadLock {
-      (node.isSynthetic, keepsOwners(node), isInPack(node))
+  /// The value that the guest sees; nil when there is none.
+  func attribute(at place: Place, _ name: [UInt8], in layer: Layer?) throws(Errno) -> [UInt8]? {
+    for kept in keptNames(name, in: layer) {
+      guard let value = try FileCalls.attribute(place.base.raw, place.name.span, kept) else { continue }
+      if !kept.starts(with: MarkName.overridePrefix) || mayRecord(place, in: layer) { return value }
     }
-    if isSynthetic { return nil }
-    // One that there cannot be is not there: an error would make Linux refuse the file where it looks for access lists.
-    if isKept { return keptName(name, isPack: isPack) }
-    return name + [0]
+    return nil
   }
 
   /// Whether there can be such an attribute anywhere.
@@ -63,35 +130,20 @@ extension LayeredTree {
     AttributeName.namespaces.contains { name.starts(with: $0) }
   }
 
-  /// Whether a node lies where the tree keeps owners and privileged attributes in its own way.
-  func keepsOwners(_ node: Node) -> Bool {
-    (node.isDirectory ? node.topPart?.layer : node.layer)?.keepsOwners == true
-  }
-
-  /// Whether what the guest sees of a node is a pack's.
-  func isInPack(_ node: Node) -> Bool {
-    (node.isDirectory ? node.topPart?.layer : node.layer)?.isPack == true
-  }
-
   /// The names of all attributes that the guest may see, each with its NUL.
   ///
   /// - Parameter isRoot: `trusted.*` is for who has CAP_SYS_ADMIN (xattr(7)), which is taken for root's.
   func attributeNames(_ node: Node, isRoot: Bool = true) throws(Errno) -> [UInt8] {
     if namespace.withReadLock({ node.isSynthetic }) { return [] }
-    let (place, isRecorded) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
-      (try self.place(of: node), keepsOwners(node) && ownership == .recorded || isInPack(node))
+    let (place, layer) = try namespace.withReadLock { () throws(Errno) -> (Place, Layer?) in
+      (try self.place(of: node), node.topLayer)
     }
     let list = try FileCalls.attributeNames(place.base.raw, place.name.span)
     if list.isEmpty { return [] }
+    var seen: Set<[UInt8]> = []
     var names: [UInt8] = []
     for kept in list.split(separator: 0) {
-      var name = kept
-      if isRecorded, name.starts(with: MarkName.overridePrefix) {
-        name = name.dropFirst(MarkName.overridePrefix.count)
-        guard !name.starts(with: AttributeName.user), hasNamespace([UInt8](name)) else { continue }
-      } else if isMark([UInt8](name)) {
-        continue
-      }
+      guard let name = shownName([UInt8](kept), in: layer, place), seen.insert(name).inserted else { continue }
       if !isRoot, name.starts(with: AttributeName.trusted) { continue }
       names += name
       names.append(0)
@@ -104,7 +156,9 @@ extension LayeredTree {
     _ node: Node, _ name: [UInt8], _ value: [UInt8], flags: UInt32, killSetgid: Bool = false
   ) throws(Errno) {
     if isMark(name) { throw .notPermitted }
-    guard let kept = keptName(name) else { throw .notSupported }
+    guard let layer = node.writeLayer else { throw .readOnly }
+    guard var kept = keptNames(name, in: layer).first else { throw .notSupported }
+    if name == AttributeName.capability { kept = capabilityName(in: layer) }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
@@ -114,17 +168,26 @@ extension LayeredTree {
         guard host.isRegular || host.isDirectory else { throw .notPermitted }
         if name == AttributeName.accessACL || name == AttributeName.defaultACL {
           return try setAccessList(
-            place, host, isDefault: name == AttributeName.defaultACL, value, killSetgid: killSetgid)
+            place, in: layer, host, isDefault: name == AttributeName.defaultACL, value, killSetgid: killSetgid)
         }
       }
       try FileCalls.setAttribute(
         place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))
-      // The next write opens it again, and takes them away.
-      if name == AttributeName.capability { files.drop(node) }
+      if name == AttributeName.capability {
+        for other in keptNames(name) where other != kept {
+          try? FileCalls.removeAttribute(place.base.raw, place.name.span, other)
+        }
+        // The next write opens it again, and takes them away.
+        files.drop(node)
+      }
       if killSetgid {
         let host = try FileCalls.status(place.base.raw, place.name.span)
-        if host.mode & 0o2000 != 0, !host.isSymlink {
-          try FileCalls.changeMode(place.base.raw, place.name.span, host.mode & 0o5777)
+        var current = host
+        decodeOwner(&current, place)
+        if current.mode & 0o2000 != 0, !host.isSymlink {
+          var wanted = OverrideStat(current)
+          wanted.mode &= ~0o2000
+          try setOwner(place, host: host, wanted: wanted, in: layer)
         }
       }
     }
@@ -135,11 +198,23 @@ extension LayeredTree {
     if isMark(name) { throw .notPermitted }
     // What is not there is not worth a copy.
     _ = try attribute(node, name)
-    guard let kept = keptName(name) else { throw .notSupported }
+    guard let layer = node.writeLayer else { throw .readOnly }
+    let kept = keptNames(name, in: layer)
+    if kept.isEmpty { throw .notSupported }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
-      try FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
+      // There may be some under both names, and there is at least one.
+      var failure: Errno? = .noData
+      for name in kept {
+        do throws(Errno) {
+          try FileCalls.removeAttribute(place.base.raw, place.name.span, name)
+          failure = nil
+        } catch {
+          if error != .noData { throw error }
+        }
+      }
+      if let failure { throw failure }
     }
   }
 }

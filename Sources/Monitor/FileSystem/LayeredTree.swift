@@ -28,10 +28,12 @@ package final class LayeredTree: @unchecked Sendable {
   let mapped: MappedRanges?
   let namespace = ReadWriteLock()
   let copying: [Lock]
+  /// Held while the record of a directory's symlinks is changed; the last to be taken.
+  let linkOwners = Lock()
   let inodes: InodeNumbers
   let root: Node
-  let user = FileCalls.effectiveUser
-  let group = FileCalls.effectiveGroup
+  let user: UInt32
+  let group: UInt32
   let started = FileTime.now()
   private let isAbandoned = Atomic<Bool>(false)
 
@@ -48,12 +50,15 @@ package final class LayeredTree: @unchecked Sendable {
   ///   - mountPoints: guest paths at which there is a directory, whatever the layers have, for the guest to mount on.
   ///   - treeCount: how many trees this process serves, which share its descriptors.
   ///   - budget: how many of them it may have, if not its part of what there are.
+  ///   - user: whose files are the guest's root's, with `.recorded` ownership, and `group` likewise.
   package init(
     reads: [LayerMap], writes: [LayerMap] = [], shares: [Share] = [], hides: [Path] = [],
     ownership: Ownership = .forThisUser,
     users: IDMap = IDMap(), groups: IDMap = IDMap(), window: FileWindow? = nil, mountPoints: [Path] = [],
-    treeCount: Int = 1, budget: DescriptorBudget? = nil
+    treeCount: Int = 1, budget: DescriptorBudget? = nil, user: UInt32 = FileCalls.effectiveUser,
+    group: UInt32 = FileCalls.effectiveGroup
   ) throws(TreeError) {
+    (self.user, self.group) = (user, group)
     self.ownership = ownership
     self.users = users
     self.groups = groups
@@ -278,9 +283,9 @@ package final class LayeredTree: @unchecked Sendable {
       Place(base: below, name: FileCalls.itself), Place(base: upper.root, name: FileCalls.itself)
     )
     let layer = node.parts[1].layer
-    if layer.keepsOwners { decodeOwner(&status, source, isPack: layer.isPack) }
-    copyAttributes(source, isPack: layer.isPack, to: target)
-    try? setOwner(target, host: host, wanted: OverrideStat(status))
+    decodeOwner(&status, source, in: layer)
+    copyAttributes(source, from: layer, to: target, in: upper)
+    try? setOwner(target, host: host, wanted: OverrideStat(status), in: upper)
   }
 
   /// Where there is nothing that it comes to lie over, a directory of nobody's is the guest's root's.
@@ -293,7 +298,7 @@ package final class LayeredTree: @unchecked Sendable {
     guard wanted.uid == IDMap.overflow || wanted.gid == IDMap.overflow else { return }
     if wanted.uid == IDMap.overflow { wanted.uid = 0 }
     if wanted.gid == IDMap.overflow { wanted.gid = 0 }
-    try? setOwner(Place(base: layer.root, name: FileCalls.itself), host: host, wanted: wanted)
+    try? setOwner(Place(base: layer.root, name: FileCalls.itself), host: host, wanted: wanted, in: layer)
   }
 
   private func hide(_ path: Path) throws(TreeError) {

@@ -127,6 +127,9 @@ final class Node {
     return keptChange.shown
   }
 
+  /// DT_* as in readdir(3).
+  var listedType: UInt8 { UInt8(truncatingIfNeeded: type >> 12) }
+
   var isDirectory: Bool { type == FileType.directory }
   var isRegular: Bool { type == FileType.regular }
   var isSymlink: Bool { type == FileType.symlink }
@@ -141,6 +144,9 @@ final class Node {
     for part in parts where part.layer === layer { return part }
     return nil
   }
+
+  /// The layer that has what the guest sees of it.
+  var topLayer: Layer? { isDirectory ? topPart?.layer : layer }
 
   /// The topmost part of a directory.
   var topPart: DirectoryPart? { parts.first }

@@ -6,6 +6,15 @@ package enum InodeFlags {
   /// FS_APPEND_FL, FS_IMMUTABLE_FL: what keeps even root from changing a file.
   package static let locked: UInt32 = 0x30
 
+  /// What a file's owner may set, and take off again (ioctl_iflags(2)): FS_SECRM_FL, FS_UNRM_FL, FS_COMPR_FL, FS_SYNC_FL,
+  /// FS_NODUMP_FL, FS_NOATIME_FL, FS_NOCOMP_FL, FS_NOTAIL_FL, FS_DIRSYNC_FL, FS_TOPDIR_FL, FS_NOCOW_FL, FS_CASEFOLD_FL, and
+  /// FS_EXTENT_FL, which cannot be changed.
+  package static let harmless: UInt32 = 0x408b_84cf
+  /// The same of `fsx_xflags` (linux/fs.h): FS_XFLAG_SYNC, NOATIME, NODUMP, EXTSIZE, EXTSZINHERIT, NODEFRAG, COWEXTSIZE, HASATTR.
+  package static let harmlessAttributes: UInt32 = 0x8001_38e0
+  /// FS_XFLAG_PROJINHERIT.
+  package static let inheritsProject: UInt32 = 0x200
+
   /// FS_IOC_GETFLAGS.
   package static func get(_ descriptor: Int32) throws(Errno) -> UInt32 {
     var flags: UInt32 = 0

@@ -15,7 +15,14 @@ package enum MarkName {
   fileprivate static let impure = [
     [UInt8]("trusted.overlay.impure\0".utf8), [UInt8]("user.overlay.impure\0".utf8),
   ]
+  /// What a file of root's write map or share is to the guest and not to the host (`OverrideStat`). Only root can set such an
+  /// attribute: what others could write, a user of the host could give himself in the guest.
+  package static let privileges = [UInt8]("trusted.novm.stat\0".utf8)
+  package static let privilegedCapability = [UInt8]("trusted.novm.security.capability\0".utf8)
+  package static let trustedNovm = [UInt8]("trusted.novm.".utf8)
   package static let overrideStat = [UInt8]("user.containers.override_stat\0".utf8)
+  /// On a directory: `LinkOwners`.
+  package static let overrideLinks = [UInt8]("user.containers.override_links\0".utf8)
   /// Privileged attributes of an unprivileged tree: `user.containers.override_` and the name, as fuse-overlayfs has it.
   package static let overridePrefix = [UInt8]("user.containers.override_".utf8)
   /// The inode number that a copied-up file had before, in the private range of overlayfs so that it hides it too.
@@ -23,6 +30,7 @@ package enum MarkName {
   package static let inodeUser = [UInt8]("user.overlay.novm_inode\0".utf8)
   package static let trustedOverlay = [UInt8]("trusted.overlay.".utf8)
   package static let userOverlay = [UInt8]("user.overlay.".utf8)
+  package static let overlay = [UInt8]("overlay.".utf8)
   /// Access lists of an unprivileged tree, by the same rule.
   package static let overrideAccessACL = [UInt8]("user.containers.override_system.posix_acl_access\0".utf8)
   package static let overrideDefaultACL = [UInt8]("user.containers.override_system.posix_acl_default\0".utf8)

@@ -9,6 +9,9 @@ package struct OverrideStat: Equatable, Sendable {
   package var major: UInt32 = 0
   package var minor: UInt32 = 0
 
+  /// A mode bit that means nothing on a regular file (S_ISVTX): of root's files only one that has it has a record.
+  package static let standsBeside: UInt32 = 0o1000
+
   package init(uid: UInt32, gid: UInt32, mode: UInt32, major: UInt32 = 0, minor: UInt32 = 0) {
     self.uid = uid
     self.gid = gid
@@ -60,6 +63,9 @@ package struct OverrideStat: Equatable, Sendable {
     if hostType != FileType.regular || type == FileType.directory || type == FileType.symlink { type = hostType }
     self.mode = mode & 0o7777 | type
   }
+
+  /// Whether it is overlayfs's mark for a removed name (`FileStatus.isWhiteout`).
+  package var isWhiteout: Bool { mode & FileType.mask == FileType.characterDevice && major == 0 && minor == 0 }
 
   package var bytes: [UInt8] {
     var text = "\(uid):\(gid):0\(String(mode & 0o7777, radix: 8))"

@@ -49,7 +49,7 @@ struct Arguments {
         var pack = try map(name, inline)
         pack.isPack = true
         machine.reads.append(pack)
-      case "--write": machine.writes.append(try map(name, inline))
+      case "--write": machine.writes.append(try writeMap(name, inline))
       case "--share": try share(name, inline, &machine)
       case "--hide": machine.hides.append(Path(try value(name, inline)))
       case "--uidmap": machine.users.ranges.append(try idRange(name, inline))
@@ -163,6 +163,22 @@ struct Arguments {
     try map(name, try value(name, inline))
   }
 
+  /// A map and, behind a colon, `suid`, `dev`, and `rw`, which says nothing. With anything else behind it the colon is the path's.
+  private mutating func writeMap(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> LayerMap {
+    let value = try value(name, inline)
+    guard let colon = value.lastIndex(of: UInt8(ascii: ":")) else { return try map(name, value) }
+    var privileges: Privileges = []
+    for word in value[(colon + 1)...].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      let option = String(printable: Array(word))
+      if option == "rw" { continue }
+      guard let privilege = Privileges(option: option) else { return try map(name, value) }
+      privileges.insert(privilege)
+    }
+    var map = try map(name, Array(value[..<colon]))
+    map.privileges = privileges
+    return map
+  }
+
   private func map(_ name: String, _ value: [UInt8]) throws(UsageError) -> LayerMap {
     var map = LayerMap(guestPath: "/", hostPath: Path(value))
     if let arrow = value.indices.first(where: { value[$0...].starts(with: "=>".utf8) }) {
@@ -174,7 +190,7 @@ struct Arguments {
     return map
   }
 
-  /// A map and, behind a colon, options: `ro`, `rw`, `cache=none|auto|always`, `tag=TAG`. Without options the colon is the
+  /// A map and, behind a colon, options: `ro`, `rw`, `cache=none|auto|always`, `suid`, `dev`, `tag=TAG`. Without options the colon is the
   /// path's.
   private mutating func share(
     _ name: String, _ inline: [UInt8]?, _ machine: inout MachineDescription
@@ -191,6 +207,8 @@ struct Arguments {
         share.isReadOnly = true
       } else if option.hasPrefix("cache="), let caching = Caching(rawValue: String(option.dropFirst(6))) {
         share.caching = caching
+      } else if let privilege = Privileges(option: option) {
+        share.map.privileges.insert(privilege)
       } else if option.hasPrefix("tag=") {
         tag = Array(word.dropFirst(4))
       } else if option != "rw" {

@@ -36,11 +36,14 @@ let manual = """
     --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
     --pack [GUEST=>]HOST    a read layer, among those of --read, that never changes, keeps owners in attributes, and has
                             hard links only to store files once: the tree of a pack of novm's
-    --write [GUEST=>]HOST   where writes below GUEST go, in overlayfs's format; without one the tree is read-only
+    --write [GUEST=>]HOST[:OPTIONS]
+                            where writes below GUEST go, in overlayfs's format; without one the tree is read-only. Options,
+                            with commas between them: suid, dev (as root: set-id bits and capabilities of files, and device
+                            nodes, are the host's too, though other users can come to HOST)
     --share [GUEST=>]HOST[:OPTIONS]
                             directory HOST as it is, nothing merging with it, changes going both ways. Options, with
                             commas between them: ro; cache=none (a change of the host's shows at once), auto (within a
-                            second and with each open; the default), always (the host changes nothing); tag=TAG (a
+                            second and with each open; the default), always (the host changes nothing); suid, dev; tag=TAG (a
                             device of its own by this tag, for the guest to mount on GUEST, where the tree has a
                             directory for it: unless it is cache=always, a share slows the tree that it is part of)
     --hide GUEST            a path that the read layers do not show

@@ -1,3 +1,4 @@
+import FileSystem
 import Testing
 
 @testable import NovmKit
@@ -25,6 +26,20 @@ struct TreeShareTests {
     #expect(try parse(text) == share)
     // What novmm is told means the same.
     #expect(try TreeShare(parsing: share.argument, directory: []) == share)
+  }
+
+  @Test func takesWhatMayBeRealOnTheHost() throws {
+    let share = try parse("/src=>/a:dev,ro,suid")
+    #expect(share.isReadOnly && share.map.privileges == .all && share.map.host == Array("/a".utf8))
+    #expect(try TreeShare(parsing: share.argument, directory: []) == share)
+    for (text, host, privileges) in [
+      ("/out=>/a:suid", "/a", .suid), ("/out=>/a:dev,suid", "/a", .all), ("/out=>/a:x", "/a:x", []),
+      ("/out=>/a:suid:rw", "/a:suid", []), ("/out=>/a", "/a", []), ("/out=>/a:", "/a:", []),
+    ] as [(String, String, Privileges)] {
+      let map = try TreeMap(parsingWrite: Array(text.utf8), directory: [])
+      #expect(map.host == Array(host.utf8) && map.privileges == privileges, "\(text)")
+      #expect(try TreeMap(parsingWrite: map.writeArgument, directory: []) == map, "\(text)")
+    }
   }
 
   @Test func refusesWhatIsNoMap() {

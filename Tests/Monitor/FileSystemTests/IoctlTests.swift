@@ -15,6 +15,7 @@ struct IoctlTests {
     static let getFlags: UInt32 = 0x8008_6601
     static let setFlags: UInt32 = 0x4008_6602
     static let getAttributes: UInt32 = 0x801c_581f
+    static let setAttributes: UInt32 = 0x401c_5820
   }
 
   private static let noDump: UInt32 = 0x40
@@ -72,6 +73,29 @@ struct IoctlTests {
     #expect(try hostFlags(layers.upper + "/d/f") & IoctlTests.noDump != 0)
     #expect(try client.contents("d/f") == "text")
     #expect(try ioctl(client, "d/f", Command.getAttributes, room: 28).count == 28)
+  }
+
+  @Test(.needsRoot, .needs(ofHost: "a file system with flags", hasFlags))
+  func whatItsOwnerCouldNotTakeOffIsNotTheGuestsToSet() throws {
+    for (mode, others) in [(0o755, true), (0o700, false)] as [(mode_t, Bool)] {
+      chmod(layers.base, mode)
+      let client = try layers.client()
+      let name = "f\(others)"
+      try client.put(name, "text")
+      try set(client, name, try flags(client, name) | IoctlTests.noDump)
+      let wanted = try flags(client, name) | IoctlTests.append
+      if others {
+        #expect(throws: Errno.notPermitted) { try set(client, name, wanted) }
+      } else {
+        try set(client, name, wanted)
+        try set(client, name, wanted & ~IoctlTests.append)
+      }
+      // A project's quota is the host's wherever it is.
+      var attributes = try ioctl(client, name, Command.getAttributes, room: 28)
+      _ = try ioctl(client, name, Command.setAttributes, attributes)
+      attributes[12] ^= 1
+      #expect(throws: Errno.notPermitted) { try ioctl(client, name, Command.setAttributes, attributes) }
+    }
   }
 
   @Test(.needsRoot, .needs(ofHost: "a file system with flags", hasFlags))

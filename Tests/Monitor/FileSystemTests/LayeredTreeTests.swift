@@ -464,7 +464,7 @@ struct LayeredTreeTests {
     try client.setxattr("f", "user.a", "1")
     #expect(try client.getxattr("f", "user.a") == "1")
     #expect(try client.listxattr("f") == ["user.a"])
-    for name in ["trusted.overlay.opaque", "user.overlay.opaque", "user.containers.override_stat"] {
+    for name in ["trusted.novm.stat", "user.containers.override_stat"] {
       #expect(throws: Errno.notPermitted) { try client.setxattr("f", name, "y") }
       #expect(throws: Errno.notPermitted) { try client.removexattr("f", name) }
       #expect(throws: Errno.noData) { try client.getxattr("f", name) }
@@ -474,6 +474,26 @@ struct LayeredTreeTests {
     try client.removexattr("f", "user.a")
     #expect(throws: Errno.noData) { try client.getxattr("f", "user.a") }
     #expect(throws: Errno.notSupported) { try client.setxattr("f", "system.other", "") }
+  }
+
+  @Test(.needsRoot, arguments: [Ownership.real, .recorded], [false, true])
+  func marksOfTheGuestsOverlayfsAreItsOwn(ownership: Ownership, isShare: Bool) throws {
+    layers.lower("d/below", "")
+    let shared = layers.base + "/shared"
+    layers.put(shared + "/below", "")
+    let share = Share(map: LayerMap(guestPath: "/d", hostPath: shared), caching: .always)
+    func client() throws -> FUSEClient { try layers.client(shares: isShare ? [share] : [], ownership: ownership) }
+    let first = try client()
+    for name in ["trusted.overlay.opaque", "user.overlay.opaque"] { try first.setxattr("d", name, "y") }
+    try first.setxattr("d/below", "trusted.overlay.redirect", "/elsewhere")
+    for client in [first, try client()] {
+      #expect(try client.names("d") == ["below"])
+      #expect(try client.listxattr("d") == ["trusted.overlay.opaque", "user.overlay.opaque"])
+      #expect(try client.getxattr("d", "trusted.overlay.opaque") == "y")
+      #expect(try client.getxattr("d/below", "trusted.overlay.redirect") == "/elsewhere")
+    }
+    try first.removexattr("d", "trusted.overlay.opaque")
+    #expect(try client().listxattr("d") == ["user.overlay.opaque"])
   }
 
   // MARK: Maps

@@ -11,6 +11,9 @@ final class Layers: Sendable {
 
   init(in directory: String = FileManager.default.temporaryDirectory.path) {
     base = directory + "/novm-tree-\(UUID().uuidString)"
+    mkdir(base)
+    // Where nobody else comes what the guest makes is real.
+    chmod(base, 0o700)
     for name in ["lower", "upper"] { mkdir(base + "/" + name) }
   }
 

@@ -161,7 +161,7 @@ package struct MachineDescription: Sendable {
     if let affinity { arguments.append("--cpu-affinity", affinity) }
     arguments.append("--tag", Self.tag)
     for map in reads { arguments.append(map.isPack ? "--pack" : "--read", map.argument) }
-    for map in writes { arguments.append("--write", map.argument) }
+    for map in writes { arguments.append("--write", map.writeArgument) }
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }

@@ -78,7 +78,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     let request = try MachineRequest(self, directory: directory)
     var settings = self
     settings.read = request.reads.map { ByteString.string($0.argument) }
-    settings.write = request.writes.map { ByteString.string($0.argument) }
+    settings.write = request.writes.map { ByteString.string($0.writeArgument) }
     settings.share = request.shares.map { ByteString.string($0.argument) }
     settings.volume = request.volumes.map { "\($0.name)=>\(ByteString.string($0.guest))" }
     settings.disk = request.disks.map { ByteString.string($0.argument) }
@@ -127,7 +127,7 @@ extension MachineRequest {
       affinity = text
     }
     for map in settings.read { reads.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
-    for map in settings.write { writes.append(try TreeMap(parsing: ByteString.bytes(map), directory: directory)) }
+    for map in settings.write { writes.append(try TreeMap(parsingWrite: ByteString.bytes(map), directory: directory)) }
     for share in settings.share { shares.append(try TreeShare(parsing: ByteString.bytes(share), directory: directory)) }
     for map in settings.volume {
       switch try VolumeMap.argument(parsing: ByteString.bytes(map), directory: directory) {

@@ -1,3 +1,4 @@
+import FileSystem
 import Host
 
 /// One layer of a machine's tree: a host directory and where the guest finds it. Names are bytes.
@@ -8,6 +9,8 @@ package struct TreeMap: Equatable, Sendable {
   package var host: [UInt8]
   /// The tree of a pack, for reading.
   package var isPack = false
+  /// Of a write map or share: what the guest's root may make real on the host though others can come to it.
+  package var privileges: Privileges = []
 
   package init(guest: [UInt8], host: [UInt8]) {
     self.guest = guest
@@ -37,8 +40,38 @@ package struct TreeMap: Equatable, Sendable {
       guest: [Self.slash] + parts.joined(separator: [Self.slash]), host: Path(host).absolute(in: directory).bytes)
   }
 
-  /// As novmm's `--read`, `--pack` and `--write` take it.
+  /// Parses `GUEST=>HOST[:OPTION[,OPTION]...]`, the options being `suid`, `dev`, and `rw`, which says nothing. What follows the
+  /// last colon belongs to the path unless all of it is options.
+  package init(parsingWrite bytes: [UInt8], directory: [UInt8]) throws(NovmError) {
+    guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")), let options = Self.privileges(bytes[(colon + 1)...])
+    else {
+      try self.init(parsing: bytes, directory: directory)
+      return
+    }
+    try self.init(parsing: Array(bytes[..<colon]), directory: directory)
+    privileges = options
+  }
+
+  private static func privileges(_ text: ArraySlice<UInt8>) -> Privileges? {
+    var privileges: Privileges = []
+    for word in text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      let word = String(decoding: word, as: UTF8.self)
+      if word == "rw" { continue }
+      guard let privilege = Privileges(option: word) else { return nil }
+      privileges.insert(privilege)
+    }
+    return privileges
+  }
+
+  /// As novmm's `--read` and `--pack` take it.
   package var argument: [UInt8] { guest + Array("=>".utf8) + host }
+
+  /// As novmm's `--write` takes it.
+  package var writeArgument: [UInt8] {
+    let colon = host.lastIndex(of: UInt8(ascii: ":"))
+    let endsLikeOptions = colon.map { Self.privileges(host[($0 + 1)...]) != nil } ?? false
+    return privileges.isEmpty && !endsLikeOptions ? argument : argument + Array(":rw\(privileges.options)".utf8)
+  }
 
   private static let slash = UInt8(ascii: "/")
   private static let dot = UInt8(ascii: ".")

@@ -1,3 +1,5 @@
+import FileSystem
+
 /// A host directory that is in a machine's tree as it is, changed by either side.
 package struct TreeShare: Equatable, Sendable {
   package enum Caching: String, CaseIterable, Sendable {
@@ -16,7 +18,8 @@ package struct TreeShare: Equatable, Sendable {
     self.caching = caching
   }
 
-  /// Parses `GUEST=>HOST[:OPTION[,OPTION]...]`, the options being `ro`, `rw`, and `cache=none`, `auto` or `always`.
+  /// Parses `GUEST=>HOST[:OPTION[,OPTION]...]`, the options being `ro`, `rw`, `cache=none`, `auto`
+  /// or `always`, `suid` and `dev`.
   ///
   /// What follows the last colon belongs to the path unless all of it is options, so that a path may have colons; one that
   /// ends like options is written with some behind it.
@@ -27,6 +30,7 @@ package struct TreeShare: Equatable, Sendable {
         switch option {
         case .access(let isReadOnly): self.isReadOnly = isReadOnly
         case .caching(let caching): self.caching = caching
+        case .privilege(let privilege): map.privileges.insert(privilege)
         }
       }
     } else {
@@ -36,13 +40,14 @@ package struct TreeShare: Equatable, Sendable {
 
   /// As novmm's `--share` takes it.
   package var argument: [UInt8] {
-    map.argument
-      + Array(":\(isReadOnly ? "ro" : "rw"),cache=\(caching.rawValue)\(tag.map { ",tag=\($0)" } ?? "")".utf8)
+    let options = "\(isReadOnly ? "ro" : "rw"),cache=\(caching.rawValue)\(map.privileges.options)"
+    return map.argument + Array(":\(options)\(tag.map { ",tag=\($0)" } ?? "")".utf8)
   }
 
   private enum Option: Equatable {
     case access(isReadOnly: Bool)
     case caching(Caching)
+    case privilege(Privileges)
   }
 
   private static func options(_ text: ArraySlice<UInt8>) -> [Option]? {
@@ -52,6 +57,10 @@ package struct TreeShare: Equatable, Sendable {
       case "ro": options.append(.access(isReadOnly: true))
       case "rw": options.append(.access(isReadOnly: false))
       case let word:
+        if let privilege = Privileges(option: word) {
+          options.append(.privilege(privilege))
+          continue
+        }
         guard word.hasPrefix("cache="), let caching = Caching(rawValue: String(word.dropFirst(6))) else { return nil }
         options.append(.caching(caching))
       }

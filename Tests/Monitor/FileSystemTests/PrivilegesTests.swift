@@ -1,0 +1,166 @@
+import FUSE
+import Foundation
+import Glibc
+import Host
+import HostTesting
+import Testing
+
+@testable import FileSystem
+
+/// What root's guest makes where users of the host can come to it: it has it, and they do not.
+struct PrivilegesTests {
+  let layers = Layers()
+  private var shared: String { layers.base + "/shared" }
+
+  init() {
+    layers.mkdir(layers.base + "/shared")
+    open(to: 0o755)
+  }
+
+  /// Lets others come to what the tests make, or not: the way to it, below which nobody is let in as a rule.
+  private func open(to mode: mode_t) { chmod(layers.base, mode) }
+
+  private func client(_ privileges: Privileges = []) throws -> FUSEClient {
+    var write = LayerMap(guestPath: "/", hostPath: layers.upper)
+    var share = LayerMap(guestPath: "/s", hostPath: shared)
+    (write.privileges, share.privileges) = (privileges, privileges)
+    return FUSEClient(
+      FileSystemServer(
+        try LayeredTree(
+          reads: [LayerMap(guestPath: "/", hostPath: layers.lower)], writes: [write],
+          shares: [Share(map: share, caching: .always)])))
+  }
+
+  private func host(_ path: String) -> stat {
+    var status = stat()
+    precondition(lstat(path, &status) == 0)
+    return status
+  }
+
+  private static let capability = "\u{1}\0\0\u{2}\u{1}\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+
+  /// Makes one of each; `check` is given the client and the directory on the host, for the map and for the share.
+  private func make(
+    _ privileges: Privileges = [], _ check: (FUSEClient, _ guest: String, _ host: String) throws -> Void
+  ) throws {
+    for (guest, host) in [("", layers.upper + "/"), ("s/", shared + "/")] {
+      let client = try client(privileges)
+      try client.put(guest + "tool", "x")
+      try client.set(guest + "tool", mode: 0o6755)
+      try client.put(guest + "able", "x")
+      try client.setxattr(guest + "able", "security.capability", PrivilegesTests.capability)
+      try client.mknod(guest + "null", FileType.characterDevice | 0o666, device: 0x103)
+      try client.mkdir(guest + "group")
+      try client.set(guest + "group", mode: 0o2775)
+      try check(client, guest, host)
+      // A machine after it sees the same.
+      try check(try self.client(privileges), guest, host)
+    }
+  }
+
+  private func showsAll(_ client: FUSEClient, _ guest: String) throws {
+    #expect(try client.attributes(guest + "tool").mode == FileType.regular | 0o6755)
+    #expect(try client.getxattr(guest + "able", "security.capability") == PrivilegesTests.capability)
+    #expect(try client.listxattr(guest + "able") == ["security.capability"])
+    #expect(try client.listxattr(guest + "tool") == [])
+    let null = try client.attributes(guest + "null")
+    #expect((null.mode, null.device) == (FileType.characterDevice | 0o666, 0x103))
+    #expect(try client.attributes(guest + "group").permissions == 0o2775)
+  }
+
+  @Test(.needsRoot) func usersOfTheHostGetNothing() throws {
+    try make { client, guest, directory in
+      try showsAll(client, guest)
+      #expect(host(directory + "tool").st_mode & 0o6777 == 0o755)
+      #expect(host(directory + "null").st_mode & S_IFMT == S_IFREG)
+      #expect(layers.attribute(directory + "able", "security.capability") == nil)
+      // A directory's bit gives what is made in it to a group, and nothing else.
+      #expect(host(directory + "group").st_mode & 0o7777 == 0o2775)
+    }
+  }
+
+  @Test(.needsRoot) func whereNobodyComesItIsReal() throws {
+    open(to: 0o700)
+    try make { client, guest, directory in try isReal(client, guest, directory) }
+  }
+
+  @Test(.needsRoot) func whatTheMapAllowsIsReal() throws {
+    try make(.all) { client, guest, directory in try isReal(client, guest, directory) }
+  }
+
+  @Test(.needsRoot) func whatTheMapAllowsIsAllThatIs() throws {
+    try make(.suid) { client, guest, directory in
+      try showsAll(client, guest)
+      #expect(host(directory + "tool").st_mode & 0o6777 == 0o6755)
+      #expect(host(directory + "null").st_mode & S_IFMT == S_IFREG)
+    }
+  }
+
+  private func isReal(_ client: FUSEClient, _ guest: String, _ directory: String) throws {
+    try showsAll(client, guest)
+    #expect(host(directory + "tool").st_mode & 0o6777 == 0o6755)
+    #expect(host(directory + "null").st_mode & S_IFMT == S_IFCHR)
+    #expect(layers.attribute(directory + "able", "security.capability") == PrivilegesTests.capability)
+  }
+
+  @Test(.needsRoot) func aDirectoryOfAUsersOwnIsNotRootsAlone() throws {
+    open(to: 0o700)
+    chown(layers.base, 1000, 1000)
+    try make { _, _, directory in #expect(host(directory + "tool").st_mode & 0o6000 == 0) }
+  }
+
+  @Test(.needsRoot) func whatIsCopiedUpIsRecordedToo() throws {
+    layers.lower("sudo", "x", mode: 0o755)
+    chmod(layers.lower + "/sudo", 0o4755)
+    try #require(Glibc.mknod(layers.lower + "/tty", S_IFCHR | 0o600, 0x500) == 0)
+    let client = try client()
+    try client.set("sudo", modified: 5)
+    try client.set("tty", modified: 5)
+    #expect(try client.attributes("sudo").permissions == 0o4755)
+    let device = try client.attributes("tty")
+    #expect((device.mode, device.device) == (FileType.characterDevice | 0o600, 0x500))
+    #expect(host(layers.upper + "/sudo").st_mode & 0o6777 == 0o755)
+    #expect(host(layers.upper + "/tty").st_mode & S_IFMT == S_IFREG)
+  }
+
+  @Test(.needsRoot) func privilegesGoAsTheyDoElsewhere() throws {
+    let client = try client()
+    try client.put("f", "x")
+    try client.set("f", mode: 0o4755)
+    // A new owner has none.
+    try client.set("f", uid: 33)
+    #expect(try client.attributes("f").permissions == 0o755)
+    #expect(layers.attribute(layers.upper + "/f", "trusted.novm.stat") == nil)
+    try client.set("f", mode: 0o4755)
+    #expect(try client.attributes("f").permissions == 0o4755)
+    // Nor do they come by what somebody on the host does.
+    chown(layers.upper + "/f", 34, 34)
+    #expect(try client.attributes("f").permissions == 0o755)
+    chown(layers.upper + "/f", 33, 0)
+    chmod(layers.upper + "/f", 0o700)
+    #expect(try client.attributes("f").permissions == 0o700)
+    // Writing takes a capability away.
+    try client.setxattr("f", "security.capability", PrivilegesTests.capability)
+    try client.put("f", "changed")
+    #expect(throws: Errno.noData) { try client.getxattr("f", "security.capability") }
+    try client.setxattr("f", "security.capability", PrivilegesTests.capability)
+    try client.removexattr("f", "security.capability")
+    #expect(throws: Errno.noData) { try client.getxattr("f", "security.capability") }
+  }
+
+  @Test(.needsRoot) func usersOfTheHostCannotMakeThemForTheGuest() throws {
+    // What any user may write beside a file of his own.
+    layers.put(shared + "/f", "")
+    chmod(shared + "/f", 0o1000)
+    for record in ["0:0:0666:char-1-1", "0:0:04755:file", "0:0:0660:block-8-0"] {
+      layers.setAttribute(shared + "/f", "user.containers.override_stat", record)
+      layers.setAttribute(shared + "/f", "user.containers.override_security.capability", PrivilegesTests.capability)
+      let client = try client()
+      #expect(try client.attributes("s/f").mode == FileType.regular | 0o1000)
+      #expect(throws: Errno.noData) { try client.getxattr("s/f", "security.capability") }
+    }
+    // And nobody in the guest can.
+    let client = try client()
+    #expect(throws: Errno.notPermitted) { try client.setxattr("s/f", "trusted.novm.stat", "0:0:04755:file") }
+  }
+}
