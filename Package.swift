@@ -104,10 +104,11 @@ let package = Package(
     module("Kits", "Packs", ["CArchive", "CNettle", "CLinux", "Host", "Store"]),
     module("Kits", "KernelBundle", ["CArchive", "CCompression", "CLinux", "Boot", "Host", "Packs"]),
     module("Kits", "Changes", ["FileSystem", "FUSE", "Packs", "Host"]),
+    module("Kits", "Images", ["Packs", "Host"]),
     module(
       "Kits", "NovmKit",
       [
-        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot", "Host",
+        "Store", "Packs", "Images", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot", "Host",
         "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -116,7 +117,7 @@ let package = Package(
     .executableTarget(
       name: "novm",
       dependencies: [
-        "NovmKit", "Packs", "Changes", "Download", "Host",
+        "NovmKit", "Packs", "Images", "Changes", "Download", "Host",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Command/novm", linkerSettings: novmLinking),
@@ -180,6 +181,7 @@ let package = Package(
     tests("Kits", "PacksTests", ["Packs", "Host", "HostTesting"]),
     tests("Kits", "KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),
     tests("Kits", "ChangesTests", ["Changes", "FileSystem", "Packs", "Host", "HostTesting"]),
+    tests("Kits", "ImagesTests", ["Images", "Packs", "Host", "HostTesting"]),
     tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
     tests("Command", "NovmTests", ["novm", "HostTesting"]),

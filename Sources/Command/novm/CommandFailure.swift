@@ -1,6 +1,7 @@
 import ArgumentParser
 import Download
 import Glibc
+import Images
 import KernelBundle
 import NovmKit
 import Packs
@@ -28,6 +29,7 @@ struct CommandFailure: Error {
       details = error.details
     case let error as KernelBundleError: self.init(error.message)
     case let error as PackError: self.init(error.message)
+    case let error as ImageError: self.init(error.message)
     case let error as DownloadError: self.init(error.message)
     default: return nil
     }

@@ -32,7 +32,8 @@ struct CreateCommand: ParsableCommand {
 
   func run() throws {
     let words = try CommandWords(words, of: Self.self).words
-    var settings = words.isEmpty ? nil : try process.settings(words, on: machine.settings)
+    let (machine, image) = try machine.settings.ofImage()
+    var settings = try process.settings(words, on: machine).of(image)
     settings?.input = input.interactive
     try Machines.create(keeping.name, machine.definition(settings, remove: keeping.rm), verbose: false)
   }

@@ -43,6 +43,12 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Make the machine of a container image: its layers are the guest's /, and its command runs unless one is given.",
+      valueName: "name"))
+  var image: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Show a pack to the guest, above what --read shows; without =>GUEST, as its /. Repeatable, later ones win.",
       valueName: "NAME[=>GUEST]"),
     completion: .packs)
@@ -217,6 +223,7 @@ struct MachineOptions: ParsableArguments {
     settings.write = write
     settings.share = share
     settings.volume = volume
+    settings.image = image
     settings.pack = pack
     settings.hide = hide
     settings.uidmap = uidmap
@@ -247,10 +254,12 @@ struct MachineOptions: ParsableArguments {
     return settings
   }
 
+}
+
+extension MachineSettings {
   /// The machine, for whatever working directory.
   func definition(_ process: CommandSettings?, remove: Bool) throws -> MachineDefinition {
-    let settings = try settings.absolute(Surroundings.workingDirectory)
-    return MachineDefinition(machine: settings, process: process, remove: remove)
+    MachineDefinition(machine: try absolute(Surroundings.workingDirectory), process: process, remove: remove)
   }
 }
 

@@ -31,7 +31,7 @@ struct Novm: ParsableCommand {
       CommandGroup(
         name: "What machines wrote",
         subcommands: [DiffCommand.self, ApplyCommand.self, DiscardCommand.self, CommitCommand.self]),
-      CommandGroup(name: "Packs", subcommands: [PackCommand.self]),
+      CommandGroup(name: "Images and packs", subcommands: [ImageCommand.self, PackCommand.self]),
       CommandGroup(name: "Kernels", subcommands: [KernelCommand.self]),
       CommandGroup(name: "This host", subcommands: [DoctorCommand.self, GenerateCommand.self, VersionCommand.self]),
     ])

@@ -1,4 +1,4 @@
-/// Commands as the first novm (2014) had them, for the fingers of those who knew it.
+/// Commands as the first novm (2014) had them, and images' as Docker has them, for the fingers of those who know these.
 enum OldNames {
   private static let commands: [String: [String]] = [
     "packs": ["pack", "ls"],
@@ -9,6 +9,11 @@ enum OldNames {
     "mkkernel": ["kernel", "import"],
     "getkernel": ["kernel", "import"],
     "rmkernel": ["kernel", "rm"],
+    "images": ["image", "ls"],
+    "load": ["image", "load"],
+    "tag": ["image", "tag"],
+    "rmi": ["image", "rm"],
+    "history": ["image", "history"],
   ]
 
   /// The command line in today's words.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Host
+import Images
 import NovmKit
 import Packs
 import Store
@@ -42,7 +43,9 @@ extension PackCommand {
     var quiet = false
 
     func run() throws {
-      let listing = try PackCommand.store.list()
+      var listing = try PackCommand.store.list()
+      // Those of images are theirs.
+      listing.packs.removeAll { $0.name.hasPrefix(Image.packPrefix) }
       for damaged in listing.damaged { StandardError.write("novm: warning: \(damaged.error.message)\n") }
       if json { return try JSONOutput.print(listing.packs.map { PackReport($0) }) }
       if quiet {

@@ -23,6 +23,7 @@ struct RunCommand: ParsableCommand {
         novm run -d --name web --share '/srv=>.' -- /srv/server
         novm run --net user --publish 8080:80 -- nginx -g 'daemon off;'
         novm run --try --cwd $PWD -- make install
+        novm run --image debian:12 -- cat /etc/os-release
         novm run --com1 --memory 1G --cpus 2 -- uname -a
 
       Exit status: that of the command; 125 if novm itself failed, 126 if the command cannot be run, 127 if it was not \
@@ -54,7 +55,7 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     let command = try CommandWords(words, of: Self.self).words
-    if command.isEmpty { throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /") }
+    if command.isEmpty, machine.image == nil { throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /") }
     if isTrial, detach || rm { throw ValidationError("--try: asks at the end; leave out --detach and --rm") }
     if isTrial, machine.rootDisk != nil {
       throw ValidationError("--try: what changed is told for a tree, and --root-disk has none")
@@ -68,20 +69,25 @@ struct RunCommand: ParsableCommand {
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
-    var settings = try process.settings(words, on: machine.settings)
+    let (described, image) = try machine.settings.ofImage()
+    guard var settings = try process.settings(words, on: described).of(image) else {
+      throw CommandFailure("the image \(image?.name ?? "") names no command; such as: novm run --image NAME -- /bin/sh")
+    }
     settings.input = input.interactive
-    let definition = try machine.definition(
+    let definition = try described.definition(
       settings, remove: rm || (keeping.name == nil && !detach && !isTrial))
     if detach { return try Machines.create(keeping.name, definition, verbose: verbose) }
-    var request = try MachineRequest.checked(machine.settings)
+    var request = try MachineRequest.checked(described)
     request.verbose = verbose
     let programs = Surroundings.programs
     try programs.require()
     let kernel = try Machines.kernel(for: request)
     logger.debug("kernel \(kernel.name): \(kernel.image)")
 
+    var command = settings.agentCommand
+    command.options.insert(.input)
     let run = AttachedMachine(
-      request, kernel: kernel, command: try process.command(words, on: machine.settings),
+      request, kernel: kernel, command: command,
       record: AttachedMachine.Record(name: keeping.name, definition: definition), timings: times, logger: logger)
     run.timeout = settings.timeout
     let result = Result {

@@ -97,7 +97,7 @@ struct SplitWords {
   // MARK: What there is
 
   private static let machineOptions: [String: Kind] = [
-    "read": .list, "write": .list, "share": .list, "volume": .list, "pack": .list, "hide": .list, "uidmap": .list,
+    "read": .list, "write": .list, "share": .list, "volume": .list, "image": .text, "pack": .list, "hide": .list, "uidmap": .list,
     "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list, "pmem": .list, "root-disk": .text,
     "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text, "kernel": .text, "cmdline": .list,
     "kaslr": .text, "confine": .text,

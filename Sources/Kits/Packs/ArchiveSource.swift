@@ -27,7 +27,12 @@ package struct ArchiveSource {
   package func read(
     _ file: Int32, into builder: PackBuilder, progress: @escaping (UInt64) -> Void = { _ in }
   ) throws(PackError) {
-    builder.entries = try entries(file, limits: builder.limits, progress: progress) { (name, read) throws(PackError) in
+    try read(ArchiveInput(FileBytes(file, path: path), progress: progress), into: builder)
+  }
+
+  /// Takes everything in, from wherever it comes.
+  package func read(_ input: ArchiveInput, into builder: PackBuilder) throws(PackError) {
+    builder.entries = try entries(input, limits: builder.limits) { (name, read) throws(PackError) in
       try builder.add(source: path, name, read)
     }
   }
@@ -35,14 +40,20 @@ package struct ArchiveSource {
   /// Reads the data of an entry into a buffer; 0 at the end.
   package typealias Reader = (inout [UInt8]) throws(PackError) -> Int
 
-  /// The tree of an archive.
-  ///
-  /// - Parameter take: gets each file's name in the archive, and its data.
+  /// The tree of an archive in an open file.
   package func entries(
     _ file: Int32, limits: PackLimits, progress: @escaping (UInt64) -> Void = { _ in },
     _ take: ([UInt8], Reader) throws(PackError) -> PackBuilder.Content
   ) throws(PackError) -> [PackEntry] {
-    let input = ArchiveInput(file: file, progress: progress)
+    try entries(ArchiveInput(FileBytes(file, path: path), progress: progress), limits: limits, take)
+  }
+
+  /// The tree of an archive.
+  ///
+  /// - Parameter take: gets each file's name in the archive, and its data.
+  package func entries(
+    _ input: ArchiveInput, limits: PackLimits, _ take: ([UInt8], Reader) throws(PackError) -> PackBuilder.Content
+  ) throws(PackError) -> [PackEntry] {
     let reader = try TarReader(input, path: path)
     var listing = ArchiveListing(archive: path)
     var room = limits.bytes
@@ -65,12 +76,7 @@ package struct ArchiveSource {
         throw .limit(source: path, path: header.path, .totalNames(limits.totalNameBytes))
       }
     }
-    let actual: Digest
-    do throws(Errno) {
-      actual = try input.finish()
-    } catch {
-      throw .system(operation: .read, path: path, error)
-    }
+    let actual = try input.finish()
     if let digest, digest != actual { throw .digest(path: path, expected: digest, actual: actual) }
     if listing.isImage { throw .image(path: path) }
     return listing.entries(patterns)

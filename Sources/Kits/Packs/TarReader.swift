@@ -23,12 +23,18 @@ import Host
     package var attributes: [PackEntry.Attribute]
   }
 
+  package enum Format: Sendable {
+    case tar
+    /// Anything, which is one entry, uncompressed.
+    case raw
+  }
+
   private let archive: OpaquePointer
   private let input: ArchiveInput
   private let path: [UInt8]
 
   /// - Parameter path: for errors.
-  package init(_ input: ArchiveInput, path: [UInt8]) throws(PackError) {
+  package init(_ input: ArchiveInput, path: [UInt8], format: Format = .tar) throws(PackError) {
     self.input = input
     self.path = path
     // Names in pax headers are UTF-8: to another character set libarchive would convert them.
@@ -43,7 +49,12 @@ import Host
     unsafe archive_read_support_filter_xz(archive)
     unsafe archive_read_support_filter_zstd(archive)
     unsafe archive_read_support_filter_lz4(archive)
-    unsafe archive_read_support_format_tar(archive)
+    switch format {
+    case .tar: unsafe archive_read_support_format_tar(archive)
+    case .raw:
+      unsafe archive_read_support_format_raw(archive)
+      unsafe archive_read_support_format_empty(archive)
+    }
     let client = unsafe Unmanaged.passUnretained(input).toOpaque()
     let status = unsafe archive_read_open(
       archive, client, nil,
@@ -57,7 +68,7 @@ import Host
   deinit { _ = unsafe archive_read_free(archive) }
 
   private func failure() -> PackError {
-    if let error = input.error { return .system(operation: .read, path: path, error) }
+    if let error = input.error { return error }
     guard let text = unsafe archive_error_string(archive) else { return .archive(path: path, "cannot be read") }
     let message = unsafe String(cString: text)
     if message == "Unrecognized archive format" { return .archive(path: path, "is no tar archive") }

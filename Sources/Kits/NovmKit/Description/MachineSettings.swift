@@ -8,6 +8,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var write: [String] = []
   package var share: [String] = []
   package var volume: [String] = []
+  /// A container image's name, or in a machine's description its digest; its layers are the first of `pack`.
+  package var image: String?
   package var pack: [String] = []
   package var hide: [String] = []
   package var uidmap: [String] = []
@@ -44,6 +46,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.write, into: &write)
     try keys.read(.share, into: &share)
     try keys.read(.volume, into: &volume)
+    try keys.read(.image, into: &image)
     try keys.read(.pack, into: &pack)
     try keys.read(.hide, into: &hide)
     try keys.read(.uidmap, into: &uidmap)

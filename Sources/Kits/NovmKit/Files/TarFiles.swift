@@ -19,7 +19,7 @@ package final class TarFiles: FileSource {
   package func send(to stream: FileStreamWriter) throws(NovmError) {
     try stream.begin(FileRecord(.directory, mode: 0o755))
     do throws(PackError) {
-      let input = ArchiveInput(file: descriptor) { _ in }
+      let input = ArchiveInput(FileBytes(descriptor, path: path))
       let reader = try TarReader(input, path: path)
       var buffer = [UInt8](repeating: 0, count: 64 << 10)
       while !stream.isUnread, let header = try reader.next() {

@@ -1,0 +1,273 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Host
+import Images
+import NovmKit
+import Packs
+
+struct ImageCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "image",
+    abstract: "Manage container images, of which machines are made by --image.",
+    discussion: """
+      A layer of an image is a pack, so that images share their layers and nothing is built. Docker's names work too: \
+      novm images, load, tag, rmi, history.
+
+      Example:
+        docker save debian:12 | novm load
+        novm run --image debian:12 -- cat /etc/os-release
+      """,
+    subcommands: [List.self, Load.self, Tag.self, Inspect.self, History.self, Remove.self])
+
+  static var store: ImageStore {
+    ImageStore(directory: "\(Surroundings.paths.root)/images", packs: PackCommand.store)
+  }
+
+  /// The machine that has a pack, by its description.
+  static func user(of pack: String) -> String? {
+    let machines = (try? Machines.list()) ?? []
+    return machines.first { MachineDefinition($0)?.machine.pack.contains(pack) ?? false }?.name
+  }
+}
+
+extension ImageCommand {
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "ls",
+      abstract: "List images.",
+      discussion: """
+        Example:
+          novm images --json
+        """,
+      aliases: ["list"])
+
+    @Flag(help: "Print JSON: a list of objects.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Print identifiers only.")
+    var quiet = false
+
+    func run() throws {
+      let images = try ImageCommand.store.list()
+      if json { return try JSONOutput.print(images.map { ImageReport($0) }) }
+      if quiet {
+        for image in images { print(image.shortID) }
+        return
+      }
+      var table = Table("NAME", "ID", "CREATED", "LAYERS", "SIZE")
+      for image in images {
+        for name in image.references.isEmpty ? ["<none>"] : image.references.map(\.familiar) {
+          table.add(
+            name, image.shortID, ByteString.printable(image.configuration.created ?? ""), String(image.packs.count),
+            ByteCount.text(image.record.size))
+        }
+      }
+      print(table.text)
+    }
+  }
+
+  struct Load: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "load",
+      abstract: "Bring images in from a file or directory.",
+      discussion: """
+        What docker save, podman save, buildah and skopeo write: an OCI image layout, as a directory or a tar archive, or \
+        Docker's own archive; compressed or not. Prints the images' names.
+
+        Examples:
+          docker save debian:12 | novm load
+          novm load --input app.tar
+          novm load --input ./layout --name app:1.0
+        """)
+
+    @Option(
+      name: [.short, .long],
+      help: ArgumentHelp("The file or directory; standard input if not given.", valueName: "path"))
+    var input: String?
+
+    @Option(
+      help: ArgumentHelp(
+        "What the image is to be called, in place of what is written in there.", valueName: "reference"))
+    var name: String?
+
+    @Flag(name: .shortAndLong, help: "Print identifiers only.")
+    var quiet = false
+
+    func run() throws {
+      var reference: ImageReference?
+      if let name {
+        guard let parsed = ImageReference(name), parsed.digest == nil else { throw ImageError.reference(name) }
+        reference = parsed
+      }
+      if input == nil, isatty(STDIN_FILENO) == 1 {
+        throw ValidationError("no image on standard input, which is a terminal; give --input FILE")
+      }
+      let line = ProgressLine()
+      defer { line.clear() }
+      let store = ImageCommand.store
+      let images = try parts(line)
+      if reference != nil, images.count > 1 {
+        throw ImageError.several(
+          source: images[0].source, images.map { $0.references.first?.familiar ?? String($0.id.hexadecimal.prefix(12)) }
+        )
+      }
+      for parts in images {
+        let image = try store.add(parts, references: reference.map { [$0] } ?? parts.references) { place, bytes in
+          line.show(ProgressBar.text("layer \(place + 1) of \(parts.layers.count): reading", bytes, of: nil))
+        }
+        line.clear()
+        print(quiet ? image.id.description : image.name)
+      }
+    }
+
+    private func parts(_ line: ProgressLine) throws -> [ImageParts] {
+      guard let input, input != "-" else { return try archive(STDIN_FILENO, "standard input", line) }
+      let source = ByteString.printable(input)
+      var status = stat()
+      if stat(input, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        return try ImageParts.images(in: try ImageDirectory(input, source: source))
+      }
+      let file = try ArchiveName.open(input)
+      return try archive(file.raw, source, line)
+    }
+
+    private func archive(_ file: Int32, _ source: String, _ line: ProgressLine) throws -> [ImageParts] {
+      let bytes = ArchiveInput(FileBytes(file, path: Array(source.utf8))) {
+        line.show(ProgressBar.text("reading", $0, of: nil))
+      }
+      return try ImageParts.images(in: try ImageArchive(bytes, source: source, store: PackCommand.store))
+    }
+  }
+
+  struct Tag: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "tag",
+      abstract: "Give an image a further name.",
+      discussion: """
+        Example:
+          novm tag debian:12 localhost/base:1
+        """)
+
+    @Argument(help: "The image: a name, an identifier, or the beginning of one.")
+    var image: String
+
+    @Argument(help: "The new name.")
+    var name: String
+
+    func run() throws {
+      guard let reference = ImageReference(name), reference.digest == nil else { throw ImageError.reference(name) }
+      let store = ImageCommand.store
+      try store.tag(try store.find(image), as: reference)
+    }
+  }
+
+  struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "inspect",
+      abstract: "Print all that is known of images, as JSON.",
+      discussion: """
+        Example:
+          novm image inspect debian:12
+        """)
+
+    @Argument(help: "The images.")
+    var images: [String]
+
+    func run() throws {
+      var reports: [ImageReport] = []
+      defer { try? JSONOutput.print(reports) }
+      try CommandFailure.tellEach(images) {
+        reports.append(ImageReport(try ImageCommand.store.find($0), isWhole: true))
+      }
+    }
+  }
+
+  struct History: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "history",
+      abstract: "Show what an image was made by.",
+      discussion: """
+        Example:
+          novm history debian:12
+        """)
+
+    @Argument(help: "The image.")
+    var image: String
+
+    func run() throws {
+      var table = Table("CREATED", "LAYER", "CREATED BY")
+      let image = try ImageCommand.store.find(image)
+      var layers = image.configuration.rootfs.diff_ids[...]
+      var rows: [(String, String, String)] = []
+      for step in image.configuration.history ?? [] {
+        let layer = step.empty_layer == true ? nil : layers.popFirst()
+        rows.append(
+          (
+            ByteString.printable(step.created ?? ""), layer.map { String($0.hexadecimal.prefix(12)) } ?? "",
+            ByteString.printable(step.created_by ?? step.comment ?? "")
+          ))
+      }
+      // The last first, as everybody has it.
+      for row in rows.reversed() { table.add(row.0, row.1, row.2) }
+      print(table.text)
+    }
+  }
+
+  struct Remove: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "rm",
+      abstract: "Remove images, or names of them.",
+      discussion: """
+        An image goes with its last name, and layers go with the last image that has them. One that a machine is made of \
+        is kept, and said to be in use.
+
+        Example:
+          novm rmi debian:12
+        """,
+      aliases: ["remove"])
+
+    @Argument(help: "The images: names, identifiers, or beginnings of these.")
+    var images: [String]
+
+    @Flag(name: [.short, .long], help: "Remove an image with all its names.")
+    var force = false
+
+    func run() throws {
+      try CommandFailure.tellEach(images) { name in
+        for removal in try ImageCommand.store.remove(name, force: force, user: ImageCommand.user) {
+          switch removal {
+          case .untagged(let reference): print("untagged: \(reference.familiar)")
+          case .removed(let id): print("removed: \(id)")
+          }
+        }
+      }
+    }
+  }
+}
+
+/// What commands tell of an image.
+struct ImageReport: Encodable {
+  var id: Digest
+  var names: [String]
+  var created: String?
+  var loaded: Date
+  var origin: String
+  var size: UInt64
+  var layers: [Digest]
+  var configuration: ImageConfiguration.Process?
+  var history: [ImageConfiguration.History]?
+
+  /// - Parameter isWhole: with what only `inspect` shows.
+  init(_ image: Image, isWhole: Bool = false) {
+    id = image.id
+    names = image.references.map(\.familiar)
+    created = image.configuration.created
+    loaded = image.record.loaded
+    origin = image.record.origin
+    size = image.record.size
+    layers = image.configuration.rootfs.diff_ids
+    configuration = isWhole ? image.configuration.config : nil
+    history = isWhole ? image.configuration.history : nil
+  }
+}

@@ -1,0 +1,105 @@
+import FoundationEssentials
+import Packs
+
+// The JSON of images (OCI image specification 1.1; Docker's "image manifest V2, schema 2" and image specification 1.2 have the same
+// fields where they have them). All of it is hostile: numbers, texts and counts are checked where they are used.
+
+/// What names a blob (OCI image specification, "descriptor").
+package struct ImageDescriptor: Codable, Equatable, Sendable {
+  package struct Platform: Codable, Equatable, Sendable {
+    package var architecture: String
+    package var os: String
+    package var variant: String?
+
+    /// What novm's machines are.
+    package var isOurs: Bool { os == "linux" && architecture == "amd64" }
+    package var text: String { "\(os)/\(architecture)" + (variant.map { "/\($0)" } ?? "") }
+  }
+
+  package var mediaType: String?
+  package var digest: Digest
+  package var size: UInt64
+  package var platform: Platform?
+  package var annotations: [String: String]?
+
+  /// A signature or statement about another image, and not one itself.
+  package var isAttestation: Bool { annotations?["vnd.docker.reference.type"] != nil }
+}
+
+/// An index, or a manifest list: images for several platforms.
+package struct ImageIndex: Codable, Equatable, Sendable {
+  package var manifests: [ImageDescriptor]
+}
+
+/// A manifest: a configuration and layers, the lowest first.
+package struct ImageManifest: Codable, Equatable, Sendable {
+  package var schemaVersion: Int
+  package var mediaType: String?
+  package var config: ImageDescriptor
+  package var layers: [ImageDescriptor]
+
+  /// More than any tool makes (Docker's limit is 127).
+  package static let mostLayers = 500
+}
+
+/// `manifest.json` of what `docker save` writes.
+struct SavedImage: Codable {
+  var Config: String
+  var RepoTags: [String]?
+  var Layers: [String]
+}
+
+/// A configuration: how the image's command is to be run, and what its layers unpack to.
+package struct ImageConfiguration: Codable, Equatable, Sendable {
+  package struct Process: Codable, Equatable, Sendable {
+    package var User: String?
+    package var ExposedPorts: [String: Empty]?
+    package var Env: [String]?
+    package var Entrypoint: [String]?
+    package var Cmd: [String]?
+    package var Volumes: [String: Empty]?
+    package var WorkingDir: String?
+    package var Labels: [String: String]?
+    package var StopSignal: String?
+  }
+
+  package struct Empty: Codable, Equatable, Sendable {}
+
+  package struct RootFS: Codable, Equatable, Sendable {
+    package var type: String
+    /// Of each layer uncompressed, the lowest first.
+    package var diff_ids: [Digest]
+  }
+
+  package struct History: Codable, Equatable, Sendable {
+    package var created: String?
+    package var created_by: String?
+    package var comment: String?
+    package var empty_layer: Bool?
+  }
+
+  package var created: String?
+  package var architecture: String?
+  package var os: String?
+  package var config: Process?
+  package var rootfs: RootFS
+  package var history: [History]?
+
+  package var platform: ImageDescriptor.Platform {
+    ImageDescriptor.Platform(architecture: architecture ?? "amd64", os: os ?? "linux")
+  }
+}
+
+enum ImageJSON {
+  /// Bytes of the largest document that is read: what registries refuse to take, too.
+  static let limit = 4 << 20
+
+  static func decode<Value: Decodable>(_ bytes: [UInt8], of source: String) throws(ImageError) -> Value {
+    guard bytes.count <= limit else { throw .malformed(source: source, "a description of more than 4 MiB") }
+    do {
+      return try JSONDecoder().decode(Value.self, from: Data(bytes))
+    } catch {
+      throw .malformed(source: source, "a description that does not follow the OCI image specification")
+    }
+  }
+}
