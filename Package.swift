@@ -108,7 +108,8 @@ let package = Package(
     module(
       "Kits", "NovmKit",
       [
-        "Store", "Packs", "Images", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot", "Host",
+        "Store", "Packs", "Images", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot",
+        "Host",
         "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),

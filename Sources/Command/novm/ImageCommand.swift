@@ -198,14 +198,14 @@ extension ImageCommand {
     func run() throws {
       var table = Table("CREATED", "LAYER", "CREATED BY")
       let image = try ImageCommand.store.find(image)
-      var layers = image.configuration.rootfs.diff_ids[...]
+      var layers = image.configuration.rootfs.layers[...]
       var rows: [(String, String, String)] = []
       for step in image.configuration.history ?? [] {
-        let layer = step.empty_layer == true ? nil : layers.popFirst()
+        let layer = step.isEmpty == true ? nil : layers.popFirst()
         rows.append(
           (
             ByteString.printable(step.created ?? ""), layer.map { String($0.hexadecimal.prefix(12)) } ?? "",
-            ByteString.printable(step.created_by ?? step.comment ?? "")
+            ByteString.printable(step.createdBy ?? step.comment ?? "")
           ))
       }
       // The last first, as everybody has it.
@@ -266,7 +266,7 @@ struct ImageReport: Encodable {
     loaded = image.record.loaded
     origin = image.record.origin
     size = image.record.size
-    layers = image.configuration.rootfs.diff_ids
+    layers = image.configuration.rootfs.layers
     configuration = isWhole ? image.configuration.config : nil
     history = isWhole ? image.configuration.history : nil
   }

@@ -24,8 +24,8 @@ extension CommandSettings {
     let process = image.configuration.config
     settings.command = image.command(command)
     settings.env = image.environment(env)
-    settings.cwd = cwd ?? process?.WorkingDir.flatMap { $0.isEmpty ? nil : $0 }
-    settings.user = user ?? process?.User.flatMap { $0.isEmpty ? nil : $0 }
+    settings.cwd = cwd ?? process?.workingDirectory.flatMap { $0.isEmpty ? nil : $0 }
+    settings.user = user ?? process?.user.flatMap { $0.isEmpty ? nil : $0 }
     return settings.command.isEmpty ? nil : settings
   }
 }

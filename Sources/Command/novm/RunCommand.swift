@@ -55,7 +55,9 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     let command = try CommandWords(words, of: Self.self).words
-    if command.isEmpty, machine.image == nil { throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /") }
+    if command.isEmpty, machine.image == nil {
+      throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /")
+    }
     if isTrial, detach || rm { throw ValidationError("--try: asks at the end; leave out --detach and --rm") }
     if isTrial, machine.rootDisk != nil {
       throw ValidationError("--try: what changed is told for a tree, and --root-disk has none")

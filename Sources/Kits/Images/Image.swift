@@ -13,7 +13,7 @@ package struct Image: Sendable {
   package var references: [ImageReference]
 
   /// The names of the packs that its layers are, the lowest first.
-  package var packs: [String] { configuration.rootfs.diff_ids.map(Self.pack) }
+  package var packs: [String] { configuration.rootfs.layers.map(Self.pack) }
 
   /// Layers are packs of names that nobody else gives: images that share a layer share its pack.
   ///
@@ -33,15 +33,15 @@ package struct Image: Sendable {
   ///   - entrypoint: what replaces the image's; its own command then does not count.
   package func command(_ words: [String], entrypoint: [String]? = nil) -> [String] {
     let process = configuration.config
-    let first = entrypoint ?? process?.Entrypoint ?? []
-    return first + (words.isEmpty && entrypoint == nil ? process?.Cmd ?? [] : words)
+    let first = entrypoint ?? process?.entrypoint ?? []
+    return first + (words.isEmpty && entrypoint == nil ? process?.command ?? [] : words)
   }
 
   /// The image's environment with the user's variables in it, each name once.
   package func environment(_ user: [String]) -> [String] {
     var names: [Substring] = []
     var values: [Substring: String] = [:]
-    for variable in (configuration.config?.Env ?? []) + user {
+    for variable in (configuration.config?.environment ?? []) + user {
       let name = variable.prefix { $0 != "=" }
       if values.updateValue(variable, forKey: name) == nil { names.append(name) }
     }

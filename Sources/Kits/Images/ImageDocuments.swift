@@ -44,23 +44,41 @@ package struct ImageManifest: Codable, Equatable, Sendable {
 
 /// `manifest.json` of what `docker save` writes.
 struct SavedImage: Codable {
-  var Config: String
-  var RepoTags: [String]?
-  var Layers: [String]
+  var configuration: String
+  var tags: [String]?
+  var layers: [String]
+
+  enum CodingKeys: String, CodingKey {
+    case configuration = "Config"
+    case tags = "RepoTags"
+    case layers = "Layers"
+  }
 }
 
 /// A configuration: how the image's command is to be run, and what its layers unpack to.
 package struct ImageConfiguration: Codable, Equatable, Sendable {
   package struct Process: Codable, Equatable, Sendable {
-    package var User: String?
-    package var ExposedPorts: [String: Empty]?
-    package var Env: [String]?
-    package var Entrypoint: [String]?
-    package var Cmd: [String]?
-    package var Volumes: [String: Empty]?
-    package var WorkingDir: String?
-    package var Labels: [String: String]?
-    package var StopSignal: String?
+    package var user: String?
+    package var exposedPorts: [String: Empty]?
+    package var environment: [String]?
+    package var entrypoint: [String]?
+    package var command: [String]?
+    package var volumes: [String: Empty]?
+    package var workingDirectory: String?
+    package var labels: [String: String]?
+    package var stopSignal: String?
+
+    enum CodingKeys: String, CodingKey {
+      case user = "User"
+      case exposedPorts = "ExposedPorts"
+      case environment = "Env"
+      case entrypoint = "Entrypoint"
+      case command = "Cmd"
+      case volumes = "Volumes"
+      case workingDirectory = "WorkingDir"
+      case labels = "Labels"
+      case stopSignal = "StopSignal"
+    }
   }
 
   package struct Empty: Codable, Equatable, Sendable {}
@@ -68,14 +86,25 @@ package struct ImageConfiguration: Codable, Equatable, Sendable {
   package struct RootFS: Codable, Equatable, Sendable {
     package var type: String
     /// Of each layer uncompressed, the lowest first.
-    package var diff_ids: [Digest]
+    package var layers: [Digest]
+
+    enum CodingKeys: String, CodingKey {
+      case type
+      case layers = "diff_ids"
+    }
   }
 
   package struct History: Codable, Equatable, Sendable {
     package var created: String?
-    package var created_by: String?
+    package var createdBy: String?
     package var comment: String?
-    package var empty_layer: Bool?
+    package var isEmpty: Bool?
+
+    enum CodingKeys: String, CodingKey {
+      case created, comment
+      case createdBy = "created_by"
+      case isEmpty = "empty_layer"
+    }
   }
 
   package var created: String?

@@ -25,7 +25,7 @@ package struct ImageParts {
     guard configuration.platform.isOurs else {
       throw .platform(source: source, has: [configuration.platform.text])
     }
-    guard configuration.rootfs.type == "layers", configuration.rootfs.diff_ids.count == layers.count else {
+    guard configuration.rootfs.type == "layers", configuration.rootfs.layers.count == layers.count else {
       throw .malformed(source: source, "its manifest and its configuration have different layers")
     }
     guard layers.count <= ImageManifest.mostLayers else {
@@ -61,10 +61,10 @@ package struct ImageParts {
     guard (1...1000).contains(list.count) else { throw .malformed(source: files.source, "\(list.count) images") }
     var images: [ImageParts] = []
     for saved in list {
-      guard let configuration = try files.document(saved.Config) else {
-        throw .malformed(source: files.source, "\(saved.Config), which it names, is not in it")
+      guard let configuration = try files.document(saved.configuration) else {
+        throw .malformed(source: files.source, "\(saved.configuration), which it names, is not in it")
       }
-      let layers = saved.Layers.map { path in
+      let layers = saved.layers.map { path in
         Layer(digest: nil) { () throws(ImageError) in
           guard let bytes = try files.open(path) else {
             throw .malformed(source: files.source, "\(path), which it names, is not in it")
@@ -75,7 +75,7 @@ package struct ImageParts {
       images.append(
         try ImageParts(
           source: files.source, configuration: configuration, layers: layers,
-          references: (saved.RepoTags ?? []).compactMap { ImageReference($0) }))
+          references: (saved.tags ?? []).compactMap { ImageReference($0) }))
     }
     return images
   }

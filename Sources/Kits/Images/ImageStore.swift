@@ -113,7 +113,7 @@ package struct ImageStore: Sendable {
     let adding = try lock(".adding", LOCK_SH)
     var size: UInt64 = 0
     for (place, layer) in parts.layers.enumerated() {
-      let diff = parts.configuration.rootfs.diff_ids[place]
+      let diff = parts.configuration.rootfs.layers[place]
       size += try add(layer, diff, of: parts) { progress(place, $0) }.record.size
     }
     let id = parts.id
