@@ -33,7 +33,7 @@ package enum CallViolation {
     try checked(unsafe sigaction(SIGSYS, &action, nil))
   }
 
-  /// In the handler: nothing but stores to the stack and system calls that every filter is to allow (prctl with PR_GET_NAME,
+  /// In the handler: nothing but stores to the stack and system calls that every filter is to allow (prctl with PR_GET_NAME, gettid,
   /// write, exit_group).
   private static func end(call: Int) -> Never {
     var line = Line()

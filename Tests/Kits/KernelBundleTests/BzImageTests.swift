@@ -47,7 +47,7 @@ struct BzImageTests {
     // Before protocol 2.12 there are no flags; and ELF says it too.
     var elf = kernel
     elf[4] = 1
-    elf.put(UInt16(3), at: 18)
+    elf.lay(UInt16(3), at: 18)
     let bytes = Synthetic.bzImage(
       payload: try Compression.gzip.compress(elf), size: 0, appendSize: false, protocolVersion: 0x20A, flags: 0)
     #expect(throws: ImageFault.thirtyTwoBit) { _ = try BzImage(bytes).kernel() }
@@ -91,7 +91,7 @@ struct BzImageTests {
       (0x248, UInt32.max), (0x24C, UInt32.max), (0x248, 0x7FFF_FFFF), (0x24C, 0), (0x1F4, UInt32.max),
     ] {
       var damaged = bytes
-      damaged.put(value, at: offset)
+      damaged.lay(value, at: offset)
       #expect(throws: ImageFault.self) { _ = try BzImage(damaged).kernel() }
     }
   }

@@ -13,7 +13,7 @@ struct KernelLibraryTests {
     var code: [UInt8] = [0x55, 0x48, 0x89, 0xE5]
     for (register, constant) in [(0x00 as UInt8, 0x100_0000), (0x00, entry), (0x02, size ?? UInt32(memory.count))] {
       code += [0x48, 0x8B, 0x45, 0xF8, 0x48, 0xC7, register]
-      code.put(constant, at: code.count)
+      code.lay(constant, at: code.count)
     }
     code.append(0xC3)
     let names = [UInt8](("\0\(symbol)\0krunfw_get_kernel\0.dynsym\0.dynstr\0").utf8)
@@ -24,33 +24,33 @@ struct KernelLibraryTests {
     let symbols = strings + names.count
     let sections = symbols + 3 * 24
     var file = Synthetic.header(type: type, entry: 0)
-    file.put(UInt64(64), at: 32)
-    file.put(UInt64(sections), at: 40)
-    file.put(UInt16(56), at: 54)
-    file.put(UInt16(1), at: 56)
-    file.put(UInt16(64), at: 58)
-    file.put(UInt16(3), at: 60)
-    file.put(UInt16(2), at: 62)
+    file.lay(UInt64(64), at: 32)
+    file.lay(UInt64(sections), at: 40)
+    file.lay(UInt16(56), at: 54)
+    file.lay(UInt16(1), at: 56)
+    file.lay(UInt16(64), at: 58)
+    file.lay(UInt16(3), at: 60)
+    file.lay(UInt16(2), at: 62)
     Synthetic.segment(&file, 0, type: 1, offset: 0, address: 0, size: sections)
-    file.put(UInt64(0), at: 64 + 16)
+    file.lay(UInt64(0), at: 64 + 16)
     file += memory + [0] + code + names
     for (index, (name, value, size)) in [
       (symbol, data, memory.count + 1), ("krunfw_get_kernel", text, code.count),
     ].enumerated() {
       let at = symbols + 24 * (index + 1)
-      file.put(UInt32(names.firstOffset(of: Array(name.utf8)) ?? 0), at: at)
-      file.put(UInt64(value), at: at + 8)
-      file.put(UInt64(size), at: at + 16)
+      file.lay(UInt32(names.firstOffset(of: Array(name.utf8)) ?? 0), at: at)
+      file.lay(UInt64(value), at: at + 8)
+      file.lay(UInt64(size), at: at + 16)
     }
     for (index, (text, type, offset, size)) in [
       ("", 0 as UInt32, 0, 0), (".dynsym", 11, symbols, 3 * 24), (".dynstr", 3, strings, names.count),
     ].enumerated() {
       let at = sections + 64 * index
-      file.put(text.isEmpty ? 0 : name(text), at: at)
-      file.put(type, at: at + 4)
-      file.put(UInt64(offset), at: at + 24)
-      file.put(UInt64(size), at: at + 32)
-      file.put(UInt64(0), at: at + 56)
+      file.lay(text.isEmpty ? 0 : name(text), at: at)
+      file.lay(type, at: at + 4)
+      file.lay(UInt64(offset), at: at + 24)
+      file.lay(UInt64(size), at: at + 32)
+      file.lay(UInt64(0), at: at + 56)
     }
     return file
   }

@@ -5,7 +5,7 @@ import HostTesting
 
 /// Little-endian fields into a growing file.
 extension [UInt8] {
-  mutating func put(_ value: some FixedWidthInteger, at offset: Int) {
+  mutating func lay(_ value: some FixedWidthInteger, at offset: Int) {
     let bytes = (0..<(value.bitWidth / 8)).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
     if count < offset + bytes.count { append(contentsOf: repeatElement(0, count: offset + bytes.count - count)) }
     replaceSubrange(offset..<(offset + bytes.count), with: bytes)
@@ -33,9 +33,9 @@ enum Synthetic {
     body += (0..<20_000).map { UInt8(truncatingIfNeeded: $0 * $0 >> 7) }
 
     var file = header(type: 2, entry: 0x100_0000)
-    file.put(UInt64(64), at: 32)
-    file.put(UInt16(56), at: 54)
-    file.put(UInt16(2), at: 56)
+    file.lay(UInt64(64), at: 32)
+    file.lay(UInt16(56), at: 54)
+    file.lay(UInt16(2), at: 56)
     let start = 64 + 2 * 56
     segment(&file, 0, type: 1, offset: start, address: 0x100_0000, size: body.count + notes.count)
     segment(&file, 1, type: 4, offset: start + body.count, address: 0x100_0000, size: notes.count)
@@ -48,28 +48,28 @@ enum Synthetic {
     release: String? = release
   ) -> [UInt8] {
     var payload = payload
-    if appendSize { payload.put(UInt32(truncatingIfNeeded: size), at: payload.count) }
+    if appendSize { payload.lay(UInt32(truncatingIfNeeded: size), at: payload.count) }
     let lead = 0x40
     var image = [UInt8](repeating: 0, count: 1024)
     image[0x1F1] = 1
     let size = (lead + payload.count + 4 + 15) / 16 * 16
-    image.put(UInt32(size / 16), at: 0x1F4)
-    image.put(UInt16(0xAA55), at: 0x1FE)
+    image.lay(UInt32(size / 16), at: 0x1F4)
+    image.lay(UInt16(0xAA55), at: 0x1FE)
     image[0x200] = 0xEB
     image[0x201] = 0x6A
     image.replaceSubrange(0x202..<0x206, with: Array("HdrS".utf8))
-    image.put(protocolVersion, at: 0x206)
+    image.lay(protocolVersion, at: 0x206)
     if let release {
-      image.put(UInt16(0x100), at: 0x20E)
+      image.lay(UInt16(0x100), at: 0x20E)
       let text = Array("\(release) (someone@somewhere) #1 SMP\0".utf8)
       image.replaceSubrange(0x300..<(0x300 + text.count), with: text)
     }
-    image.put(flags, at: 0x236)
-    image.put(UInt32(lead), at: 0x248)
-    image.put(UInt32(payload.count), at: 0x24C)
+    image.lay(flags, at: 0x236)
+    image.lay(UInt32(lead), at: 0x248)
+    image.lay(UInt32(payload.count), at: 0x24C)
     image += [UInt8](repeating: 0x90, count: lead) + payload
     image += [UInt8](repeating: 0, count: 1024 + size - 4 - image.count)
-    image.put(remainder(image), at: image.count)
+    image.lay(remainder(image), at: image.count)
     return image
   }
 
@@ -104,16 +104,16 @@ enum Synthetic {
     let table = file.count
     for (index, header) in headers.enumerated() {
       let at = table + 64 * index
-      file.put(UInt32(header.name), at: at)
-      file.put(header.type, at: at + 4)
-      file.put(UInt64(header.offset), at: at + 24)
-      file.put(UInt64(header.size), at: at + 32)
-      file.put(UInt64(1), at: at + 56)
+      file.lay(UInt32(header.name), at: at)
+      file.lay(header.type, at: at + 4)
+      file.lay(UInt64(header.offset), at: at + 24)
+      file.lay(UInt64(header.size), at: at + 32)
+      file.lay(UInt64(1), at: at + 56)
     }
-    file.put(UInt64(table), at: 40)
-    file.put(UInt16(64), at: 58)
-    file.put(UInt16(headers.count), at: 60)
-    file.put(UInt16(headers.count - 1), at: 62)
+    file.lay(UInt64(table), at: 40)
+    file.lay(UInt16(64), at: 58)
+    file.lay(UInt16(headers.count), at: 60)
+    file.lay(UInt16(headers.count - 1), at: 62)
     return file
   }
 
@@ -152,10 +152,10 @@ enum Synthetic {
   static func header(type: UInt16, entry: UInt64) -> [UInt8] {
     var file = [UInt8](repeating: 0, count: 64)
     file.replaceSubrange(0..<7, with: [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1])
-    file.put(type, at: 16)
-    file.put(UInt16(62), at: 18)
-    file.put(UInt32(1), at: 20)
-    file.put(entry, at: 24)
+    file.lay(type, at: 16)
+    file.lay(UInt16(62), at: 18)
+    file.lay(UInt32(1), at: 20)
+    file.lay(entry, at: 24)
     return file
   }
 
@@ -163,21 +163,21 @@ enum Synthetic {
     _ file: inout [UInt8], _ index: Int, type: UInt32, offset: Int, address: UInt64, size: Int
   ) {
     let at = 64 + 56 * index
-    file.put(type, at: at)
-    file.put(UInt32(7), at: at + 4)
-    file.put(UInt64(offset), at: at + 8)
-    file.put(0xFFFF_FFFF_8000_0000 + address, at: at + 16)
-    file.put(address, at: at + 24)
-    file.put(UInt64(size), at: at + 32)
-    file.put(UInt64(size), at: at + 40)
-    file.put(UInt64(0x1000), at: at + 48)
+    file.lay(type, at: at)
+    file.lay(UInt32(7), at: at + 4)
+    file.lay(UInt64(offset), at: at + 8)
+    file.lay(0xFFFF_FFFF_8000_0000 + address, at: at + 16)
+    file.lay(address, at: at + 24)
+    file.lay(UInt64(size), at: at + 32)
+    file.lay(UInt64(size), at: at + 40)
+    file.lay(UInt64(0x1000), at: at + 48)
   }
 
   private static func note(_ name: String, _ type: UInt32, _ payload: [UInt8]) -> [UInt8] {
     var note: [UInt8] = []
-    note.put(UInt32(name.utf8.count + 1), at: 0)
-    note.put(UInt32(payload.count), at: 4)
-    note.put(type, at: 8)
+    note.lay(UInt32(name.utf8.count + 1), at: 0)
+    note.lay(UInt32(payload.count), at: 4)
+    note.lay(type, at: 8)
     note += Array(name.utf8) + [0]
     note += [UInt8](repeating: 0, count: -note.count & 3)
     note += payload
