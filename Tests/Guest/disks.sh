@@ -61,7 +61,7 @@ exec 8>&-
 wait "$machine" || fail 'the first machine failed'
 refused 'given twice' --disk first --disk first
 
-refused 'No such file' --disk nothing
+refused 'no such file' --disk nothing
 refused 'a directory, which is no disk' --disk .
 refused 'neither a regular file nor a block device' --disk /dev/null
 refused 'has no size, as a file of /proc' --disk /proc/cpuinfo,ro
