@@ -14,7 +14,7 @@ here=$PWD
 run --name job --cwd "$here" -- sh -c 'echo ONE >src/one; rm src/two; mkdir src/new; echo n >src/new/n; ln -s n src/new/l'
 [[ $(<src/one) == one && -e src/two && ! -e src/new ]] || fail 'the host has changed already'
 "$NOVM" diff job >"$TEST/diff"
-printf '%s\n' "A $here/src/new" "A $here/src/new/l" "A $here/src/new/n" "C $here/src/one" "D $here/src/two" |
+printf '%s\n' "A $here/src/new" "A $here/src/new/l -> n" "A $here/src/new/n" "C $here/src/one" "D $here/src/two" |
   cmp - "$TEST/diff" || fail "diff: $(<"$TEST/diff")"
 "$NOVM" diff --content job "$here/src/one" >"$TEST/content"
 for line in -one +ONE; do grep -qx -e "$line" "$TEST/content" || fail "diff --content: $(<"$TEST/content")"; done
