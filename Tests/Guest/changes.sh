@@ -38,7 +38,6 @@ expect_output '' "$NOVM" diff job
 "$NOVM" start job
 "$NOVM" wait job >/dev/null
 "$NOVM" diff job >"$TEST/diff"
-expect_refusal 'give --force' setsid "$NOVM" discard job
 "$NOVM" discard --force job
 expect_output '' "$NOVM" diff job
 "$NOVM" rm job
