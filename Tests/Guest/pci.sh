@@ -49,7 +49,7 @@ if command -v passt >/dev/null; then
   python3 -m http.server --bind 127.0.0.1 8079 >/dev/null 2>&1 &
   server=$!
   trap 'kill $server' EXIT
-  run --net user -- sh -euc '
+  run --net user,loopback -- sh -euc '
     grep -q "PCI-MSI.*virtio[0-9]*-input" /proc/interrupts
     grep -q "PCI-MSI.*virtio[0-9]*-output" /proc/interrupts
     curl -s http://10.0.2.2:8079/big | sha256sum' >output 2>errors || fail "status $?: $(<errors)"

@@ -113,7 +113,7 @@ if [[ -w $trace/events/syscalls/sys_enter_fdatasync/enable ]]; then
   ((flushes >= 20)) || fail "$flushes flushes"
 fi
 
-refused 'No such file' --pmem nothing
+refused 'no such file' --pmem nothing
 refused 'a directory, which is no disk' --pmem .
 refused 'neither a regular file nor a block device' --pmem /dev/null
 : >empty

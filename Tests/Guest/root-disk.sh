@@ -62,7 +62,7 @@ refused() { expect_refusal "$1" start --root-disk "${@:2}" -- true; }
 refused '--read: goes with a tree' disk --read /
 refused '--volume: goes with a tree' disk --volume 'a=>/b'
 refused '--share: /: on a root disk' disk --share '/=>.'
-refused 'No such file' nothing
+refused 'no such file' nothing
 # By the guest, whose own words come before.
 status=0
 start --root-disk second -- true >output 2>errors </dev/null || status=$?

@@ -46,7 +46,7 @@ expect_output /dev/loop0 run --share "/img=>$TEST" -- losetup --show -f /img/loo
 
 # The guest's want of memory is told, with its program.
 status=0
-run --memory 128M -- python3 -c 'b = [bytearray(1 << 20) for _ in range(1000)]' >/dev/null 2>"$TEST/errors" || status=$?
+run --memory 128M -- python3 -c 'b = [b"x" * (1 << 20) for _ in range(1000)]' >/dev/null 2>"$TEST/errors" || status=$?
 [[ $status == 137 ]] || fail "without memory: status $status, $(<"$TEST/errors")"
 grep -q '^novm: the machine ran out of memory and ended python3, which had [0-9]* MiB of its 128 MiB; give it more with --memory$' \
   "$TEST/errors" || fail "$(<"$TEST/errors")"
