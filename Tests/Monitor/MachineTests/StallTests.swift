@@ -27,6 +27,7 @@ struct StallTests {
     let device = FileSystemDevice(tag: [1], requestQueues: 1, backend: server)
     let driver = MMIODriver(device, memory, slot)
     try slot.serve(driver.transport)
+    try slot.startThreads {}
     driver.negotiate(device.features.union(.common))
     let rings = device.queueSizes.enumerated().map { index, size in
       DriverQueue(memory, size: size, base: 0x1_0000 * UInt64(index + 1), index: index)
