@@ -26,7 +26,7 @@ struct Novmm {
 
   private static func run(_ description: MachineDescription, _ isVerbose: Bool) -> Int32 {
     do throws(MachineError) {
-      let machine = try Machine(description, report: complain)
+      let machine = try Machine(description, KernelBoot(), report: complain)
       let outcome = try machine.run()
       if let report = outcome.report { complain(report) }
       if isVerbose { complain("ended: \(outcome.name)") }
