@@ -70,6 +70,7 @@ let package = Package(
     core("Boot", ["GuestMemory", "LittleEndian"]),
     core("FUSE", ["GuestMemory"]),
     core("AgentProtocol"),
+    core("Egress"),
 
     // Monitor: novmm and what it links, on Linux. No Foundation.
     module("Monitor", "Host", ["CLinux"]),
@@ -80,8 +81,8 @@ let package = Package(
     module(
       "Monitor", "Machine",
       [
-        "Confinement", "KVM", "IOURing", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio",
-        "GuestMemory", "LittleEndian",
+        "Confinement", "KVM", "IOURing", "Devices", "Egress", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI",
+        "Virtio", "GuestMemory", "LittleEndian",
       ]),
     .executableTarget(
       name: "novmm", dependencies: ["Machine", "Confinement"], path: "Sources/Monitor/novmm", swiftSettings: strict,
@@ -107,8 +108,8 @@ let package = Package(
     module(
       "Kits", "NovmKit",
       [
-        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot", "Host",
-        "CLinux", "CYAML",
+        "Store", "Packs", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot", "Egress",
+        "Host", "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
 
@@ -140,6 +141,7 @@ let package = Package(
     tests("Core", "BootTests", ["Boot", "VirtioTesting", "HostTesting"]),
     tests("Core", "FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
     tests("Core", "AgentProtocolTests", ["AgentProtocol"]),
+    tests("Core", "EgressTests", ["Egress"]),
 
     tests("Monitor", "HostTests", ["Host", "HostTesting"]),
     tests("Monitor", "ConfinementTests", ["Confinement", "CLinux", "Host", "HostTesting"]),

@@ -18,7 +18,8 @@ struct MachineFile {
 
   private static let options: [String: Kind] = [
     "read": .list, "write": .list, "share": .list, "volume": .list, "pack": .list, "hide": .list, "uidmap": .list,
-    "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list, "pmem": .list,
+    "gidmap": .list, "net": .text, "allow": .list, "deny": .list,
+    "publish": .list, "nic": .list, "disk": .list, "pmem": .list,
     "root-disk": .text, "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text,
     "kernel": .text, "cmdline": .list, "kaslr": .text, "hostname": .text, "init": .flag, "com1": .flag, "com2": .text,
     "no-balloon": .flag,

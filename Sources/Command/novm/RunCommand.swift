@@ -77,6 +77,7 @@ struct RunCommand: ParsableCommand {
     if detach { return try Machines.create(keeping.name, definition, verbose: verbose) }
     var request = try MachineRequest.checked(machine.settings)
     request.verbose = verbose
+    for grant in request.grants { logger.debug("grants \(grant)") }
     let programs = Surroundings.programs
     try programs.require()
     let kernel = try Machines.kernel(for: request)

@@ -333,7 +333,7 @@ package final class Machine: @unchecked Sendable {
     }
     for (index, card) in description.cards.enumerated() {
       let line = NetworkLine(index, report: report)
-      line.attach(try add(try line.open(card, loop)))
+      line.attach(try add(try line.open(card, description.egress, loop)))
       cards.append(line)
     }
   }

@@ -61,11 +61,20 @@ let manual = """
                                                as of passt --fd or QEMU's -netdev stream
                             and the rest
                               mac=ADDRESS      by chance if not given
+                              own=ADDRESS[+ADDRESS]...
+                                               what it sends from other addresses than these and mac= is lost, and so is
+                                               what tells others by ARP or neighbour discovery
                               mtu=BYTES        68 to 65535; the tap's, 1500 for a stream
                               queues=N         pairs of queues of the tap (1 to 64, default 1)
                               rate=BYTES       the most in a second, each direction; perhaps with K, M or G
                               burst=BYTES      the most at once after a pause; a tenth of a second's if not given,
                                                and a hundredth's at least
+    --egress ADDRESS/LENGTH[,dns=ADDRESS]...[,closed]
+                            cards by stream= let through what is granted (docs/egress.md): the guest's address, its name
+                            servers, and closed where nothing passes that is not allowed, as with one --allow
+    --allow GRANT           what may be reached: NAME, *.NAME, ADDRESS or ADDRESS/LENGTH, perhaps with :PORT and /tcp or /udp;
+                            or ech, servers whose names are hidden (TLS Encrypted Client Hello, QUIC)
+    --deny GRANT            what may not be, whatever is allowed
   Disks
     --disk FILE[,ro][,KEY=VALUE]...
                             a disk (virtio-blk) of a regular file's or a block device's content, or of fd:N; the guest's

@@ -1,4 +1,5 @@
 import Boot
+import Egress
 import Host
 
 /// What a user asks of a machine, as text: an option's name and what follows it, as on the command line. Bytes that are
@@ -23,6 +24,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var com1 = false
   package var com2: String?
   package var net = NetworkChoice.none
+  package var allow: [String] = []
+  package var deny: [String] = []
   package var publish: [String] = []
   package var nic: [String] = []
   package var noBalloon = false
@@ -59,6 +62,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.com1, into: &com1)
     try keys.read(.com2, into: &com2)
     try keys.read(.net, into: &net)
+    try keys.read(.allow, into: &allow)
+    try keys.read(.deny, into: &deny)
     try keys.read(.publish, into: &publish)
     try keys.read(.nic, into: &nic)
     try keys.read(.noBalloon, into: &noBalloon)
@@ -95,6 +100,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
 /// What `--net` takes.
 package enum NetworkChoice: String, Codable, CaseIterable, Sendable {
   case user, none
+  /// Nothing passes that is not allowed.
+  case closed = "user,closed"
 }
 
 extension MachineRequest {
@@ -141,7 +148,16 @@ extension MachineRequest {
     }
     // A page that is set aside and given back may not come again; and what was to be there from the start is to stay.
     hasBalloon = !settings.noBalloon && hugePages != .hugetlbfs && !isPrefaulted
-    hasUserNetwork = settings.net == .user
+    hasUserNetwork = settings.net != .none
+    isClosed = settings.net == .closed || !settings.allow.isEmpty
+    for (option, grants) in [("--allow", settings.allow), ("--deny", settings.deny)] {
+      for text in grants where !(option == "--allow" && text == "ech") && Grant(Array(text.utf8)) == nil {
+        throw .grant(option: option, text)
+      }
+      if let first = grants.first, !hasUserNetwork { throw .grantWithoutNetwork(option: option, first) }
+    }
+    allowed = settings.allow
+    denied = settings.deny
     for text in settings.publish {
       guard let port = PublishedPort(text, directory: directory) else { throw .published(text) }
       publishedPorts.append(port)

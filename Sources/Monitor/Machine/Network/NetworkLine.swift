@@ -1,4 +1,5 @@
 import Devices
+import Egress
 import Host
 
 /// A network card's way from its description to its device.
@@ -8,6 +9,8 @@ final class NetworkLine {
   private var device: NetworkDevice?
   private var slot: VirtioSlot?
   private var watched: WatchedBackend?
+  /// What it lets through, if not all.
+  private var filtered: FilteredBackend?
 
   /// - Parameters:
   ///   - index: the card's place among the machine's.
@@ -18,7 +21,11 @@ final class NetworkLine {
   }
 
   /// Opens the card's link, with all that it takes on the host, and makes the device.
-  func open(_ card: NetworkCard, _ loop: EventLoop) throws(MachineError) -> NetworkDevice {
+  ///
+  /// - Parameter egress: what a link by a stream lets through, if not all.
+  func open(
+    _ card: NetworkCard, _ egress: EgressDescription?, _ loop: EventLoop
+  ) throws(MachineError) -> NetworkDevice {
     let address = (card.address ?? .random()).bytes
     let made: NetworkDevice
     switch card.link {
@@ -37,8 +44,10 @@ final class NetworkLine {
       } catch {
         throw .cardDescriptor(number, error)
       }
-      made = try device(on: backend, address, card.mtu ?? Self.usualMTU, card, loop)
+      let link = try egress.map { egress throws(MachineError) in try filter(backend, egress, address, loop) }
+      made = try device(on: link ?? backend, address, card.mtu ?? Self.usualMTU, card, loop)
       backend.device = made
+      filtered?.device = made
     }
     device = made
     return made
@@ -128,7 +137,16 @@ final class NetworkLine {
     on link: any NetworkBackend, _ address: [UInt8], _ mtu: Int, _ card: NetworkCard, _ loop: EventLoop
   ) throws(MachineError) -> NetworkDevice {
     let mtu = UInt16(clamping: mtu)
-    let link = WatchedBackend(link, name: "card \(index)", loop: loop)
+    let sending: (any NetworkBackend)?
+    do throws(Errno) {
+      let source = SourceFilter(
+        hardwareAddress: address.reduce(0) { $0 << 8 | UInt64($1) },
+        addresses: card.own.compactMap(NetworkCard.bytes(of:)))
+      sending = card.own.isEmpty ? nil : try SourceFilteredBackend(link, source)
+    } catch {
+      throw .host("filter", error)
+    }
+    let link = WatchedBackend(sending ?? link, name: "card \(index)", loop: loop)
     watched = link
     guard let rate = card.rate else {
       return NetworkDevice(address: address, mtu: mtu, pairs: card.queues, backend: link)
@@ -141,6 +159,24 @@ final class NetworkLine {
       return made
     } catch {
       throw .host("timer", error)
+    }
+  }
+
+  private func filter(
+    _ link: any NetworkBackend, _ egress: EgressDescription, _ address: [UInt8], _ loop: EventLoop
+  ) throws(MachineError) -> any NetworkBackend {
+    let card = EgressFilter.Card(
+      hardwareAddress: address.reduce(0) { $0 << 8 | UInt64($1) }, address: egress.address,
+      prefixLength: egress.prefixLength, resolvers: egress.resolvers)
+    let filter = EgressFilter(card, egress.grants) { [self] refusal in
+      report("warning: network card \(index) does not reach \(String(decoding: refusal.text, as: UTF8.self))")
+    }
+    do throws(Errno) {
+      let made = try FilteredBackend(link, filter, loop: loop)
+      filtered = made
+      return made
+    } catch {
+      throw .host("filter", error)
     }
   }
 
