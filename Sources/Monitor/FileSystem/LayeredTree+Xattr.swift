@@ -14,18 +14,19 @@ enum AttributeName {
 }
 
 extension LayeredTree {
-  /// Whether an attribute is one of the tree's own marks.
-  func isMark(_ name: [UInt8]) -> Bool {
-    name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay)
-      || name.starts(with: MarkName.overridePrefix)
+  /// Whether an attribute is one of the tree's own marks. Those of overlayfs mean nothing in a share: there they are the
+  /// guest's, for a container store say.
+  func isMark(_ name: [UInt8], inShare: Bool = false) -> Bool {
+    if name.starts(with: MarkName.overridePrefix) { return true }
+    return !inShare && (name.starts(with: MarkName.trustedOverlay) || name.starts(with: MarkName.userOverlay))
   }
 
   /// Under which name, with its NUL, a write map keeps an attribute of the guest; nil for one it cannot have.
   ///
   /// Without root, and in packs, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on; without
   /// root so do access lists.
-  func keptName(_ name: [UInt8], isPack: Bool = false) -> [UInt8]? {
-    if isMark(name) { return nil }
+  func keptName(_ name: [UInt8], isPack: Bool = false, inShare: Bool = false) -> [UInt8]? {
+    if isMark(name, inShare: inShare) { return nil }
     if name.starts(with: AttributeName.user) { return name + [0] }
     if name.starts(with: AttributeName.security) || name.starts(with: AttributeName.trusted) {
       return ownership == .real && !isPack ? name + [0] : MarkName.overridePrefix + name + [0]
@@ -48,13 +49,12 @@ extension LayeredTree {
   private func attributeNameToUse(_ node: Node, _ name: [UInt8]) throws(Errno) -> [UInt8]? {
     if name.isEmpty { throw .outOfRange }
     guard hasNamespace(name) else { throw .notSupported }
-    if isMark(name) { return nil }
-    let (isSynthetic, isKept, isPack) = namespace.withReadLock {
-      (node.isSynthetic, keepsOwners(node), isInPack(node))
+    let (isSynthetic, isKept, isPack, inShare) = namespace.withReadLock {
+      (node.isSynthetic, keepsOwners(node), isInPack(node), isInShare(node))
     }
-    if isSynthetic { return nil }
+    if isSynthetic || isMark(name, inShare: inShare) { return nil }
     // One that there cannot be is not there: an error would make Linux refuse the file where it looks for access lists.
-    if isKept { return keptName(name, isPack: isPack) }
+    if isKept { return keptName(name, isPack: isPack, inShare: inShare) }
     return name + [0]
   }
 
@@ -73,13 +73,17 @@ extension LayeredTree {
     (node.isDirectory ? node.topPart?.layer : node.layer)?.isPack == true
   }
 
+  func isInShare(_ node: Node) -> Bool {
+    (node.isDirectory ? node.topPart?.layer : node.layer)?.isShare == true
+  }
+
   /// The names of all attributes that the guest may see, each with its NUL.
   ///
   /// - Parameter isRoot: `trusted.*` is for who has CAP_SYS_ADMIN (xattr(7)), which is taken for root's.
   func attributeNames(_ node: Node, isRoot: Bool = true) throws(Errno) -> [UInt8] {
     if namespace.withReadLock({ node.isSynthetic }) { return [] }
-    let (place, isRecorded) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool) in
-      (try self.place(of: node), keepsOwners(node) && ownership == .recorded || isInPack(node))
+    let (place, isRecorded, inShare) = try namespace.withReadLock { () throws(Errno) -> (Place, Bool, Bool) in
+      (try self.place(of: node), keepsOwners(node) && ownership == .recorded || isInPack(node), isInShare(node))
     }
     let list = try FileCalls.attributeNames(place.base.raw, place.name.span)
     if list.isEmpty { return [] }
@@ -89,7 +93,7 @@ extension LayeredTree {
       if isRecorded, name.starts(with: MarkName.overridePrefix) {
         name = name.dropFirst(MarkName.overridePrefix.count)
         guard !name.starts(with: AttributeName.user), hasNamespace([UInt8](name)) else { continue }
-      } else if isMark([UInt8](name)) {
+      } else if isMark([UInt8](name), inShare: inShare) {
         continue
       }
       if !isRoot, name.starts(with: AttributeName.trusted) { continue }
@@ -103,8 +107,9 @@ extension LayeredTree {
   func setAttribute(
     _ node: Node, _ name: [UInt8], _ value: [UInt8], flags: UInt32, killSetgid: Bool = false
   ) throws(Errno) {
-    if isMark(name) { throw .notPermitted }
-    guard let kept = keptName(name) else { throw .notSupported }
+    let inShare = namespace.withReadLock { isInShare(node) }
+    if isMark(name, inShare: inShare) { throw .notPermitted }
+    guard let kept = keptName(name, inShare: inShare) else { throw .notSupported }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
@@ -132,10 +137,11 @@ extension LayeredTree {
 
   /// Removes an attribute. No lock is held.
   func removeAttribute(_ node: Node, _ name: [UInt8]) throws(Errno) {
-    if isMark(name) { throw .notPermitted }
+    let inShare = namespace.withReadLock { isInShare(node) }
+    if isMark(name, inShare: inShare) { throw .notPermitted }
     // What is not there is not worth a copy.
     _ = try attribute(node, name)
-    guard let kept = keptName(name) else { throw .notSupported }
+    guard let kept = keptName(name, inShare: inShare) else { throw .notSupported }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
