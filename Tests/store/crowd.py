@@ -26,7 +26,7 @@ def main():
     # What only one can do, and the others are told.
     contested = [["pack", "create", "same", f"{TEST}/source"] for _ in range(5)]
     contested += [["rm", "box5"] for _ in range(3)] + [["rename", "box6", "taken"], ["rename", "box7", "taken"]]
-    contested += [["kernel", "rm", "kernel0"], ["pack", "rm", "pack0"], ["pack", "rm", "pack0"], ["discard", "box8"]]
+    contested += [["kernel", "rm", "kernel0"], ["pack", "rm", "pack0"], ["pack", "rm", "pack0"], ["discard", "--force", "box8"]]
     commands = sure + contested
     commands += [["ls"]] * (COUNT - len(commands))
     random.shuffle(commands)

@@ -51,7 +51,7 @@ COMMANDS = [
     (["create", "--name", "new", "--", "true"], [have_kernel]),
     (["rm", "box"], [have_machine]),
     (["rename", "box", "crate"], [have_machine]),
-    (["discard", "box"], [have_kernel, have_machine]),
+    (["discard", "--force", "box"], [have_kernel, have_machine]),
     (["prune", "--force"], [have_machines]),
 ]
 
