@@ -61,7 +61,7 @@ run --memory "$size" -- sed -n -e '/^100000000-.* : System RAM/s/.*/above 4 GiB/
 ((memory / 1024 > least)) || fail "$memory kB of $size"
 
 # The kernel's log, more for its command line, and figures of a run.
-expect_output '12 34 / 1 novm.test=1' run --user 12:34 --com1 --timings --cmdline novm.test=1 -- \
+expect_output '12 34 / 1 novm.test=1' run --user 12:34 --cwd / --com1 --timings --cmdline novm.test=1 -- \
   sh -c 'echo $(id -u) $(id -g) "$PWD" $(nproc) $(grep -o novm.test=1 /proc/cmdline)' 2>"$TEST/log"
 grep -q 'Linux version' "$TEST/log" || fail "no log: $(<"$TEST/log")"
 grep -q '^kernel and init .* ms .* % .*█' "$TEST/log" || fail "no timings: $(<"$TEST/log")"
