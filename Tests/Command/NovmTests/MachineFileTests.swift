@@ -7,9 +7,7 @@ struct MachineFileTests {
 
   init() throws {
     novm = try NovmProgram()
-    for program in ["novmm", "noguest"] {
-      #expect(chmod(try novm.write("libexec/\(program)", "#!/bin/sh\nexit 1\n"), 0o755) == 0)
-    }
+    for program in ["novmm", "noguest"] { try novm.writeProgram("libexec/\(program)", "#!/bin/sh\nexit 1\n") }
   }
 
   private func run(_ text: String, _ arguments: String..., verb: String = "run") throws -> String {

@@ -27,6 +27,14 @@ final class NovmProgram {
     return url.path
   }
 
+  /// A program that `novm` is to run.
+  @discardableResult
+  func writeProgram(_ name: String, _ text: String) throws -> String {
+    let path = try write(name, "")
+    try MadeProgram.write(path, text)
+    return path
+  }
+
   func run(_ arguments: String...) throws -> Result { try run(arguments) }
 
   func run(_ arguments: [String]) throws -> Result {

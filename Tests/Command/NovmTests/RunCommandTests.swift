@@ -8,8 +8,8 @@ struct RunCommandTests {
 
   init() throws {
     novm = try NovmProgram()
-    let novmm = try novm.write("libexec/novmm", "#!/bin/sh\necho 'novmm: out of order' >&2\nexit 1\n")
-    for program in [novmm, novm.directory + "/libexec/noguest"] { #expect(chmod(program, 0o755) == 0) }
+    try novm.writeProgram("libexec/novmm", "#!/bin/sh\necho 'novmm: out of order' >&2\nexit 1\n")
+    try novm.writeProgram("libexec/noguest", "noguest")
   }
 
   /// One line that holds the text, and no machine left.

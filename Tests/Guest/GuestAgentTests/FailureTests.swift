@@ -1,5 +1,6 @@
 import AgentProtocol
 import Foundation
+import HostTesting
 import Testing
 
 /// Commands that do not come to run, and hosts that do not keep to the rules.
@@ -33,12 +34,12 @@ import Testing
     try scratch.write("plain", "text", mode: 0o644)
     let plain = try failure(scratch.path + "/plain")
     #expect(plain.exitStatus == 126 && plain.errno == UInt32(EACCES))
-    try scratch.write("garbage", "\u{1}\u{2}", mode: 0o755)
+    try MadeProgram.write(scratch.path + "/garbage", "\u{1}\u{2}")
     let garbage = try failure(scratch.path + "/garbage")
     #expect(garbage.exitStatus == 126 && garbage.errno == UInt32(ENOEXEC))
     let directory = try failure(scratch.path)
     #expect(directory.exitStatus == 126 && directory.message.text == "\(scratch.path): is a directory")
-    try scratch.write("script", "#!/no/such/interpreter\n", mode: 0o755)
+    try MadeProgram.write(scratch.path + "/script", "#!/no/such/interpreter\n")
     let script = try failure(scratch.path + "/script")
     #expect(script.exitStatus == 126 && script.errno == UInt32(ENOENT))
     #expect(script.message.text == "\(scratch.path)/script: its interpreter or loader is missing")

@@ -1,5 +1,6 @@
 import Foundation
 import Host
+import HostTesting
 import Testing
 
 @testable import Download
@@ -23,14 +24,7 @@ struct FetchProgramTests {
       \(script)
 
       """
-    // By a process of its own: what another test starts meanwhile would hold a file of ours open for writing, and such a one
-    // cannot be run (ETXTBSY).
-    let writer = Process()
-    writer.executableURL = URL(fileURLWithPath: "/bin/sh")
-    writer.arguments = ["-c", "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"", "sh", text, program]
-    try writer.run()
-    writer.waitUntilExit()
-    #expect(writer.terminationStatus == 0)
+    try MadeProgram.write(program, text)
     var steps: [UInt64] = []
     do {
       try Download("http://x/y", limit: 10).fetch(to: file.raw, by: program) { count, _ in steps.append(count) }

@@ -56,14 +56,14 @@ struct DebianPackageTests {
 
   /// apt-get's command line, and a pool instead of mirrors.
   private func packageTool() throws -> String {
-    let apt = try directory.write(
-      "apt-get",
+    let apt = "\(directory.path)/apt-get"
+    try MadeProgram.write(
+      apt,
       """
       #!/bin/sh
       [ "$1" = download ] || exit 1
       cp "\(directory.path)/pool/$3"_* . 2>/dev/null || { echo "E: Unable to locate package $3" >&2; exit 100; }
       """)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: apt)
     return apt
   }
 

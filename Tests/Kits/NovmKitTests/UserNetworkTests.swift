@@ -1,4 +1,5 @@
 import Foundation
+import HostTesting
 import Testing
 
 @testable import NovmKit
@@ -33,8 +34,7 @@ struct UserNetworkTests {
   private func program(saying words: String) throws -> String {
     let path = directory.path + "/passt"
     let script = "#!/bin/sh\ntouch \(directory.path)/asked\necho '\(words)'\n"
-    try script.write(toFile: path, atomically: true, encoding: .utf8)
-    #expect(chmod(path, 0o755) == 0)
+    try MadeProgram.write(path, script)
     return path
   }
 
