@@ -93,6 +93,17 @@ final class FileCache {
     lock.withLock { if let slot = node.openFile?.slot { keptTimes[slot] = nil } }
   }
 
+  /// What the guest held back up to now, times too, has come: files have the times that it knows. What it goes on to write is as
+  /// before.
+  func restoreTimes() {
+    lock.withLock {
+      for case let node? in slots {
+        guard let open = node.openFile, let time = keptTimes[open.slot] else { continue }
+        try? FileCalls.changeTimes(open.descriptor.raw, accessed: .keep, modified: .set(time))
+      }
+    }
+  }
+
   private func endTime(_ node: Node, isRestored: Bool) {
     guard let open = node.openFile, let time = keptTimes[open.slot] else { return }
     keptTimes[open.slot] = nil
@@ -145,11 +156,13 @@ final class FileCache {
   }
 
   /// The guest has gone, with all that it had open.
-  func releaseAll() {
+  ///
+  /// - Parameter isLost: it did not unmount the tree, and may have had more to send.
+  func releaseAll(isLost: Bool) {
     lock.withLock {
       for case let node? in slots {
         node.opens = 0
-        close(node, isLost: true)
+        close(node, isLost: isLost)
       }
       held = 0
     }

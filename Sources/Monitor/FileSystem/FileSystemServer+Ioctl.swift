@@ -7,6 +7,7 @@ extension FileSystemServer {
   private enum Command {
     static let getFlags: UInt32 = 0x8008_6601
     static let setFlags: UInt32 = 0x4008_6602
+    static let getVersion: UInt32 = 0x8008_7601
     static let getAttributes: UInt32 = 0x801c_581f
     static let setAttributes: UInt32 = 0x401c_5820
     static let enableVerity: UInt32 = 0x4080_6685
@@ -38,6 +39,10 @@ extension FileSystemServer {
         try InodeFlags.set(file.raw, flags)
       }
       return []
+    case Command.getVersion:
+      let version = try InodeFlags.version(try tree.opened(node).raw)
+      // An int, as file systems have it, and programs room for.
+      return [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: version >> $0) }
     case Command.getAttributes:
       let file = try tree.opened(node)
       return try InodeFlags.attributes(file.raw)

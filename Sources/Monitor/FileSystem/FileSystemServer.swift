@@ -138,7 +138,7 @@ package final class FileSystemServer: @unchecked Sendable {
     case .lseek: try lseek(header, &reader, &reply)
     case .copyFileRange: try copyFileRange(header, &reader, &reply)
     case .syncfs: try host { () throws(Errno) in try tree.syncAll() }
-    case .destroy: reset()
+    case .destroy: reset(isLost: false)
     case .ioctl: try ioctl(header, &reader, &reply)
     case .setupMapping:
       let request = try message { () throws(MessageError) in try SetupMappingRequest(&reader) }
@@ -202,8 +202,10 @@ package final class FileSystemServer: @unchecked Sendable {
   }
 
   /// Ends the session and leaves nothing in the write maps that is not the guest's. Nothing is served meanwhile or after.
-  package func close() {
-    reset()
+  ///
+  /// - Parameter isUnmounted: the client has sent all that it held back.
+  package func close(isUnmounted: Bool = false) {
+    reset(isLost: !isUnmounted)
     tree.close()
   }
 
@@ -239,10 +241,10 @@ package final class FileSystemServer: @unchecked Sendable {
   package func mendWindow(after seen: Int) -> Bool { tree.mapped?.mend(after: seen) ?? false }
 
   /// Forgets what the last session knew.
-  private func reset() {
+  private func reset(isLost: Bool = true) {
     tree.mapped?.unmapAll()
     tree.listings.dropAll()
-    tree.files.releaseAll()
+    tree.files.releaseAll(isLost: isLost)
     tree.nodes.forgetAll()
   }
 

@@ -146,6 +146,8 @@ extension LayeredTree {
 
   /// SYNCFS: everything in the write maps is on disk afterwards.
   func syncAll() throws(Errno) {
+    // All times that the guest has held back were sent before.
+    files.restoreTimes()
     for layer in layers where layer.isWritable { try FileCalls.syncFileSystem(layer.root.raw) }
   }
 

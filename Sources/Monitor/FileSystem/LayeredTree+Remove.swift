@@ -14,6 +14,8 @@ extension LayeredTree {
     try namespace.withWriteLock { () throws(Errno) in
       guard nodes.peek(parent, name.terminated) === node else { throw .notFound }
       if node.isPinned { throw .busy }
+      // Before anything is said of what is in it, as on any file system.
+      if entry.status.isLocked, node.isUpper { throw .notPermitted }
       if isDirectory, try !isEmpty(node) { throw .notEmpty }
       guard let layer = parent.writeLayer else { throw .readOnly }
       try copyUpDirectory(parent)
@@ -111,7 +113,8 @@ extension LayeredTree {
 
     guard let source = try lookUp(oldParent, oldName)?.node else { throw .notFound }
     defer { nodes.forget(source.id, 1) }
-    let target = try lookUp(newParent, newName)?.node
+    let targetEntry = try lookUp(newParent, newName)
+    let target = targetEntry?.node
     defer { if let target { nodes.forget(target.id, 1) } }
     if source.isPinned || target?.isPinned == true { throw .busy }
     if flags.contains(.exchange), target == nil { throw .notFound }
@@ -138,6 +141,7 @@ extension LayeredTree {
         } else {
           if source.isDirectory && !target.isDirectory { throw .notDirectory }
           if !source.isDirectory && target.isDirectory { throw .isDirectory }
+          if targetEntry?.status.isLocked == true, target.isUpper { throw .notPermitted }
           if target.isDirectory, try !isEmpty(target) { throw .notEmpty }
         }
       } else if isAncestor(source, of: newParent) {

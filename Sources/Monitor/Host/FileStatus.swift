@@ -57,6 +57,8 @@ package struct FileStatus {
   package var isSymlink: Bool { mode & FileType.mask == FileType.symlink }
   /// chattr(1), `a` (STATX_ATTR_APPEND, linux/stat.h).
   package var isAppendOnly: Bool { attributes & 0x20 != 0 }
+  /// chattr(1), `a` and `i` (also STATX_ATTR_IMMUTABLE): what may not be removed.
+  package var isLocked: Bool { attributes & 0x30 != 0 }
   /// overlayfs's mark for a removed name: a character device 0:0.
   package var isWhiteout: Bool {
     mode & FileType.mask == FileType.characterDevice && specialMajor == 0 && specialMinor == 0

@@ -28,6 +28,13 @@ package enum InodeFlags {
     try checked(unsafe clinux_set_inode_flags(descriptor, &flags))
   }
 
+  /// FS_IOC_GETVERSION: the inode's generation.
+  package static func version(_ descriptor: Int32) throws(Errno) -> UInt32 {
+    var version: Int32 = 0
+    try checked(unsafe clinux_get_inode_version(descriptor, &version))
+    return UInt32(bitPattern: version)
+  }
+
   /// Length of `struct fsxattr` in bytes.
   package static let attributesSize = 28
 

@@ -16,10 +16,45 @@ struct IoctlTests {
     static let setFlags: UInt32 = 0x4008_6602
     static let getAttributes: UInt32 = 0x801c_581f
     static let setAttributes: UInt32 = 0x401c_5820
+    static let getVersion: UInt32 = 0x8008_7601
   }
 
   private static let noDump: UInt32 = 0x40
   private static let append: UInt32 = 0x20
+  private static let immutable: UInt32 = 0x10
+
+  private static let hasVersions: Bool = {
+    let layers = Layers()
+    let path = layers.lower("f")
+    guard let file = try? FileDescriptor.open(Path(path), OpenFlags.read) else { return false }
+    return (try? InodeFlags.version(file.raw)) != nil
+  }()
+
+  @Test(.needs(ofHost: "a file system with generations", hasVersions)) func theGeneration() throws {
+    let path = layers.lower("f")
+    let file = try FileDescriptor.open(Path(path), OpenFlags.read)
+    let version = try InodeFlags.version(file.raw)
+    let client = try layers.client()
+    // Four bytes, whatever the command's number says: lsattr(1) has room for no more.
+    let bytes = try ioctl(client, "f", Command.getVersion, room: 8)
+    #expect(bytes == [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: version >> $0) })
+  }
+
+  @Test(.needsRoot, .needs(ofHost: "a file system with flags", hasFlags), arguments: [immutable, append])
+  func lockedDirectoriesAreNotLookedInto(_ flag: UInt32) throws {
+    let client = try layers.client()
+    try client.mkdir("d")
+    try client.put("d/f", "x")
+    try client.mkdir("e")
+    #expect(throws: Errno.notEmpty) { try client.rmdir("d") }
+    try set(client, "d", flag)
+    #expect(throws: Errno.notPermitted) { try client.rmdir("d") }
+    #expect(throws: Errno.notPermitted) { try client.rename("e", "d") }
+    try set(client, "d", 0)
+    #expect(throws: Errno.notEmpty) { try client.rename("e", "d") }
+    try client.unlink("d/f")
+    try client.rmdir("d")
+  }
 
   /// Whether the host's file system has such flags at all.
   private static let hasFlags: Bool = {

@@ -150,6 +150,23 @@ struct ShareTests {
     #expect(!layers.exists(shared + "/w"))
   }
 
+  /// A container store in a share has marks of its own there.
+  @Test(arguments: [Ownership.real, .recorded]) func marksOfOverlayfsAreTheGuests(_ ownership: Ownership) throws {
+    if ownership == .real { try Need.toGoOn("root", Need.isRoot) }
+    layers.put(shared + "/f", "text")
+    let client = try client(ownership: ownership)
+    let names = ["user.overlay.opaque", "trusted.overlay.opaque", "user.overlay.anything"]
+    for name in names {
+      #expect(throws: Errno.noData) { try client.getxattr("s/f", name) }
+      try client.setxattr("s/f", name, "y")
+      #expect(try client.getxattr("s/f", name) == "y")
+    }
+    #expect(try client.listxattr("s/f") == names.sorted())
+    for name in names { try client.removexattr("s/f", name) }
+    #expect(try client.listxattr("s/f") == [])
+    #expect(throws: Errno.notPermitted) { try client.setxattr("s/f", "user.containers.override_stat", "0:0:0777") }
+  }
+
   @Test func validityIsWhatWasAskedFor() throws {
     layers.put(shared + "/f", "")
     for (caching, seconds) in [(Caching.none, 0), (.auto, 1), (.always, 86400)] as [(Caching, UInt64)] {

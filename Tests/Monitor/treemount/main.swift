@@ -75,6 +75,6 @@ if mount("treemount", mountPoint, "fuse", 0, options) != 0 {
 let fuse = device
 for _ in 1..<max(1, threads) { Thread { serve(fuse, server, service) }.start() }
 serve(fuse, server, service)
-server.close()
+server.close(isUnmounted: true)
 service.recorder?.save()
 if counts { FileHandle.standardError.write(Data(service.summary.utf8)) }

@@ -63,6 +63,7 @@ static inline int clinux_thread_name(char *name) { return prctl(PR_GET_NAME, nam
 // Requests to files and taps, as a filter compares them: in 32 bits.
 static const uint32_t clinux_request_get_flags = FS_IOC_GETFLAGS;
 static const uint32_t clinux_request_set_flags = FS_IOC_SETFLAGS;
+static const uint32_t clinux_request_get_version = FS_IOC_GETVERSION;
 static const uint32_t clinux_request_get_attributes = FS_IOC_FSGETXATTR;
 static const uint32_t clinux_request_set_attributes = FS_IOC_FSSETXATTR;
 static const uint32_t clinux_request_enable_verity = FS_IOC_ENABLE_VERITY;

@@ -123,6 +123,9 @@ static inline int clinux_get_inode_flags(int fd, unsigned *flags) { return ioctl
 
 static inline int clinux_set_inode_flags(int fd, const unsigned *flags) { return ioctl(fd, FS_IOC_SETFLAGS, flags); }
 
+// A long by its number, an int by what file systems write.
+static inline int clinux_get_inode_version(int fd, int *version) { return ioctl(fd, FS_IOC_GETVERSION, version); }
+
 static inline int clinux_get_inode_attributes(int fd, void *attributes) {
   return ioctl(fd, FS_IOC_FSGETXATTR, attributes);
 }

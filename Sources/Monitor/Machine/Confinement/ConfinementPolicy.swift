@@ -131,7 +131,11 @@ extension CallFilter {
     allow(
       "ioctl",
       where: .word(
-        1, [clinux_request_get_flags, clinux_request_get_attributes, clinux_request_measure_verity]))
+        1,
+        [
+          clinux_request_get_flags, clinux_request_get_version, clinux_request_get_attributes,
+          clinux_request_measure_verity,
+        ]))
   }
 
   /// Trees that the guest writes to.
