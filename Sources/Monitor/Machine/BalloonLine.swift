@@ -3,7 +3,11 @@ import GuestMemory
 import Host
 
 /// A machine's balloon: what the guest gives goes to the host. Everything here belongs to the event loop's thread.
-final class BalloonLine: BalloonBackend {
+final class BalloonLine: BalloonBackend, DevicePart {
+  static let kind = DeviceKind { description, board throws(MachineError) in
+    description.hasBalloon ? [try BalloonLine(board.memory, loop: board.loop)] : []
+  }
+
   /// How long a guest may take to tell its statistics, in nanoseconds; then what it told before counts.
   private static let patience: UInt64 = 1_000_000_000
 
@@ -23,8 +27,17 @@ final class BalloonLine: BalloonBackend {
     }
   }
 
-  /// The device has its place in the machine.
-  func attach(_ slot: VirtioSlot) { self.slot = slot }
+  func attach(to board: Board) throws(MachineError) { slot = try board.add(device, named: "balloon") }
+
+  func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool {
+    guard case .balloon(let size) = order else { return false }
+    if let size, !inflate(to: size) {
+      client.answer("refused the machine has no more than \(memory.size) bytes of memory")
+    } else {
+      report { client.answer($0) }
+    }
+    return true
+  }
 
   func release(_ slice: GuestSlice) {
     // Files lie behind a window, and they are not the guest's.

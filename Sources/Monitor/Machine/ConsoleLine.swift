@@ -3,7 +3,12 @@ import GuestMemory
 import Host
 
 /// The host's end of the virtio console. On the event loop's thread.
-final class ConsoleLine: ConsoleBackend {
+final class ConsoleLine: ConsoleBackend, DevicePart {
+  static let kind = DeviceKind { description, board throws(MachineError) in
+    guard let output = description.console else { return [] }
+    return [ConsoleLine(try output.open(), loop: board.loop)]
+  }
+
   private static let readSize = 1024
 
   /// The device that it belongs to, which is made after it.
@@ -20,6 +25,12 @@ final class ConsoleLine: ConsoleBackend {
     self.loop = loop
     outputWait.line = self
     inputWait.line = self
+  }
+
+  func attach(to board: Board) throws(MachineError) {
+    let device = ConsoleDevice(backend: self)
+    self.device = device
+    _ = try board.add(device, named: "console")
   }
 
   func write(_ slices: [GuestSlice], from offset: Int) -> Int {

@@ -41,7 +41,7 @@ final class ControlSocket {
 }
 
 /// One connection of a ``ControlSocket``.
-private final class ControlClient: EventHandler {
+final class ControlClient: EventHandler {
   /// The longest order, with its end.
   private static let limit = 64
 
@@ -88,32 +88,19 @@ private final class ControlClient: EventHandler {
       machine.resume()
       answer("running")
     case .status: answer(machine.isPaused ? "paused" : "running")
-    case .resize(let name, let size): answer(resize(name, size))
-    case .capture(let card):
-      guard machine.cards.indices.contains(card) else { return answer("no such card") }
-      answer("capturing")
-      guard let socket = release() else { return }
-      // At most it closes the connection.
-      try? machine.cards[card].capture(to: socket)
-    case .balloon(let size):
-      guard let balloon = machine.balloon else { return answer("refused the machine has no balloon") }
-      if let size, !balloon.inflate(to: size) {
-        return answer("refused the machine has no more than \(machine.memory.size) bytes of memory")
-      }
-      balloon.report { [self] in answer($0) }
+    case .resize(let name, _): leave(order, orSay: "refused there is no disk \(name)")
+    case .capture: leave(order, orSay: "no such card")
+    case .balloon: leave(order, orSay: "refused the machine has no balloon")
     }
   }
 
-  private func resize(_ name: String, _ size: UInt64?) -> String {
-    guard let disk = machine.disk(name) else { return "refused there is no disk \(name)" }
-    do throws(DiskLine.ResizeFault) {
-      return "size \(try disk.resize(to: size))"
-    } catch {
-      return "refused \(error.description)"
-    }
+  /// Leaves an order to the device that it is about.
+  private func leave(_ order: ControlOrder, orSay words: String) {
+    if !machine.obey(order, self) { answer(words) }
   }
 
-  private func answer(_ word: String) {
+  /// Sends a line.
+  func answer(_ word: String) {
     guard socket != nil else { return }
     // A few bytes; a client that does not read them has no use for them.
     _ = try? UnixSocket.send(socket!, Array("\(word)\n".utf8).span)
@@ -122,7 +109,7 @@ private final class ControlClient: EventHandler {
   func close() { _ = release() }
 
   /// Takes the connection from the client.
-  private func release() -> FileDescriptor? {
+  func release() -> FileDescriptor? {
     guard let socket = socket.take() else { return nil }
     machine.loop.remove(number)
     left?(self)

@@ -1,15 +1,27 @@
 import Boot
 import GuestMemory
 import Host
+import Virtio
 
 /// The host memory behind a machine's RAM.
-struct GuestRAM {
+package struct GuestRAM {
   let memory: GuestMemory
   private let mappings: [MemoryMapping]
   /// Where the guest finds pieces of files, if anywhere: behind all RAM.
   let window: (files: FileWindow, addresses: Range<UInt64>)?
   /// Files that are memory, behind that.
   let disks: [(disk: MappedDisk, addresses: Range<UInt64>)]
+
+  /// What a machine's description asks for, with the files that it has as memory opened and locked.
+  init(_ map: MemoryMap, _ description: MachineDescription) throws(MachineError) {
+    var disks: [MappedDisk] = []
+    for disk in description.mappedDisks { disks.append(try MappedDisk(disk)) }
+    // A region of a PCI bus lies at a multiple of its size, which is a power of two.
+    let region = PCITransport.sharedMemorySize(description.window)
+    try self.init(
+      map, pages: description.pages, isPopulated: description.isPopulated, windowSize: description.window,
+      windowSpace: description.transport == .pci ? max(1 << 30, region) : 1 << 30, disks: disks)
+  }
 
   /// - Parameters:
   ///   - isPopulated: whether all of it is there from the start.

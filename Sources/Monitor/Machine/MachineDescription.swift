@@ -59,6 +59,9 @@ package struct MachineDescription {
   package var kvm: KVMSource = .path("/dev/kvm")
   package var discovery = Discovery.acpi
   package var transport = Transport.mmio
+  /// The places of virtio devices, by name, for those that are not to have the first that is free: with it go window and
+  /// interrupt, or the number on the bus.
+  package var places: [String: Int] = [:]
 
   package var confinement = ConfinementMode.off
 

@@ -15,6 +15,8 @@ package enum MachineError: Error {
   /// A request to the host failed; `what` names it.
   case host(_ what: String, Errno)
   /// Each virtio device takes an interrupt line, or a place on the bus, of which there are so many.
+  /// Two devices are to have the same place.
+  case onePlace(String, String)
   case tooManyDevices(most: Int, onBus: Bool)
   /// A tap could not be opened or made.
   case tap(name: String, Errno)

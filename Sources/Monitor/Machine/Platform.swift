@@ -42,6 +42,11 @@ enum Platform {
   /// that the guest's kernel maps it by large pages.
   static func place(_ end: UInt64, alignment: UInt64 = 1 << 30) -> UInt64 { (end + alignment - 1) & ~(alignment - 1) }
 
+  /// How many virtio devices have a window.
+  static let virtioPlaces = Int(lastInterrupt - firstVirtioInterrupt) + 1
+
+  static func virtioInterrupt(_ place: Int) -> UInt32 { firstVirtioInterrupt + UInt32(place) }
+
   static func virtioWindow(_ index: Int) -> UInt64 { virtioBase + UInt64(index) * MMIOTransport.windowSize }
 
   static let power = PowerRegisters(

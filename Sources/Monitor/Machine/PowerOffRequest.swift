@@ -13,7 +13,7 @@ final class PowerOffRequest {
   /// A guest that has no vsock by then never will.
   private static let patience = 20
 
-  private let vsock: UnixVsockBackend
+  private let connect: (UInt32) throws(Errno) -> FileDescriptor?
   private let button: InterruptInput
   private var timer: Timer?
   private var rounds = 0
@@ -21,8 +21,11 @@ final class PowerOffRequest {
   /// Kept open while the agent works on it.
   private var connection: Int32?
 
-  init(_ vsock: UnixVsockBackend, _ button: InterruptInput, _ loop: EventLoop) {
-    self.vsock = vsock
+  /// - Parameter connect: reaches a port of the guest by its vsock; nil while it cannot be.
+  init(
+    _ connect: @escaping (UInt32) throws(Errno) -> FileDescriptor?, _ button: InterruptInput, _ loop: EventLoop
+  ) {
+    self.connect = connect
     self.button = button
     // Without descriptors for it, the guest is asked once.
     timer = try? Timer(loop) { [unowned self] in ask() }
@@ -39,7 +42,7 @@ final class PowerOffRequest {
       _ = FileDescriptor(owning: connection)
       self.connection = nil
     }
-    guard let agent = try? vsock.connect(port: Self.agentPort) else { return }
+    guard let agent = try? connect(Self.agentPort) else { return }
     press()
     // Blocking, but a frame of a few bytes fits into the socket's buffer.
     if let frame = try? Frame.shutdown(.powerOff).encoded() { try? agent.writeAll(frame) }

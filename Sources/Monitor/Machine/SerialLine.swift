@@ -6,19 +6,38 @@ import Virtio
 ///
 /// Output is written byte by byte as the guest sends it, so whatever a dying guest said is there; a terminal that is held
 /// up holds up the guest, and nobody else.
-final class SerialLine: BusDevice {
+final class SerialLine: BusDevice, DevicePart {
+  static let kind = DeviceKind { description, board throws(MachineError) in
+    var lines: [any DevicePart] = []
+    for (output, place) in [(description.com1, Platform.com1), (description.com2, Platform.com2)] {
+      guard let output else { continue }
+      let interrupt = InterruptInput(board.vm, line: place.interrupt)
+      lines.append(SerialLine(try output.open(), interrupt: interrupt, loop: board.loop, at: place))
+    }
+    return lines
+  }
+
   private let port: SerialPort
   /// Around the port; nothing is waited for with it held.
   private let lock = Lock()
   /// Held by the vCPU that sends, for as long as the reader lets it wait.
   private let sending = Lock()
   private let wire: Wire
+  private let place: Platform.SerialPlace
 
-  init(_ channel: consuming TextChannel, interrupt: any InterruptLine, loop: EventLoop) {
+  init(
+    _ channel: consuming TextChannel, interrupt: any InterruptLine, loop: EventLoop,
+    at place: Platform.SerialPlace = Platform.com1
+  ) {
+    self.place = place
     wire = Wire(channel, loop: loop)
     port = SerialPort(backend: wire, line: interrupt)
     wire.line = self
     wire.watch()
+  }
+
+  func attach(to board: Board) {
+    board.add(place.device) { $0.add(self, atPort: place.port, count: UInt16(SerialPort.windowSize)) }
   }
 
   func read(offset: UInt64, width: Int) -> UInt64 { lock.withLock { port.read(offset: offset, width: width) } }

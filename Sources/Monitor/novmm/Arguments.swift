@@ -74,6 +74,9 @@ struct Arguments {
       case "--kvm": machine.kvm = try kvm(name, inline)
       case "--discovery": machine.discovery = try discovery(name, inline)
       case "--transport": machine.transport = try transport(name, inline)
+      case "--place":
+        let (device, place) = try place(name, inline)
+        machine.places[device] = place
       default: throw UsageError(message: "unknown option \(String(printable: word)); novmm --help lists them")
       }
     }
@@ -369,6 +372,16 @@ struct Arguments {
     case "pci": return .pci
     default: throw refusal(name, value, "give mmio or pci")
     }
+  }
+
+  /// `NAME=N`, a device and its place.
+  private mutating func place(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> (String, Int) {
+    let value = try value(name, inline)
+    let parts = value.split(separator: UInt8(ascii: "="), omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, let place = UInt8(String(printable: Array(parts[1]))) else {
+      throw refusal(name, value, "give DEVICE=N, such as disk0=7")
+    }
+    return (String(printable: Array(parts[0])), Int(place))
   }
 
   private func isDescriptor(_ value: [UInt8]) -> Bool { value.starts(with: "fd:".utf8) }

@@ -32,6 +32,9 @@ let manual = """
                             no pvpanic, and only noguest can switch the machine off
     --transport HOW         how virtio devices are reached: mmio (the default), each by registers and an interrupt of its
                             own; or pci, as functions of a PCI bus, with a message for each queue
+    --place DEVICE=N        the place of a virtio device, from 0 on: its window and interrupt, or its number on the bus. The
+                            others have the first that are free, in this order: entropy, tree, share0 and so on, vsock,
+                            console, balloon, disk0…, pmem0…, card0…
   Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
     --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
     --pack [GUEST=>]HOST    a read layer, among those of --read, that never changes, keeps owners in attributes, and has

@@ -27,8 +27,9 @@ struct Novmm {
 
   private static func run(_ description: MachineDescription, _ isVerbose: Bool) -> Int32 {
     do throws(MachineError) {
-      let machine = try Machine(description, report: complain)
-      if isVerbose { complain(words(machine.randomisation)) }
+      let boot = KernelBoot()
+      let machine = try Machine(description, boot, report: complain)
+      if isVerbose { complain(words(boot.randomisation)) }
       let outcome = try machine.run()
       if let report = outcome.report { complain(report) }
       if isVerbose {

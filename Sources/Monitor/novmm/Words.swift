@@ -14,6 +14,8 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
   case .writtenElsewhere(let path):
     "\(path): another machine writes to it; give each a directory of its own, or --share one"
   case .host(let what, let errno): "\(what): \(errno.description)"
+  case .onePlace(let name, let other):
+    "--place: \(min(name, other)) and \(max(name, other)) are to have the same place; give each its own"
   case .tooManyDevices(let most, let onBus):
     "a machine has room for \(most) devices; give fewer of --disk, --pmem, --nic and of --share that the host may change"
       + (onBus ? "" : ", or --transport pci, which has room for more")

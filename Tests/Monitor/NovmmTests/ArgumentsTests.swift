@@ -69,6 +69,8 @@ struct ArgumentsTests {
     ("--kvm=fd:", "--kvm fd:: give fd:N"),
     ("--discovery dsdt", "--discovery dsdt: give acpi or cmdline"),
     ("--transport isa", "--transport isa: give mmio or pci"),
+    ("--place disk0", "--place disk0: give DEVICE=N"),
+    ("--place disk0=256", "--place disk0=256: give DEVICE=N"),
     ("--kernel x --transport pci --discovery cmdline", "--transport pci: a kernel finds the bus by ACPI"),
     ("$'--\\xff\\n'", "unknown option --\\xff\\x0a; novmm"),
   ])

@@ -31,7 +31,7 @@ struct Takeover {
     description.control = Path("\(directory)/control")
     description.confinement = .auto
     do {
-      let machine = try Machine(description) { print($0) }
+      let machine = try Machine(description, KernelBoot()) { print($0) }
       // As the tree has it open, whose write maps come first.
       let share = machine.roots[1].descriptor
       let intrusion = Intrusion(attempt, directory: directory, share: share)

@@ -7,9 +7,9 @@ import PCI
 /// The bus's lock is held only to look something up: an access to a function waits for that function alone.
 final class PCIBus {
   private let lock = Lock()
-  private var functions: [any PCIFunction] = []
+  /// By device number.
+  private var functions = [(any PCIFunction)?](repeating: nil, count: ConfigurationAddress.deviceLimit)
   private var decoder: MemoryDecoder
-  private var nextAddress = Platform.busWindow.lowerBound
 
   /// Memory beyond 4 GiB that the bridge passes on, as large as the region that is there.
   let window: Range<GuestAddress>?
@@ -19,24 +19,20 @@ final class PCIBus {
     decoder = MemoryDecoder(windows: [Platform.busWindow] + (window.map { [$0] } ?? []))
   }
 
-  /// An address for registers, which no other function has from the start.
+  /// Where the registers of a device number are at first.
   ///
-  /// - Parameter size: a power of two.
-  func allocate(_ size: UInt64) throws(MachineError) -> GuestAddress {
-    let address = (nextAddress + size - 1) & ~(size - 1)
-    guard address + size <= Platform.busWindow.upperBound else {
+  /// - Parameter size: theirs, which is the same for all, and a power of two.
+  func address(of device: Int, size: UInt64) throws(MachineError) -> GuestAddress {
+    let address = Platform.busWindow.lowerBound + UInt64(device) * size
+    guard device < functions.count, address + size <= Platform.busWindow.upperBound else {
       throw .tooManyDevices(most: functions.count, onBus: true)
     }
-    nextAddress = address + size
     return address
   }
 
-  /// Puts a function at the next device number.
-  func add(_ function: any PCIFunction) throws(MachineError) {
-    guard functions.count < ConfigurationAddress.deviceLimit else {
-      throw .tooManyDevices(most: functions.count, onBus: true)
-    }
-    lock.withLock { functions.append(function) }
+  /// Puts a function at a device number that has none.
+  func add(_ function: any PCIFunction, at device: Int) {
+    lock.withLock { functions[device] = function }
   }
 
   /// Software has put a function's region at `address`, or nowhere.
@@ -58,9 +54,8 @@ final class PCIBus {
   /// The region that answers at an address of the bus's memory.
   func region(at address: GuestAddress, width: Int) -> (function: any PCIFunction, region: Int, offset: UInt64)? {
     lock.withLock {
-      decoder.find(address, width: width).map {
-        (functions[$0.device], $0.region.index, address - $0.address)
-      }
+      guard let found = decoder.find(address, width: width), let function = functions[found.device] else { return nil }
+      return (function, found.region.index, address - found.address)
     }
   }
 }

@@ -2,9 +2,24 @@ import Devices
 import Host
 
 /// A disk's way from its description to its device.
-final class DiskLine {
-  let serial: String?
-  let device: BlockDevice
+final class DiskLine: DevicePart {
+  static let kind = DeviceKind { description, board throws(MachineError) in
+    let serials = description.disks.map { $0.serial }
+    var lines: [any DevicePart] = []
+    for (index, disk) in description.disks.enumerated() {
+      // More queues than vCPUs have nobody to fill them.
+      let line = try DiskLine(disk, index, queueCount: min(description.processors.count, 4), loop: board.loop)
+      // By its place in the description, unless that is the serial number of another.
+      if serials.contains(String(index)) { line.number = nil }
+      lines.append(line)
+    }
+    return lines
+  }
+
+  private let name: String
+  private let serial: String?
+  private var number: String?
+  private let device: BlockDevice
   private let file: DiskFile
   private let backend: FileDisk
   private var slot: VirtioSlot?
@@ -12,7 +27,9 @@ final class DiskLine {
   /// Opens and locks the file.
   ///
   /// - Parameter queueCount: how many queues the guest may fill.
-  init(_ disk: Disk, queueCount: Int, loop: EventLoop) throws(MachineError) {
+  private init(_ disk: Disk, _ index: Int, queueCount: Int, loop: EventLoop) throws(MachineError) {
+    name = "disk\(index)"
+    number = String(index)
     serial = disk.serial
     let size: UInt64
     do throws(DiskFile.Refusal) {
@@ -44,10 +61,20 @@ final class DiskLine {
     limited?.device = device
   }
 
-  /// The device has its place in the machine.
-  func attach(_ slot: VirtioSlot) {
+  func attach(to board: Board) throws(MachineError) {
+    let slot = try board.add(device, named: name)
     self.slot = slot
     backend.useRings(slot.workers.map(\.event))
+  }
+
+  func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool {
+    guard case .resize(let name, let size) = order, name == serial || name == number else { return false }
+    do throws(ResizeFault) {
+      client.answer("size \(try resize(to: size))")
+    } catch {
+      client.answer("refused \(error.description)")
+    }
+    return true
   }
 
   /// Tells the guest of the size that the file has, after it was made larger where that is asked for.

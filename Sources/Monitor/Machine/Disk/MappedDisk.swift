@@ -4,13 +4,20 @@ import Host
 import Synchronization
 
 /// A file that the guest has as persistent memory: its pages in the host's page cache are the guest's own.
-final class MappedDisk: PersistentMemoryBackend, MendableWindow, EventHandler {
+final class MappedDisk: PersistentMemoryBackend, MendableWindow, EventHandler, DevicePart {
+  static let kind = DeviceKind { _, board throws(MachineError) in
+    for (index, (disk, addresses)) in board.ram.disks.enumerated() { disk.place = (index, addresses) }
+    return board.ram.disks.map { $0.disk }
+  }
+
   /// Its pages. Huge ones can be mapped as such, since they begin at 2 MiB here and in the guest.
   let window: FileWindow
   let path: Path
   var isReadOnly: Bool { file.isReadOnly }
 
   private let file: DiskFile
+  /// Which of the machine's it is, and where the guest finds it.
+  private var place: (index: Int, addresses: Range<UInt64>)?
   /// Nobody should write to the file meanwhile, or shorten it; nil where it cannot be watched.
   private let watch = try? FileWatch()
   private let lock = Lock()
@@ -36,6 +43,13 @@ final class MappedDisk: PersistentMemoryBackend, MendableWindow, EventHandler {
   /// For guest RAM; valid for as long as this lives.
   @unsafe func region(at base: GuestAddress) -> GuestMemory.Region {
     unsafe GuestMemory.Region(base: base, bytes: window.bytes, isWindow: true)
+  }
+
+  func attach(to board: Board) throws(MachineError) {
+    guard let place else { return }
+    board.add(self)
+    do throws(Errno) { try beWatched(by: board.loop) } catch { throw .host("inotify", error) }
+    _ = try board.add(PersistentMemoryDevice(place.addresses, backend: self), named: "pmem\(place.index)")
   }
 
   /// What was written to memory is the file's when it is flushed as if it had been written to the file.

@@ -2,7 +2,17 @@ import Devices
 import Host
 
 /// A network card's way from its description to its device.
-final class NetworkLine {
+final class NetworkLine: DevicePart {
+  static let kind = DeviceKind { description, board throws(MachineError) in
+    var lines: [any DevicePart] = []
+    for (index, card) in description.cards.enumerated() {
+      let line = NetworkLine(index, report: board.report)
+      line.device = try line.open(card, board.loop)
+      lines.append(line)
+    }
+    return lines
+  }
+
   private let index: Int
   private let report: (String) -> Void
   private var device: NetworkDevice?
@@ -18,7 +28,7 @@ final class NetworkLine {
   }
 
   /// Opens the card's link, with all that it takes on the host, and makes the device.
-  func open(_ card: NetworkCard, _ loop: EventLoop) throws(MachineError) -> NetworkDevice {
+  private func open(_ card: NetworkCard, _ loop: EventLoop) throws(MachineError) -> NetworkDevice {
     let address = (card.address ?? .random()).bytes
     let made: NetworkDevice
     switch card.link {
@@ -42,15 +52,23 @@ final class NetworkLine {
       made = try device(on: backend, address, card.mtu ?? Self.usualMTU, card, loop)
       backend.device = made
     }
-    device = made
     return made
   }
 
-  /// The device has its place in the machine.
-  func attach(_ slot: VirtioSlot) { self.slot = slot }
+  func attach(to board: Board) throws(MachineError) {
+    if let device { slot = try board.add(device, named: "card\(index)") }
+  }
 
-  /// Writes the frames that pass from now on to a socket (``CaptureStream``).
-  func capture(to socket: consuming FileDescriptor) throws(Errno) { try watched?.capture(to: socket) }
+  /// Writes the frames that pass from now on to the client (``CaptureStream``).
+  func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool {
+    guard case .capture(index) = order else { return false }
+    client.answer("capturing")
+    if let socket = client.release() {
+      // At most it closes the connection.
+      try? watched?.capture(to: socket)
+    }
+    return true
+  }
 
   /// Ethernet's.
   private static let usualMTU = 1500

@@ -1,0 +1,48 @@
+import FileSystem
+
+/// A device of a machine, and its line on the host: one part, from the making to the end. Everything here comes on the event
+/// loop's thread.
+///
+/// A new device is a file with its part, and a line in ``DeviceKind/all``.
+protocol DevicePart: AnyObject {
+  /// Gives the device its place in the machine. No vCPU runs yet.
+  func attach(to board: Board) throws(MachineError)
+
+  /// Does what the machine's operator wants of this device.
+  ///
+  /// - Returns: false if the order is for another one.
+  func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool
+
+  /// Open directories that its files are in, and nowhere else.
+  var roots: [FileSystemServer.Root] { get }
+
+  /// The machine has ended, whatever the way: removes what the part has put into the host's file system. Its queues are served no
+  /// more, but who works on one may wait for the host still.
+  func close()
+}
+
+extension DevicePart {
+  func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool { false }
+  var roots: [FileSystemServer.Root] { [] }
+  func close() {}
+}
+
+/// A kind of device, and how those are made that a machine's description has of it.
+struct DeviceKind: Sendable {
+  /// Opens what the parts need of the host; they are attached in this order.
+  let make: @Sendable (MachineDescription, Board) throws(MachineError) -> [any DevicePart]
+
+  /// In the order in which they get their places, so that what a guest has seen of its devices stays true: a new kind goes to
+  /// the end, and none away. (Where that is not enough, the description names places itself.)
+  static let all: [DeviceKind] = [
+    SerialLine.kind,
+    EntropyLine.kind,
+    TreeLine.kind,
+    VsockLine.kind,
+    ConsoleLine.kind,
+    BalloonLine.kind,
+    DiskLine.kind,
+    MappedDisk.kind,
+    NetworkLine.kind,
+  ]
+}

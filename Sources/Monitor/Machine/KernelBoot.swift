@@ -1,0 +1,48 @@
+import Boot
+import Devices
+import Host
+import KVM
+
+/// Boots the kernel of a machine's description.
+package final class KernelBoot: MachineStart {
+  private var description = MachineDescription()
+  private var loader: KernelLoader?
+  /// Where the guest's kernel lies; drawn by `begin`.
+  package private(set) var randomisation = KernelRandomisation.off
+
+  package init() {}
+
+  package func begin(
+    _ description: MachineDescription, _ ram: GuestRAM, _ map: MemoryMap
+  ) throws(MachineError) {
+    self.description = description
+    let loader = try KernelLoader(description, ram, map)
+    randomisation = loader.randomisation
+    self.loader = loader
+  }
+
+  package func finish(_ machine: Machine) throws(MachineError) {
+    guard let entry = try loader?.finish(machine.map, options(machine.board)) else { return }
+    loader = nil
+    do throws(KVMError) { try machine.vcpus[0].enter(entry) } catch { throw .kvm(error) }
+  }
+
+  private func options(_ board: Board) -> BootPlan.Options {
+    var options = BootPlan.Options()
+    options.commandLine = CommandLine(bytes: description.commandLine)
+    options.seed = RandomBytes.make(64)
+    options.generation = RandomBytes.make(16)
+    let apicIDs = description.processors.apicIDs
+    switch description.discovery {
+    case .acpi: options.acpi = board.platform(apicIDs: apicIDs)
+    case .commandLine:
+      options.mp = MPPlatform(apicIDs: apicIDs, power: Platform.power)
+      board.addresses.add(AbsentClock(), atPort: AbsentClock.port, count: AbsentClock.portCount)
+      // Before the rest: what follows a word of two hyphens is for init.
+      var devices = board.arguments
+      devices.append(options.commandLine)
+      options.commandLine = devices
+    }
+    return options
+  }
+}
