@@ -77,6 +77,7 @@ struct LogsCommand: ParsableCommand {
       entries.append(entry)
     }
     for entry in entries.suffix(tail ?? .max) { try write(entry) }
+    func finish() throws { for each in [output, errors] { try each.finish() } }
     while follow {
       // Looked at first: what was written before the end is read after it.
       let isAlive = try Machines.list().contains { $0.identifier == record.identifier && $0.isAlive }
@@ -85,13 +86,17 @@ struct LogsCommand: ParsableCommand {
         do { try write(entry) } catch { failure = error }
       }
       if let failure { throw failure }
-      if !isAlive { return }
+      if !isAlive { break }
+      // A carriage return that nothing has followed by now ends a line of somebody's progress.
+      try finish()
       usleep(100_000)
     }
+    try finish()
   }
 
   private func printConsole(_ record: MachineRecord, to output: ForeignOutput) throws {
     let log = ["console.1", "console"].flatMap { record.read($0) ?? [] }
+    defer { try? output.finish() }
     guard let tail else { return try output.write(log) }
     let ended = log.last == UInt8(ascii: "\n") ? log.dropLast() : log[...]
     let lines = ended.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).suffix(tail)

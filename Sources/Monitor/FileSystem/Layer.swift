@@ -34,9 +34,10 @@ final class Layer {
   /// For what is made before it appears at its place; write maps only.
   let work: WorkDirectory?
   /// Whether users of the host other than root can come to it.
-  let isOpenToOthers: Bool
-  /// The device of the root.
+  private(set) var isOpenToOthers = true
+  /// The device of the root, and its inode there.
   private let device: UInt64
+  private let inode: UInt64
   /// Whiteouts are symlinks there.
   private let isOnOverlayfs: Bool
   private let lock = Lock()
@@ -59,8 +60,8 @@ final class Layer {
     self.map = map
     self.root = root
     self.kind = kind
-    device = try FileCalls.status(root.raw).device
-    isOpenToOthers = kind == .read || kind == .pack || FileCalls.isOpenToOthers(root.raw)
+    let status = try FileCalls.status(root.raw)
+    (device, inode) = (status.device, status.inode)
     isOnOverlayfs = FileCalls.isOverlayfs(root.raw)
     work = kind == .write ? WorkDirectory(layerRoot: root) : nil
   }
@@ -69,6 +70,16 @@ final class Layer {
   var isPack: Bool { kind == .pack }
   var isWriteMap: Bool { kind == .write }
   var isShare: Bool { !isRead && !isWriteMap }
+
+  /// Finds out who can come to it, before anything in it changes.
+  ///
+  /// - Parameter layers: all of the tree. What lies in one that the guest can change is closed to nobody by modes in there.
+  func findWhoComes(besides layers: [Layer]) {
+    guard isWritable else { return }
+    isOpenToOthers = FileCalls.isOpenToOthers(root.raw) { above in
+      layers.contains { $0.isWritable && $0.device == above.device && $0.inode == above.inode }
+    }
+  }
 
   /// What root's guest makes in it that is real on the host.
   var privileges: Privileges { isOpenToOthers ? map.privileges : .all }

@@ -52,9 +52,8 @@ extension LayeredTree {
       for alias in node.aliases {
         if (try? copyUpDirectory(alias.parent)) != nil,
           let base = try? descriptor(of: alias.parent, in: layer),
-          (try? FileCalls.link(copy.base.raw, copy.name.span, to: base.raw, alias.name.span)) != nil
+          (try? link(node, copy, to: Place(base: base, name: alias.name))) != nil
         {
-          if node.isSymlink { linkLink(copy, to: Place(base: base, name: alias.name)) }
           linked.append(Place(base: base, name: alias.name))
         }
       }
@@ -322,8 +321,7 @@ extension LayeredTree {
         try copyUpDirectory(parent)
         let base = try descriptor(of: parent, in: layer)
         let from = try place(of: node)
-        try FileCalls.link(from.base.raw, from.name.span, to: base.raw, array.span)
-        if node.isSymlink { linkLink(from, to: Place(base: base, name: array)) }
+        try link(node, from, to: Place(base: base, name: array))
         node.linkAdjustment -= 1
       } catch {
         // It cannot be: then the name shows what is below, as overlayfs would have it.

@@ -116,17 +116,16 @@ extension LayeredTree {
       let array = name.terminatedArray()
       if !slot.hasWhiteout {
         do throws(Errno) {
-          try FileCalls.link(from.base.raw, from.name.span, to: slot.base.raw, array.span)
+          try link(node, from, to: Place(base: slot.base, name: array))
         } catch {
           guard error == .exists, slot.layer.hasMarks,
             let there = try? FileCalls.status(slot.base.raw, array.span), there.isWhiteout
           else { throw error }
-          try linkOverWhiteout(from, slot, array)
+          try linkOverWhiteout(node, from, slot, array)
         }
       } else {
-        try linkOverWhiteout(from, slot, array)
+        try linkOverWhiteout(node, from, slot, array)
       }
-      if node.isSymlink { linkLink(from, to: Place(base: slot.base, name: array)) }
       dropUnknown(parent, name)
       node.isRemoved = false
       nodes.addName(node, parent, array)
@@ -138,12 +137,19 @@ extension LayeredTree {
     }
   }
 
-  private func linkOverWhiteout(_ from: Place, _ slot: Slot, _ name: [UInt8]) throws(Errno) {
+  private func linkOverWhiteout(_ node: Node, _ from: Place, _ slot: Slot, _ name: [UInt8]) throws(Errno) {
     let work = try slot.layer.work!.open()
     let temporary = slot.layer.work!.temporaryName()
     try FileCalls.link(from.base.raw, from.name.span, to: work.raw, temporary.span)
-    do throws(Errno) {
+    let rename = { () throws(Errno) in
       try FileCalls.rename(work.raw, temporary.span, to: slot.base.raw, name.span)
+    }
+    do throws(Errno) {
+      if node.isSymlink {
+        try linkLink(from, to: Place(base: slot.base, name: name), link: rename)
+      } else {
+        try rename()
+      }
     } catch {
       try? FileCalls.remove(work.raw, temporary.span, isDirectory: false)
       throw error

@@ -82,6 +82,7 @@ package final class LayeredTree: @unchecked Sendable {
     for map in reads.reversed() { ordered.append((map, map.isPack ? .pack : .read)) }
     var layers: [Layer] = []
     for (map, kind) in ordered { layers.append(try LayeredTree.open(map, rank: layers.count, kind: kind)) }
+    for layer in layers { layer.findWhoComes(besides: layers) }
     self.layers = layers
 
     guard let base = layers.last(where: { LayeredTree.components($0.map.guestPath)?.isEmpty == true }),

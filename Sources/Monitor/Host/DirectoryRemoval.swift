@@ -59,7 +59,7 @@ package enum DirectoryRemoval {
   }
 
   /// How often it begins anew where somebody else moves directories about.
-  private static let patience = 64
+  static let patience = 64
 
   /// - Throws: `isDirectory` for a directory that was to be something else.
   static func unlink(
@@ -107,6 +107,8 @@ private struct Emptying: ~Copyable {
     var isRead = false
     /// Whether there was anything when it was last read.
     var hadEntries = false
+    /// How often all of it was read, with something in it each time.
+    var rounds = 0
   }
 
   private var descent: DirectoryDescent
@@ -114,8 +116,11 @@ private struct Emptying: ~Copyable {
   private var levels: [Level]
   private var buffer = [UInt8](repeating: 0, count: 1 << 15)
 
-  /// How many directories in one are looked for at once.
-  private static let mostChildren = 4096
+  /// How many directories in one are looked for at once, and how many names are known in all before it is fewer.
+  private static let (mostChildren, leastChildren, mostNames) = (4096, 16, 1 << 16)
+
+  /// How many are known.
+  private var nameCount = 0
 
   init(_ directory: Int32, _ isForced: Bool) {
     descent = DirectoryDescent(from: directory)
@@ -132,6 +137,7 @@ private struct Emptying: ~Copyable {
   mutating func run() throws(Errno) {
     while let level = levels.indices.last {
       if let child = levels[level].children.popLast() {
+        nameCount -= 1
         try goDown(child)
       } else if !levels[level].isRead || descent.depth == 0 && levels[level].hadEntries {
         try read(level)
@@ -162,14 +168,17 @@ private struct Emptying: ~Copyable {
       // What came while it was read; some file systems also pass over names where others go.
       guard error == .notEmpty || error == .exists, level.hadEntries else { throw error }
       try descent.enter(level.name.span, isForced: isForced)
-      levels.append(Level(name: level.name))
+      levels.append(Level(name: level.name, rounds: level.rounds))
     }
   }
 
   /// Removes what is in the directory, but for directories, which it notes.
   private mutating func read(_ level: Int) throws(Errno) {
+    // Somebody fills it faster, or what is listed cannot be had by its name (some network file systems have such).
+    if levels[level].rounds >= DirectoryRemoval.patience { throw .notEmpty }
     (levels[level].isRead, levels[level].hadEntries) = (true, false)
     let (directory, isForced) = (descent.current, isForced)
+    let most = max(Self.leastChildren, min(Self.mostChildren, Self.mostNames - nameCount))
     var children: [[UInt8]] = []
     var hadEntries = false
     do throws(Errno) {
@@ -183,13 +192,15 @@ private struct Emptying: ~Copyable {
           guard error == .isDirectory else { throw error }
           children.append(name)
         }
-        return children.count < Self.mostChildren
+        return children.count < most
       }
     } catch {
       // Another has removed the directory itself.
       guard error == .notFound else { throw error }
     }
+    if hadEntries, levels[level].isRead { levels[level].rounds += 1 }
     levels[level].hadEntries = hadEntries
     levels[level].children = children
+    nameCount += children.count
   }
 }

@@ -1,3 +1,6 @@
+import CLinux
+import Glibc
+
 /// Whom a directory's symlinks belong to, where owners are recorded: a symlink can have no attribute of a user's (xattr(7)), so its
 /// directory has one for all of them. What is not in it is root's.
 ///
@@ -90,39 +93,66 @@ extension FileCalls {
   ///
   /// - Parameter name: with its NUL.
   package static func linkOwner(_ directory: Int32, _ name: Span<UInt8>) -> LinkOwners.Owner? {
-    guard name.count > 1, let owners = linkOwners(directory), let target = try? readLink(directory, name) else {
-      return nil
-    }
+    guard name.count > 1, let owners = try? linkOwners(directory), !owners.isEmpty,
+      let target = try? readLink(directory, name)
+    else { return nil }
     return owners.owner(of: [UInt8](withoutNUL: name), target: target)
   }
 
-  /// Records whom a symlink belongs to. One at a time for a directory.
-  package static func setLinkOwner(_ directory: Int32, _ name: Span<UInt8>, _ owner: LinkOwners.Owner) throws(Errno) {
+  /// Records whom a symlink belongs to.
+  ///
+  /// - Parameter target: where it leads, if it is not there yet.
+  package static func setLinkOwner(
+    _ directory: Int32, _ name: Span<UInt8>, _ owner: LinkOwners.Owner, target: [UInt8]? = nil
+  ) throws(Errno) {
     guard name.count > 1 else { return }
-    var owners = linkOwners(directory) ?? LinkOwners()
-    let target = try readLink(directory, name)
+    let target = if let target { target } else { try readLink(directory, name) }
     let name = [UInt8](withoutNUL: name)
-    if owner == .root {
-      if !owners.remove(name) { return }
-    } else {
-      if owners.owner(of: name, target: target) == owner { return }
+    try changeLinkOwners(directory) { owners in
+      if owner == .root { return owners.remove(name) }
+      if owners.owner(of: name, target: target) == owner { return false }
       owners.set(name, target: target, owner)
+      return true
     }
-    try store(owners, directory)
   }
 
   /// Forgets what was recorded of a name.
   package static func removeLinkOwner(_ directory: Int32, _ name: Span<UInt8>) {
-    guard name.count > 1, var owners = linkOwners(directory), owners.remove([UInt8](withoutNUL: name)) else { return }
-    try? store(owners, directory)
+    guard name.count > 1 else { return }
+    let name = [UInt8](withoutNUL: name)
+    try? changeLinkOwners(directory) { $0.remove(name) }
   }
 
-  private static func linkOwners(_ directory: Int32) -> LinkOwners? {
+  /// Reads the record, and writes it if `change` says that it is another now. One that cannot be read is not replaced.
+  private static func changeLinkOwners(_ directory: Int32, _ change: (inout LinkOwners) -> Bool) throws(Errno) {
+    // Most directories have none, and nothing to be taken from it.
+    var owners = LinkOwners()
+    if try linkOwners(directory).isEmpty, !change(&owners) { return }
+    let lock = lockForRecords(directory)
+    defer { _ = lock.raw }
+    owners = try linkOwners(directory)
+    if change(&owners) { try store(owners, directory) }
+  }
+
+  /// Keeps other machines that have the directory from changing what is recorded in it, until the descriptor is closed. Who holds
+  /// it for longer than a moment is not waited for: any user who can read the directory may lock it.
+  private static func lockForRecords(_ directory: Int32) -> FileDescriptor {
     let itself = itself
-    guard hasAttribute(directory, itself.span, MarkName.overrideLinks),
-      let bytes = try? attribute(directory, itself.span, MarkName.overrideLinks)
-    else { return nil }
-    return LinkOwners(parsing: bytes)
+    guard let opened = try? openBeneath(directory, itself.span, O_RDONLY | O_DIRECTORY) else {
+      return FileDescriptor(owning: -1)
+    }
+    for _ in 0..<50 {
+      if flock(opened.raw, LOCK_EX | LOCK_NB) == 0 || Errno.current != Errno(EWOULDBLOCK) { break }
+      usleep(1000)
+    }
+    return opened
+  }
+
+  /// What a directory has recorded; nothing, if it is of another form.
+  private static func linkOwners(_ directory: Int32) throws(Errno) -> LinkOwners {
+    let itself = itself
+    guard let bytes = try attribute(directory, itself.span, MarkName.overrideLinks) else { return LinkOwners() }
+    return LinkOwners(parsing: bytes) ?? LinkOwners()
   }
 
   private static func store(_ owners: LinkOwners, _ directory: Int32) throws(Errno) {

@@ -32,11 +32,11 @@ public final class Lock: @unchecked Sendable {
   /// - Returns: whether that came about.
   package func isFree(within milliseconds: UInt64) -> Bool {
     var end = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &end)
+    unsafe clock_gettime(CLOCK_MONOTONIC, &end)
     let nanoseconds = UInt64(end.tv_nsec) + milliseconds * 1_000_000
     end.tv_sec += Int(nanoseconds / 1_000_000_000)
     end.tv_nsec = Int(nanoseconds % 1_000_000_000)
-    guard unsafe pthread_mutex_timedlock(mutex, &end) == 0 else { return false }
+    guard unsafe clinux_mutex_clocklock(mutex, CLOCK_MONOTONIC, &end) == 0 else { return false }
     unsafe pthread_mutex_unlock(mutex)
     return true
   }

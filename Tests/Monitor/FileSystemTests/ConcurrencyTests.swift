@@ -34,7 +34,7 @@ struct ConcurrencyTests {
   }
 
   /// Clients are used by one thread at a time.
-  private final class Shared: @unchecked Sendable {
+  final class Shared: @unchecked Sendable {
     let client: FUSEClient
     init(_ client: FUSEClient) { self.client = client }
   }

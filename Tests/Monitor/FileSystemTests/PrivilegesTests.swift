@@ -84,6 +84,37 @@ struct PrivilegesTests {
     try make { client, guest, directory in try isReal(client, guest, directory) }
   }
 
+  /// The guest, or the tree itself, may open it to others at any time.
+  @Test(.needsRoot) func theMapsOwnModeClosesNothing() throws {
+    for directory in [layers.upper, shared] { chmod(directory, 0o700) }
+    try make { client, guest, directory in
+      try client.set(guest, mode: 0o755)
+      try showsAll(client, guest)
+      #expect(host(directory + "tool").st_mode & 0o6777 == 0o755)
+      #expect(host(directory + "null").st_mode & S_IFMT == S_IFREG)
+    }
+  }
+
+  /// Nor does one that is in another map.
+  @Test(.needsRoot) func whatAnotherMapCanChangeClosesNothing() throws {
+    let (closed, inner) = (shared + "/closed", shared + "/closed/inner")
+    for directory in [closed, inner] { layers.mkdir(directory) }
+    chmod(closed, 0o700)
+    func madeThere(_ shares: [LayerMap]) throws -> mode_t {
+      let client = FUSEClient(
+        FileSystemServer(
+          try LayeredTree(
+            reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
+            shares: shares.map { Share(map: $0, caching: .always) })))
+      try client.put("i/tool", "x")
+      try client.set("i/tool", mode: 0o4755)
+      return host(inner + "/tool").st_mode & 0o6777
+    }
+    let share = LayerMap(guestPath: "/i", hostPath: inner)
+    #expect(try madeThere([share]) == 0o4755)
+    #expect(try madeThere([share, LayerMap(guestPath: "/s", hostPath: shared)]) == 0o755)
+  }
+
   @Test(.needsRoot) func whatTheMapAllowsIsReal() throws {
     try make(.all) { client, guest, directory in try isReal(client, guest, directory) }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Host
 import HostTesting
@@ -184,6 +185,41 @@ struct RecordedOwnershipTests {
     #expect(
       layers.attribute((kind == "share" ? shared : layers.upper + "/t") + "/e", "user.containers.override_links") == nil
     )
+  }
+
+  /// Two machines with one share record in its directories at once.
+  @Test func whatAnotherMachineRecordsStays() throws {
+    let shared = layers.base + "/shared"
+    layers.mkdir(shared)
+    let shares = [Share(map: LayerMap(guestPath: "/t", hostPath: shared), caching: .always)]
+    let names = (0..<80).map { "\($0)" }
+    for name in names { layers.symlink("\(shared)/\(name)", to: "x") }
+    let clients = try (0..<2).map { _ in ConcurrencyTests.Shared(try layers.client(shares: shares, ownership: .recorded)) }
+    DispatchQueue.concurrentPerform(iterations: 2) { which in
+      for name in names.indices where name % 2 == which {
+        _ = try? clients[which].client.set("t/" + names[name], uid: 1000)
+      }
+    }
+    let client = try layers.client(shares: shares, ownership: .recorded)
+    #expect(try linkOwners(client, "t") == Dictionary(uniqueKeysWithValues: names.map { ($0, 1000) }))
+  }
+
+  /// In a sticky directory nobody else may remove it, so that a name without its owner is none.
+  @Test func aStickyDirectoryHasNoSymlinksThatItsOwnerCannotRemove() throws {
+    let client = try layers.client(ownership: .recorded)
+    for directory in ["d", "t"] { try client.mkdir(directory) }
+    try client.set("t", mode: 0o1777)
+    client.uid = 1000
+    var number = 0
+    // Names are up to 255 bytes: the room for records is soon full.
+    let name = { (number: Int) in "\(number)" + String(repeating: "n", count: 240) }
+    while number < 1000, (try? client.symlink("t/" + name(number), to: "x")) != nil { number += 1 }
+    guard number < 1000 else { return }
+    try client.symlink("d/" + name(number), to: "x")
+    #expect(throws: Errno.self) { try client.rename("d/" + name(number), "t/" + name(number)) }
+    #expect(throws: Errno.self) { try client.link("d/" + name(number), "t/" + name(number)) }
+    #expect(try client.attributes("d/" + name(number)).uid == 1000)
+    #expect(try client.names("t").count == number)
   }
 
   @Test func moreSymlinksThanThereIsRoomFor() throws {

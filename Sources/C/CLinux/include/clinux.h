@@ -34,6 +34,13 @@
 
 static inline int clinux_errno(void) { return errno; }
 
+// pthread_mutex_timedlock(3) by another clock (glibc 2.30).
+int pthread_mutex_clocklock(pthread_mutex_t *, clockid_t, const struct timespec *);
+
+static inline int clinux_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *end) {
+  return pthread_mutex_clocklock(mutex, clock, end);
+}
+
 static inline int clinux_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 
 static inline int clinux_ioctl(int fd, unsigned long request, unsigned long argument) {

@@ -44,12 +44,12 @@ package struct KernelLibrary {
   private static func contents(
     _ name: String, _ elf: ELFImage, _ symbols: ELFImage.Section, _ names: ELFImage.Section
   ) throws(ImageFault) -> Range<Int>? {
-    let bytes = elf.bytes
+    let (bytes, name) = (elf.bytes, Array(name.utf8) + [0])
     let end = symbols.fileRange.upperBound - symbolSize + 1
     for at in stride(from: symbols.fileRange.lowerBound, to: end, by: symbolSize) {
       guard let offset = bytes.u32(at: at), let value = bytes.u64(at: at + 8), let size = bytes.u64(at: at + 16),
-        Int(offset) < names.fileRange.count,
-        bytes.cString(at: names.fileRange.lowerBound + Int(offset), limit: names.fileRange.count - Int(offset)) == name
+        Int(offset) <= names.fileRange.count - name.count,
+        bytes.hasPrefix(name, at: names.fileRange.lowerBound + Int(offset))
       else { continue }
       for segment in try elf.segments() where segment.type == ELFImage.segmentLoad {
         guard value >= segment.virtualAddress, value - segment.virtualAddress <= UInt64(segment.fileRange.count),

@@ -101,11 +101,13 @@ package struct PublishedPort: Equatable, Sendable {
   }
 
   private static let loopback6 = "::1"
+  private static let hasLoopback6 =
+    InternetAddress(loopback6, port: 0).flatMap { try? InternetSocket.listen(.datagram, $0) } != nil
   private static let loopback = ["127.0.0.1", loopback6]
 
   /// Where it is listened and where that leads, for a person.
   package var announcement: String {
-    let places = listeners.map { port in
+    let places = listeners.filter { !$0.isOptional || Self.hasLoopback6 }.map { port in
       switch port.host {
       case .port(let number, let address?): address.contains(":") ? "[\(address)]:\(number)" : "\(address):\(number)"
       case .port, .socket: port.host.description

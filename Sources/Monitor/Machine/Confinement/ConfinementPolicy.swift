@@ -143,6 +143,8 @@ extension CallFilter {
     allow("mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat", "renameat", "renameat2")
     allow("fchownat", "fchown", "fchmodat2", "fchmodat", "fchmod", "chmod", "utimensat")
     allow("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr")
+    // Directories, for what is recorded in them.
+    allow("flock")
     allow("ftruncate", "fallocate", "pwrite64", "pwritev", "pwritev2", "copy_file_range")
     allow(
       "ioctl",
