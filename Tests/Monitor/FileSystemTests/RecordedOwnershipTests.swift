@@ -194,7 +194,9 @@ struct RecordedOwnershipTests {
     let shares = [Share(map: LayerMap(guestPath: "/t", hostPath: shared), caching: .always)]
     let names = (0..<80).map { "\($0)" }
     for name in names { layers.symlink("\(shared)/\(name)", to: "x") }
-    let clients = try (0..<2).map { _ in ConcurrencyTests.Shared(try layers.client(shares: shares, ownership: .recorded)) }
+    let clients = try (0..<2).map { _ in
+      ConcurrencyTests.Shared(try layers.client(shares: shares, ownership: .recorded))
+    }
     DispatchQueue.concurrentPerform(iterations: 2) { which in
       for name in names.indices where name % 2 == which {
         _ = try? clients[which].client.set("t/" + names[name], uid: 1000)
