@@ -181,7 +181,7 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp(
       "What keeps the machine's monitor to what the machine needs: auto, whatever the host has; require, all of it; off.",
       discussion: "novm doctor tells what the host has of it. See SECURITY.md.", valueName: "auto|require|off"))
-  var confine = MonitorConfinement.off
+  var confine = MonitorConfinement.auto
 
   @Flag(help: "Take all of the memory from the host at once, and keep it: no balloon takes what is free.")
   var prefault = false

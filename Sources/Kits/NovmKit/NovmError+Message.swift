@@ -198,6 +198,9 @@ extension MachineEnd {
       // Registers follow, indented.
       "\(messages.last { !$0.hasPrefix(" ") } ?? "KVM failed to run the guest"); --com1 shows how far it came, "
         + "`novm doctor` whether this host can run machines"
+    case .forbiddenCall:
+      "\(messages.last ?? "novmm tried a forbidden system call"): its guest has taken it over, or this is a fault of novm's; "
+        + "--confine off lets it go on"
     case .signaled(let signal): "novmm was ended by signal \(signal)"
     case .unknown(let status): messages.last ?? "novmm ended with status \(status)"
     }

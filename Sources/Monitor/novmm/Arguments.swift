@@ -26,6 +26,7 @@ struct Arguments {
 
   mutating func parse() throws(UsageError) -> Request {
     var machine = MachineDescription()
+    machine.confinement = .auto
     var window = Window.off
     var isVerbose = false
     var isCheck = false

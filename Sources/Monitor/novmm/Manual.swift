@@ -106,8 +106,8 @@ let manual = """
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
                             [KEY=BYTES]...`, or `refused WORDS`); `capture N` writes what passes network card N, from
                             0 on, to the socket as a pcapng file, after the line `capturing`
-    --confine HOW           what keeps the monitor, should its guest take it over, to what this machine needs: auto,
-                            whatever the host has of it; require, all of it, or no machine; off (the default). It is a
+    --confine HOW           what keeps the monitor, should its guest take it over, to what this machine needs: auto
+                            (the default), whatever the host has of it; require, all of it, or no machine; off. It is a
                             list of system calls (seccomp), of which another ends the machine, and of files (Landlock)
     --lifeline fd:N         the machine ends when this descriptor reads end of file
     --timings fd:N          writes a line `MOMENT NANOSECONDS` (CLOCK_MONOTONIC) for each step of the start

@@ -7,8 +7,9 @@ struct MachineEndTests {
   /// Wait statuses as Linux has them (wait(2)).
   @Test(arguments: [
     (0x0000, MachineEnd.Reason.poweredOff), (0x0100, .hostFailure), (0x0200, .usage), (0x0300, .reset),
-    (0x0400, .panicked), (0x0500, .tripleFault), (0x0600, .internalError), (0x8f00, .signaled(15)), (9, .signaled(9)),
-    (0x0700, .unknown(7)),
+    (0x0400, .panicked), (0x0500, .tripleFault), (0x0600, .internalError), (0x0700, .forbiddenCall),
+    (0x8f00, .signaled(15)),
+    (9, .signaled(9)), (0x0900, .unknown(9)),
   ])
   func reason(status: Int, reason: MachineEnd.Reason) {
     #expect(MachineEnd(waitStatus: Int32(status), messages: []).reason == reason)

@@ -22,7 +22,7 @@ package struct MachineDescription: Sendable {
   package var kaslr = KASLR.on
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
-  package var confinement = MonitorConfinement.off
+  package var confinement = MonitorConfinement.auto
   package var entropyRate: EntropyRate?
   package var isPrefaulted = false
   package var disks: [Disk] = []
@@ -166,7 +166,7 @@ package struct MachineDescription: Sendable {
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }
     if hugePages != .transparent { arguments.append("--huge-pages", hugePages.rawValue) }
-    if confinement != .off { arguments.append("--confine", confinement.rawValue) }
+    if confinement != .auto { arguments.append("--confine", confinement.rawValue) }
     if let entropyRate { arguments.append("--entropy-rate", String(entropyRate.bytes)) }
     if isPrefaulted { arguments.append("--prefault") }
     if hasBalloon { arguments.append("--balloon") }

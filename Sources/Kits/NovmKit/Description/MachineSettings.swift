@@ -31,7 +31,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var transport = DeviceTransport.mmio
   package var kaslr = KASLR.on
   package var hugePages = HugePages.transparent
-  package var confine = MonitorConfinement.off
+  package var confine = MonitorConfinement.auto
   package var prefault = false
   package var entropyRate: String?
   package var disk: [String] = []

@@ -15,6 +15,8 @@ package struct MachineEnd: Equatable, Sendable {
     case tripleFault
     /// KVM reported something that no guest should be able to cause.
     case internalError
+    /// novmm tried what its machine has no need of (`--confine`).
+    case forbiddenCall
     /// A signal ended novmm.
     case signaled(Int32)
     case unknown(Int32)
@@ -59,6 +61,7 @@ extension MachineEnd.Reason {
     case 4: self = .panicked
     case 5: self = .tripleFault
     case 6: self = .internalError
+    case 7: self = .forbiddenCall
     case 129...192: self = .signaled(exitStatus - 128)
     default: self = .unknown(exitStatus)
     }

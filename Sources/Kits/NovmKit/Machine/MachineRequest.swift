@@ -42,7 +42,7 @@ package struct MachineRequest: Sendable {
   package var kaslr = KASLR.on
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
-  package var confinement = MonitorConfinement.off
+  package var confinement = MonitorConfinement.auto
   package var entropyRate: EntropyRate?
   package var isPrefaulted = false
   package var disks: [Disk] = []
