@@ -11,7 +11,7 @@ package struct SlotTable {
   package let root: UInt64
   /// The address of the frame of the second level that its first entry points to.
   package let first: UInt64
-  private static let near: UInt64 = 18
+  private static let nearBits: UInt64 = 18
 
   /// Both frames are of zeros, and the caller's to free.
   package init(root: UInt64, first: UInt64) {
@@ -26,9 +26,17 @@ package struct SlotTable {
 
   /// The capability at `selector`; 0 where there is none.
   @inline(__always) package subscript(_ selector: UInt64) -> UInt64 {
-    guard selector &>> SlotTable.near == 0 else { return far(selector) }
+    guard selector &>> SlotTable.nearBits == 0 else { return far(selector) }
     let middle = unsafe SlotTable.entry(first, selector &>> 9).pointee
     guard middle != 0 else { return 0 }
+    return unsafe SlotTable.entry(middle & ~SlotTable.counter, selector & 511).pointee
+  }
+
+  /// The same of the first 2^18 selectors, 0 where there is none in a frame that is there; nil for whom the way is longer.
+  @inline(__always) package func near(_ selector: UInt64) -> UInt64? {
+    guard selector &>> SlotTable.nearBits == 0 else { return nil }
+    let middle = unsafe SlotTable.entry(first, selector &>> 9).pointee
+    guard middle != 0 else { return nil }
     return unsafe SlotTable.entry(middle & ~SlotTable.counter, selector & 511).pointee
   }
 
@@ -54,7 +62,7 @@ package struct SlotTable {
     let middle = unsafe SlotTable.entry(top.pointee & ~SlotTable.counter, selector >> 9 & 511)
     if unsafe middle.pointee == 0 {
       guard let new = frame() else {
-        if unsafe selector >> SlotTable.near != 0 && top.pointee & SlotTable.counter == 0 {
+        if unsafe selector >> SlotTable.nearBits != 0 && top.pointee & SlotTable.counter == 0 {
           free(unsafe top.pointee)
           unsafe top.pointee = 0
         }
@@ -87,7 +95,7 @@ package struct SlotTable {
     free(unsafe middle.pointee)
     unsafe middle.pointee = 0
     unsafe top.pointee &-= 1
-    guard unsafe selector >> SlotTable.near != 0 && top.pointee & SlotTable.counter == 0 else { return }
+    guard unsafe selector >> SlotTable.nearBits != 0 && top.pointee & SlotTable.counter == 0 else { return }
     free(unsafe top.pointee)
     unsafe top.pointee = 0
   }

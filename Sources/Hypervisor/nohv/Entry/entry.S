@@ -235,18 +235,22 @@ m_syscall:
         mov %gs:P_STACK, %rsp
         call kernel_call
 
-/* RAX: 0 back from a call, 1 back from an interrupt, 2 into the guest. */
+/* RAX: 0 back from the call that came, whose callee-saved registers nobody has touched; 1 back from an interrupt; 2 into the
+   guest; 3 back from some call. */
 resume: mov %gs:P_CURRENT, %rsp
         test %eax, %eax
         jnz 1f
-        mov R_R15(%rsp), %r15; mov R_R14(%rsp), %r14; mov R_R13(%rsp), %r13; mov R_R12(%rsp), %r12
-        mov R_RFLAGS(%rsp), %r11; mov R_R10(%rsp), %r10; mov R_R9(%rsp), %r9; mov R_R8(%rsp), %r8
-        mov R_RDI(%rsp), %rdi; mov R_RSI(%rsp), %rsi; mov R_RBP(%rsp), %rbp; mov R_RBX(%rsp), %rbx
-        mov R_RDX(%rsp), %rdx; mov R_RIP(%rsp), %rcx; mov R_RAX(%rsp), %rax
+4:      mov R_RFLAGS(%rsp), %r11; mov R_R10(%rsp), %r10; mov R_R9(%rsp), %r9; mov R_R8(%rsp), %r8
+        mov R_RDI(%rsp), %rdi; mov R_RSI(%rsp), %rsi; mov R_RDX(%rsp), %rdx; mov R_RIP(%rsp), %rcx
+        mov R_RAX(%rsp), %rax
         mov R_RSP(%rsp), %rsp
         swapgs
         sysretq
+3:      mov R_R15(%rsp), %r15; mov R_R14(%rsp), %r14; mov R_R13(%rsp), %r13; mov R_R12(%rsp), %r12
+        mov R_RBP(%rsp), %rbp; mov R_RBX(%rsp), %rbx
+        jmp 4b
 1:      cmp $2, %eax
+        ja 3b
         je guest
         pop_registers
         add $16, %rsp

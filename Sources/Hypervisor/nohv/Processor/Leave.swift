@@ -9,7 +9,7 @@ import HypercallABI
   if m_hazard() | context.object.hazard == 0 {
     if context.object.continuation == .hypercall {
       Lock.release()
-      return 0
+      return 3
     }
     if context.object.continuation == .interrupt {
       Lock.release()
@@ -45,7 +45,7 @@ import HypercallABI
     switch context.object.continuation {
     case .hypercall:
       Lock.release()
-      return 0
+      return 3
     case .interrupt:
       Lock.release()
       return 1
