@@ -46,6 +46,6 @@ struct ApplyCommand: ParsableCommand {
       default: throw CommandFailure("nothing was applied")
       }
     }
-    try machine.apply(set, overwriting: overwrite, isAll: paths.isEmpty)
+    try machine.applyShown(set, overwriting: overwrite, isAll: paths.isEmpty)
   }
 }

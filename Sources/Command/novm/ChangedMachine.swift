@@ -4,49 +4,17 @@ import Host
 import NovmKit
 import Store
 
-/// What a kept machine wrote, as `diff`, `apply`, `discard` and `run --try` handle it.
-struct ChangedMachine {
-  let record: MachineRecord
-  let trees: MachineTrees
+extension ChangedMachine {
+  init(_ record: MachineRecord) throws(NovmError) { try self.init(record, of: Machines.all) }
 
-  init(_ record: MachineRecord) throws {
-    self.record = record
-    // A kernel that is gone leaves its modules out of the comparison, no more.
-    let kernel = try MachineDefinition(record).flatMap { definition in
-      let request = try MachineRequest(definition.machine, directory: Array("/".utf8))
-      return try? Machines.kernel(for: request)
-    }
-    trees = try MachineTrees(record, kernel: kernel, packs: PackCommand.store)
-  }
-
-  /// Removes what a machine wrote that does not run, and keeps the machine.
-  func discard() throws(NovmError) {
-    do throws(StoreError) {
-      let directory = try Machines.store.open(record)
-      try directory.discardWrites()
-      try directory.renewBaseline()
-    } catch {
-      throw .store(error)
-    }
-  }
-
-  /// Applies changes to a machine that does not run. If they are all that there were, what the machine wrote is discarded.
-  func apply(_ changes: ChangeSet, overwriting: Bool, isAll: Bool) throws {
-    let directory: MachineDirectory
-    do { directory = try Machines.store.open(record) } catch { throw NovmError.store(error) }
-    guard let baseline = record.baseline else { throw NovmError.machineDefinition("\(record.path)/lock") }
+  /// The same with a line that tells how far it is.
+  func applyShown(_ changes: ChangeSet, overwriting: Bool, isAll: Bool) throws(NovmError) {
     let line = ProgressLine()
     defer { line.clear() }
     var done = 0
-    try trees.apply(changes, since: baseline, overwriting: overwriting) { change in
+    try apply(changes, overwriting: overwriting, isAll: isAll) { change in
       done += 1
       line.show("applying: \(done) of \(changes.changes.count)")
-    }
-    do throws(StoreError) {
-      if isAll { try directory.discardWrites() }
-      try directory.renewBaseline()
-    } catch {
-      throw NovmError.store(error)
     }
   }
 }

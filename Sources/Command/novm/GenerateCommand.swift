@@ -41,7 +41,7 @@ struct GenerateCommand: ParsableCommand {
       }
       let variables = ["NOVM_ROOT", "NOVM_INSTANCES", "NOVM_KERNELS", "NOVM_PACKS", "NOVM_LIBEXEC", "XDG_DATA_HOME"]
       let unit = SystemdUnit(
-        machine: record.name, novm: try Machines.ownPath, restart: restart,
+        machine: record.name, novm: Machines.ownPath, restart: restart,
         environment: variables.compactMap { name in Surroundings.environment[name].map { (name, $0) } },
         isForUser: geteuid() != 0)
       print(unit.text, terminator: "")

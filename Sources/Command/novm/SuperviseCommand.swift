@@ -6,7 +6,7 @@ import Store
 
 /// The process in the background that looks after a machine: started by `create`, `start` and `run --detach`.
 struct SuperviseCommand: ParsableCommand {
-  static let name = "supervise"
+  static let name = StoreMachines.superviseCommand
   static let configuration = CommandConfiguration(
     commandName: name, abstract: "Look after a machine (for novm's own use).", shouldDisplay: false)
 
@@ -15,6 +15,8 @@ struct SuperviseCommand: ParsableCommand {
   @Argument var lock: Int32
   /// Where to say how the start went.
   @Argument var report: Int32
+  /// The program that the machine is to end with, if there is one.
+  @Argument var owner: Int32?
 
   func run() throws {
     let reporter = MachineLauncher.Reporter(descriptor: report)
@@ -32,7 +34,8 @@ struct SuperviseCommand: ParsableCommand {
       guard let definition = MachineDefinition(record) else {
         throw .machineDefinition("\(record.path)/\(MachineDefinition.file)")
       }
-      let supervisor = MachineSupervisor(directory, definition, logger: CommandLog.logger(verbose: false))
+      let supervisor = MachineSupervisor(
+        directory, definition, owner: owner, logger: CommandLog.logger(verbose: false))
       try supervisor.run(
         volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: Surroundings.programs.novmm,
         kernel: Machines.kernel, started: reporter.started)

@@ -23,7 +23,7 @@ struct Trial {
         "Apply \(set.changes.countText) to the host, discard them, keep them for later, or see them? [a/d/K/s] "
       switch Question.ask(question) {
       case "a", "apply":
-        try machine.apply(set, overwriting: false, isAll: true)
+        try machine.applyShown(set, overwriting: false, isAll: true)
         return try end(keeps: keeps)
       case "d", "discard":
         try machine.discard()

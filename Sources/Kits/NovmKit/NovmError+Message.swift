@@ -85,6 +85,8 @@ extension NovmError {
       "--net user: passt is not installed; on Debian and Ubuntu it is in the package passt: apt install passt"
     case .userNetwork(let words): "--net user: passt: \(words)"
     case .environment(let argument): "--env: '\(argument)' is not NAME=VALUE"
+    case .setting(let name, let line, let words):
+      (line > 0 ? "line \(line): " : "") + (name.isEmpty ? "" : "\(name): ") + words
     case .noUser: "--user: '' names nobody; give a name or a number, or leave it out for root"
     case .kernelPath(let path, let errno):
       "--kernel: \(path): \(errno.description); "
@@ -102,6 +104,7 @@ extension NovmError {
     case .machineGone(let name): "\(name) ended before the command; `novm inspect \(name)` tells how"
     case .notRunning(let name): "\(name) does not run; `novm start \(name)` starts it"
     case .paused(let name): "\(name) is paused; `novm unpause \(name)` lets it go on"
+    case .tookTooLong(let what): "\(what): not within the time that was given for it"
     case .agentSilent: "the guest does not answer; --com1 shows its kernel's log"
     case .builtIn(let words): "in the machine: \(words)"
     case .unfitFile(let path): "\(Self.text(path)): its name, or what it links to, is too long to be copied"
@@ -113,6 +116,7 @@ extension NovmError {
       "the guest does not come up: \(Self.text(failure.message)); --com1 shows its kernel's log"
     case .protocolViolation(let error): "the guest sent what is no answer (\(error)); import the kernel again"
     case .agentRefused: "the guest takes no commands; --com1 shows its kernel's log"
+    case .portRefused(let port): "nobody in the machine listens at port \(port) of its vsock"
     case .commandFailed(let command, let failure): Self.message(command, failure)
     case .output(let errno): "the command's output could not be written: \(errno.description)"
     case .interrupted(let signal): "ended by signal \(signal)"

@@ -74,6 +74,8 @@ package enum NovmError: Error, Equatable {
   /// The user network did not come up, and said why.
   case userNetwork(String)
   case environment(String)
+  /// A setting of a description that cannot be, and why; its line from 1 on, 0 if there is no text.
+  case setting(String, line: Int, String)
   /// `--user` with nothing in it.
   case noUser
   /// Nothing that could be looked at where `--kernel` leads.
@@ -101,6 +103,8 @@ package enum NovmError: Error, Equatable {
   case refused(String, String)
   /// The guest closed the connection of a command that had not ended.
   case agentLost
+  /// What was waited for did not come about in the time that the caller had for it.
+  case tookTooLong(String)
   /// The guest did not answer in time.
   case agentSilent
   /// What the agent does itself failed, in its own words.
@@ -113,6 +117,8 @@ package enum NovmError: Error, Equatable {
   case protocolViolation(FrameError)
   /// The guest refused the connection for commands.
   case agentRefused
+  /// Nobody in the guest listens at a port of its vsock.
+  case portRefused(UInt32)
   /// The command could not be run: 125, 126 or 127.
   case commandFailed(command: [UInt8], Failure)
   /// The command's output could not be written where it was to go.

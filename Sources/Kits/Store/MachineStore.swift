@@ -83,6 +83,21 @@ package struct MachineStore: Sendable {
     return try MachineDirectory(opening: record, runtime: "\(runtime)/\(record.identifier)")
   }
 
+  /// Whether one of a machine's processes lives, now.
+  package func isAlive(_ record: MachineRecord) throws(StoreError) -> Bool {
+    let guardian = try lockStore()
+    defer { _ = guardian.raw }
+    return MachineDirectory.isAlive(record.path)
+  }
+
+  /// A machine as it is now; nil if it is gone.
+  package func renewed(_ record: MachineRecord) throws(StoreError) -> MachineRecord? {
+    let guardian = try lockStore()
+    defer { _ = guardian.raw }
+    guard unsafe access(record.path, F_OK) == 0 else { return nil }
+    return Self.record(at: record.path, identifier: record.identifier)
+  }
+
   /// Gives a machine another name, whether it runs or not.
   package func rename(_ record: MachineRecord, to name: String) throws(StoreError) {
     let guardian = try lockStore()
@@ -114,13 +129,15 @@ package struct MachineStore: Sendable {
   /// With the store's lock held, so that probing a machine's lock keeps nobody from taking it.
   private func records() throws(StoreError) -> [MachineRecord] {
     try Directories.names(directory).filter { !$0.hasPrefix(".") }.map { identifier in
-      let path = "\(directory)/\(identifier)"
-      let name = Directories.read("\(path)/name").map { String(decoding: $0, as: UTF8.self) }
-      return MachineRecord(
-        identifier: identifier, name: name ?? identifier, path: path,
-        runtime: Directories.linkTarget("\(path)/runtime"),
-        isAlive: MachineDirectory.isAlive(path))
+      Self.record(at: "\(directory)/\(identifier)", identifier: identifier)
     }
+  }
+
+  private static func record(at path: String, identifier: String) -> MachineRecord {
+    let name = Directories.read("\(path)/name").map { String(decoding: $0, as: UTF8.self) }
+    return MachineRecord(
+      identifier: identifier, name: name ?? identifier, path: path,
+      runtime: Directories.linkTarget("\(path)/runtime"), isAlive: MachineDirectory.isAlive(path))
   }
 
   private func makeRuntime() throws(StoreError) {

@@ -17,6 +17,11 @@ package final class FileWatch: Sendable {
     try checked(clinux_inotify_add(descriptor.raw, file))
   }
 
+  /// Watches a directory for files that get their names by rename(2), and for its own end.
+  package func add(directory path: String) throws(Errno) {
+    try checked(unsafe path.withCString { unsafe clinux_inotify_add_directory(descriptor.raw, $0) })
+  }
+
   package func remove(_ number: Int32) {
     clinux_inotify_remove(descriptor.raw, number)
   }

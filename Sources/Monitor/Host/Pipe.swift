@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Both ends of a pipe(2), closed on exec.
@@ -7,9 +8,7 @@ package struct Pipe: ~Copyable {
 
   package init() throws(Errno) {
     var ends: [Int32] = [-1, -1]
-    try checked(unsafe pipe(&ends))
-    // pipe2(2) would do it in one step, but nothing is started in between.
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    try checked(unsafe clinux_pipe(&ends))
     reader = FileDescriptor(owning: ends[0])
     writer = FileDescriptor(owning: ends[1])
   }

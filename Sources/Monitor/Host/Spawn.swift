@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Starts programs: posix_spawn(3), with what they inherit named one by one.
@@ -16,6 +17,52 @@ package enum Spawn {
     _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = [],
     session: Bool = true
   ) throws(Errno) -> pid_t {
+    var identifier: pid_t = 0
+    let status = unsafe prepare(program, arguments, output, errors, inherited, session) { actions, attributes, words in
+      unsafe posix_spawn(&identifier, program, actions, attributes, words, environ)
+    }
+    guard status == 0 else { throw Errno(status) }
+    return identifier
+  }
+
+  /// Starts a program, in a session of its own and with default signals, that is no child of this process: neither SIGCHLD nor
+  /// wait(2) tell of its end, unless this process takes in orphans (PID 1, or PR_SET_CHILD_SUBREAPER). Of descriptors it has the
+  /// named ones alone.
+  ///
+  /// - Parameters:
+  ///   - arguments: without the program's name.
+  ///   - errors: becomes standard error; the others are `/dev/null`.
+  ///   - inherited: descriptors that the program gets under the same numbers, which are above 2.
+  ///   - environment: `NAME=VALUE`, all of it.
+  /// - Throws: what kept it from being executed.
+  package static func startApart(
+    _ program: String, _ arguments: [[UInt8]], errors: Int32, inherited: [Int32], environment: [[UInt8]]
+  ) throws(Errno) {
+    let stack = try MemoryMapping(anonymous: 256 << 10)
+    let variables = unsafe vector(environment)
+    defer { unsafe release(variables) }
+    let status = unsafe prepare(program, arguments, nil, errors, inherited, true) { actions, attributes, words in
+      unsafe program.withCString { program in
+        unsafe variables.withUnsafeBufferPointer { variables in
+          var start = unsafe clinux_start(
+            program: program, actions: actions, attributes: attributes, arguments: words,
+            environment: variables.baseAddress)
+          return unsafe clinux_start_apart(&start, stack.bytes.baseAddress! + stack.count)
+        }
+      }
+    }
+    guard status == 0 else { throw Errno(status) }
+  }
+
+  /// Says how a program is to be started.
+  private static func prepare(
+    _ program: String, _ arguments: [[UInt8]], _ output: Int32?, _ errors: Int32, _ inherited: [Int32],
+    _ session: Bool,
+    _ start: (
+      UnsafePointer<posix_spawn_file_actions_t>, UnsafePointer<posix_spawnattr_t>,
+      UnsafePointer<UnsafeMutablePointer<CChar>?>
+    ) -> Int32
+  ) -> Int32 {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -42,13 +89,18 @@ package enum Spawn {
     if session {
       unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF) | 0x80)
     }
+    let words = unsafe vector([Array(program.utf8)] + arguments)
+    defer { unsafe release(words) }
+    return unsafe words.withUnsafeBufferPointer { unsafe start(&actions, &attributes, $0.baseAddress!) }
+  }
 
-    var identifier: pid_t = 0
-    var argv = unsafe ([Array(program.utf8)] + arguments).map { unsafe duplicate($0) } + [nil]
-    defer { for index in unsafe argv.indices { unsafe free(argv[index]) } }
-    let status = unsafe posix_spawn(&identifier, program, &actions, &attributes, &argv, environ)
-    guard status == 0 else { throw Errno(status) }
-    return identifier
+  /// An array of C strings with a null pointer at its end.
+  private static func vector(_ words: [[UInt8]]) -> [UnsafeMutablePointer<CChar>?] {
+    unsafe words.map { unsafe duplicate($0) } + [nil]
+  }
+
+  private static func release(_ vector: [UnsafeMutablePointer<CChar>?]) {
+    for index in unsafe vector.indices { unsafe free(vector[index]) }
   }
 
   private static func duplicate(_ bytes: [UInt8]) -> UnsafeMutablePointer<CChar>? {

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
@@ -28,6 +29,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +110,9 @@ static inline int clinux_signal_process(int process, int signal) {
   return (int)syscall(SYS_pidfd_send_signal, process, signal, 0, 0);
 }
 
+// pipe2(2): in a program of many threads another may start a program between pipe(2) and fcntl(2).
+static inline int clinux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
+
 static inline int clinux_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
 
 static inline int clinux_timer_start(int fd, long seconds, long nanoseconds) {
@@ -117,3 +122,62 @@ static inline int clinux_timer_start(int fd, long seconds, long nanoseconds) {
 
 // accept4(2), which glibc declares only with _GNU_SOURCE.
 static inline int clinux_accept(int listener, int flags) { return (int)syscall(SYS_accept4, listener, 0, 0, flags); }
+
+// clone(2), which glibc declares only with _GNU_SOURCE.
+extern int clinux_clone(int (*body)(void *), void *stack, int flags, void *argument, ...) __asm__("clone");
+
+struct clinux_start {
+  const char *program;
+  const posix_spawn_file_actions_t *actions;
+  const posix_spawnattr_t *attributes;
+  char *const *arguments;
+  char *const *environment;
+};
+
+static inline int clinux_start_in_child(void *argument) {
+  const struct clinux_start *start = (const struct clinux_start *)argument;
+  // Of descriptors that were opened without close-on-exec only those that the actions name. CLOSE_RANGE_CLOEXEC is Linux 5.11.
+  if (syscall(SYS_close_range, 3u, ~0u, 4u) != 0)
+    for (int descriptor = 3; descriptor < 4096; ++descriptor) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  pid_t unused;
+  return posix_spawn(
+    &unused, start->program, start->actions, start->attributes, start->arguments, start->environment);
+}
+
+// posix_spawn(3) by a child in between, which ends without a signal (clone(2), "the termination signal") and at once: what it
+// started is then no child of this process, and neither SIGCHLD nor wait(2) ever tell of either. As with vfork(2) the child
+// shares this memory while the calling thread waits, and has descriptors of its own.
+//
+// Returns an error number. `stack` is the end of 64 KiB or more.
+static inline int clinux_start_apart(const struct clinux_start *start, void *stack) {
+  enum { vm = 0x100, vfork = 0x4000, wall = 0x40000000 };
+  sigset_t all, previous;
+  sigfillset(&all);
+  // A handler of the program's is not to run in that child.
+  pthread_sigmask(SIG_BLOCK, &all, &previous);
+  const int child = clinux_clone(clinux_start_in_child, stack, vm | vfork, (void *)(uintptr_t)start);
+  int status = 0, result = child < 0 ? errno : 0;
+  if (child >= 0) {
+    while (waitpid(child, &status, wall) < 0 && errno == EINTR) {}
+    result = WIFEXITED(status) ? WEXITSTATUS(status) : EAGAIN;
+  }
+  pthread_sigmask(SIG_SETMASK, &previous, NULL);
+  return result;
+}
+
+// memfd_create(2): a file of no directory.
+static inline int clinux_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u); }
+
+// dladdr(3): the file that what lies at an address was loaded from; NULL if that cannot be told.
+struct clinux_loaded {
+  const char *file;
+  void *base;
+  const char *symbol;
+  void *address;
+};
+extern int clinux_dladdr(const void *address, struct clinux_loaded *loaded) __asm__("dladdr");
+
+static inline const char *clinux_loaded_from(const void *address) {
+  struct clinux_loaded loaded = {0};
+  return clinux_dladdr(address, &loaded) ? loaded.file : NULL;
+}

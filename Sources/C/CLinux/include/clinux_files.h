@@ -99,6 +99,11 @@ static inline int clinux_inotify_add(int inotify, int file) {
   return inotify_add_watch(inotify, path, IN_MODIFY);
 }
 
+// What appears in a directory under a name, by rename(2), and that the directory itself goes.
+static inline int clinux_inotify_add_directory(int inotify, const char *path) {
+  return inotify_add_watch(inotify, path, IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR);
+}
+
 static inline void clinux_inotify_remove(int inotify, int number) { inotify_rm_watch(inotify, number); }
 
 static inline int clinux_syncfs(int fd) { return (int)syscall(SYS_syncfs, fd); }

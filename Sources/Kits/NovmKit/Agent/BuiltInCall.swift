@@ -6,11 +6,15 @@ import Host
 package struct BuiltInCall {
   private let arguments: [[UInt8]]
   private let vsock: String
+  private let takesSignals: Bool
 
-  /// - Parameter vsock: the Unix socket that stands for the guest's vsock.
-  package init(_ arguments: [[UInt8]], vsock: String) {
+  /// - Parameters:
+  ///   - vsock: the Unix socket that stands for the guest's vsock.
+  ///   - takesSignals: whether this process's signals end it. Not in a program that only embeds novm, whose signals are its own.
+  package init(_ arguments: [[UInt8]], vsock: String, takesSignals: Bool = true) {
     self.arguments = arguments
     self.vsock = vsock
+    self.takesSignals = takesSignals
   }
 
   /// Does it, and returns when it is done.
@@ -22,11 +26,13 @@ package struct BuiltInCall {
     input: Int32? = nil, output: any CommandOutput, within limit: UInt64? = nil
   ) throws(NovmError) {
     let loop = PollLoop()
-    // A second handler of these signals would find none.
-    let signals = try SignalInbox([SIGINT, SIGTERM, SIGHUP, SIGPIPE]) { signal throws(NovmError) in
-      if signal != SIGPIPE { throw .interrupted(signal) }
+    if takesSignals {
+      // A second handler of these signals would find none.
+      loop.add(
+        try SignalInbox([SIGINT, SIGTERM, SIGHUP, SIGPIPE]) { signal throws(NovmError) in
+          if signal != SIGPIPE { throw .interrupted(signal) }
+        })
     }
-    loop.add(signals)
     let errors = ErrorText()
     var command = Command(arguments: arguments, options: .builtIn)
     if input != nil { command.options.insert(.input) }

@@ -2,30 +2,30 @@ import Glibc
 import Host
 
 /// Ends a command that takes too long, as timeout(1) does: by SIGTERM, and if it stays by SIGKILL.
-final class CommandTimeout: PollSource {
+package final class CommandTimeout: PollSource {
   /// timeout(1)'s own.
   static let exitStatus: Int32 = 124
   /// How long a command may take to end, in milliseconds.
   private static let grace: UInt64 = 10_000
 
   private let session: Session
-  private(set) var deadline: MonotonicTime?
+  package private(set) var deadline: MonotonicTime?
   private(set) var hasPassed = false
 
-  init(_ session: Session, seconds: Double) {
+  package init(_ session: Session, seconds: Double) {
     self.session = session
     deadline = MonotonicTime.now.advanced(milliseconds: UInt64(min(max(seconds, 0), 1e9) * 1000))
   }
 
-  var interest: PollInterest? { nil }
-  func ready(_ events: Int32) {}
+  package var interest: PollInterest? { nil }
+  package func ready(_ events: Int32) {}
 
-  func expired() throws(NovmError) {
+  package func expired() throws(NovmError) {
     deadline = hasPassed ? nil : MonotonicTime.now.advanced(milliseconds: Self.grace)
     try session.signal(hasPassed ? SIGKILL : SIGTERM)
     hasPassed = true
   }
 
   /// The command's status, unless it was ended.
-  func status(_ status: Int32?) -> Int32? { hasPassed && status != nil ? Self.exitStatus : status }
+  package func status(_ status: Int32?) -> Int32? { hasPassed && status != nil ? Self.exitStatus : status }
 }

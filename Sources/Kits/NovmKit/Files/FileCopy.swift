@@ -4,11 +4,20 @@ import Host
 /// Files between the host and a guest that runs, as the guest sees them: by its agent.
 package struct FileCopy {
   private let vsock: String
+  private let takesSignals: Bool
+  /// In milliseconds; nil for as long as it takes.
+  private let limit: UInt64?
   /// Called with the number of bytes so far, perhaps on another thread.
   private let progress: @Sendable (UInt64) -> Void
 
-  package init(vsock: String, progress: @escaping @Sendable (UInt64) -> Void = { _ in }) {
+  /// - Parameter takesSignals: as of ``BuiltInCall``.
+  package init(
+    vsock: String, takesSignals: Bool = true, within limit: UInt64? = nil,
+    progress: @escaping @Sendable (UInt64) -> Void = { _ in }
+  ) {
     self.vsock = vsock
+    self.takesSignals = takesSignals
+    self.limit = limit
     self.progress = progress
   }
 
@@ -18,7 +27,7 @@ package struct FileCopy {
   package func read(_ path: [UInt8], followsLink: Bool, into sink: any FileSink) throws(NovmError) {
     let output = FileStreamOutput(sink, progress: progress)
     let flag = followsLink ? Array("-L".utf8) : []
-    try BuiltInCall([Array("send".utf8), flag, Self.absolute(path)], vsock: vsock).run(output: output)
+    try call([Array("send".utf8), flag, Self.absolute(path)]).run(output: output, within: limit)
     guard output.isComplete else { throw .builtIn("the transfer was cut short") }
   }
 
@@ -30,14 +39,18 @@ package struct FileCopy {
     let flag = keepsOwners ? Array("-a".utf8) : []
     var failure: NovmError?
     do throws(NovmError) {
-      try BuiltInCall([Array("receive".utf8), flag, Self.absolute(path)], vsock: vsock)
-        .run(input: pump.descriptor, output: FileStreamOutput(FileCollector()))
+      try call([Array("receive".utf8), flag, Self.absolute(path)])
+        .run(input: pump.descriptor, output: FileStreamOutput(FileCollector()), within: limit)
     } catch {
       failure = error
     }
     // What went wrong with the source is why the agent had to do without the rest.
     try pump.finish()
     if let failure { throw failure }
+  }
+
+  private func call(_ words: [[UInt8]]) -> BuiltInCall {
+    BuiltInCall(words, vsock: vsock, takesSignals: takesSignals)
   }
 
   /// The agent's working directory is nobody's.

@@ -1,7 +1,7 @@
 import Host
 
 /// Output that is taken at once, whatever it is: nothing waits, and nobody goes away.
-protocol ImmediateOutput: CommandOutput {}
+package protocol ImmediateOutput: CommandOutput {}
 
 extension ImmediateOutput {
   package var pending: Int { 0 }

@@ -17,19 +17,36 @@ package enum MachineLauncher {
   /// - Parameters:
   ///   - novm: this program's own path.
   ///   - arguments: make it the supervisor of this machine; the descriptors' numbers are put behind them.
+  ///   - host: the program that this is, if it is not novm.
+  ///   - deadline: no longer is waited for it; the machine is then still on its way.
   /// - Throws: ``NovmError/start(status:message:)`` with what kept it from that.
   package static func start(
-    _ directory: consuming MachineDirectory, novm: String, arguments: [String]
+    _ directory: consuming MachineDirectory, novm: String, arguments: [String], host: HostProgram? = nil,
+    until deadline: MonotonicTime? = nil
   ) throws(NovmError) {
     let console = try RotatedFile.open(directory.console)
     let report = try Program.pipe()
-    let words = arguments + ["\(directory.lockDescriptor)", "\(report.writer.raw)"]
-    _ = try Program.start(
-      novm, words.map { Array($0.utf8) }, errors: console.raw,
-      inherited: [directory.lockDescriptor, report.writer.raw])
+    var words = arguments + ["\(directory.lockDescriptor)", "\(report.writer.raw)"]
+    var inherited = [directory.lockDescriptor, report.writer.raw]
+    if let host {
+      let owner = try host.lifeline()
+      defer { if let owner { close(owner) } }
+      if let owner {
+        words.append("\(owner)")
+        inherited.append(owner)
+      }
+      try Program.startApart(
+        novm, words.map { Array($0.utf8) }, errors: console.raw, inherited: inherited, environment: host.environment)
+    } else {
+      _ = try Program.start(novm, words.map { Array($0.utf8) }, errors: console.raw, inherited: inherited)
+    }
     let reader = report.takeReader()
     var answer: [UInt8] = []
     while true {
+      var interest = pollfd(fd: reader.raw, events: Int16(POLLIN), revents: 0)
+      let count = unsafe poll(&interest, 1, deadline.map { $0.millisecondsFromNow } ?? -1)
+      if count == 0 { throw .tookTooLong("the start of \(directory.name)") }
+      if count < 0 { continue }
       switch InputChunk.read(reader.raw, into: &answer, limit: 4096) {
       case .bytes, .none: continue
       case .end: break

@@ -14,6 +14,8 @@ import Store
 /// | SIGTERM | ends the command with it, or powers the machine off if that has none; a second one ends the machine |
 /// | SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 | is passed on to the command |
 /// | SIGKILL | ends the machine as it stands |
+///
+/// A machine of a program that embeds novm also ends with that, as by two SIGTERM (``OwnerWatch``).
 package final class MachineSupervisor {
   private let definition: MachineDefinition
   private let directory: MachineDirectory
@@ -22,12 +24,16 @@ package final class MachineSupervisor {
   private let life: MachineLife
   private var session: Session?
   private var stops = 0
+  private var isReady = false
 
-  package init(_ directory: MachineDirectory, _ definition: MachineDefinition, logger: Logger) {
+  /// - Parameter owner: a descriptor of the program whose machine this is (pidfd_open(2)); nil for a machine that goes on without.
+  package init(_ directory: MachineDirectory, _ definition: MachineDefinition, owner: Int32? = nil, logger: Logger) {
     self.directory = directory
     self.definition = definition
     self.logger = logger
     life = MachineLife(directory)
+    guard let owner else { return }
+    loop.add(OwnerWatch(FileDescriptor(owning: owner)) { [unowned self] () throws(NovmError) in try ownerEnded() })
   }
 
   /// Returns once the machine has ended.
@@ -84,6 +90,7 @@ package final class MachineSupervisor {
         status = try run(process.agentCommand, in: machine, log, started)
         try machine.shutDown()
       } else {
+        isReady = true
         try life.isReady()
         started()
         try loop.run { stops > 0 || machine.process.end != nil }
@@ -116,6 +123,7 @@ package final class MachineSupervisor {
     attach.serve(session)
     try loop.run { session.isStarted || session.result != nil || stops > 1 }
     if session.isStarted {
+      isReady = true
       try life.isReady()
       started()
     }
@@ -134,6 +142,12 @@ package final class MachineSupervisor {
   }
 
   private static let signals = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE]
+
+  /// Nobody waits for a start any more; and what runs has no time to end by itself.
+  private func ownerEnded() throws(NovmError) {
+    if !isReady { throw .interrupted(SIGTERM) }
+    stops += 2
+  }
 
   private func received(_ signal: Int32) throws(NovmError) {
     if signal == SIGPIPE { return }

@@ -15,6 +15,19 @@ enum Program {
     }
   }
 
+  /// As of ``Spawn/startApart(_:_:errors:inherited:environment:)``.
+  static func startApart(
+    _ program: String, _ arguments: [[UInt8]], errors: Int32, inherited: [Int32], environment: [[UInt8]]
+  ) throws(NovmError) {
+    do {
+      try Spawn.startApart(program, arguments, errors: errors, inherited: inherited, environment: environment)
+    } catch Errno(ENOENT) {
+      throw .programMissing(program)
+    } catch {
+      throw .damagedProgram(program, error)
+    }
+  }
+
   static func pipe() throws(NovmError) -> Pipe {
     do { return try Pipe() } catch { throw .call("pipe", error) }
   }

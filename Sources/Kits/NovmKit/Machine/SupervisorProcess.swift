@@ -20,6 +20,9 @@ package struct SupervisorProcess: ~Copyable {
 
   private init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 
+  /// Readable once the process has ended.
+  package consuming func takeDescriptor() -> FileDescriptor { descriptor }
+
   package func send(_ signal: Int32) {
     _ = clinux_signal_process(descriptor.raw, signal)
   }

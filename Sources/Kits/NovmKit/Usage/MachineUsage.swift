@@ -27,10 +27,12 @@ package struct MachineUsage: Encodable, Equatable, Sendable {
     var time: MonotonicTime
   }
 
-  /// - Parameter last: what was measured of the same machine before.
+  /// - Parameters:
+  ///   - last: what was measured of the same machine before.
+  ///   - takesSignals: as of ``BuiltInCall``.
   /// - Returns: nil if its monitor does not run.
   package static func measure(
-    _ record: MachineRecord, status: MachineStatus, since last: Sample?
+    _ record: MachineRecord, status: MachineStatus, since last: Sample?, takesSignals: Bool = true
   ) -> Sample? {
     guard let monitor = MachineState(record)?.monitor, let stat = read("/proc/\(monitor)/stat"),
       let time = processorTime(stat)
@@ -46,7 +48,7 @@ package struct MachineUsage: Encodable, Equatable, Sendable {
     if status == .running, let runtime = record.runtime {
       let files = FileCollector()
       // A guest that does not answer is left alone for this time.
-      try? BuiltInCall([Array("usage".utf8)], vsock: "\(runtime)/vsock")
+      try? BuiltInCall([Array("usage".utf8)], vsock: "\(runtime)/vsock", takesSignals: takesSignals)
         .run(output: FileStreamOutput(files), within: 2000)
       usage.take(files)
     }

@@ -1,11 +1,11 @@
 /// A span of time as people write it: `90`, `90s`, `10m`, `2h`, `1d`.
-struct TimeSpan {
-  var seconds: Int
+package struct TimeSpan {
+  package private(set) var seconds: Int
 
   private static let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
 
   /// nil for what is none.
-  init?(_ text: String) {
+  package init?(_ text: String) {
     let unit = text.last.flatMap { Self.units[$0] }
     let digits = unit == nil ? text[...] : text.dropLast()
     guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(digits) else {

@@ -1,0 +1,190 @@
+import FoundationEssentials
+import Host
+
+/// A machine, and perhaps its command, described by names and texts: those of the options and of files
+/// (docs/machine-file.md).
+///
+/// What names there are, and what each takes, follows from the properties of ``MachineSettings`` and ``CommandSettings``.
+package struct NamedSettings: Sendable {
+  private enum Kind { case text, list, flag, time }
+
+  private enum Value: Encodable, Sendable {
+    case text(String)
+    case list([String])
+    case flag(Bool)
+    case time(Double)
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .text(let text): try container.encode(text)
+      case .list(let list): try container.encode(list)
+      case .flag(let flag): try container.encode(flag)
+      case .time(let seconds): try container.encode(seconds)
+      }
+    }
+  }
+
+  private var machine: [String: Value] = [:]
+  private var process: [String: Value] = [:]
+  package private(set) var name: String?
+  /// Whether the machine is removed once it has ended.
+  package private(set) var remove = false
+
+  package init() {}
+
+  // MARK: Names
+
+  /// The names of a machine's settings, as options have them.
+  private static let machineKinds = Self.kinds(of: MachineSettings()).filter { $0.key != "image" }
+  /// Those of its command's.
+  private static let processKinds: [String: Kind] = {
+    var kinds = Self.kinds(of: CommandSettings()).filter { $0.key != "called-in" }
+    kinds["interactive"] = kinds.removeValue(forKey: "input")
+    kinds["timeout"] = .time
+    return kinds
+  }()
+  private static let ownKinds: [String: Kind] = ["name": .text, "rm": .flag]
+
+  package static var names: [String] {
+    (Array(machineKinds.keys) + Array(processKinds.keys) + Array(ownKinds.keys)).sorted()
+  }
+
+  private static func kinds(of settings: Any) -> [String: Kind] {
+    var kinds: [String: Kind] = [:]
+    for case (let label?, let value) in Mirror(reflecting: settings).children {
+      kinds[option(label)] = value is [String] ? .list : value is Bool ? .flag : .text
+    }
+    return kinds
+  }
+
+  /// `noBalloon` is `no-balloon`.
+  private static func option(_ property: String) -> String {
+    property.reduce(into: "") { $0 += $1.isUppercase ? "-\($1.lowercased())" : String($1) }
+  }
+
+  private static func property(_ option: String) -> String {
+    let words = option.split(separator: "-")
+    return words.dropFirst().reduce(String(words.first ?? "")) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
+  }
+
+  private static func kind(_ name: String, _ line: Int) throws(NovmError) -> Kind {
+    if let kind = machineKinds[name] ?? processKinds[name] ?? ownKinds[name] { return kind }
+    let near = Suggestion.nearest(to: name, in: names)
+    throw .setting(
+      ByteString.printable(name), line: line,
+      "no such setting; " + (near.map { "did you mean \($0)?" } ?? "see docs/machine-file.md"))
+  }
+
+  // MARK: Setting
+
+  /// Sets what takes one value, and adds to what takes several.
+  ///
+  /// - Parameter text: `true` or `false` for what is so or not.
+  package mutating func set(_ name: String, _ text: String, line: Int = 0) throws(NovmError) {
+    let kind = try Self.kind(name, line)
+    if text.utf8.contains(0) { throw .setting(name, line: line, "has a NUL in it, which no name or argument can have") }
+    switch kind {
+    case .text: put(name, .text(text))
+    case .list:
+      var list: [String] = []
+      if case .list(let old)? = machine[Self.property(name)] ?? process[Self.property(name)] { list = old }
+      if name == "env", !text.contains("=") { throw .setting(name, line: line, "'\(text)' is not NAME=VALUE") }
+      put(name, .list(list + [text]))
+    case .flag:
+      guard text == "true" || text == "false" else { throw .setting(name, line: line, "is true or false") }
+      put(name, .flag(text == "true"))
+    case .time:
+      guard let span = TimeSpan(text) else {
+        throw .setting(
+          name, line: line, "'\(text)' is no time; give seconds, or a number with s, m, h or d, such as 10m")
+      }
+      put(name, .time(Double(span.seconds)))
+    }
+    try check(name, line)
+  }
+
+  private mutating func put(_ name: String, _ value: Value) {
+    switch (name, value) {
+    case ("name", .text(let text)): self.name = text
+    case ("rm", .flag(let flag)): remove = flag
+    case ("interactive", _): process["input"] = value
+    case _ where Self.processKinds[name] != nil: process[Self.property(name)] = value
+    default: machine[Self.property(name)] = value
+    }
+  }
+
+  /// Tells what is wrong with a value when it is set, as far as that shows without the others.
+  private func check(_ name: String, _ line: Int) throws(NovmError) {
+    guard Self.machineKinds[name] != nil else { return }
+    guard let settings: MachineSettings = Self.decode(machine) else {
+      throw .setting(name, line: line, "none of the values that it takes")
+    }
+    do throws(NovmError) {
+      _ = try MachineRequest(settings, directory: [UInt8(ascii: "/")])
+    } catch {
+      let message = error.message
+      throw .setting(
+        name, line: line, message.hasPrefix("--\(name): ") ? String(message.dropFirst(name.count + 4)) : message)
+    }
+  }
+
+  /// Takes a description in YAML or JSON.
+  package mutating func parse(_ text: [UInt8]) throws(NovmError) {
+    if text.count > Self.limit { throw .setting("", line: 0, "too large for a description") }
+    let document: YAMLNode?
+    do { document = try YAMLNode.parse(text) } catch { throw .setting("", line: error.line, error.message) }
+    guard let document else { return }
+    guard case .map(let entries) = document.content else {
+      throw .setting("", line: document.line, "no description; it begins with a name, such as 'memory: 1G'")
+    }
+    var new = self
+    for entry in entries {
+      for value in try Self.values(of: entry) { try new.set(entry.key, value, line: entry.line) }
+    }
+    self = new
+  }
+
+  private static let limit = 1 << 20
+
+  private static func values(of entry: YAMLNode.Entry) throws(NovmError) -> [String] {
+    let kind = try kind(entry.key, entry.line)
+    switch (kind, entry.value.content) {
+    case (.list, .list(let items)):
+      var values: [String] = []
+      for item in items { values.append(try scalar(item, entry.key)) }
+      return values
+    case (.list, .map(let variables)) where entry.key == "env":
+      var values: [String] = []
+      for variable in variables { values.append("\(variable.key)=\(try scalar(variable.value, entry.key))") }
+      return values
+    case (.list, _) where entry.key == "command":
+      throw .setting(entry.key, line: entry.line, "is a list, such as [ls, -l]")
+    default: return [try scalar(entry.value, entry.key)]
+    }
+  }
+
+  private static func scalar(_ node: YAMLNode, _ name: String) throws(NovmError) -> String {
+    guard case .scalar(let text, let isPlain) = node.content, !(isPlain && (text.isEmpty || text == "~")) else {
+      throw .setting(name, line: node.line, "is a text, and there is none")
+    }
+    return text
+  }
+
+  // MARK: What was set
+
+  /// The machine; relative paths start at the directory.
+  package func definition(directory: [UInt8]) throws(NovmError) -> MachineDefinition {
+    guard let machine: MachineSettings = Self.decode(machine), let process: CommandSettings = Self.decode(process)
+    else {
+      throw .setting("", line: 0, "cannot be understood")
+    }
+    return MachineDefinition(
+      machine: try machine.absolute(directory), process: process.command.isEmpty ? nil : process, remove: remove)
+  }
+
+  private static func decode<Settings: Decodable>(_ values: [String: Value]) -> Settings? {
+    guard let json = try? JSONEncoder().encode(values) else { return nil }
+    return try? JSONDecoder().decode(Settings.self, from: json)
+  }
+}
