@@ -7,6 +7,7 @@ ONLY ?=
 help:
 	@echo 'make setup     install the packages that the rest needs (root, or by sudo)'
 	@echo 'make build     novm and its other programs, in .build/novm'
+	@echo 'make library   libnovm, beside what make build makes'
 	@echo 'make install   the same into PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make deb       the same as a Debian package, in .build'
 	@echo 'make rpm       the same as an RPM package, in .build'
@@ -19,8 +20,8 @@ help:
 	@echo 'make bench     the measured promises of SPECIFICATION.md; ONLY=name for one'
 	@echo 'make clean     remove what these made'
 
-.PHONY: setup build test check fmt embedded bench fuzz deb rpm
-setup build check fmt embedded deb rpm:
+.PHONY: setup build library test check fmt embedded bench fuzz deb rpm
+setup build library check fmt embedded deb rpm:
 	@scripts/$@
 
 test:
@@ -37,8 +38,9 @@ bench: build
 	@scripts/bench $(ONLY)
 
 .PHONY: install
-install: build
+install: build library
 	@DESTDIR=$(DESTDIR) scripts/install $(PREFIX)
+	@DESTDIR=$(DESTDIR) scripts/install-library $(PREFIX)
 
 .PHONY: clean
 clean:

@@ -20,6 +20,24 @@ let staticPIE = [
 let novmLinking: [LinkerSetting] =
   Context.environment["NOVM_STATIC"] == "1" ? [.unsafeFlags(staticPIE, .when(configuration: .release))] : []
 
+/// What makes `libnovm.so` a shared library that any program can load: Swift's runtime is in it, none of its symbols but novm's
+/// own are seen, and it stays loaded, since that runtime does not end (docs/decisions/0044-libnovm.md). Only scripts/library
+/// links it.
+let isLibrary = Context.environment["NOVM_LIBRARY"] == "1"
+let libraryLinking: [LinkerSetting] =
+  !isLibrary
+  ? []
+  : [
+    .unsafeFlags(
+      ["-static-stdlib", "-use-ld=lld"]
+        + [
+          "--version-script=Sources/Library/libnovm/exports.map", "-soname=libnovm.so.1", "-z", "nodelete",
+          "-Bsymbolic",
+          "--gc-sections", "-z", "pack-relative-relocs",
+        ].flatMap { ["-Xlinker", $0] })
+  ]
+let products: [Product] = isLibrary ? [.library(name: "libnovm", type: .dynamic, targets: ["libnovm"])] : []
+
 func headers(_ name: String) -> Target { .target(name: name, path: "Sources/C/\(name)") }
 
 /// A library of the distribution's.
@@ -39,7 +57,7 @@ func tests(_ layer: String, _ name: String, _ dependencies: [Target.Dependency])
 
 let package = Package(
   name: "novm",
-  products: [
+  products: products + [
     .executable(name: "novm", targets: ["novm"]),
     .executable(name: "novmm", targets: ["novmm"]),
     .executable(name: "nofetch", targets: ["nofetch"]),
@@ -52,6 +70,7 @@ let package = Package(
     // C: headers only, ours (constants, layouts, static inlines) and those of libraries.
     headers("CLinux"),
     headers("CKVM"),
+    headers("CNovm"),
     library("CArchive", pkgConfig: "libarchive", packages: ["libarchive-dev"]),
     library(
       "CCompression",
@@ -113,6 +132,16 @@ let package = Package(
         "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
+
+    // Library: novm for other programs. `Novm` is the interface; `libnovm` gives it to C, as a shared library that
+    // scripts/library links.
+    module(
+      "Library", "Novm",
+      ["NovmKit", "Store", "Packs", "Changes", "KernelBundle", "AgentProtocol", "Host", "CLinux"]),
+    .target(
+      name: "libnovm", dependencies: ["Novm", "NovmKit", "Host", "CNovm"], path: "Sources/Library/libnovm",
+      exclude: ["exports.map"],
+      swiftSettings: [.treatAllWarnings(as: .error)], linkerSettings: libraryLinking),
 
     // Command: what people type, and what speaks to web servers for it.
     .executableTarget(

@@ -19,6 +19,7 @@ import disks
 import files
 import footprint
 import larger
+import library
 import listing
 import network
 import sandbox
@@ -30,6 +31,7 @@ GROUPS = {
     "boot": (boot.measure, ["boot"]),
     "run-true": (command.measure, ["run-true"]),
     "sandbox": (sandbox.measure, ["run-command", "exec-command", "crowd"]),
+    "library": (library.measure, ["library"]),
     "list": (listing.measure, ["list"]),
     "transport": (transports.measure, ["transport"]),
     "disk": (disks.measure, ["disk"]),

@@ -1,0 +1,388 @@
+"""Machines."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import dataclasses
+import os
+import socket
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+from . import _library
+from ._errors import MissingError
+from ._library import Handle, StateStruct, Text
+from ._process import Completed, Process
+from ._store import Store
+
+Setting = Union[str, bytes, bool, int, "os.PathLike[str]", Iterable[str], Mapping[str, str], None]
+
+_STATES = ["", "created", "starting", "running", "paused", "exited", "failed", "killed", "removed"]
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How a machine fares.
+
+    Attributes:
+        name: created, starting, running, paused, exited, failed, killed or removed.
+        exit_status: of one that has exited.
+        message: why it failed, such as what its kernel said as it panicked.
+    """
+
+    name: str
+    exit_status: int = 0
+    message: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.name in ("exited", "failed", "killed", "removed")
+
+
+def _state(struct: StateStruct) -> State:
+    return State(_STATES[struct.state], struct.exit_status, struct.message.decode(errors="replace"))
+
+
+def _new_state() -> StateStruct:
+    struct = StateStruct()
+    struct.size = ctypes.sizeof(StateStruct)
+    return struct
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What became of a path of a machine's tree.
+
+    Attributes:
+        path: the guest's, absolute.
+        kind: added, changed or deleted.
+        file: file, directory, symlink, fifo, socket, character device or block device.
+        size: of a file, in bytes.
+        target: where a symbolic link leads, or led.
+        differs: of one that was changed: kind, content, mode, owner, attributes.
+    """
+
+    path: str
+    kind: str
+    file: str
+    size: Optional[int]
+    target: Optional[str]
+    differs: Tuple[str, ...]
+
+
+class Changes(Sequence[Change]):
+    """What a machine wrote, in the order of paths, at the moment when it was asked for."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+        self._changes = []
+        for row in _library.rows(handle, ["path", "kind", "file", "size", "target", "differs"]):
+            path, kind, file, size, target, differs = row
+            self._changes.append(
+                Change(
+                    os.fsdecode(path or b""),
+                    (kind or b"").decode(),
+                    (file or b"").decode(),
+                    None if size is None else int(size),
+                    None if target is None else os.fsdecode(target),
+                    tuple((differs or b"").decode().split(",")) if differs else (),
+                )
+            )
+
+    def apply(self, overwrite: bool = False) -> None:
+        """Brings them back to the host's directories. The machine must not run.
+
+        Raises:
+            ConflictError: something in the way was changed on the host since; nothing was applied.
+        """
+        _library.call("novm_changes_apply", self._handle.number, int(overwrite))
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._changes[index]
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self._changes)
+
+
+class Events(Iterator[State]):
+    """Each state that a machine comes to, until it is over."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def next(self, timeout: Optional[float] = None) -> Optional[State]:
+        """The next one; None once the machine is over.
+
+        Raises:
+            TimeoutError: not within ``timeout`` seconds.
+        """
+        struct = _new_state()
+        try:
+            _library.call(
+                "novm_events_next", self._handle.number, _library.milliseconds(timeout), ctypes.byref(struct)
+            )
+        except MissingError:
+            return None
+        return _state(struct)
+
+    def fileno(self) -> int:
+        """Readable when there may be something to tell."""
+        number = ctypes.c_int()
+        _library.call("novm_events_descriptor", self._handle.number, ctypes.byref(number))
+        return number.value
+
+    def __next__(self) -> State:
+        state = self.next()
+        if state is None:
+            raise StopIteration
+        return state
+
+
+class Machine:
+    """A machine. As a context manager it is started, and in the end stopped and removed.
+
+    Settings go by the names of the command's options, with ``_`` for ``-``: ``memory="1G"``, ``cpus=2``,
+    ``read="/srv/debian"``, ``share=["/src=>."]``, ``net="user"``, ``publish=["8080:80"]``, ``env={"LANG": "C"}``.
+
+    Args:
+        file: a description in YAML or JSON, as text; settings come after it.
+        store: where it belongs to; the user's own if not given.
+
+    Raises:
+        DescriptionError: a setting cannot be; see ``subject`` and ``line``.
+        MissingError: there is no such kernel or pack.
+        TakenError: another machine has the name.
+    """
+
+    def __init__(self, *, file: Optional[str] = None, store: Optional[Store] = None, **settings: Setting) -> None:
+        self.store = store or Store()
+        description = Handle.made("novm_description_new")
+        if file is not None:
+            text = file.encode()
+            _library.call("novm_description_parse", description.number, text, len(text))
+        for name, value in settings.items():
+            option = name.rstrip("_").replace("_", "-")
+            for text in _texts(value):
+                _library.call("novm_description_set", description.number, option.encode(), text)
+        self._open(Handle.made("novm_machine_create", self.store._handle.number, description.number))
+
+    @classmethod
+    def _of(cls, store: Store, handle: Handle) -> Machine:
+        machine = cls.__new__(cls)
+        machine.store = store
+        machine._open(handle)
+        return machine
+
+    def _open(self, handle: Handle) -> None:
+        self._handle = handle
+        identifier, name = ctypes.c_char_p(), ctypes.c_char_p()
+        _library.call("novm_machine_names", handle.number, ctypes.byref(identifier), ctypes.byref(name))
+        self.id = (identifier.value or b"").decode()
+        self.name = (name.value or b"").decode()
+
+    # Its life
+
+    def start(self, *, detached: bool = False, timeout: Optional[float] = None) -> Machine:
+        """Starts it; returns once it takes commands.
+
+        Args:
+            detached: whether it goes on when this program ends.
+            timeout: seconds to wait for that.
+
+        Raises:
+            MachineError: with what kept it from that.
+            TimeoutError: it is on its way still.
+        """
+        _library.call("novm_machine_start", self._handle.number, int(detached), _library.milliseconds(timeout))
+        return self
+
+    @property
+    def state(self) -> State:
+        struct = _new_state()
+        _library.call("novm_machine_state_get", self._handle.number, ctypes.byref(struct))
+        return _state(struct)
+
+    def wait(self, timeout: Optional[float] = None) -> State:
+        """Waits for its end."""
+        struct = _new_state()
+        _library.call(
+            "novm_machine_wait", self._handle.number, _library.milliseconds(timeout), ctypes.byref(struct)
+        )
+        return _state(struct)
+
+    def stop(self, grace: float = 10) -> None:
+        """Ends its command, or powers it off; after ``grace`` seconds it is ended, with what it holds written back."""
+        _library.call("novm_machine_stop", self._handle.number, _library.milliseconds(grace))
+
+    def kill(self) -> None:
+        """Ends it as it stands."""
+        _library.call("novm_machine_kill", self._handle.number)
+
+    def remove(self) -> None:
+        """Removes it with what it wrote. It must not run."""
+        _library.call("novm_machine_remove", self._handle.number)
+
+    def pause(self) -> None:
+        _library.call("novm_machine_pause", self._handle.number)
+
+    def resume(self) -> None:
+        _library.call("novm_machine_resume", self._handle.number)
+
+    def events(self) -> Events:
+        """Tells of each state that it comes to, from the one that it is in on."""
+        return Events(Handle.made("novm_events_open", self._handle.number))
+
+    def usage(self) -> Mapping[str, int]:
+        """What it takes: host_memory, memory_used, memory_total, storage_used, storage_total (bytes), threads."""
+        names = ["host_memory", "memory_used", "memory_total", "storage_used", "storage_total", "threads"]
+        found = Handle.made("novm_machine_usage", self._handle.number)
+        row = _library.rows(found, names)[0]
+        return {name: int(value) for name, value in zip(names, row) if value is not None}
+
+    # What runs in it
+
+    def start_command(self, args: Sequence[Text], **options: Any) -> Process:
+        """Starts a command; options are those of ``Process``: input, stdin, stdout, stderr, env, cwd, user, terminal, timeout."""
+        return Process(self._handle.number, args, **options)
+
+    def run(self, args: Sequence[Text], *, check: bool = False, **options: Any) -> Completed:
+        """Runs a command to its end.
+
+        Args:
+            args: the command and its arguments.
+            check: whether to raise CommandError for another status than 0.
+            options: those of ``start_command``.
+
+        Raises:
+            CommandError: it could not be run: ``exit_status`` is 125, 126 or 127.
+        """
+        with self.start_command(args, **options) as process:
+            done = process.completed(process.wait())
+        return done.check() if check else done
+
+    async def run_async(self, args: Sequence[Text], *, check: bool = False, **options: Any) -> Completed:
+        """The same for asyncio. A task that is cancelled gives the command up."""
+        process = self.start_command(args, **options)
+        try:
+            done = process.completed(await process.wait_async())
+        finally:
+            process.close()
+        return done.check() if check else done
+
+    def connect(self, port: int, timeout: Optional[float] = 10) -> socket.socket:
+        """A stream to a port of the guest's vsock.
+
+        Raises:
+            MissingError: nobody listens there.
+        """
+        descriptor = ctypes.c_int()
+        _library.call(
+            "novm_machine_connect", self._handle.number, port, _library.milliseconds(timeout), ctypes.byref(descriptor)
+        )
+        return socket.socket(fileno=descriptor.value)
+
+    # Files
+
+    def copy_in(self, host: Text, guest: Text, timeout: Optional[float] = None) -> None:
+        """Copies a file or directory of the host's into the machine, by the rules of ``docker cp``."""
+        self._copy("novm_files_copy_in", host, guest, timeout)
+
+    def copy_out(self, guest: Text, host: Text, timeout: Optional[float] = None) -> None:
+        """Copies a file or directory of the machine's to the host."""
+        self._copy("novm_files_copy_out", guest, host, timeout)
+
+    def _copy(self, name: str, source: Text, destination: Text, timeout: Optional[float]) -> None:
+        _library.call(
+            name,
+            self._handle.number,
+            _library.encoded(source, "source"),
+            _library.encoded(destination, "destination"),
+            _library.milliseconds(timeout),
+        )
+
+    def write(self, path: Text, data: bytes, mode: int = 0o644, timeout: Optional[float] = None) -> None:
+        """Writes a file of the machine's."""
+        _library.call(
+            "novm_files_write",
+            self._handle.number,
+            _library.encoded(path, "path"),
+            data,
+            len(data),
+            mode,
+            _library.milliseconds(timeout),
+        )
+
+    def read(self, path: Text, limit: int = 64 << 20, timeout: Optional[float] = None) -> bytes:
+        """Reads a file of the machine's, of ``limit`` bytes at most."""
+        data, length = ctypes.c_void_p(), ctypes.c_size_t()
+        _library.call(
+            "novm_files_read",
+            self._handle.number,
+            _library.encoded(path, "path"),
+            limit,
+            _library.milliseconds(timeout),
+            ctypes.byref(data),
+            ctypes.byref(length),
+        )
+        try:
+            return ctypes.string_at(data, length.value)
+        finally:
+            _library.free(data)
+
+    # What it wrote
+
+    def changes(self, paths: Optional[Sequence[Text]] = None) -> Changes:
+        """What it changed: of these paths of the guest, or all."""
+        words = None if paths is None else _library.vector(paths, "paths")
+        return Changes(Handle.made("novm_changes_open", self._handle.number, words))
+
+    def discard(self) -> None:
+        """Removes all that it wrote, and keeps the machine. It must not run."""
+        _library.call("novm_changes_discard", self._handle.number)
+
+    # With
+
+    def close(self) -> None:
+        """Lets go of it; it goes on."""
+        self._handle.close()
+
+    def __enter__(self) -> Machine:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.stop(grace=0)
+        except MissingError:
+            return self.close()
+        try:
+            self.remove()
+        except MissingError:
+            pass
+        self.close()
+
+    async def __aenter__(self) -> Machine:
+        await asyncio.get_running_loop().run_in_executor(None, self.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.__exit__)
+
+    def __repr__(self) -> str:
+        return f"<novm.Machine {self.name}>"
+
+
+def _texts(value: Setting) -> List[bytes]:
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [b"true" if value else b"false"]
+    if isinstance(value, (str, bytes, os.PathLike)):
+        return [_library.encoded(value, "a setting")]
+    if isinstance(value, int):
+        return [str(value).encode()]
+    if isinstance(value, Mapping):
+        return [_library.encoded(f"{name}={text}", "a setting") for name, text in value.items()]
+    return [_library.encoded(text, "a setting") for text in value]

@@ -1,0 +1,109 @@
+"""Kernels, packs and machines of a user."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, List, Optional
+
+from . import _library
+from ._library import Handle, Text
+
+if TYPE_CHECKING:
+    from ._machine import Machine
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel that machines can boot.
+
+    Attributes:
+        name: what ``Machine(kernel=...)`` takes.
+        release: what ``uname -r`` says.
+        directory: where its files are.
+    """
+
+    name: str
+    release: str
+    directory: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Pack:
+    """A tree of files under a name, which does not change.
+
+    Attributes:
+        name: what ``Machine(pack=...)`` takes.
+        digest: of its manifest.
+        entries: how many files and directories.
+        size: of all files, in bytes.
+        origin: what it was made of.
+    """
+
+    name: str
+    digest: str
+    entries: int
+    size: int
+    origin: str
+
+
+class Store:
+    """The kernels, packs and machines of a user.
+
+    Args:
+        root: the store's directory, in place of ``NOVM_ROOT``; absolute.
+
+    Raises:
+        InstallationError: novm's programs are not there.
+    """
+
+    def __init__(self, root: Optional[Text] = None) -> None:
+        path = None if root is None else _library.encoded(root, "root")
+        self._handle = Handle.made("novm_store_open", path, _library.programs())
+
+    def kernels(self) -> List[Kernel]:
+        """The kernels, newest first."""
+        found = Handle.made("novm_store_kernels", self._handle.number)
+        return [
+            Kernel(*((value or b"").decode(errors="replace") for value in row))
+            for row in _library.rows(found, ["name", "release", "directory"])
+        ]
+
+    def packs(self) -> List[Pack]:
+        """The packs, by name."""
+        found = Handle.made("novm_store_packs", self._handle.number)
+        packs = []
+        for row in _library.rows(found, ["name", "digest", "entries", "size", "origin"]):
+            name, digest, entries, size, origin = ((value or b"").decode(errors="replace") for value in row)
+            packs.append(Pack(name, digest, int(entries or 0), int(size or 0), origin))
+        return packs
+
+    def machines(self) -> List[Machine]:
+        """All machines, whoever made them."""
+        found = Handle.made("novm_store_machines", self._handle.number)
+        return [self.machine((row[0] or b"").decode()) for row in _library.rows(found, ["id"])]
+
+    def machine(self, reference: str) -> Machine:
+        """The machine of a name or identifier.
+
+        Raises:
+            MissingError: there is none.
+        """
+        from ._machine import Machine
+
+        number = Handle.made("novm_machine_find", self._handle.number, _library.encoded(reference, "reference"))
+        return Machine._of(self, number)
+
+    def remove_kernel(self, name: str) -> None:
+        _library.call("novm_store_remove_kernel", self._handle.number, _library.encoded(name, "name"))
+
+    def remove_pack(self, name: str) -> None:
+        _library.call("novm_store_remove_pack", self._handle.number, _library.encoded(name, "name"))
+
+    def close(self) -> None:
+        self._handle.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

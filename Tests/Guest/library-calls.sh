@@ -1,0 +1,44 @@
+# libnovm without a machine: wrong calls, random ones, loading, its interface as it was promised, and its packages' parts.
+#: outside
+#: timeout 300
+[[ -x .build/library/wrong ]] || skip 'libnovm is not built; run: scripts/library'
+build=.build/novm
+export NOVM_ROOT=$TEST/store NOVM_LIBEXEC=$PWD/$build/libexec/novm
+.build/library/wrong 100000 "$RANDOM" || fail 'wrong calls'
+.build/library/loads "$build/lib/libnovm.so.1" || fail 'loads'
+valgrind --quiet --error-exitcode=9 .build/library/wrong 300 >"$TEST/log" 2>&1 || fail "$(<"$TEST/log")"
+
+# ABI: what was promised is there. What was added is no fault, and shall be committed:
+# abidw --no-corpus-path --no-elf-needed --out-file Tests/Library/libnovm.abi .build/novm/lib/libnovm.so.1
+status=0
+abidiff Tests/Library/libnovm.abi "$build/lib/libnovm.so.1" >"$TEST/log" || status=$?
+((!(status & 11))) || fail "$(<"$TEST/log")"
+# The floor of glibc that docs/library.md states.
+glibc=$(readelf --version-info --wide "$build/lib/libnovm.so.1" | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1)
+[[ $glibc == GLIBC_2.35 ]] || fail "needs $glibc"
+
+g++ -x c++ -std=c++17 -Wall -Werror -fsyntax-only -I "$build/include" - <<<'#include <novm.h>
+int main() { novm_command_options options = NOVM_COMMAND_OPTIONS; return options.input + 1; }' || fail 'C++'
+
+# As it is installed: found by pkg-config wherever it lies.
+DESTDIR=$TEST/installed scripts/install-library /usr lib/x86_64-linux-gnu
+export PKG_CONFIG_PATH=$TEST/installed/usr/lib/x86_64-linux-gnu/pkgconfig
+# shellcheck disable=SC2046 # words
+gcc -o "$TEST/run" Examples/C/run.c $(pkg-config --cflags --libs libnovm) || fail 'pkg-config'
+export LD_LIBRARY_PATH=$TEST/installed/usr/lib/x86_64-linux-gnu
+expect_status 1 "$TEST/run" 2>"$TEST/log"
+grep -q 'novm kernel import' "$TEST/log" || fail "$(<"$TEST/log")"
+export NOVM_LIBRARY=$TEST/installed/usr/lib/x86_64-linux-gnu/libnovm.so.1
+export PYTHONPATH=$TEST/installed/usr/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1
+/usr/bin/python3 -c '
+import novm
+assert novm.Store().kernels() == [] and novm.Store().machines() == []
+try: novm.Machine(memory="1G")
+except novm.MissingError as error: assert "novm kernel import" in str(error), error
+else: raise AssertionError("a machine without a kernel")
+' || fail 'Python'
+! command -v mypy >/dev/null || (cd Bindings/Python && mypy --strict --cache-dir=/dev/null novm) || fail 'mypy'
+if [[ -x .build/library/run-rust ]]; then
+  expect_status 1 .build/library/run-rust 2>"$TEST/log"
+  grep -q 'novm kernel import' "$TEST/log" || fail "$(<"$TEST/log")"
+fi
