@@ -116,6 +116,8 @@ let package = Package(
     module("Hypervisor", "Capabilities", ["FramePool"]),
     module("Hypervisor", "Scheduling", ["FramePool"]),
     module("Hypervisor", "Firmware"),
+    module("Hypervisor", "Chipset", ["GuestMemory"]),
+    module("Hypervisor", "TreeArchive", ["Devices", "FUSE", "GuestMemory"]),
 
     // Kits: what the command does, each part without a command line.
     module("Kits", "Store", ["Host"]),
@@ -205,6 +207,9 @@ let package = Package(
     tests("Hypervisor", "CapabilitiesTests", ["Capabilities", "FramePool", "TraceTesting"]),
     tests("Hypervisor", "SchedulingTests", ["Scheduling", "FramePool", "TraceTesting"]),
     tests("Hypervisor", "FirmwareTests", ["Firmware", "LittleEndian"]),
+    tests("Hypervisor", "ChipsetTests", ["Chipset", "GuestMemory", "VirtioTesting"]),
+    tests(
+      "Hypervisor", "TreeArchiveTests", ["TreeArchive", "Devices", "GuestMemory", "LittleEndian", "VirtioTesting"]),
 
     tests("Kits", "StoreTests", ["Store", "Host", "HostTesting"]),
     tests("Kits", "DownloadTests", ["Download", "nofetch", "Host", "HostTesting"]),

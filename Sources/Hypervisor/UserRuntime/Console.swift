@@ -1,16 +1,24 @@
 import CHypercall
 import HypercallABI
 
-/// COM1, for programs that have its ports.
+/// The PC's serial ports, for programs that have theirs.
 package enum Console {
-  package static func put(_ byte: UInt8) {
+  package static let first: UInt16 = 0x3f8
+  package static let second: UInt16 = 0x2f8
+  package static let third: UInt16 = 0x3e8
+
+  package static func put(_ byte: UInt8, to port: UInt16 = first) {
     var waits = 0
-    while h_in8(0x3fd) & 0x20 == 0, waits < 1 << 16 { waits &+= 1 }
-    h_out8(0x3f8, byte)
+    while h_in8(port + 5) & 0x20 == 0, waits < 1 << 16 { waits &+= 1 }
+    h_out8(port, byte)
   }
 
   package static func write(_ text: StaticString) {
     for index in 0..<text.utf8CodeUnitCount { put(unsafe text.utf8Start[index]) }
+  }
+
+  package static func write(_ bytes: [UInt8]) {
+    for byte in bytes { put(byte) }
   }
 
   package static func write(_ number: UInt64) {

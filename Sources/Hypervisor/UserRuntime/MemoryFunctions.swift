@@ -29,3 +29,11 @@ import CHypercall
   }
   return unsafe to
 }
+
+/// The least whole number that is not less: what dictionaries size themselves by.
+@c(ceil) public func ceil(_ value: Double) -> Double {
+  // From there on all are whole.
+  guard value.magnitude < 0x1p52 else { return value }
+  let whole = Double(Int64(value))
+  return whole < value ? whole + 1 : whole
+}

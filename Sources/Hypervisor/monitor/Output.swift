@@ -2,29 +2,39 @@ import CHypercall
 import HypercallABI
 import UserRuntime
 
-/// What the machine says, by lines to the root task; and its end.
-struct Output {
-  private var line = InlineArray<50, UInt64>(repeating: 0)
-  private var count = 0
+/// What the machine says, and its end, by portals to the root task. By the message block of whoever handles an exit, whose state
+/// is put back.
+final class Output {
   private var saved = InlineArray<512, UInt64>(repeating: 0)
+  /// Bytes of the console's that are a line when it ends.
+  private var line: [UInt8] = []
 
-  mutating func put(_ byte: UInt8, _ block: MessageBlock) {
-    if byte == 10 || count == 400 { flush(block) }
-    guard byte != 10, byte != 13 else { return }
-    if count % 8 == 0 { line[count / 8] = 0 }
-    line[count / 8] |= UInt64(byte) << UInt64(count % 8 * 8)
-    count += 1
+  func console(_ byte: UInt8, _ block: MessageBlock) {
+    line.append(byte)
+    guard byte == 10 || line.count == 512 else { return }
+    write(line[...], to: Grants.console, block)
+    line.removeAll(keepingCapacity: true)
   }
 
-  /// The message block has an exit's state, which is to come back.
-  private mutating func flush(_ block: MessageBlock) {
+  func write(_ bytes: ArraySlice<UInt8>, to stream: UInt64, _ block: MessageBlock) {
     for index in 0..<512 { saved[index] = block[index * 8] }
-    block.setCounts(untyped: UInt64(1 + (count + 7) / 8))
-    block.setWord(0, UInt64(count))
-    for index in 0..<(count + 7) / 8 { block.setWord(1 + index, line[index]) }
-    _ = Kernel.call(Grants.output)
+    var rest = bytes
+    while !rest.isEmpty {
+      let piece = rest.prefix(Grants.outputLimit)
+      rest = rest.dropFirst(piece.count)
+      block.setCounts(untyped: UInt64(1 + (piece.count + 7) / 8))
+      block.setWord(0, stream << 32 | UInt64(piece.count))
+      var word: UInt64 = 0
+      for (index, byte) in piece.enumerated() {
+        word |= UInt64(byte) << UInt64(index % 8 * 8)
+        if index % 8 == 7 || index == piece.count - 1 {
+          block.setWord(1 + index / 8, word)
+          word = 0
+        }
+      }
+      _ = Kernel.call(Grants.output)
+    }
     for index in 0..<512 { block[index * 8] = saved[index] }
-    count = 0
   }
 
   static func end(_ status: UInt64, _ block: MessageBlock) -> Never {

@@ -1,61 +1,87 @@
 import Boot
 import CHypercall
+import Chipset
 import HypercallABI
 import UserRuntime
 
-/// The machine's processor: what the kernel does not do for it.
+/// One of the machine's processors: what the kernel does not do for it. Its exits are handled by a context of its own, where it
+/// runs; all of them hold the machine's lock but while they wait.
 final class Processor {
   private typealias State = MessageBlock.State
-  private static let domain: UInt64 = 0x310
-  private static let context: UInt64 = 0x311
-  private static let handler: UInt64 = 0x313
-  private static let events: UInt64 = 0x400
-  /// Which nobody ups.
+
+  /// Of the guest's memory.
+  static let domain: UInt64 = 0x310
+  /// A semaphore that nobody ups.
   static let never: UInt64 = 0x302
+  /// Portals with this bit in their id are those of the timers' threads.
+  static let timerPortal: UInt64 = 0x1_0000
 
-  /// Where the guest switches itself off, or starts anew.
-  static let powerPort: UInt16 = 0x600
-
+  private let machine: Machine
+  private let index: Int
   private let entry: EntryState
-  private let processor = Grants.word(.processor)
-  private var interrupts = LocalInterrupts()
-  private var serial = SerialRegisters()
-  private var output = Output()
-  let timer = Timer(context: Processor.context)
+  private let topology: ProcessorIdentification
+  private(set) var interrupts: LocalInterrupts
+  let timer: Timer
 
-  init(_ entry: EntryState) { self.entry = entry }
+  private enum Phase {
+    case running
+    /// Until it is told where to begin (Intel SDM 3, 8.4).
+    case waiting
+    case starting(page: UInt8)
+  }
+  private var phase: Phase
+  /// Whether its handler waits for an interrupt, or for where to begin.
+  private var isResting = false
 
-  func start() -> Bool {
-    guard let block = MessageBlock(address: Root.messageBlock) else { return false }
-    var status = Kernel.createSemaphore(Processor.never) | Kernel.createSemaphore(Timer.changed)
-    status |= Kernel.createDomain(Processor.domain, pages: 1000)
-    let order = UInt64((Grants.word(.ramSize) >> 12).trailingZeroBitCount)
-    status |= Kernel.delegate(
-      CapabilityRange(.memory, base: Grants.ram >> 12, order: order, rights: 7),
-      to: CapabilityRange(.memory, base: 0, order: order, rights: 7), of: Processor.domain, bits: 1 << 9, block)
-    status |= thread(Processor.handler, isGlobal: false, events: 0, argument: nil)
+  init(_ machine: Machine, _ index: Int, of count: Int, entry: EntryState) {
+    self.machine = machine
+    self.index = index
+    self.entry = entry
+    topology = ProcessorIdentification(index: UInt32(index), count: UInt32(count))
+    interrupts = LocalInterrupts(id: UInt32(index))
+    phase = index == 0 ? .running : .waiting
+    timer = Timer(context: Self.selector(0x320, index), changed: Self.selector(0x321, index))
+  }
+
+  // MARK: Objects
+
+  private static func selector(_ first: UInt64, _ index: Int) -> UInt64 { first + UInt64(index) * 0x10 }
+  private var context: UInt64 { Self.selector(0x320, index) }
+  private var wake: UInt64 { Self.selector(0x322, index) }
+  private var handler: UInt64 { Self.selector(0x323, index) }
+  private var timerContext: UInt64 { Self.selector(0x324, index) }
+  private var events: UInt64 { 0x1000 + UInt64(index) * 0x200 }
+
+  /// Makes what it consists of; false where the kernel will not. The caller's message block serves.
+  func start(_ block: MessageBlock) -> Bool {
+    let processor = Grants.processor(index)
+    var status = Kernel.createSemaphore(Self.selector(0x321, index)) | Kernel.createSemaphore(wake)
+    if index == 0 { status |= Kernel.createSemaphore(Processor.never) }
+    status |= thread(handler, processor, isGlobal: false, events: 0, argument: nil)
     for number in UInt64(0)..<256 {
       status |= Kernel.createPortal(
-        Processor.events + number, for: Processor.handler, descriptor: 0x17f_ffff & ~(1 << 19), id: 0x100 | number)
+        events + number, for: handler, descriptor: Self.state(number).rawValue, id: UInt64(index) << 8 | number)
     }
-    status |= Kernel.delegate(
-      CapabilityRange(.objects, base: Processor.events, order: 8),
-      to: CapabilityRange(.objects, base: Processor.events, order: 8),
-      of: Processor.domain, block)
-    status |= Kernel.raw(3, Processor.context, flags: 1, Processor.domain, processor, 0, Processor.events).status
+    let portals = CapabilityRange(.objects, base: events, order: 8)
+    status |= Kernel.delegate(portals, to: portals, of: Processor.domain, block)
+    status |= Kernel.raw(3, context, flags: 1, Processor.domain, processor, 0, events).status
     // The timer's thread is told where to begin by a portal of the same handler.
-    status |= Kernel.createPortal(0x600 + 30, for: Processor.handler, descriptor: 8, id: Timer.startup)
-    status |= thread(0x314, isGlobal: true, events: 0x600, argument: 0)
-    status |= Kernel.createScheduling(0x316, for: 0x314, priority: 20)
-    status |= Kernel.createScheduling(0x317, for: Processor.context, priority: 1)
+    status |= Kernel.createPortal(
+      events + 256 + Event.startup, for: handler, descriptor: MessageDescriptor.instructionPointer.rawValue,
+      id: Self.timerPortal)
+    status |= thread(timerContext, processor, isGlobal: true, events: events + 256, argument: UInt64(index))
+    status |= Kernel.createScheduling(Self.selector(0x325, index), for: timerContext, priority: 20)
+    status |= Kernel.createScheduling(Self.selector(0x326, index), for: context, priority: 1)
     return status == 0
   }
 
-  private func thread(_ selector: UInt64, isGlobal: Bool, events: UInt64, argument: UInt64?) -> UInt64 {
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: 4 * 4096, alignment: 4096)
-    let stack = UInt64(UInt(bitPattern: memory))
+  private func thread(
+    _ selector: UInt64, _ processor: UInt64, isGlobal: Bool, events: UInt64, argument: UInt64?
+  ) -> UInt64 {
+    let pages: UInt64 = isGlobal ? 1 : 16
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: Int(pages) * 4096, alignment: 4096)
     let message: UInt64 = 0x6000_0000 + selector << 12
-    let top = stack + 4 * 4096 - 16
+    let top = UInt64(UInt(bitPattern: memory)) + pages * 4096 - 16
     h_store(top, argument ?? message)
     return Kernel.createContext(
       selector, block: message, processor: processor, stack: top, events: events, isGlobal: isGlobal)
@@ -63,37 +89,71 @@ final class Processor {
 
   // MARK: Exits
 
+  private static let common: MessageDescriptor = [
+    .registersAtoB, .instructionPointer, .flags, .qualification, .injection, .states,
+  ]
+  private static let whole = MessageDescriptor(rawValue: 0x17f_ffff & ~(1 << 19))
+
+  private enum Exit {
+    static let interruptWindow: UInt64 = 0x64
+    static let cpuid: UInt64 = 0x72
+    static let halt: UInt64 = 0x78
+    static let port: UInt64 = 0x7b
+    static let register: UInt64 = 0x7c
+    static let shutdown: UInt64 = 0x7f
+    static let call: UInt64 = 0x81
+  }
+
+  /// What a message of an event carries.
+  private static func state(_ event: UInt64) -> MessageDescriptor {
+    switch event {
+    case Exit.interruptWindow, Exit.cpuid, Exit.halt, Exit.port, Exit.call, Event.guestRecall: common
+    case Exit.register: common.union(.efer)
+    default: whole
+    }
+  }
+
   func exit(_ number: UInt64, _ block: MessageBlock) {
+    machine.enter(block, index)
     var changed: MessageDescriptor = [.injection]
     switch number {
     case Event.guestStartup: changed.formUnion(begin(block))
-    case Event.guestRecall, 0x64: break
-    case 0x72:
-      processorIdentification(block)
+    case Event.guestRecall, Exit.interruptWindow: break
+    case Exit.cpuid:
+      topology.answer(block)
       skip(2, block)
       changed.formUnion([.registersAtoB, .instructionPointer, .states])
-    case 0x78:
+    case Exit.halt:
       skip(1, block)
       changed.formUnion([.instructionPointer, .states])
       halt(block)
-    case 0x7b:
+    case Exit.port:
       port(block)
       block[State.rip] = block[State.qualification2]
       changed.formUnion([.registersAtoB, .instructionPointer, .states])
-    case 0x7c:
+    case Exit.register:
       if block[State.qualification] & 1 == 0 { read(block) } else { changed.formUnion(write(block)) }
       skip(2, block)
       changed.formUnion([.registersAtoB, .instructionPointer, .states])
-    case 0x81:
+    case Exit.call:
+      // No call is there (-KVM_ENOSYS).
       block[State.rax] = ~999
       skip(3, block)
       changed.formUnion([.registersAtoB, .instructionPointer, .states])
-    default:
-      Output.end(1, block)
+    case Event.nestedPageFault:
+      access(block)
+      changed.formUnion([
+        .registersAtoB, .registersBPSIDI, .registers8to15, .stackPointer, .instructionPointer, .states,
+      ])
+    // Three faults in a row: a PC starts anew, and this machine does not.
+    case Exit.shutdown: machine.end(Grants.failure)
+    default: machine.end(Grants.failure + number)
     }
+    if case .running = phase {} else { changed.formUnion(awaitStartup(block)) }
     deliver(block)
     block[State.descriptor] = changed.rawValue
     block.counts = 0
+    machine.leave()
   }
 
   private func skip(_ bytes: UInt64, _ block: MessageBlock) {
@@ -117,20 +177,106 @@ final class Processor {
     }
   }
 
-  private func halt(_ block: MessageBlock) {
-    guard block[State.rflags] & 1 << 9 != 0 else { Output.end(1, block) }
-    interrupts.expire(h_rdtsc())
-    while interrupts.pending == nil {
-      guard interrupts.deadline != 0 else { Output.end(1, block) }
-      _ = Kernel.down(Processor.never, deadline: interrupts.deadline)
+  /// Waits until another processor, a device or the timer has something for this one.
+  private func rest(_ block: MessageBlock, until isOver: () -> Bool) {
+    isResting = true
+    timer.rest(true)
+    while !isOver() {
+      machine.leave()
+      _ = Kernel.down(wake, toZero: true, deadline: interrupts.deadline)
+      machine.enter(block, index)
       interrupts.expire(h_rdtsc())
+    }
+    timer.rest(false)
+    isResting = false
+  }
+
+  private func halt(_ block: MessageBlock) {
+    let takesInterrupts = block[State.rflags] & 1 << 9 != 0
+    interrupts.expire(h_rdtsc())
+    // Without interrupts it is at its end, unless it is told to begin anew.
+    rest(block) {
+      if case .running = phase { return takesInterrupts && interrupts.pending != nil }
+      return true
     }
   }
 
+  // MARK: Interrupts from elsewhere
+
+  /// Under the machine's lock.
+  func take(_ command: InterruptCommand) {
+    switch command.mode {
+    case .fixed, .lowestPriority: interrupts.request(command.vector)
+    // Nothing here depends on those.
+    case .nonMaskable: return
+    case .initialize:
+      // The first is not stopped but by switching off.
+      guard index > 0 else { return }
+      phase = .waiting
+    case .startup:
+      guard case .waiting = phase else { return }
+      phase = .starting(page: command.vector)
+    }
+    // The one that is here looks before it goes.
+    guard machine.current != index else { return }
+    if isResting { _ = Kernel.up(wake) } else { _ = Kernel.raw(9, context, flags: 0) }
+  }
+
+  /// Waits for where to begin, and begins there, in real mode.
+  private func awaitStartup(_ block: MessageBlock) -> MessageDescriptor {
+    interrupts.reset()
+    timer.set(0)
+    rest(block) { if case .starting = phase { true } else { false } }
+    guard case .starting(let page) = phase else { return [] }
+    phase = .running
+    setRealMode(block, page: UInt64(page))
+    block[State.injection] = 0
+    block[half: State.interruptibility] = 0
+    return MessageDescriptor(rawValue: 0x57_7fff)
+  }
+
+  private func setRealMode(_ block: MessageBlock, page: UInt64) {
+    for register in 0..<8 { block[State.rax + register * 8] = 0 }
+    for register in 0..<8 { block[State.r8 + register * 8] = 0 }
+    // Data that can be written, 64 KiB; code the same.
+    for segment in 0..<10 {
+      let attributes: UInt64 =
+        switch segment {
+        case 1: 0x9b
+        case 6: 0x82
+        case 7: 0x8b
+        case 8, 9: 0
+        default: 0x93
+        }
+      block[State.segments + segment * 16] = attributes << 16 | 0xffff << 32
+      block[State.segments + segment * 16 + 8] = 0
+    }
+    block[State.segments + 16] |= page << 8
+    block[State.segments + 16 + 8] = page << 12
+    block[State.rip] = 0
+    block[State.rflags] = 2
+    block[State.cr0] = 0x10
+    block[State.cr2] = 0
+    block[State.cr3] = 0
+    block[State.cr4] = 0
+    block[State.efer] = 0
+    block[State.dr7] = 0x400
+    for register in 0..<3 { block[State.sysenterCS + register * 8] = 0 }
+    setIntercepts(block)
+  }
+
+  private func setIntercepts(_ block: MessageBlock) {
+    // CPUID, HLT; VMMCALL.
+    block[half: State.control] = 1 << 18 | 1 << 24
+    block[half: State.control2] = 1 << 1
+  }
+
+  /// The first processor enters the kernel; the others wait.
   private func begin(_ block: MessageBlock) -> MessageDescriptor {
-    func segment(_ index: Int, _ descriptor: SegmentDescriptor, isUsable: Bool = true) {
+    guard index == 0 else { return [] }
+    func segment(_ index: Int, _ descriptor: SegmentDescriptor) {
       let encoded = descriptor.encoded
-      let attributes = isUsable ? (encoded >> 40 & 0xff) | (encoded >> 52 & 0xf) << 8 : 0
+      let attributes = (encoded >> 40 & 0xff) | (encoded >> 52 & 0xf) << 8
       block[State.segments + index * 16] =
         UInt64(descriptor.selector) | attributes << 16 | UInt64(descriptor.limit) << 32
       block[State.segments + index * 16 + 8] = UInt64(descriptor.base)
@@ -152,11 +298,35 @@ final class Processor {
     block[State.cr3] = entry.cr3
     block[State.cr4] = entry.cr4
     block[State.efer] = entry.efer
-    // CPUID, HLT; VMMCALL.
-    block[half: State.control] = 1 << 18 | 1 << 24
-    block[half: State.control2] = 1 << 1
+    setIntercepts(block)
     block[State.injection] = 0
     return MessageDescriptor(rawValue: 0x17_7fff)
+  }
+
+  // MARK: Memory that is none
+
+  private func access(_ block: MessageBlock) {
+    let address = block[State.qualification2]
+    let translation = Translation(
+      cr0: block[State.cr0], cr3: block[State.cr3], cr4: block[State.cr4], efer: block[State.efer])
+    let code = block[State.segments + 16] >> 16
+    let isLong = translation.efer & 1 << 10 != 0 && code & 1 << 9 != 0
+    let mode: Instruction.Mode = isLong ? .bits64 : code & 1 << 10 != 0 ? .bits32 : .bits16
+    let linear = isLong ? block[State.rip] : (block[State.segments + 24] &+ block[State.rip]) & 0xffff_ffff
+    let found = translation.instruction(at: linear, machine.memory)
+    guard let instruction = Instruction(found.bytes, count: found.count, mode) else {
+      // Nothing that accesses registers: the guest has lost its way.
+      machine.end(Grants.failure + Event.nestedPageFault)
+    }
+    // Registers are in a message by their numbers.
+    let place = State.rax + instruction.register * 8
+    if instruction.isWrite {
+      machine.write(instruction.written(block[place]), address, width: instruction.width)
+    } else {
+      block[place] = instruction.result(machine.read(address, width: instruction.width), old: block[place])
+    }
+    machine.serve()
+    skip(UInt64(instruction.length), block)
   }
 
   // MARK: Ports
@@ -166,30 +336,35 @@ final class Processor {
     let number = UInt16(truncatingIfNeeded: information >> 16)
     let mask: UInt64 = information & 1 << 4 != 0 ? 0xff : information & 1 << 5 != 0 ? 0xffff : 0xffff_ffff
     if information & 1 != 0 {
-      let value = serial.read(number) ?? .max
+      let value = machine.read(port: number)
       block[State.rax] = mask == 0xffff_ffff ? value & mask : block[State.rax] & ~mask | value & mask
-    } else if number == Processor.powerPort {
-      let value = UInt8(truncatingIfNeeded: block[State.rax])
-      if value == PowerRegisters.sleepValue { Output.end(0, block) }
-      if value == PowerRegisters.resetValue { Output.end(1, block) }
     } else {
-      if let byte = serial.write(number, UInt8(truncatingIfNeeded: block[State.rax])) { output.put(byte, block) }
+      machine.write(UInt8(truncatingIfNeeded: block[State.rax]), port: number)
     }
   }
 
   // MARK: Registers
 
+  private enum Register {
+    static let timeStamp: UInt32 = 0x10
+    static let apicBase: UInt32 = 0x1b
+    static let pageAttributes: UInt32 = 0x277
+    static let deadline: UInt32 = 0x6e0
+    static let localAPIC: UInt32 = 0x800
+    static let efer: UInt32 = 0xc000_0080
+  }
+
   private func read(_ block: MessageBlock) {
     let register = UInt32(truncatingIfNeeded: block[State.rcx])
     let value: UInt64
     switch register {
-    case 0x10: value = h_rdtsc()
-    // Enabled, in x2APIC mode, of the first processor.
-    case 0x1b: value = 0xfee0_0d00
-    case 0x800..<0x840: value = interrupts.read(Int(register - 0x800))
-    case 0x6e0: value = interrupts.deadline
-    case 0xc000_0080: value = block[State.efer]
-    case 0x277: value = 0x0007_0406_0007_0406
+    case Register.timeStamp: value = h_rdtsc()
+    // Enabled, in x2APIC mode; of the first processor.
+    case Register.apicBase: value = 0xfee0_0c00 | (index == 0 ? 1 << 8 : 0)
+    case Register.localAPIC..<Register.localAPIC + 0x40: value = interrupts.read(Int(register - Register.localAPIC))
+    case Register.deadline: value = interrupts.deadline
+    case Register.efer: value = block[State.efer]
+    case Register.pageAttributes: value = 0x0007_0406_0007_0406
     default: value = 0
     }
     block[State.rax] = value & 0xffff_ffff
@@ -200,37 +375,21 @@ final class Processor {
     let register = UInt32(truncatingIfNeeded: block[State.rcx])
     let value = block[State.rax] & 0xffff_ffff | block[State.rdx] << 32
     switch register {
-    case 0x800..<0x840: interrupts.write(Int(register - 0x800), value)
-    case 0x6e0:
+    case Register.localAPIC..<Register.localAPIC + 0x40:
+      if let command = interrupts.write(Int(register - Register.localAPIC), value) {
+        machine.send(command, from: interrupts.id)
+      }
+    case Register.deadline:
       interrupts.arm(value)
-      Timer.set(value)
-    case 0xc000_0080:
+      timer.set(value)
+    case Register.efer:
       // LMA follows paging.
       block[State.efer] = value & ~(1 << 10) | block[State.efer] & 1 << 10
       return .efer
+    case GuestClock.wallRegister: machine.clock.writeWall(to: value, machine.memory)
+    case GuestClock.systemRegister: machine.clock.writeSystem(value, machine.memory)
     default: break
     }
     return []
-  }
-
-  private func processorIdentification(_ block: MessageBlock) {
-    let leaf = UInt32(truncatingIfNeeded: block[State.rax])
-    var result = h_cpuid(leaf, UInt32(truncatingIfNeeded: block[State.rcx]))
-    switch leaf {
-    case 1:
-      result.ebx = result.ebx & 0xffff | 1 << 16
-      // No MONITOR, no XSAVE nor AVX; x2APIC, the deadline timer, a hypervisor.
-      result.ecx = result.ecx & ~(1 << 3 | 7 << 26 | 1 << 12 | 1 << 29) | 1 << 21 | 1 << 24 | 1 << 31
-      result.edx &= ~(1 << 28)
-    case 7: result.ebx &= ~(1 << 5 | 1 << 10)
-    case 0x4000_0000: result = h_registers(eax: 0x4000_0001, ebx: 0x4b4d_564b, ecx: 0x564b_4d56, edx: 0x4d)
-    case 5, 0xa, 0xb, 0xd, 0x1f, 0x8000_000a, 0x4000_0001...0x4000_ffff: result = h_registers()
-    case 0x8000_0001: result.ecx &= ~(1 << 2)
-    default: break
-    }
-    block[State.rax] = UInt64(result.eax)
-    block[State.rbx] = UInt64(result.ebx)
-    block[State.rcx] = UInt64(result.ecx)
-    block[State.rdx] = UInt64(result.edx)
   }
 }

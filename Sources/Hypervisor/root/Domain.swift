@@ -2,17 +2,16 @@ import CHypercall
 import HypercallABI
 import UserRuntime
 
-/// A monitor's protection domain, made of the second module, a program; and what it is given.
+/// A program's protection domain, and what it is given.
 struct Domain {
   let number: UInt64
+  let section: Section
   private let base: UInt64
-  private static let quota: UInt64 = 3000
-  private static let ramSize: UInt64 = 128 << 20
-  private static let heapSize: UInt64 = 16 << 20
   private static let events: UInt64 = 0
 
-  init(_ number: UInt64) {
+  init(_ number: UInt64, _ section: Section) {
     self.number = number
+    self.section = section
     base = 0x1000 + number * 0x100
   }
 
@@ -22,31 +21,56 @@ struct Domain {
   private var handler: UInt64 { base + 4 }
   private var portals: UInt64 { base + 8 }
 
-  /// Starts the monitor; false where something is missing.
+  private func processor(_ index: Int) -> UInt64 {
+    index < section.processors.count ? section.processors[index] % UInt64(Information.processors) : 0
+  }
+
+  /// Starts the program; false where something is missing, which was said.
   func start() -> Bool {
-    guard let program = Resources.module(1), let kernel = Resources.module(2), let initramfs = Resources.module(3)
-    else {
-      return false
+    guard let program = Resources.module(named: section.program) else { return missing("module", section.program) }
+    guard Kernel.createDomain(domain, pages: section.quota) == 0 else { return missing("quota", []) }
+    guard let entry = load(program) else { return missing("program", section.program) }
+    guard let heap = Resources.allocate(section.heap), let page = Resources.allocate(4096) else {
+      return missing("memory", [])
     }
-    guard Kernel.createDomain(domain, pages: Domain.quota) == 0, let entry = load(program),
-      let ram = Resources.allocate(Domain.ramSize), let heap = Resources.allocate(Domain.heapSize),
-      let page = Resources.allocate(4096)
-    else { return false }
-    give(ram, Domain.ramSize, at: Grants.ram, rights: 7)
-    give(heap, Domain.heapSize, at: Grants.heap, rights: 3)
-    give(kernel.address, kernel.size, at: Grants.modules + kernel.address, rights: 1)
-    give(initramfs.address, initramfs.size, at: Grants.modules + initramfs.address, rights: 1)
+    give(heap, section.heap, at: Grants.heap, rights: 3)
     let words = Resources.map(page, 4096)
-    func put(_ word: Grants.Word, _ value: UInt64) { h_store(words + UInt64(word.rawValue) * 8, value) }
-    put(.heapSize, Domain.heapSize)
-    put(.ramSize, Domain.ramSize)
-    put(.kernel, Grants.modules + kernel.address)
-    put(.kernelSize, kernel.size)
-    put(.initramfs, Grants.modules + initramfs.address)
-    put(.initramfsSize, initramfs.size)
-    put(.processor, processor)
+    unsafe h_fill_bytes(UnsafeMutableRawPointer(bitPattern: UInt(words)), 0, 4096)
+    Grants.set(.heapSize, section.heap, in: words)
+    Grants.set(.seconds, unsafe Resources.seconds, in: words)
+    Grants.set(.ticks, unsafe Resources.ticks, in: words)
+    if section.memory > 0 {
+      guard let ram = Resources.allocate(section.memory) else { return missing("memory", []) }
+      give(ram, section.memory, at: Grants.ram, rights: 7)
+      Grants.set(.ramSize, section.memory, in: words)
+    }
+    Grants.set(.processors, UInt64(max(section.processors.count, 1)), in: words)
+    for index in 0..<max(section.processors.count, 1) { Grants.setProcessor(index, processor(index), in: words) }
+    for (index, name) in section.modules.enumerated() {
+      guard let module = Resources.module(named: name) else { return missing("module", name) }
+      give(module.address, module.size, at: Grants.modules + module.address, rights: 1)
+      Grants.setModule(index, Grants.modules + module.address, module.size, in: words)
+    }
+    Grants.set(.modules, UInt64(section.modules.count), in: words)
+    guard UInt64(section.text.count) <= Grants.textLimit else {
+      return missing("room for the text of", section.program)
+    }
+    for (index, byte) in section.text.enumerated() {
+      unsafe h_fill_bytes(UnsafeMutableRawPointer(bitPattern: UInt(words + Grants.text) + UInt(index)), byte, 1)
+    }
+    Grants.set(.textSize, UInt64(section.text.count), in: words)
     give(page, 4096, at: Grants.page, rights: 1)
-    return portal(entry) && run()
+    giveDevices()
+    return (portal(entry) && run()) || missing("objects for", section.program)
+  }
+
+  private func missing(_ what: StaticString, _ name: [UInt8]) -> Bool {
+    Console.write("root: there is no ")
+    Console.write(what)
+    Console.put(32)
+    Console.write(name)
+    Console.put(10)
+    return false
   }
 
   /// Takes everything back.
@@ -57,7 +81,19 @@ struct Domain {
     _ = Kernel.revoke(CapabilityRange(.objects, base: portals, order: 3))
   }
 
-  private var processor: UInt64 { number % UInt64(Information.processors) }
+  private func giveDevices() {
+    for range in section.ports {
+      Resources.pieces(range.first, range.first + range.count) { port, order in
+        let ports = CapabilityRange(.ports, base: port, order: order)
+        _ = Kernel.delegate(ports, to: ports, of: domain, hotspot: port, Resources.block)
+      }
+    }
+    for interrupt in section.interrupts {
+      // The kernel's semaphores are where the root task would have them.
+      let semaphore = CapabilityRange(.objects, base: 64 + interrupt, order: 0, rights: 3)
+      _ = Kernel.delegate(semaphore, to: semaphore, of: domain, hotspot: semaphore.base, bits: 1 << 11, Resources.block)
+    }
+  }
 
   /// Gives it physical memory that the root task maps for that.
   private func give(_ address: UInt64, _ size: UInt64, at place: UInt64, rights: UInt64) {
@@ -97,20 +133,21 @@ struct Domain {
     return h_load(file + 24)
   }
 
-  /// Its portals to the root task, one handler for each machine: where it begins, its output, its end.
+  /// Its portals to the root task, one handler for each program: where it begins, its output, its end.
   private func portal(_ entry: UInt64) -> Bool {
     unsafe entries[Int(number)] = entry
     guard let stack = Resources.allocate(16384) else { return false }
     let top = Resources.map(stack, 16384) + 16384 - 16
     let message = 0x6000_0000 + number << 12
     h_store(top, message)
-    var status = Kernel.createContext(handler, block: message, processor: processor, stack: top)
+    var status = Kernel.createContext(handler, block: message, processor: processor(0), stack: top)
     let ids = [0x100, 0x200, 0x300] as InlineArray<3, UInt64>
     let places = [Domain.events + Event.startup, Grants.output, Grants.end] as InlineArray<3, UInt64>
     for index in 0..<3 {
       let portal = portals + UInt64(index)
       status |= Kernel.createPortal(portal, for: handler, descriptor: 0xc, id: ids[index] + number)
-      status |= give(object: portal, at: places[index], rights: Right.call)
+      // Its threads may be on several processors.
+      status |= give(object: portal, at: places[index], rights: Right.call | Right.crossProcessors)
     }
     return status == 0
   }
@@ -127,7 +164,7 @@ struct Domain {
     let page = CapabilityRange(.memory, base: Root.information >> 12, order: 0, rights: 1)
     status |= Kernel.delegate(page, to: page, of: domain, hotspot: page.base, Resources.block)
     status |= Kernel.createContext(
-      context, in: domain, block: Root.messageBlock, processor: processor, stack: Root.information,
+      context, in: domain, block: Root.messageBlock, processor: processor(0), stack: Root.information,
       events: Domain.events,
       isGlobal: true)
     status |= Kernel.createScheduling(time, for: context, priority: 1)
@@ -135,5 +172,5 @@ struct Domain {
   }
 }
 
-/// Where each machine's monitor begins.
+/// Where each program begins.
 nonisolated(unsafe) var entries = InlineArray<8, UInt64>(repeating: 0)

@@ -6,7 +6,7 @@ import UserRuntime
 enum Resources {
   static let window: UInt64 = 0x10_0000_0000
   /// Ranges that were given out.
-  nonisolated(unsafe) private static var taken = InlineArray<32, (start: UInt64, size: UInt64)>(repeating: (0, 0))
+  nonisolated(unsafe) private static var taken = InlineArray<64, (start: UInt64, size: UInt64)>(repeating: (0, 0))
   nonisolated(unsafe) private static var count = 0
 
   static var block: MessageBlock { MessageBlock(address: Root.messageBlock)! }
@@ -40,7 +40,7 @@ enum Resources {
       var start = min(region.address + region.size, 1 << 32) & ~(size - 1)
       while start >= region.address + size, start > 16 << 20 {
         start -= size
-        guard isFree(start, size), unsafe count < 32 else { continue }
+        guard isFree(start, size), unsafe count < 64 else { continue }
         unsafe taken[count] = (start, size)
         unsafe count += 1
         return start
@@ -61,13 +61,29 @@ enum Resources {
     return true
   }
 
-  /// The module of this number: the root task itself is 0.
-  static func module(_ number: Int) -> Information.Memory? {
-    var left = number
+  /// What time it was when the time-stamp counter was there.
+  nonisolated(unsafe) static var seconds: UInt64 = 0
+  nonisolated(unsafe) static var ticks: UInt64 = 0
+
+  /// The module whose command line's first word ends in `name`, behind the last slash; the root task itself is none.
+  static func module(named name: [UInt8]) -> Information.Memory? {
+    var isFirst = true
     for index in 0..<Information.memoryCount where Information.memory(index).type == InformationPage.Memory.module {
-      if left == 0 { return Information.memory(index) }
-      left -= 1
+      let module = Information.memory(index)
+      if !isFirst, self.name(of: module) == name { return module }
+      isFirst = false
     }
     return nil
+  }
+
+  private static func name(of module: Information.Memory) -> [UInt8] {
+    guard module.auxiliary != 0 else { return [] }
+    let text = map(UInt64(module.auxiliary) & ~0xfff, 8192) + UInt64(module.auxiliary) & 0xfff
+    var name: [UInt8] = []
+    for byte in Grants.bytes(at: text, 256) {
+      guard byte != 0, byte != 32 else { break }
+      if byte == UInt8(ascii: "/") { name = [] } else { name.append(byte) }
+    }
+    return name
   }
 }

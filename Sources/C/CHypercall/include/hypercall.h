@@ -24,7 +24,11 @@ H void h_store(uint64_t a, uint64_t v) { *(volatile uint64_t *)a = v; }
 // What an instruction makes of x87 state: 1 pushed, and popped into memory.
 H void h_push_one(void) { __asm__ volatile("fld1"); }
 H uint64_t h_pop_double(void) { uint64_t v; __asm__ volatile("fstpl %0" : "=m"(v)); return v; }
-H void h_copy_bytes(void *to, const void *from, uint64_t n) { __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory"); }
+H void h_copy_bytes(void *to, const void *from, uint64_t n) {
+  uint64_t words = n >> 3, rest = n & 7;
+  __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
+  __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest)::"memory");
+}
 H void h_fill_bytes(void *to, uint8_t v, uint64_t n) { __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(v) : "memory"); }
 
 H uint32_t h_exchange(uint32_t *at, uint32_t v) { return __atomic_exchange_n(at, v, __ATOMIC_ACQ_REL); }

@@ -1,13 +1,15 @@
 /// COM1 as far as a kernel's console asks: always ready, silent.
-struct SerialRegisters {
+package struct SerialRegisters {
   private var registers = InlineArray<8, UInt8>(repeating: 0)
   private var divisor = InlineArray<2, UInt8>(repeating: 1)
   private static let base: UInt16 = 0x3f8
 
+  package init() {}
+
   private var isDivisor: Bool { registers[3] & 0x80 != 0 }
 
   /// Nil where the port is another's.
-  func read(_ port: UInt16) -> UInt64? {
+  package func read(_ port: UInt16) -> UInt64? {
     guard port >= SerialRegisters.base, port < SerialRegisters.base + 8 else { return nil }
     let index = Int(port - SerialRegisters.base)
     switch index {
@@ -21,7 +23,7 @@ struct SerialRegisters {
   }
 
   /// Returns a byte that goes out.
-  mutating func write(_ port: UInt16, _ value: UInt8) -> UInt8? {
+  package mutating func write(_ port: UInt16, _ value: UInt8) -> UInt8? {
     guard port >= SerialRegisters.base, port < SerialRegisters.base + 8 else { return nil }
     let index = Int(port - SerialRegisters.base)
     if index < 2, isDivisor {

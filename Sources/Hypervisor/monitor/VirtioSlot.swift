@@ -1,0 +1,51 @@
+import Virtio
+
+/// A virtio device's place in the machine: its window of registers, its interrupt, and who works on its queues: whoever
+/// handles the exit by which the driver notified one.
+final class VirtioSlot: TransportOwner, InterruptLine {
+  private let machine: Machine
+  let base: UInt64
+  let input: Int
+  private(set) var transport: MMIOTransport!
+  /// Queues that are to be served, a bit each.
+  private var waiting: UInt32 = 0
+  private var isLive = false
+
+  init(_ device: any VirtioDevice, _ machine: Machine, index: Int) {
+    self.machine = machine
+    base = Platform.virtioWindow(index)
+    input = Platform.firstVirtioInterrupt + index
+    transport = MMIOTransport(device, memory: machine.memory, line: self, owner: self)
+  }
+
+  func raise() { machine.raise(input) }
+
+  func withDevice(_ body: () -> Void) { body() }
+
+  func started() {
+    isLive = true
+    waiting = .max
+  }
+
+  func stopped() { isLive = false }
+
+  func notified(queue: UInt32) {
+    if queue < 32 { waiting |= 1 << queue }
+  }
+
+  /// Does what the driver has asked for.
+  func serve() {
+    while isLive, waiting != 0 {
+      let index = waiting.trailingZeroBitCount
+      waiting &= ~(1 << UInt32(index))
+      guard index < transport.queues.count else { continue }
+      do throws(QueueFault) {
+        try transport.device.process(transport.queues[index])
+      } catch {
+        // The driver broke the rules: its device stops until it resets it.
+        isLive = false
+        transport.needsReset()
+      }
+    }
+  }
+}
