@@ -89,6 +89,7 @@ let package = Package(
     core("Boot", ["GuestMemory", "LittleEndian"]),
     core("FUSE", ["GuestMemory"]),
     core("AgentProtocol"),
+    core("Egress"),
 
     // Monitor: novmm and what it links, on Linux. No Foundation.
     module("Monitor", "Host", ["CLinux"]),
@@ -99,8 +100,8 @@ let package = Package(
     module(
       "Monitor", "Machine",
       [
-        "Confinement", "KVM", "IOURing", "Devices", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI", "Virtio",
-        "GuestMemory", "LittleEndian",
+        "Confinement", "KVM", "IOURing", "Devices", "Egress", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI",
+        "Virtio", "GuestMemory", "LittleEndian",
       ]),
     .executableTarget(
       name: "novmm", dependencies: ["Machine", "Confinement"], path: "Sources/Monitor/novmm", swiftSettings: strict,
@@ -130,8 +131,7 @@ let package = Package(
       "Kits", "NovmKit",
       [
         "Store", "Packs", "Images", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot",
-        "Host",
-        "CLinux", "CYAML",
+        "Egress", "Host", "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
 
@@ -173,6 +173,7 @@ let package = Package(
     tests("Core", "BootTests", ["Boot", "VirtioTesting", "HostTesting"]),
     tests("Core", "FUSETests", ["FUSE", "GuestMemory", "VirtioTesting"]),
     tests("Core", "AgentProtocolTests", ["AgentProtocol"]),
+    tests("Core", "EgressTests", ["Egress"]),
 
     tests("Monitor", "HostTests", ["Host", "HostTesting"]),
     tests("Monitor", "ConfinementTests", ["Confinement", "CLinux", "Host", "HostTesting"]),

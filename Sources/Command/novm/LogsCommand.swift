@@ -11,7 +11,8 @@ struct LogsCommand: ParsableCommand {
     discussion: """
       Of a machine in the background: standard output and standard error each to its own. The last 8 MiB at least are \
       kept. --console prints the kernel's log instead, 1 MiB of it at least: how it booted, and errors since then; with \
-      --com1 all that it has said. A terminal is shown what would steer it as \\x1b, unless --raw is given.
+      --com1 all that it has said. --network prints what its network was refused (--allow, --deny), each once. A terminal \
+      is shown what would steer it as \\x1b, unless --raw is given.
 
       Examples:
         novm logs --follow web
@@ -37,6 +38,9 @@ struct LogsCommand: ParsableCommand {
   @Flag(help: "Print the kernel's log.")
   var console = false
 
+  @Flag(help: "Print what the machine's network was refused.")
+  var network = false
+
   @Flag(help: "Write what the machine wrote as it is, to a terminal too.")
   var raw = false
 
@@ -50,9 +54,10 @@ struct LogsCommand: ParsableCommand {
       throw ValidationError(
         "--since: '\(since)' is no time; give one such as 2026-11-20T18:00:00Z, or 90s, 10m, 2h, 1d")
     }
-    if console, follow || timestamps || since != nil {
+    if console, network { throw ValidationError("--console, --network: one of them at a time") }
+    if console || network, follow || timestamps || since != nil {
       throw ValidationError(
-        "--console: the kernel's log goes with --tail alone; leave out --follow, --since and --timestamps")
+        "--\(console ? "console" : "network"): goes with --tail alone; leave out --follow, --since and --timestamps")
     }
     if let tail, tail < 0 { throw ValidationError("--tail: \(tail) is not possible; give 0 lines or more") }
   }
@@ -60,7 +65,8 @@ struct LogsCommand: ParsableCommand {
   func run() throws {
     let record = try Machines.find(machine)
     let (output, errors) = (ForeignOutput(STDOUT_FILENO, isRaw: raw), ForeignOutput(STDERR_FILENO, isRaw: raw))
-    if console { return try printConsole(record, to: output) }
+    if console { return try print("console", of: record, to: output) }
+    if network { return try print(NetworkLog.file, of: record, to: output) }
     func write(_ entry: MachineLogReader.Entry) throws {
       var line = timestamps ? Array("\(entry.time.text) ".utf8) : []
       line += entry.bytes
@@ -94,8 +100,8 @@ struct LogsCommand: ParsableCommand {
     try finish()
   }
 
-  private func printConsole(_ record: MachineRecord, to output: ForeignOutput) throws {
-    let log = ["console.1", "console"].flatMap { record.read($0) ?? [] }
+  private func print(_ file: String, of record: MachineRecord, to output: ForeignOutput) throws {
+    let log = ["\(file).1", file].flatMap { record.read($0) ?? [] }
     defer { try? output.finish() }
     guard let tail else { return try output.write(log) }
     let ended = log.last == UInt8(ascii: "\n") ? log.dropLast() : log[...]

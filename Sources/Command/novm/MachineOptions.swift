@@ -72,10 +72,26 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp(
       "Give the guest a network: user, through this user's own sockets, or none.",
       discussion: """
-        The guest is 10.0.2.15. With user,loopback it also reaches what listens on the host's loopback, at 10.0.2.2. It takes \
-        the package passt.
-        """, valueName: "user[,loopback]|none"))
+        The guest is 10.0.2.15. With user,loopback it also reaches what listens on the host's loopback, at 10.0.2.2; with \
+        user,closed nothing that is not allowed. It takes the package passt.
+        """, valueName: "user[,loopback][,closed]|none"))
   var net = NetworkChoice.none
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "With --net user: what the machine may reach, and nothing else. Repeatable.",
+      discussion: """
+        NAME, *.NAME (all below it), ADDRESS or ADDRESS/LENGTH, perhaps with :PORT, and /tcp or /udp behind it. Names hold for as \
+        long as their answers do. ech: servers whose names are hidden. --net user,closed is the empty list.
+        """, valueName: "GRANT"))
+  var allow: [String] = []
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "With --net user: what the machine may not reach, whatever is allowed. Repeatable.", valueName: "GRANT"))
+  var deny: [String] = []
 
   @Option(
     name: [.customShort("p", allowingJoined: true), .long],
@@ -93,7 +109,8 @@ struct MachineOptions: ParsableArguments {
       "Give the guest a network card by a tap of the host's, which is made if it is not there. Repeatable.",
       discussion: """
         tap=NAME, bridge=NAME (whose port the tap becomes), mac=, mtu=, queues=, rate= (bytes in a second, such as 10M), \
-        burst=; and for the guest ip=ADDRESS/LENGTH, dhcp (the default) or none, gateway=, dns=.
+        burst=; and for the guest ip=ADDRESS/LENGTH, dhcp (the default) or none, gateway=, dns=. With ip=ADDRESS/LENGTH it sends \
+        from that address and mac= alone, unless it has filter=off.
         """, valueName: "KEY=VALUE[,...]"))
   var nic: [String] = []
 
@@ -239,6 +256,8 @@ struct MachineOptions: ParsableArguments {
     settings.com1 = com1
     settings.com2 = com2
     settings.net = net
+    settings.allow = allow
+    settings.deny = deny
     settings.publish = publish
     settings.nic = nic
     settings.noBalloon = noBalloon

@@ -25,7 +25,7 @@ struct Novm: ParsableCommand {
           TopCommand.self, StatsCommand.self, StartCommand.self,
           AttachCommand.self, CaptureCommand.self, PauseCommand.self, UnpauseCommand.self, StopCommand.self,
           RestartCommand.self, KillCommand.self, WaitCommand.self, InspectCommand.self, ResizeCommand.self,
-          BalloonCommand.self,
+          BalloonCommand.self, UpdateCommand.self,
           RenameCommand.self, RemoveCommand.self, PruneCommand.self,
         ]),
       CommandGroup(

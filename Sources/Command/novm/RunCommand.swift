@@ -81,6 +81,7 @@ struct RunCommand: ParsableCommand {
     if detach { return try Machines.create(keeping.name, definition, verbose: verbose) }
     var request = try MachineRequest.checked(described)
     request.verbose = verbose
+    for grant in request.grants { logger.debug("grants \(grant)") }
     let programs = Surroundings.programs
     try programs.require()
     let kernel = try Machines.kernel(for: request)

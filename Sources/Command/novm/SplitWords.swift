@@ -98,8 +98,8 @@ struct SplitWords {
 
   private static let machineOptions: [String: Kind] = [
     "read": .list, "write": .list, "share": .list, "volume": .list, "image": .text, "pack": .list, "hide": .list,
-    "uidmap": .list, "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list, "pmem": .list,
-    "root-disk": .text,
+    "uidmap": .list, "gidmap": .list, "net": .text, "allow": .list, "deny": .list, "publish": .list, "nic": .list,
+    "disk": .list, "pmem": .list, "root-disk": .text,
     "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text, "kernel": .text, "cmdline": .list,
     "kaslr": .text, "confine": .text,
     "hostname": .text, "init": .flag, "com1": .flag, "com2": .text, "no-balloon": .flag, "transport": .text,

@@ -76,6 +76,10 @@ extension NovmError {
     case .repeatedSerial(let serial):
       "--disk: two disks have serial=\(serial); give each one of its own, or none"
     case .repeatedDiskName(let name): "--disk: two disks have dev=\(name); give each one of its own, or none"
+    case .grant(let option, let text):
+      "\(option): '\(ByteString.printable(text))': give NAME, *.NAME, ADDRESS or ADDRESS/LENGTH, perhaps with :PORT and /tcp or /udp"
+    case .grantWithoutNetwork(let option, let text):
+      "\(option) \(ByteString.printable(text)): the machine has no user network; give --net user"
     case .published(let text):
       "--publish: '\(ByteString.printable(text))' is not [ADDRESS:]HOST:GUEST[/udp], such as 8080:80; either can be the path of a socket"
     case .publishing(.port(let port, _), Errno(EACCES)) where port < 1024:

@@ -69,6 +69,8 @@ package enum NovmError: Error, Equatable {
   case repeatedDiskName(String)
   /// Not `[ADDRESS:]HOST:GUEST[/udp]`.
   case published(String)
+  case grant(option: String, String)
+  case grantWithoutNetwork(option: String, String)
   case publishing(PublishedPort.Host, Errno)
   case passtMissing
   /// The user network did not come up, and said why.

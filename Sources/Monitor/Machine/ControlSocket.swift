@@ -1,3 +1,4 @@
+import Egress
 import Host
 
 /// Takes orders about the machine from whoever may connect to a Unix socket, a line each:
@@ -9,6 +10,7 @@ import Host
 /// | `status` | `paused` or `running` | |
 /// | `resize DISK [BYTES]` | `size BYTES`, or `refused WORDS` | see ``DiskLine/resize(to:)`` |
 /// | `capture N` | `capturing` | and from then on what passes network card N, as a pcapng file, until the client closes |
+/// | `egress CHANGE GRANT` | `changed`, or `refused WORDS` | CHANGE is `allow`, `deny` or `remove` (``GrantList``) |
 /// | `balloon [BYTES]` | `balloon ASKED GIVEN [KEY=BYTES]...`, or `refused WORDS` | see ``BalloonLine`` |
 ///
 /// Anything else ends the connection. Everything here belongs to the event loop's thread.
@@ -42,8 +44,8 @@ final class ControlSocket {
 
 /// One connection of a ``ControlSocket``.
 final class ControlClient: EventHandler {
-  /// The longest order, with its end.
-  private static let limit = 64
+  /// The longest order, with its end: a grant has a name of 253 bytes.
+  private static let limit = 320
 
   private let machine: Machine
   private let number: Int32
@@ -90,6 +92,8 @@ final class ControlClient: EventHandler {
     case .status: answer(machine.isPaused ? "paused" : "running")
     case .resize(let name, _): leave(order, orSay: "refused there is no disk \(name)")
     case .capture: leave(order, orSay: "no such card")
+    case .egress:
+      leave(order, orSay: "refused the machine runs without a list; give it one while it does not run")
     case .balloon: leave(order, orSay: "refused the machine has no balloon")
     }
   }
@@ -126,6 +130,7 @@ enum ControlOrder: Equatable {
   case capture(Int)
   /// nil to be told only.
   case balloon(size: UInt64?)
+  case egress(GrantList.Change, grant: String)
 
   init?(_ line: ArraySlice<UInt8>) {
     let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map {
@@ -142,6 +147,9 @@ enum ControlOrder: Equatable {
     case ("balloon", 2):
       guard let size = UInt64(words[1]) else { return nil }
       self = .balloon(size: size)
+    case ("egress", 3) where !words[2].isEmpty:
+      guard let change = GrantList.Change.allCases.first(where: { "\($0.word)" == words[1] }) else { return nil }
+      self = .egress(change, grant: words[2])
     case ("resize", 2) where !words[1].isEmpty: self = .resize(disk: words[1], size: nil)
     case ("resize", 3) where !words[1].isEmpty:
       guard let size = UInt64(words[2]) else { return nil }

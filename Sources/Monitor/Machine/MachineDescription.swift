@@ -42,6 +42,8 @@ package struct MachineDescription {
   /// The Unix socket that takes orders.
   package var control: Path?
   package var cards: [NetworkCard] = []
+  /// What those by streams let through; all if nil.
+  package var egress: EgressDescription?
   package var disks: [Disk] = []
   /// Those that the guest has as persistent memory.
   package var mappedDisks: [Disk] = []

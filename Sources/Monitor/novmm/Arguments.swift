@@ -30,6 +30,8 @@ struct Arguments {
     var window = Window.off
     var isVerbose = false
     var isCheck = false
+    var allowed: [[UInt8]] = []
+    var denied: [[UInt8]] = []
     while let word = words.popFirst() {
       let (name, inline) = split(word)
       switch name {
@@ -60,6 +62,9 @@ struct Arguments {
       case "--control": machine.control = Path(try value(name, inline))
       case "--vsock": (machine.vsock, machine.guestCID) = try vsock(name, inline, machine.guestCID)
       case "--nic": machine.cards.append(try card(name, inline))
+      case "--egress": machine.egress = try egress(name, inline)
+      case "--allow": allowed.append(try value(name, inline))
+      case "--deny": denied.append(try value(name, inline))
       case "--huge-pages": machine.pages = try pages(name, inline)
       case "--prefault": machine.isPopulated = true
       case "--confine": machine.confinement = try confinement(name, inline)
@@ -88,6 +93,7 @@ struct Arguments {
       throw UsageError(message: "--transport pci: a kernel finds the bus by ACPI, so not with --discovery cmdline")
     }
     machine.window = window.size(memory: machine.memory)
+    try grant(allowed, denied, &machine)
     try check(machine.cards)
     try check(machine.disks)
     if isCheck { return .check(machine.kvm) }
@@ -308,6 +314,29 @@ struct Arguments {
     } catch {
       throw refusal(name, value, error.description)
     }
+  }
+
+  private mutating func egress(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> EgressDescription {
+    let value = try value(name, inline)
+    guard let egress = EgressDescription(value) else {
+      throw refusal(name, value, "give ADDRESS/LENGTH[,dns=ADDRESS]...[,closed]")
+    }
+    return egress
+  }
+
+  private func grant(_ allowed: [[UInt8]], _ denied: [[UInt8]], _ machine: inout MachineDescription) throws(UsageError)
+  {
+    guard machine.egress != nil else {
+      guard let first = allowed.first ?? denied.first else { return }
+      throw refusal("--allow, --deny", first, "give --egress, too, for the address of the card")
+    }
+    let streams = machine.cards.filter { card in
+      if case .stream = card.link { true } else { false }
+    }
+    guard streams.count < 2 else { throw UsageError(message: "--egress: is for one card by a stream; give one alone") }
+    let mend = "give NAME, *.NAME, ADDRESS or ADDRESS/LENGTH, perhaps with :PORT, /tcp or /udp"
+    for text in allowed where !machine.egress!.allow(text) { throw refusal("--allow", text, mend) }
+    for text in denied where !machine.egress!.deny(text) { throw refusal("--deny", text, mend) }
   }
 
   private mutating func disk(

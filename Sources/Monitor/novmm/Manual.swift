@@ -68,11 +68,20 @@ let manual = """
                               loopback=off     for a stream: frames to a loopback address go nowhere
                             and the rest
                               mac=ADDRESS      by chance if not given
+                              own=ADDRESS[+ADDRESS]...
+                                               what it sends from other addresses than these and mac= is lost, and so is
+                                               what tells others by ARP or neighbour discovery
                               mtu=BYTES        68 to 65535; the tap's, 1500 for a stream
                               queues=N         pairs of queues of the tap (1 to 64, default 1)
                               rate=BYTES       the most in a second, each direction; perhaps with K, M or G
                               burst=BYTES      the most at once after a pause; a tenth of a second's if not given,
                                                and a hundredth's at least
+    --egress ADDRESS/LENGTH[,dns=ADDRESS]...[,closed]
+                            cards by stream= let through what is granted (docs/egress.md): the guest's address, its name
+                            servers, and closed where nothing passes that is not allowed, as with one --allow
+    --allow GRANT           what may be reached: NAME, *.NAME, ADDRESS or ADDRESS/LENGTH, perhaps with :PORT and /tcp or /udp;
+                            or ech, servers whose names are hidden (TLS Encrypted Client Hello, QUIC)
+    --deny GRANT            what may not be, whatever is allowed
   Disks
     --disk FILE[,ro][,KEY=VALUE]...
                             a disk (virtio-blk) of a regular file's or a block device's content, or of fd:N; the guest's
@@ -104,7 +113,8 @@ let manual = """
                             runs), `resume` lets them go on (`running`), `status` tells which of the two it is;
                             `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
-                            [KEY=BYTES]...`, or `refused WORDS`); `capture N` writes what passes network card N, from
+                            [KEY=BYTES]...`, or `refused WORDS`); `egress allow|deny|remove GRANT` changes what --egress
+                            lets through (`changed` or `refused WORDS`); `capture N` writes what passes network card N, from
                             0 on, to the socket as a pcapng file, after the line `capturing`
     --confine HOW           what keeps the monitor, should its guest take it over, to what this machine needs: auto
                             (the default), whatever the host has of it; require, all of it, or no machine; off. It is a

@@ -177,7 +177,7 @@ struct RunCommandTests {
     let result = try novm.run(command.split(separator: " ").map(String.init) + ["-h"])
     let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
     #expect(result.status == 0 && result.errors == "")
-    #expect(lines.count <= 56 && lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
+    #expect(lines.count <= 60 && lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
     #expect(
       result.output.contains("\n  e.g. novm \(command)") && result.output.hasSuffix("More: novm \(command) --help\n"))
   }

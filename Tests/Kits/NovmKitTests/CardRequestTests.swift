@@ -7,11 +7,21 @@ struct CardRequestTests {
   @Test func guestsPartIsNotTheMonitors() throws {
     var request = try CardRequest(
       "tap=t0,ip=10.0.0.2/24,bridge=br0,ip=fd00::2/64,gateway=10.0.0.1,gateway=fd00::1,dns=10.0.0.3,mtu=9000")
-    #expect(request.card.argument == "tap=t0,bridge=br0,mtu=9000")
+    #expect(request.card.argument == "tap=t0,bridge=br0,mtu=9000,own=10.0.0.2+fd00::2")
     request.card.address = MACAddress("02:00:00:00:00:01")
     #expect(
       request.kernelArgument
         == "novm.nic=02:00:00:00:00:01,ip=10.0.0.2/24,ip=fd00::2/64,gateway=10.0.0.1,gateway=fd00::1,dns=10.0.0.3")
+  }
+
+  /// By addresses that novm gave, unless it is told not to.
+  @Test(arguments: [
+    ("tap=a,ip=10.0.0.2/24", "tap=a,own=10.0.0.2"), ("tap=a,ip=10.0.0.2/24,filter=off", "tap=a"), ("tap=a", "tap=a"),
+    ("tap=a,ip=none", "tap=a"), ("tap=a,filter=off", "tap=a"),
+  ])
+  func cardsSpeakByTheirOwnAddresses(_ text: String, _ argument: String) throws {
+    #expect(try CardRequest(text).card.argument == argument)
+    #expect(throws: NovmError.card("tap=a,filter=on", .filterWithoutAddress)) { _ = try CardRequest("tap=a,filter=on") }
   }
 
   @Test(arguments: [("tap=a", ",ip=dhcp"), ("tap=a,ip=dhcp,dns=::1", ",ip=dhcp,dns=::1"), ("tap=a,ip=none", "")])

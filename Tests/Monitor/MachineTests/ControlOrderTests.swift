@@ -16,6 +16,11 @@ struct ControlOrderTests {
     ] {
       #expect(order(text) == nil, "\(text)")
     }
+    #expect(order("egress allow a.b:443/tcp") == .egress(.allow, grant: "a.b:443/tcp"))
+    #expect(order("egress remove *.a") == .egress(.remove, grant: "*.a"))
+    for text in ["egress", "egress allow", "egress allow ", "egress frob a", "egress deny a b"] {
+      #expect(order(text) == nil, "\(text)")
+    }
     #expect(order("capture 0") == .capture(0) && order("capture 12") == .capture(12))
     for text in [
       "capture", "capture ", "capture -1", "capture x", "capture 99999999999999999999", "", "pause ", " pause", "PAUSE",

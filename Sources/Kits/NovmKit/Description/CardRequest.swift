@@ -14,7 +14,8 @@ package struct CardRequest: Equatable, Sendable {
   /// Reads what ``NetworkCard`` does, and besides `ip=ADDRESS/LENGTH`, `ip=dhcp` or `ip=none`, `gateway=ADDRESS`,
   /// `dns=ADDRESS`; these as often as need be.
   package init(_ text: String) throws(NovmError) {
-    let own = ["ip", "gateway", "dns"]
+    let own = ["ip", "gateway", "dns", "filter"]
+    var filter: Bool?
     do throws(NetworkCardFault) {
       let words = try CardWords(text, repeatable: own)
       let others = words.pairs.filter { !own.contains($0.key) }.map { "\($0.key)=\($0.value)" }
@@ -24,6 +25,10 @@ package struct CardRequest: Equatable, Sendable {
       if !card.descriptors.isEmpty { throw NetworkCardFault.descriptorOfNovm }
       for (key, value) in words.pairs where own.contains(key) {
         switch (key, value) {
+        case ("filter", _):
+          guard filter == nil else { throw NetworkCardFault.twice("filter") }
+          guard value == "on" || value == "off" else { throw NetworkCardFault.filter(value) }
+          filter = value == "on"
         case ("ip", "dhcp"): guard addresses == nil else { throw NetworkCardFault.twice("ip") }
         case ("ip", "none"):
           guard addresses == nil else { throw NetworkCardFault.twice("ip") }
@@ -38,6 +43,10 @@ package struct CardRequest: Equatable, Sendable {
         }
       }
       guard addresses != nil || gateways.isEmpty else { throw NetworkCardFault.gatewayWithDHCP }
+      let given = addresses ?? []
+      if filter == true, given.isEmpty { throw NetworkCardFault.filterWithoutAddress }
+      // Nobody else's frames, where the address is ours to give.
+      if filter != false { card.own = given.compactMap { $0.split(separator: "/").first.map(String.init) } }
     } catch {
       throw .card(text, error)
     }

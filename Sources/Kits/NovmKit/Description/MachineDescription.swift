@@ -20,6 +20,10 @@ package struct MachineDescription: Sendable {
   package var cards: [CardRequest] = []
   package var transport = DeviceTransport.mmio
   package var kaslr = KASLR.on
+  /// What the first card lets through, if not all, as novmm takes it.
+  package var egress: String?
+  package var allowed: [String] = []
+  package var denied: [String] = []
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
   package var confinement = MonitorConfinement.auto
@@ -173,6 +177,9 @@ package struct MachineDescription: Sendable {
     for disk in disks { arguments.append("--disk", disk.argument) }
     for disk in mappedDisks { arguments.append("--pmem", disk.argument) }
     for card in cards { arguments.append("--nic", card.card.argument) }
+    if let egress { arguments.append("--egress", egress) }
+    for grant in allowed { arguments.append("--allow", grant) }
+    for grant in denied { arguments.append("--deny", grant) }
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
     if let secondSerial { arguments.append("--com2", secondSerial.argument) }

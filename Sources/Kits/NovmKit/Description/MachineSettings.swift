@@ -1,4 +1,5 @@
 import Boot
+import Egress
 import Host
 
 /// What a user asks of a machine, as text: an option's name and what follows it, as on the command line. Bytes that are
@@ -25,6 +26,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var com1 = false
   package var com2: String?
   package var net = NetworkChoice.none
+  package var allow: [String] = []
+  package var deny: [String] = []
   package var publish: [String] = []
   package var nic: [String] = []
   package var noBalloon = false
@@ -62,6 +65,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.com1, into: &com1)
     try keys.read(.com2, into: &com2)
     try keys.read(.net, into: &net)
+    try keys.read(.allow, into: &allow)
+    try keys.read(.deny, into: &deny)
     try keys.read(.publish, into: &publish)
     try keys.read(.nic, into: &nic)
     try keys.read(.noBalloon, into: &noBalloon)
@@ -112,6 +117,22 @@ package enum NetworkChoice: String, Codable, CaseIterable, Sendable {
   case user, none
   /// With the host's loopback behind the gateway.
   case userAndLoopback = "user,loopback"
+  /// Nothing passes that is not allowed.
+  case closed = "user,closed"
+  case closedWithLoopback = "user,loopback,closed"
+
+  /// The gateway stands for the host's loopback.
+  package var hasLoopback: Bool { self == .userAndLoopback || self == .closedWithLoopback }
+  package var isClosed: Bool { self == .closed || self == .closedWithLoopback }
+
+  /// The same, closed.
+  package var closing: NetworkChoice {
+    switch self {
+    case .user: .closed
+    case .userAndLoopback: .closedWithLoopback
+    case .closed, .closedWithLoopback, .none: self
+    }
+  }
 }
 
 extension MachineRequest {
@@ -164,6 +185,15 @@ extension MachineRequest {
     // A page that is set aside and given back may not come again; and what was to be there from the start is to stay.
     hasBalloon = !settings.noBalloon && hugePages != .hugetlbfs && !isPrefaulted
     network = settings.net
+    isClosed = settings.net.isClosed || !settings.allow.isEmpty
+    for (option, grants) in [("--allow", settings.allow), ("--deny", settings.deny)] {
+      for text in grants where !(option == "--allow" && text == "ech") && Grant(Array(text.utf8)) == nil {
+        throw .grant(option: option, text)
+      }
+      if let first = grants.first, !hasUserNetwork { throw .grantWithoutNetwork(option: option, first) }
+    }
+    allowed = settings.allow
+    denied = settings.deny
     for text in settings.publish {
       guard let ports = PublishedPort.ports(text, directory: directory) else { throw .published(text) }
       publishedPorts += ports

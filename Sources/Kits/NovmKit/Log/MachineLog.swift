@@ -78,4 +78,6 @@ extension MachineDirectory {
   var log: String { "\(path)/log" }
   /// What the kernel says, and what goes wrong around the machine.
   var console: String { "\(path)/console" }
+  /// What became of its network.
+  var network: String { "\(path)/\(NetworkLog.file)" }
 }

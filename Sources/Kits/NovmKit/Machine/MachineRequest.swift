@@ -51,6 +51,10 @@ package struct MachineRequest: Sendable {
   /// Those that the guest has as persistent memory.
   package var mappedDisks: [Disk] = []
   package var network = NetworkChoice.none
+  /// What the user network reaches, as novmm takes it.
+  package var allowed: [String] = []
+  package var denied: [String] = []
+  package var isClosed = false
   package var publishedPorts: [PublishedPort] = []
   package var hostname = "novm"
   /// Whether the tree's own init becomes PID 1, with the agent beside it.
@@ -181,6 +185,13 @@ package struct MachineRequest: Sendable {
     machine.hides = hides
     machine.hasOwnInit = hasOwnInit
     machine.cards = (userCard.map { [$0] } ?? []) + cards
+    if let userCard, isClosed || !denied.isEmpty {
+      let words = Array((userCard.addresses ?? []).prefix(1))
+      let rest = userCard.resolvers.map { "dns=\($0)" } + (isClosed ? ["closed"] : [])
+      machine.egress = (words + rest).joined(separator: ",")
+      machine.allowed = allowed
+      machine.denied = denied
+    }
     // The guest knows its cards by their addresses.
     for index in machine.cards.indices where machine.cards[index].card.address == nil {
       machine.cards[index].card.address = .random()

@@ -1,4 +1,5 @@
 import CLinux
+import Egress
 import Glibc
 import Host
 import Store
@@ -42,6 +43,14 @@ package struct MonitorControl {
     if let state = BalloonState(answer) { return state }
     guard answer.hasPrefix("refused ") else { throw .system(doing: "ask", path: path, Errno(EPROTO)) }
     throw .refused("balloon", String(answer.dropFirst(8)))
+  }
+
+  /// Changes what the card of the user network lets through.
+  func make(_ change: GrantList.Change, _ grant: String) throws(NovmError) {
+    let answer = try ask("egress \(change.word) \(grant)")
+    if answer == "changed" { return }
+    guard answer.hasPrefix("refused ") else { throw .system(doing: "ask", path: path, Errno(EPROTO)) }
+    throw .refused(ByteString.printable(grant), String(answer.dropFirst(8)))
   }
 
   /// Whether the guest stands still; false too where nobody can be asked.

@@ -69,7 +69,11 @@ final class RunningMachine {
     log.handedOver()
     network?.handedOver()
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
-    process.onWarning = { [logger] line in logger.warning("\(line)") }
+    let networkLog = NetworkLog(directory.network)
+    process.onWarning = { [logger] line in
+      logger.warning("\(line)")
+      if line.hasPrefix(NetworkLog.prefix) { networkLog.append(line) }
+    }
     for source in [hello, marks, process, log] as [any PollSource] { loop.add(source) }
     if let network { loop.add(network) }
   }
@@ -80,7 +84,7 @@ final class RunningMachine {
     guard request.hasUserNetwork else { return nil }
     guard let program = UserNetwork.find() else { throw .passtMissing }
     return try UserNetwork(
-      program: program, published: listeners, hasLoopback: request.network == .userAndLoopback)
+      program: program, published: listeners, hasLoopback: request.network.hasLoopback)
   }
 
   /// Waits until the guest takes commands.

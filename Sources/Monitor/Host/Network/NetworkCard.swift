@@ -1,3 +1,5 @@
+import Glibc
+
 /// A machine's network card, as `novmm --nic` is told it.
 package struct NetworkCard: Equatable, Sendable {
   /// Where its frames go.
@@ -16,6 +18,8 @@ package struct NetworkCard: Equatable, Sendable {
   package var address: MACAddress?
   /// The largest packet; what the link has if nil.
   package var mtu: Int?
+  /// Addresses of the internet's, version 4 or 6, that alone its guest sends from; any if none.
+  package var own: [String] = []
   /// Pairs of queues.
   package var queues = 1
   /// Bytes in a second, in each direction; as many as may be if nil.
@@ -43,7 +47,7 @@ package struct NetworkCard: Equatable, Sendable {
   package static let burstRange = 1...1 << 30
 
   /// Reads `KEY=VALUE[,KEY=VALUE]...`: `tap=NAME` or `tap=fd:N[+fd:N]...`, `bridge=`, `stream=fd:N`, `mac=`, `mtu=`,
-  /// `queues=`, `rate=`, `burst=`, and `loopback=on` or `off` for a stream.
+  /// `queues=`, `rate=`, `burst=`, `own=ADDRESS[+ADDRESS]...`, and `loopback=on` or `off` for a stream.
   package init(_ text: String) throws(NetworkCardFault) {
     var tap: String?
     var bridge: String?
@@ -60,6 +64,9 @@ package struct NetworkCard: Equatable, Sendable {
         guard let address = MACAddress(value) else { throw .address(value) }
         self.address = address
       case "mtu": mtu = try CardWords.number(value, key, Self.mtuRange)
+      case "own":
+        own = value.split(separator: "+", omittingEmptySubsequences: false).map(String.init)
+        for address in own where Self.bytes(of: address) == nil { throw .ipAddress("own", address) }
       case "rate": rate = try CardWords.size(value, key, Self.rateRange)
       case "burst": burst = try CardWords.size(value, key, Self.burstRange)
       case "loopback":
@@ -115,10 +122,21 @@ package struct NetworkCard: Equatable, Sendable {
     if let address { words.append("mac=\(address)") }
     if let mtu { words.append("mtu=\(mtu)") }
     if queues > 1, case .tap = link { words.append("queues=\(queues)") }
+    if !own.isEmpty { words.append("own=" + own.joined(separator: "+")) }
     if let rate { words.append("rate=\(rate)") }
     if let burst { words.append("burst=\(burst)") }
     if !sendsToLoopback { words.append("loopback=off") }
     return words.joined(separator: ",")
+  }
+
+  /// The four or sixteen bytes of an address; nil for what is none.
+  package static func bytes(of address: String) -> [UInt8]? {
+    for (family, size) in [(AF_INET, 4), (AF_INET6, 16)] {
+      var bytes = [UInt8](repeating: 0, count: size)
+      let isAddress = unsafe bytes.withUnsafeMutableBytes { unsafe inet_pton(family, address, $0.baseAddress) == 1 }
+      if isAddress { return bytes }
+    }
+    return nil
   }
 
   private static func descriptor(_ text: String) throws(NetworkCardFault) -> Int32 {

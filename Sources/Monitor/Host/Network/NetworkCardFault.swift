@@ -19,6 +19,8 @@ package enum NetworkCardFault: Error, Equatable, Sendable, CustomStringConvertib
   case prefix(String)
   case ipAddress(String, String)
   case gatewayWithDHCP
+  case filter(String)
+  case filterWithoutAddress
 
   package var description: String {
     switch self {
@@ -42,6 +44,8 @@ package enum NetworkCardFault: Error, Equatable, Sendable, CustomStringConvertib
       "ip=\(text) is neither ADDRESS/LENGTH, such as 10.0.0.2/24 or fd00::2/64, nor dhcp, nor none"
     case .ipAddress(let key, let text): "\(key)=\(text) is no address, such as 10.0.0.1 or fd00::1"
     case .gatewayWithDHCP: "gateway= goes with ip=ADDRESS/LENGTH; by DHCP the network says it"
+    case .filter(let text): "filter=\(text) is neither on nor off"
+    case .filterWithoutAddress: "filter=on goes with ip=ADDRESS/LENGTH; of others nobody here knows the address"
     case .number(let key, let range): "\(key)= wants a number from \(range.lowerBound) to \(range.upperBound)"
     }
   }

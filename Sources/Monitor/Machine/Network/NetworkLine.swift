@@ -1,4 +1,5 @@
 import Devices
+import Egress
 import Host
 
 /// A network card's way from its description to its device.
@@ -7,7 +8,7 @@ final class NetworkLine: DevicePart {
     var lines: [any DevicePart] = []
     for (index, card) in description.cards.enumerated() {
       let line = NetworkLine(index, report: board.report)
-      line.device = try line.open(card, board.loop)
+      line.device = try line.open(card, description.egress, board.loop)
       lines.append(line)
     }
     return lines
@@ -18,6 +19,8 @@ final class NetworkLine: DevicePart {
   private var device: NetworkDevice?
   private var slot: VirtioSlot?
   private var watched: WatchedBackend?
+  /// What it lets through, if not all.
+  private var filtered: FilteredBackend?
 
   /// - Parameters:
   ///   - index: the card's place among the machine's.
@@ -28,7 +31,11 @@ final class NetworkLine: DevicePart {
   }
 
   /// Opens the card's link, with all that it takes on the host, and makes the device.
-  private func open(_ card: NetworkCard, _ loop: EventLoop) throws(MachineError) -> NetworkDevice {
+  ///
+  /// - Parameter egress: what a link by a stream lets through, if not all.
+  private func open(
+    _ card: NetworkCard, _ egress: EgressDescription?, _ loop: EventLoop
+  ) throws(MachineError) -> NetworkDevice {
     let address = (card.address ?? .random()).bytes
     let made: NetworkDevice
     switch card.link {
@@ -49,8 +56,10 @@ final class NetworkLine: DevicePart {
       } catch {
         throw .cardDescriptor(number, error)
       }
-      made = try device(on: backend, address, card.mtu ?? Self.usualMTU, card, loop)
+      let link = try egress.map { egress throws(MachineError) in try filter(backend, egress, address, loop) }
+      made = try device(on: link ?? backend, address, card.mtu ?? Self.usualMTU, card, loop)
       backend.device = made
+      filtered?.device = made
     }
     return made
   }
@@ -59,15 +68,33 @@ final class NetworkLine: DevicePart {
     if let device { slot = try board.add(device, named: "card\(index)") }
   }
 
-  /// Writes the frames that pass from now on to the client (``CaptureStream``).
   func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool {
-    guard case .capture(index) = order else { return false }
+    switch order {
+    case .capture(index): capture(to: client)
+    case .egress(let change, let grant):
+      guard let filtered else { return false }
+      client.answer(make(change, grant, in: filtered))
+    default: return false
+    }
+    return true
+  }
+
+  /// Writes the frames that pass from now on to the client (``CaptureStream``).
+  private func capture(to client: ControlClient) {
     client.answer("capturing")
     if let socket = client.release() {
       // At most it closes the connection.
       try? watched?.capture(to: socket)
     }
-    return true
+  }
+
+  private func make(_ change: GrantList.Change, _ grant: String, in filtered: FilteredBackend) -> String {
+    var grants = filtered.grants
+    guard grants.make(change, Array(grant.utf8)) else {
+      return change == .remove ? "refused it is not on the list" : "refused the list is full, or it is no grant"
+    }
+    filtered.grants = grants
+    return "changed"
   }
 
   /// Ethernet's.
@@ -148,7 +175,16 @@ final class NetworkLine: DevicePart {
     on link: any NetworkBackend, _ address: [UInt8], _ mtu: Int, _ card: NetworkCard, _ loop: EventLoop
   ) throws(MachineError) -> NetworkDevice {
     let mtu = UInt16(clamping: mtu)
-    let link = WatchedBackend(link, name: "card \(index)", loop: loop)
+    let sending: (any NetworkBackend)?
+    do throws(Errno) {
+      let source = SourceFilter(
+        hardwareAddress: address.reduce(0) { $0 << 8 | UInt64($1) },
+        addresses: card.own.compactMap(NetworkCard.bytes(of:)))
+      sending = card.own.isEmpty ? nil : try SourceFilteredBackend(link, source)
+    } catch {
+      throw .host("filter", error)
+    }
+    let link = WatchedBackend(sending ?? link, name: "card \(index)", loop: loop)
     watched = link
     guard let rate = card.rate else {
       return NetworkDevice(address: address, mtu: mtu, pairs: card.queues, backend: link)
@@ -161,6 +197,24 @@ final class NetworkLine: DevicePart {
       return made
     } catch {
       throw .host("timer", error)
+    }
+  }
+
+  private func filter(
+    _ link: any NetworkBackend, _ egress: EgressDescription, _ address: [UInt8], _ loop: EventLoop
+  ) throws(MachineError) -> any NetworkBackend {
+    let card = EgressFilter.Card(
+      hardwareAddress: address.reduce(0) { $0 << 8 | UInt64($1) }, address: egress.address,
+      prefixLength: egress.prefixLength, resolvers: egress.resolvers)
+    let filter = EgressFilter(card, egress.grants) { [self] refusal in
+      report("warning: network card \(index) does not reach \(String(decoding: refusal.text, as: UTF8.self))")
+    }
+    do throws(Errno) {
+      let made = try FilteredBackend(link, filter, loop: loop)
+      filtered = made
+      return made
+    } catch {
+      throw .host("filter", error)
     }
   }
 
