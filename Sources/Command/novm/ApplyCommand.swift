@@ -36,6 +36,7 @@ struct ApplyCommand: ParsableCommand {
     if record.isAlive { throw NovmError.store(.machineRuns(record.name)) }
     let machine = try ChangedMachine(record)
     let set = try machine.trees.changes(paths.map(ByteString.bytes))
+    if let remark = MachineTrees.remark(on: set) { StandardError.write("novm: \(remark)\n") }
     if let remark = GuestPath.remark(paths, set) { throw CommandFailure(remark) }
     for change in set.changes { print(change.line) }
     if set.changes.isEmpty { return }

@@ -42,6 +42,7 @@ struct DiffCommand: ParsableCommand {
   func run() throws {
     let machine = try ChangedMachine(try Machines.find(machine))
     let set = try machine.trees.changes(paths.map(ByteString.bytes))
+    if let remark = MachineTrees.remark(on: set) { StandardError.write("novm: \(remark)\n") }
     if let remark = GuestPath.remark(paths, set) { StandardError.write("novm: \(ByteString.printable(remark))\n") }
     if json { return try JSONOutput.print(set.changes.map(ChangeReport.init)) }
     for change in set.changes {

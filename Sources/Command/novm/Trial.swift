@@ -12,6 +12,7 @@ struct Trial {
   /// - Parameter keeps: whether the machine is kept once nothing is left of what it changed.
   func settle(keeps: Bool) throws {
     let set = try machine.trees.changes()
+    if let remark = MachineTrees.remark(on: set) { StandardError.write("novm: \(remark)\n") }
     if set.changes.isEmpty {
       StandardError.write("novm: nothing changed\n")
       return try end(keeps: keeps)

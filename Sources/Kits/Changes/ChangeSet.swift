@@ -19,6 +19,8 @@ package final class ChangeSet {
 
   let before: TreeView
   let items: [Item]
+  /// Some of the paths that are longer than the 4,095 bytes that any call takes. What lies there is left out.
+  package let tooDeep: [[UInt8]]
 
   /// In the order of paths, a directory before what is in it.
   package var changes: [Change] { items.map(\.change) }
@@ -35,10 +37,12 @@ package final class ChangeSet {
     let before: TreeView
     do { before = try TreeView(reads: reads, hides: hides) } catch { throw .tree(error) }
     var items: [Item] = []
+    var tooDeep: [[UInt8]] = []
     for tree in written {
       var scan = Scan(before: before, written: tree, comparesOwners: comparesOwners)
       try scan.run()
       items += scan.items
+      tooDeep += scan.tooDeep
     }
     let slash = UInt8(ascii: "/")
     let wanted = paths.map { path in [slash] + path.split(separator: slash).joined(separator: [slash]) }
@@ -47,6 +51,7 @@ package final class ChangeSet {
       return wanted.isEmpty || wanted.contains { path == $0 || $0 == [slash] || path.starts(with: $0 + [slash]) }
     }
     self.before = before
+    self.tooDeep = tooDeep
     self.items = items.sorted { PackEntry.precedes($0.change.path, $1.change.path) }
   }
 
@@ -73,6 +78,7 @@ private struct Scan {
   let written: WrittenTree
   let comparesOwners: Bool
   var items: [ChangeSet.Item] = []
+  private(set) var tooDeep: [[UInt8]] = []
   /// By path in the written tree: what else names of hard links stand for.
   private var entries: [[UInt8]: PackEntry] = [:]
   /// Directories in which nothing of the layers below shows.
@@ -85,7 +91,8 @@ private struct Scan {
   }
 
   mutating func run() throws(ChangesError) {
-    let list = try written.entries()
+    let (list, deep) = try written.entries()
+    tooDeep = deep.map(written.path)
     for entry in list { entries[entry.path] = entry }
     for entry in list {
       var entry = entry
@@ -129,7 +136,8 @@ private struct Scan {
   private mutating func takeHidden(_ was: TreeView.Item, _ entry: PackEntry, _ path: [UInt8]) throws(Errno) {
     for name in try was.names() {
       let inside = entry.path.isEmpty ? name : entry.path + [UInt8(ascii: "/")] + name
-      guard entries[inside] == nil else { continue }
+      // What is too deep may be there.
+      guard entries[inside] == nil, inside.count < 4096 else { continue }
       let gone = written.path(inside)
       guard let item = try before.item(at: gone) else { continue }
       add(Change(path: gone, kind: .deleted, file: item.kind, size: item.size), nil, item)

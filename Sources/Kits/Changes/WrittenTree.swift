@@ -19,12 +19,13 @@ package struct WrittenTree: Sendable {
     self.isRecorded = isRecorded
   }
 
-  /// All that is in it, a directory before its content. Files are not read: their digests say nothing.
-  func entries() throws(ChangesError) -> [PackEntry] {
+  /// All that is in it, a directory before its content, and some of what lies too deep. Files are not read: their digests say
+  /// nothing.
+  func entries() throws(ChangesError) -> (entries: [PackEntry], tooLong: [[UInt8]]) {
     do throws(PackError) {
       var source = DirectorySource(host, patterns: try PathPatterns(), isRecorded: isRecorded)
       source.readsFiles = false
-      return try source.entries()
+      return try source.entriesOfShortPaths()
     } catch {
       throw .written(error)
     }

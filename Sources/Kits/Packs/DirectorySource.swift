@@ -30,6 +30,16 @@ package struct DirectorySource {
     builder.entries = walk.taken
   }
 
+  /// All that has a path that a pack can have, and the first of the paths that are longer: nobody keeps others from seeing what
+  /// he did by going deep.
+  package func entriesOfShortPaths() throws(PackError) -> (entries: [PackEntry], tooLong: [[UInt8]]) {
+    let root = try Names.directory(Path(path))
+    var walk = DirectoryWalk(source: self, builder: nil)
+    walk.passesOverLongPaths = true
+    try walk.take(root.raw) { _ in }
+    return (walk.taken, walk.tooLong)
+  }
+
   /// All that a pack of it would have.
   package func entries() throws(PackError) -> [PackEntry] {
     let root = try Names.directory(Path(path))
@@ -44,6 +54,9 @@ struct DirectoryWalk {
   let source: DirectorySource
   /// nil to look only: files are then hashed.
   let builder: PackBuilder?
+  /// Or they are an error.
+  var passesOverLongPaths = false
+  private(set) var tooLong: [[UInt8]] = []
   private var entries: [PackEntry] = []
   /// Directories that count only if something in them does.
   private var tentative: Set<[UInt8]> = []
@@ -98,7 +111,12 @@ struct DirectoryWalk {
       let isDirectory = status.isDirectory
       if verdict == .maybe, !isDirectory { continue }
       guard PackEntry.isPath(path) else {
-        throw .unrepresentable(path: host(path), "its path is longer than the 4,095 bytes that a pack can have")
+        guard passesOverLongPaths else {
+          throw .unrepresentable(
+            path: host(path), "its path is longer than the 4,095 bytes that a pack can have; --exclude leaves it out")
+        }
+        if tooLong.count < 16 { tooLong.append(path) }
+        continue
       }
       if !isDirectory {
         try takeFile(path, descent.current, name + [0], status)

@@ -46,6 +46,13 @@ package struct MachineTrees {
     }
   }
 
+  /// What to tell of changes that are not among them; nil if all are.
+  package static func remark(on changes: ChangeSet) -> String? {
+    changes.tooDeep.first.map {
+      "warning: \(String(printable: Array($0.prefix(60))))...: what has a path of more than 4,095 bytes is left out"
+    }
+  }
+
   /// Brings changes back to the directories of the host.
   ///
   /// - Parameters:
