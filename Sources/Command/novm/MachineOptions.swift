@@ -23,6 +23,15 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "The most that the guest's writes may take on the host, for each directory that they land in; perhaps files, too.",
+      discussion: """
+        SIZE is in bytes, or with K, M, G or T behind it. What is beyond fails for want of room (ENOSPC), and df in the \
+        guest shows the limit. Directories of --share and disks are not counted.
+        """, valueName: "SIZE[,files=N]"))
+  var writeLimit: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Give the guest a host directory as it is, changes going both ways. Repeatable.",
       discussion: """
         :ro lets the guest only read. :cache=none shows each change of the host's at once, auto (the default) within a \
@@ -200,6 +209,23 @@ struct MachineOptions: ParsableArguments {
       discussion: "novm doctor tells what the host has of it. See SECURITY.md.", valueName: "auto|require|off"))
   var confine = MonitorConfinement.auto
 
+  @Option(
+    help: ArgumentHelp(
+      "As root: run the machine's monitor as this user of the host's; FIRST-LAST, as one of these that no other machine has.",
+      discussion: "It keeps the capabilities that trees take; a machine of disks alone has none.",
+      valueName: "UID[:GID]|FIRST-LAST"))
+  var runAs: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Hold the machine's monitor to what it needs of the host's memory and processors, by a control group of its own.",
+      discussion: """
+        auto is below the group that systemd delegated to novm (systemd-run --user --scope -p Delegate=yes novm ...), or for \
+        root /sys/fs/cgroup/novm; a directory of a cgroup file system is where to make it instead. It holds the guest's \
+        memory and slack (256M), one processor more than the guest has, and 256 threads besides, unless told otherwise.
+        """, valueName: "auto|DIR[,slack=SIZE][,cpus=N][,pids=N]"))
+  var cgroup: String?
+
   @Flag(help: "Take all of the memory from the host at once, and keep it: no balloon takes what is free.")
   var prefault = false
 
@@ -238,6 +264,9 @@ struct MachineOptions: ParsableArguments {
     var settings = MachineSettings()
     settings.read = read
     settings.write = write
+    settings.writeLimit = writeLimit
+    settings.cgroup = cgroup
+    settings.runAs = runAs
     settings.share = share
     settings.volume = volume
     settings.image = image

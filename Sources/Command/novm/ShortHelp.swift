@@ -72,10 +72,14 @@ struct ShortHelp {
     return clause.map { start[..<$0] + "." } ?? start + "…"
   }
 
+  /// For whom a screen has no room: few have a use for them.
+  private static let rare: Set<String> = ["version", "write-limit", "run-as", "cgroup"]
+
   private var options: [Option] {
     let tool = try? JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8))
-    return tool?.command.arguments.filter { $0.shouldDisplay && $0.names?.contains { $0.name == "version" } != true }
-      ?? []
+    return tool?.command.arguments.filter {
+      $0.shouldDisplay && $0.names?.contains { Self.rare.contains($0.name) } != true
+    } ?? []
   }
 
   // As `--experimental-dump-help` has it.

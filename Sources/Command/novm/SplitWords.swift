@@ -101,7 +101,7 @@ struct SplitWords {
     "uidmap": .list, "gidmap": .list, "net": .text, "allow": .list, "deny": .list, "publish": .list, "nic": .list,
     "disk": .list, "pmem": .list, "root-disk": .text,
     "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text, "kernel": .text, "cmdline": .list,
-    "kaslr": .text, "confine": .text,
+    "kaslr": .text, "confine": .text, "write-limit": .text, "cgroup": .text, "run-as": .text,
     "hostname": .text, "init": .flag, "com1": .flag, "com2": .text, "no-balloon": .flag, "transport": .text,
     "huge-pages": .text, "prefault": .flag, "entropy-rate": .text,
   ]

@@ -1,5 +1,6 @@
 import AgentProtocol
 import Boot
+import FileSystem
 import Glibc
 import Host
 import Store
@@ -54,6 +55,15 @@ extension NovmError {
       "--cpus: '\(text)' is not possible; give 1 to \(ProcessorTopology.mostProcessors), or what sockets=, cores= and threads= make up"
     case .affinity(let text):
       "--cpu-affinity: '\(text)' names no CPUs; give 0-3,6, or some for each processor, such as 0=0-1:1=2"
+    case .runAs(let text): "--run-as: '\(text)': \(RunAs.mend)"
+    case .runAsUnconfined: "--run-as: not with --confine off; leave out one of them"
+    case .runAsWithoutRoot: "--run-as: only root can become another user; without root the monitor is yours"
+    case .noUserLeft(let range): "--run-as: each user of \(range) has a machine; give more"
+    case .controlGroup(let text): "--cgroup: '\(text)': \(ControlGroupRequest.mend)"
+    case .cgroup(let path, let fault): "--cgroup: \(path): \(fault.words)"
+    case .writeLimit(let text): "--write-limit: '\(text)' is no limit; \(WriteLimit.mend)"
+    case .writeLimitWithWindow:
+      "--write-limit: not with --dax, by which the guest writes to memory that nobody counts; leave out one of them"
     case .entropyRate(let text): "--entropy-rate: '\(text)' is no rate; \(EntropyRate.mend)"
     case .serial(let text):
       "--com2: '\(text)' names nothing; give a file, or unix: and a socket that somebody listens at"
@@ -209,6 +219,8 @@ extension MachineEnd {
     case .forbiddenCall:
       "\(messages.last ?? "novmm tried a forbidden system call"): its guest has taken it over, or this is a fault of novm's; "
         + "--confine off lets it go on"
+    case .signaled where ranOutOfMemory:
+      "the host ended the machine, which took more memory than --cgroup lets it have; give it more by slack="
     case .signaled(let signal): "novmm was ended by signal \(signal)"
     case .unknown(let status): messages.last ?? "novmm ended with status \(status)"
     }

@@ -51,6 +51,14 @@ package enum NovmError: Error, Equatable {
   case processors(String)
   case affinity(String)
   case entropyRate(String)
+  case runAs(String)
+  case runAsUnconfined
+  case runAsWithoutRoot
+  case noUserLeft(String)
+  case controlGroup(String)
+  case cgroup(String, ControlGroupFault)
+  case writeLimit(String)
+  case writeLimitWithWindow
   /// Not a size, `auto` or `off`.
   case window(String)
   case serial(String)

@@ -46,5 +46,10 @@ package enum ProcessPrivileges {
     try checked(clinux_set_capabilities(kept.reduce(0) { $0 | 1 << $1.rawValue } & clinux_capabilities()))
   }
 
+  /// Becomes a user of its own, without groups but one; what capabilities it had it can still keep. It must have no other threads.
+  package static func become(user: UInt32, group: UInt32) throws(Errno) {
+    try checked(clinux_become(user, group))
+  }
+
   package static var isRoot: Bool { geteuid() == 0 }
 }

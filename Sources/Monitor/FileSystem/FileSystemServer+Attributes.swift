@@ -59,10 +59,11 @@ extension FileSystemServer {
     let node = try node(header.node)
     let root = tree.fileSystem(of: node)
     let result = try host { () throws(Errno) in try FileCalls.fileSystem(root.raw) }
-    let answer = StatfsReply(
+    var answer = StatfsReply(
       blocks: UInt64(result.f_blocks), blocksFree: UInt64(result.f_bfree), blocksAvailable: UInt64(result.f_bavail),
       files: UInt64(result.f_files), filesFree: UInt64(result.f_ffree), blockSize: UInt32(clamping: result.f_bsize),
       nameLength: UInt32(clamping: result.f_namelen), fragmentSize: UInt32(clamping: result.f_frsize))
+    if let allowance = node.writeLayer?.allowance { allowance.shrink(&answer) }
     try message { () throws(MessageError) in try answer.write(to: &reply) }
   }
 

@@ -120,7 +120,9 @@ extension FileSystemServer {
     if request.killPrivileges { try clearPrivileges(file, of: node) }
     if request.isFromCache, settings.flags.contains(.writebackCache) { tree.files.keepTime(node) }
     let written = try host { () throws(Errno) in
-      try Transfer.write(file, request.offset, Int(request.count), from: &reader, flags: request.flags)
+      try tree.withRoom(node, file, offset: request.offset, count: UInt64(request.count)) { () throws(Errno) in
+        try Transfer.write(file, request.offset, Int(request.count), from: &reader, flags: request.flags)
+      }
     }
     tree.mapped?.resized(node, file)
     try message { () throws(MessageError) in
@@ -152,11 +154,16 @@ extension FileSystemServer {
 
   func fallocate(_ header: RequestHeader, _ reader: inout RequestReader) throws(Failure) {
     let request = try message { () throws(MessageError) in try FallocateRequest(&reader) }
+    let node = try node(header.node)
     let file = try file(header.node, forWriting: true)
     try clearPrivileges(file, header.node, by: header)
     try host { () throws(Errno) in
-      try FileCalls.allocate(
-        file.raw, mode: request.mode, offset: request.offset, count: request.count)
+      // FALLOC_FL_PUNCH_HOLE and FALLOC_FL_COLLAPSE_RANGE give room back.
+      let count = request.mode & 0x0a != 0 ? 0 : request.count
+      try tree.withRoom(node, file, offset: request.offset, count: count) { () throws(Errno) in
+        try FileCalls.allocate(
+          file.raw, mode: request.mode, offset: request.offset, count: request.count)
+      }
     }
     resized(header.node, file)
   }
@@ -184,10 +191,12 @@ extension FileSystemServer {
     let target = try file(request.nodeOut, forWriting: true)
     let source = try file(header.node, forWriting: false)
     try clearPrivileges(target, request.nodeOut, by: header)
+    let node = try node(request.nodeOut)
     let copied = try host { () throws(Errno) in
-      try FileCalls.copyRange(
-        source.raw, request.offsetIn, to: target.raw, request.offsetOut,
-        count: min(request.count, Self.copyLimit))
+      let count = min(request.count, Self.copyLimit)
+      return try tree.withRoom(node, target, offset: request.offsetOut, count: count) { () throws(Errno) in
+        try FileCalls.copyRange(source.raw, request.offsetIn, to: target.raw, request.offsetOut, count: count)
+      }
     }
     resized(request.nodeOut, target)
     try message { () throws(MessageError) in

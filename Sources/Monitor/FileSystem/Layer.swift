@@ -12,6 +12,8 @@ package struct LayerMap: Equatable, Sendable {
   package var isPack: Bool
   /// What the guest's root may make real on the host though others can come to the directory.
   package var privileges: Privileges
+  /// How much may be in it; write maps only.
+  package var limit: WriteLimit?
 
   package init(guestPath: Path, hostPath: Path, isPack: Bool = false, privileges: Privileges = []) {
     self.guestPath = guestPath
@@ -33,6 +35,8 @@ final class Layer {
   let kind: Kind
   /// For what is made before it appears at its place; write maps only.
   let work: WorkDirectory?
+  /// What is in it, if that has a limit; counted once the tree is composed.
+  private(set) var allowance: WriteAllowance?
   /// Whether users of the host other than root can come to it.
   private(set) var isOpenToOthers = true
   /// The device of the root, and its inode there.
@@ -64,6 +68,11 @@ final class Layer {
     (device, inode) = (status.device, status.inode)
     isOnOverlayfs = FileCalls.isOverlayfs(root.raw)
     work = kind == .write ? WorkDirectory(layerRoot: root) : nil
+  }
+
+  /// Counts what is in a write map that has a limit.
+  func count() throws(Errno) {
+    if kind == .write, let limit = map.limit { allowance = try WriteAllowance(limit, root: root.raw) }
   }
 
   var isRead: Bool { kind == .read || kind == .pack }

@@ -23,7 +23,9 @@ extension LayeredTree {
         try clearPrivileges(place, of: node)
       }
       if let file {
-        try FileCalls.truncate(file.raw, to: request.length)
+        try withRoom(node, file, count: 0) { () throws(Errno) in
+          try FileCalls.truncate(file.raw, to: request.length)
+        }
         mapped?.resized(node, file)
       }
       if !valid.isDisjoint(with: [.accessed, .modified]) {

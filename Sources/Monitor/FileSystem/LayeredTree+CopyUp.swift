@@ -22,6 +22,10 @@ extension LayeredTree {
       let (source, status) = try namespace.withReadLock { () throws(Errno) in
         (try place(of: node), try self.status(of: node))
       }
+      let size = withData && status.isRegular ? min(status.length, status.blocks << 9) : 1
+      let reservation = try layer.allowance?.reserve(bytes: size)
+      // What it takes is counted in `settle`.
+      defer { if let reservation { layer.allowance!.settle(reservation) } }
       let work = try layer.work!.open()
       let name = layer.work!.temporaryName()
       do throws(Errno) {
@@ -37,6 +41,7 @@ extension LayeredTree {
   /// Moves a copy to its place and lets the node stand for it. The namespace lock is held for writing.
   private func settle(_ node: Node, _ layer: Layer, _ copy: Place) throws(Errno) {
     let status = try FileCalls.status(copy.base.raw, copy.name.span)
+    var linkedCount = 0
     if node.isRemoved {
       // Nobody will find it by name: it lives on as an open file only.
       node.anonymous = SharedDescriptor(
@@ -72,8 +77,10 @@ extension LayeredTree {
         throw error
       }
       keepTimes(of: parent, base, before)
+      linkedCount = linked.count
       node.linkAdjustment = Int32(clamping: max(node.lowerLinks, 1)) - 1 - Int32(linked.count)
     }
+    layer.allowance?.add(node, names: node.isRemoved ? 0 : UInt64(linkedCount) + 1, status)
     node.origin = node.identity
     node.identity = FileIdentity(layer, status)
     node.layer = layer
@@ -110,6 +117,14 @@ extension LayeredTree {
 
   /// The same, where what is above it is there.
   private func copyUpDirectory(_ node: Node, in parent: Node, _ layer: Layer) throws(Errno) {
+    let reservation = try layer.allowance?.reserve(bytes: 1)
+    var blocks: UInt64?
+    defer {
+      if let reservation {
+        layer.allowance!.settle(
+          reservation, names: blocks == nil ? 0 : 1, blocks == nil ? nil : node, blocks: blocks ?? 0)
+      }
+    }
     let name = node.name
     let base = try descriptor(of: parent, in: layer)
     let before = try FileCalls.status(base.raw)
@@ -129,6 +144,7 @@ extension LayeredTree {
     }
     keepTimes(of: parent, base, before)
     let made = try FileCalls.status(base.raw, name.span)
+    blocks = made.blocks
     let index = node.parts.firstIndex { $0.layer.rank > layer.rank } ?? node.parts.count
     node.parts = node.parts[..<index] + [DirectoryPart(layer: layer)] + node.parts[index...]
     if index == 0 {
@@ -322,6 +338,7 @@ extension LayeredTree {
         let base = try descriptor(of: parent, in: layer)
         let from = try place(of: node)
         try link(node, from, to: Place(base: base, name: array))
+        layer.allowance?.addName()
         node.linkAdjustment -= 1
       } catch {
         // It cannot be: then the name shows what is below, as overlayfs would have it.

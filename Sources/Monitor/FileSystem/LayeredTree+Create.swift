@@ -33,35 +33,42 @@ extension LayeredTree {
   func make(
     _ object: NewObject, _ parent: Node, _ name: FileName, mode: UInt32, by caller: Caller
   ) throws(Errno) -> (entry: Entry, file: SharedDescriptor?) {
-    try namespace.withWriteLock { () throws(Errno) -> (entry: Entry, file: SharedDescriptor?) in
-      let slot = try freeSlot(parent, name)
-      let inheritance = try inheritance(object, from: slot.base, mode: mode, umask: caller.umask)
-      let wanted = try newOwner(object, slot.base, mode: inheritance.mode, caller)
-      let array = name.terminatedArray()
-      var place = Place(base: slot.base, name: array)
-      var file: SharedDescriptor?
-      if !slot.hasWhiteout {
-        do throws(Errno) {
-          file = try create(object, place, slot.layer, wanted, inheritance)
-        } catch {
-          // With no layer below, nobody has looked for a whiteout yet.
-          guard error == .exists, slot.layer.hasMarks,
-            let there = try? FileCalls.status(slot.base.raw, name.terminated), there.isWhiteout
-          else { throw error }
-          file = try replaceWhiteout(object, place, slot.layer, wanted, inheritance)
-        }
-      } else {
+    try withRoomForName(in: parent) { () throws(Errno) in
+      try namespace.withWriteLock { () throws(Errno) in try makeNow(object, parent, name, mode: mode, by: caller) }
+    }
+  }
+
+  /// The same, with the namespace lock held for writing.
+  private func makeNow(
+    _ object: NewObject, _ parent: Node, _ name: FileName, mode: UInt32, by caller: Caller
+  ) throws(Errno) -> (entry: Entry, file: SharedDescriptor?) {
+    let slot = try freeSlot(parent, name)
+    let inheritance = try inheritance(object, from: slot.base, mode: mode, umask: caller.umask)
+    let wanted = try newOwner(object, slot.base, mode: inheritance.mode, caller)
+    let array = name.terminatedArray()
+    var place = Place(base: slot.base, name: array)
+    var file: SharedDescriptor?
+    if !slot.hasWhiteout {
+      do throws(Errno) {
+        file = try create(object, place, slot.layer, wanted, inheritance)
+      } catch {
+        // With no layer below, nobody has looked for a whiteout yet.
+        guard error == .exists, slot.layer.hasMarks,
+          let there = try? FileCalls.status(slot.base.raw, name.terminated), there.isWhiteout
+        else { throw error }
         file = try replaceWhiteout(object, place, slot.layer, wanted, inheritance)
       }
-      place = Place(base: slot.base, name: array)
-      do throws(Errno) {
-        return (try enterNew(place, parent, slot.layer), file)
-      } catch {
-        // Who is told that it failed shall not find it.
-        try? FileCalls.remove(slot.base.raw, array.span, isDirectory: object.isDirectory)
-        if slot.hasWhiteout { try? FileCalls.makeWhiteout(slot.base.raw, array.span) }
-        throw error
-      }
+    } else {
+      file = try replaceWhiteout(object, place, slot.layer, wanted, inheritance)
+    }
+    place = Place(base: slot.base, name: array)
+    do throws(Errno) {
+      return (try enterNew(place, parent, slot.layer), file)
+    } catch {
+      // Who is told that it failed shall not find it.
+      try? FileCalls.remove(slot.base.raw, array.span, isDirectory: object.isDirectory)
+      if slot.hasWhiteout { try? FileCalls.makeWhiteout(slot.base.raw, array.span) }
+      throw error
     }
   }
 
@@ -100,6 +107,7 @@ extension LayeredTree {
         return node
       }
       _ = nodes.takePin(node)
+      layer.allowance?.addTemporary(node)
       return (Entry(node: node, status: status), file)
     }
   }
@@ -110,6 +118,9 @@ extension LayeredTree {
     guard let layer = node.writeLayer else { throw .readOnly }
     if parent.writeLayer !== layer { throw parent.writeLayer == nil ? .readOnly : .crossDevice }
     try copyUp(node)
+    let reservation = try layer.allowance?.reserve()
+    var names: UInt64 = 0
+    defer { if let reservation { layer.allowance!.settle(reservation, names: names) } }
     return try namespace.withWriteLock { () throws(Errno) -> Entry in
       let slot = try freeSlot(parent, name)
       let from = try place(of: node)
@@ -126,6 +137,8 @@ extension LayeredTree {
       } else {
         try linkOverWhiteout(node, from, slot, array)
       }
+      names = 1
+      layer.allowance?.keep(node)
       dropUnknown(parent, name)
       node.isRemoved = false
       nodes.addName(node, parent, array)

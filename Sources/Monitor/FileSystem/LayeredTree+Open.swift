@@ -70,7 +70,7 @@ extension LayeredTree {
     let file = try self.file(of: node, forWriting: writes)
     if file.appendsOnly, writes, flags & OpenFlags.append == 0 { throw .notPermitted }
     if truncates {
-      try FileCalls.truncate(file.raw, to: 0)
+      try withRoom(node, file, count: 0) { () throws(Errno) in try FileCalls.truncate(file.raw, to: 0) }
       mapped?.resized(node, file)
       if killPrivileges { try clearPrivileges(Place(base: file, name: FileCalls.itself), of: node) }
     }

@@ -22,7 +22,9 @@ extension LayeredTree {
       let base = try descriptor(of: parent, in: layer)
       keepReachable(node)
       defer { keepNamed(node) }
+      let leaving = status(ofLeaving: node, base, name.terminatedArray())
       try take(node, parent, name.terminatedArray(), base, layer)
+      if let leaving { layer.allowance?.take(node, leaving) }
       if node.isSymlink { forgetLink(Place(base: base, name: name.terminatedArray())) }
       forgetName(node, parent, name)
     }
@@ -221,6 +223,11 @@ extension LayeredTree {
     _ move: Move, _ oldName: FileName, _ newName: FileName, whiteoutBy caller: Caller?
   ) throws(Errno) {
     let (oldBase, newBase, layer) = (move.oldBase, move.newBase, move.layer)
+    let leaving = move.target.flatMap { status(ofLeaving: $0, newBase, move.newName) }
+    // What the guest leaves behind is one name more.
+    let reservation = caller == nil ? nil : try layer.allowance?.reserve(bytes: 1)
+    var names: UInt64 = 0
+    defer { if let reservation { layer.allowance!.settle(reservation, names: names) } }
     try hideBelow(move.source, Place(base: oldBase, name: move.oldName), move.newParent, newName)
     defer { if let target = move.target { keepNamed(target) } }
     if let target = move.target {
@@ -248,10 +255,15 @@ extension LayeredTree {
     } else {
       try FileCalls.rename(oldBase.raw, move.oldName.span, to: newBase.raw, move.newName.span)
     }
-    if let target = move.target { forgetName(target, move.newParent, newName) }
+    if let target = move.target {
+      if let leaving { layer.allowance?.take(target, leaving) }
+      forgetName(target, move.newParent, newName)
+    }
     nodes.removeName(move.source, move.oldParent, move.oldName.span)
     nodes.addName(move.source, move.newParent, move.newName)
-    if let caller { try leaveGuestWhiteout(move, caller) }
+    guard let caller else { return }
+    try leaveGuestWhiteout(move, caller)
+    names = 1
   }
 
   private func source(_ source: Node, cannotReplace there: FileStatus) -> Bool {

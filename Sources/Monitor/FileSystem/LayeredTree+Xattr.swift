@@ -171,8 +171,10 @@ extension LayeredTree {
             place, in: layer, host, isDefault: name == AttributeName.defaultACL, value, killSetgid: killSetgid)
         }
       }
-      try FileCalls.setAttribute(
-        place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))
+      try withRoom(node, place.base, count: UInt64(kept.count + value.count)) { () throws(Errno) in
+        try FileCalls.setAttribute(
+          place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))
+      }
       if name == AttributeName.capability {
         for other in keptNames(name) where other != kept {
           try? FileCalls.removeAttribute(place.base.raw, place.name.span, other)

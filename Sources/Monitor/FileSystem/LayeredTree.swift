@@ -108,6 +108,17 @@ package final class LayeredTree: @unchecked Sendable {
     for path in mountPoints { _ = try walk(path) }
     if !(hides.isEmpty && mountPoints.isEmpty) { composePinned() }
     for node in [root] + pinnedNodes { adoptAttributes(node) }
+    for layer in layers {
+      do throws(Errno) { try layer.count() } catch { throw .unreadable(hostPath: layer.map.hostPath, error) }
+    }
+  }
+
+  /// What the write maps hold that have a limit, in their order.
+  var usage: [(limit: WriteLimit, bytes: UInt64, files: UInt64)] {
+    layers.compactMap(\.allowance).map { allowance in
+      let usage = allowance.usage
+      return (allowance.limit, usage.bytes, usage.files)
+    }
   }
 
   /// Whether the guest can change anything.

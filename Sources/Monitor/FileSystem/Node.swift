@@ -67,6 +67,9 @@ final class Node {
   /// Names of this directory that the read layers do not show.
   var hidden: [[UInt8]] = []
 
+  /// What it takes of what its write map may hold, once that was looked at. Guarded by the lock of `WriteAllowance`.
+  var allotment: Allotment?
+
   /// No name leads to it any more.
   var isRemoved = false
   /// How to reach it without a name.
@@ -117,6 +120,16 @@ final class Node {
       modified = status.modified
       self.shown = shown
     }
+  }
+
+  /// Apart, since few nodes have one.
+  final class Allotment {
+    /// In bytes.
+    var size: UInt64
+    /// No name is left, on the host either: what it takes is free once the guest lets it go.
+    var isLastUse = false
+
+    init(_ size: UInt64) { self.size = size }
   }
 
   /// The time of change that the guest sees where the host says `status`.

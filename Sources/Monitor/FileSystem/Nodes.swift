@@ -174,6 +174,7 @@ struct Nodes {
       if let origin = node.origin, linked[origin] === node { linked[origin] = nil }
       dropPin(node)
       files.end(node)
+      if node.allotment != nil { node.writeLayer?.allowance?.end(node) }
       let slot = node.slot
       slots[slot].node = nil
       // A slot whose generations are used up is never given out again.

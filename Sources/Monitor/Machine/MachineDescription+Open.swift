@@ -31,3 +31,15 @@ extension MachineDescription.Output {
     }
   }
 }
+
+extension MachineDescription {
+  /// Has this process be where it is to run, if that is anywhere else. The first of all: what it takes before is another group's.
+  package func enterControlGroup() throws(MachineError) {
+    guard let controlGroup else { return }
+    do throws(Errno) {
+      try FileDescriptor(owning: controlGroup).writeAll([UInt8(ascii: "0")])
+    } catch {
+      throw .host("cgroup", error)
+    }
+  }
+}

@@ -57,6 +57,8 @@ package struct MachineDescription {
   package var console: Output?
   /// The machine ends when this descriptor reads end of file.
   package var lifeline: Int32?
+  /// `cgroup.procs` of the group that it is to run in, open for writing.
+  package var controlGroup: Int32?
   package var timings: Int32?
   package var kvm: KVMSource = .path("/dev/kvm")
   package var discovery = Discovery.acpi
@@ -66,6 +68,19 @@ package struct MachineDescription {
   package var places: [String: Int] = [:]
 
   package var confinement = ConfinementMode.off
+  /// As root: as whom the monitor runs once it is confined; root if nil.
+  package var identity: Identity?
+
+  /// A user and a group of the host's.
+  package struct Identity: Equatable, Sendable {
+    package var user: UInt32
+    package var group: UInt32
+
+    package init(user: UInt32, group: UInt32) {
+      self.user = user
+      self.group = group
+    }
+  }
 
   package init() {}
 

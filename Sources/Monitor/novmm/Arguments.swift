@@ -28,6 +28,7 @@ struct Arguments {
     var machine = MachineDescription()
     machine.confinement = .auto
     var window = Window.off
+    var writeLimit: WriteLimit?
     var isVerbose = false
     var isCheck = false
     var allowed: [[UInt8]] = []
@@ -53,6 +54,7 @@ struct Arguments {
         pack.isPack = true
         machine.reads.append(pack)
       case "--write": machine.writes.append(try writeMap(name, inline))
+      case "--write-limit": writeLimit = try self.writeLimit(name, inline)
       case "--share": try share(name, inline, &machine)
       case "--hide": machine.hides.append(Path(try value(name, inline)))
       case "--uidmap": machine.users.ranges.append(try idRange(name, inline))
@@ -67,6 +69,7 @@ struct Arguments {
       case "--deny": denied.append(try value(name, inline))
       case "--huge-pages": machine.pages = try pages(name, inline)
       case "--prefault": machine.isPopulated = true
+      case "--run-as": machine.identity = try identity(name, inline)
       case "--confine": machine.confinement = try confinement(name, inline)
       case "--entropy-rate": machine.entropyRate = try entropyRate(name, inline)
       case "--balloon": machine.hasBalloon = true
@@ -75,6 +78,7 @@ struct Arguments {
       case "--com1": machine.com1 = try output(name, inline)
       case "--com2": machine.com2 = try output(name, inline)
       case "--console": machine.console = try output(name, inline)
+      case "--cgroup": machine.controlGroup = try descriptor(name, inline)
       case "--lifeline": machine.lifeline = try descriptor(name, inline)
       case "--timings": machine.timings = try descriptor(name, inline)
       case "--kvm": machine.kvm = try kvm(name, inline)
@@ -94,6 +98,15 @@ struct Arguments {
     }
     machine.window = window.size(memory: machine.memory)
     try grant(allowed, denied, &machine)
+    if let writeLimit {
+      // What the guest writes to memory nobody counts.
+      if machine.window > 0 { throw UsageError(message: "--write-limit: not with --dax") }
+      for index in machine.writes.indices { machine.writes[index].limit = writeLimit }
+    }
+    if machine.identity != nil {
+      if machine.confinement == .off { throw UsageError(message: "--run-as: not with --confine off") }
+      if FileCalls.effectiveUser != 0 { throw UsageError(message: "--run-as: only root can become another user") }
+    }
     try check(machine.cards)
     try check(machine.disks)
     if isCheck { return .check(machine.kvm) }
@@ -152,6 +165,18 @@ struct Arguments {
     return mode
   }
 
+  private mutating func identity(
+    _ name: String, _ inline: [UInt8]?
+  ) throws(UsageError) -> MachineDescription.Identity {
+    let value = try value(name, inline)
+    let numbers = String(printable: value).split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+    // -1 is none.
+    guard (1...2).contains(numbers.count), let user = numbers[0], let group = numbers[numbers.count - 1],
+      user != 0, user != .max, group != 0, group != .max
+    else { throw refusal(name, value, "give UID or UID:GID, neither of them 0") }
+    return MachineDescription.Identity(user: user, group: group)
+  }
+
   private mutating func processors(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> ProcessorTopology {
     let value = try value(name, inline)
     guard let topology = ProcessorTopology(value) else {
@@ -187,6 +212,12 @@ struct Arguments {
     var map = try map(name, Array(value[..<colon]))
     map.privileges = privileges
     return map
+  }
+
+  private mutating func writeLimit(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> WriteLimit {
+    let value = try value(name, inline)
+    guard let limit = WriteLimit(String(printable: value)) else { throw refusal(name, value, WriteLimit.mend) }
+    return limit
   }
 
   private func map(_ name: String, _ value: [UInt8]) throws(UsageError) -> LayerMap {

@@ -43,6 +43,9 @@ let manual = """
                             where writes below GUEST go, in overlayfs's format; without one the tree is read-only. Options,
                             with commas between them: suid, dev (as root: set-id bits and capabilities of files, and device
                             nodes, are the host's too, though other users can come to HOST)
+    --write-limit SIZE[,files=N]
+                            the most that each directory of --write may hold: bytes that its files take on the host, perhaps
+                            with K, M, G or T, and names. More fails with ENOSPC. Not with --dax
     --share [GUEST=>]HOST[:OPTIONS]
                             directory HOST as it is, nothing merging with it, changes going both ways. Options, with
                             commas between them: ro; cache=none (a change of the host's shows at once), auto (within a
@@ -119,6 +122,9 @@ let manual = """
     --confine HOW           what keeps the monitor, should its guest take it over, to what this machine needs: auto
                             (the default), whatever the host has of it; require, all of it, or no machine; off. It is a
                             list of system calls (seccomp), of which another ends the machine, and of files (Landlock)
+    --run-as UID[:GID]      as root: whose process the monitor is once it is confined; it keeps of root's capabilities those
+                            that its trees take
+    --cgroup fd:N           enters a control group first, by its cgroup.procs, which is open for writing
     --lifeline fd:N         the machine ends when this descriptor reads end of file
     --timings fd:N          writes a line `MOMENT NANOSECONDS` (CLOCK_MONOTONIC) for each step of the start
     --verbose               says what it does

@@ -27,6 +27,7 @@ struct Novmm {
 
   private static func run(_ description: MachineDescription, _ isVerbose: Bool) -> Int32 {
     do throws(MachineError) {
+      try description.enterControlGroup()
       let boot = KernelBoot()
       let machine = try Machine(description, boot, report: complain)
       if isVerbose { complain(words(boot.randomisation)) }

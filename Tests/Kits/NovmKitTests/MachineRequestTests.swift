@@ -179,6 +179,49 @@ struct MachineRequestTests {
     #expect(arguments.firstIndex(of: "--huge-pages").map { arguments[$0 + 1] } == "hugetlbfs")
   }
 
+  @Test func whatItMayTakeIsLimited() throws {
+    var settings = MachineSettings()
+    settings.memory = "1G"
+    settings.cpus = "2"
+    settings.writeLimit = "2G,files=1000"
+    settings.cgroup = "/sys/fs/cgroup/mine,slack=64M,pids=100"
+    let request = try MachineRequest(settings, directory: Array("/".utf8))
+    let machine = request.compose(kernel: kernel, scratch: "/s")
+    let arguments = machine.arguments.map { String(decoding: $0, as: UTF8.self) }
+    #expect(arguments.firstIndex(of: "--write-limit").map { arguments[$0 + 1] } == "2147483648,files=1000")
+    // Confined unless told otherwise.
+    #expect(!arguments.contains("--confine"))
+    let asked = try #require(request.controlGroup)
+    #expect(asked.place == .path("/sys/fs/cgroup/mine"))
+    #expect(asked.limits(of: machine) == ControlGroup.Limits(memory: 1088 << 20, processors: 3, processes: 100))
+    settings.dax = "auto"
+    #expect(throws: NovmError.writeLimitWithWindow) { try MachineRequest(settings, directory: Array("/".utf8)) }
+  }
+
+  @Test func eachMachineHasAUserOfItsOwn() throws {
+    #expect(RunAs("1000") == .identity(user: 1000, group: 1000))
+    #expect(RunAs("1000:100") == .identity(user: 1000, group: 100))
+    #expect(RunAs("70000-70001") == .range(70000...70001))
+    for text in ["", "0", "root", "1000:0", "1-", "2-1", "1:2:3", "0-9", "4294967295"] { #expect(RunAs(text) == nil) }
+    let directory = "/tmp/novm-users-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try #require(mkdir(directory, 0o700) == 0)
+    guard geteuid() == 0 else { return }
+    let range = RunAs.range(70000...70001)
+    let first = try OwnUser(range, in: directory)
+    do {
+      let second = try OwnUser(range, in: directory)
+      #expect([first.user, second.user] == [70000, 70001])
+      #expect(throws: NovmError.noUserLeft("70000-70001")) { try OwnUser(range, in: directory) }
+      _ = second
+    }
+    #expect(try OwnUser(range, in: directory).user == 70001)
+    _ = first
+  }
+
+  @Test(arguments: ["", "here", "auto,", "auto,slack", "auto,slack=1", "auto,cpus=0", "/x,memory=1G", "auto,pids=4"])
+  func whatIsNoControlGroup(_ text: String) { #expect(ControlGroupRequest(text) == nil) }
+
   @Test func theLogIsNotQuiet() {
     var request = MachineRequest()
     request.serialLog = true

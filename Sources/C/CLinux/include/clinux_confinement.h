@@ -199,6 +199,15 @@ static inline uint64_t clinux_capabilities(void) {
   return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
+// Becomes another user, of one group and no others, and keeps its permitted capabilities for capset(2). By the calls themselves,
+// which are for the calling thread: there is no other yet.
+static inline int clinux_become(uint32_t user, uint32_t group) {
+  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return -1;
+  if (syscall(SYS_setgroups, (size_t)0, NULL) < 0) return -1;
+  if (syscall(SYS_setresgid, group, group, group) < 0) return -1;
+  return (int)syscall(SYS_setresuid, user, user, user);
+}
+
 // Both sets of a process (capset(2), version 3).
 static inline int clinux_set_capabilities(uint64_t kept) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

@@ -1,4 +1,5 @@
 import Boot
+import FileSystem
 import Host
 import KernelBundle
 
@@ -26,6 +27,7 @@ package struct MachineDescription: Sendable {
   package var denied: [String] = []
   package var hasBalloon = true
   package var hugePages = HugePages.transparent
+  package var writeLimit: WriteLimit?
   package var confinement = MonitorConfinement.auto
   package var entropyRate: EntropyRate?
   package var isPrefaulted = false
@@ -166,6 +168,7 @@ package struct MachineDescription: Sendable {
     arguments.append("--tag", Self.tag)
     for map in reads { arguments.append(map.isPack ? "--pack" : "--read", map.argument) }
     for map in writes { arguments.append("--write", map.writeArgument) }
+    if let writeLimit { arguments.append("--write-limit", writeLimit.description) }
     for share in shares { arguments.append("--share", share.argument) }
     for path in hides { arguments.append("--hide", path) }
     if window != .off { arguments.append("--dax", window.description) }

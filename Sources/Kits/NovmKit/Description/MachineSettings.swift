@@ -1,5 +1,6 @@
 import Boot
 import Egress
+import FileSystem
 import Host
 
 /// What a user asks of a machine, as text: an option's name and what follows it, as on the command line. Bytes that are
@@ -7,6 +8,9 @@ import Host
 package struct MachineSettings: Codable, Equatable, Sendable {
   package var read: [String] = []
   package var write: [String] = []
+  package var writeLimit: String?
+  package var cgroup: String?
+  package var runAs: String?
   package var share: [String] = []
   package var volume: [String] = []
   /// A container image's name, or in a machine's description its digest; its layers are the first of `pack`.
@@ -47,6 +51,9 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     try keys.read(.read, into: &read)
     try keys.read(.write, into: &write)
+    try keys.read(.writeLimit, into: &writeLimit)
+    try keys.read(.cgroup, into: &cgroup)
+    try keys.read(.runAs, into: &runAs)
     try keys.read(.share, into: &share)
     try keys.read(.volume, into: &volume)
     try keys.read(.image, into: &image)
@@ -165,6 +172,20 @@ extension MachineRequest {
     groups = try Self.ranges(settings.gidmap, option: "--gidmap")
     guard let window = DAXWindow(settings.dax) else { throw .window(settings.dax) }
     self.window = window
+    if let text = settings.writeLimit {
+      guard let limit = WriteLimit(text) else { throw .writeLimit(text) }
+      if window != .off { throw .writeLimitWithWindow }
+      writeLimit = limit
+    }
+    if let text = settings.runAs {
+      guard let choice = RunAs(text) else { throw .runAs(text) }
+      guard settings.confine != .off else { throw .runAsUnconfined }
+      runAs = choice
+    }
+    if let text = settings.cgroup {
+      guard let group = ControlGroupRequest(text) else { throw .controlGroup(text) }
+      controlGroup = group
+    }
     hostname = settings.hostname
     commandLine = Array(settings.cmdline.map(ByteString.bytes).joined(separator: [UInt8(ascii: " ")]))
     hasOwnInit = settings.`init`

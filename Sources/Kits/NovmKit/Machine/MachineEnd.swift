@@ -25,6 +25,8 @@ package struct MachineEnd: Equatable, Sendable {
   package var reason: Reason
   /// What novmm wrote to its standard error, by lines, without its `novmm: `.
   package var messages: [String]
+  /// The host's kernel ended it for more than its control group may have.
+  package var ranOutOfMemory = false
   /// What the guest's kernel said last.
   package var kernelLog: [String] = []
 

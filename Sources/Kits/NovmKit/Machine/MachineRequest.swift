@@ -1,4 +1,5 @@
 import Boot
+import FileSystem
 import Glibc
 import Host
 import KernelBundle
@@ -28,6 +29,12 @@ package struct MachineRequest: Sendable {
   package var affinity: String?
   package var reads: [TreeMap] = []
   package var writes: [TreeMap] = []
+  /// As whom its monitor runs, as root.
+  package var runAs: RunAs?
+  /// The group of its own that its monitor runs in.
+  package var controlGroup: ControlGroupRequest?
+  /// What each of `writes` and `volumes` may hold, and what nobody keeps.
+  package var writeLimit: WriteLimit?
   package var shares: [TreeShare] = []
   package var volumes: [VolumeMap] = []
   /// Above all of `reads`.
@@ -78,6 +85,7 @@ package struct MachineRequest: Sendable {
     if memory.mebibytes > host.memory.mebibytes { throw .memoryTooLarge(memory, most: host.memory) }
     let label = hostname.utf8
     guard (1...64).contains(label.count), label.allSatisfy(Self.isHostnameByte) else { throw .hostname(hostname) }
+    if runAs != nil, geteuid() != 0 { throw .runAsWithoutRoot }
     try validateCards()
     try validateDisks()
     try validateRootDisk()
@@ -204,6 +212,7 @@ package struct MachineRequest: Sendable {
     machine.hasBalloon = hasBalloon
     machine.hugePages = hugePages
     machine.confinement = confinement
+    machine.writeLimit = writeLimit
     machine.entropyRate = entropyRate
     machine.isPrefaulted = isPrefaulted
     machine.window = window

@@ -23,6 +23,8 @@ final class RunningMachine {
   private let loop: PollLoop
   private let timings: Timings
   private let logger: Logger
+  private let group: ControlGroup?
+  private let user: OwnUser?
 
   /// Starts the monitor.
   ///
@@ -62,6 +64,20 @@ final class RunningMachine {
     inherited += held.map(\.lockDescriptor) + description.cards.flatMap { $0.card.descriptors }
     arguments.append("--com1", "fd:\(log.descriptor)")
     inherited.append(log.descriptor)
+    let group = try request.controlGroup.map { asked throws(NovmError) in
+      try ControlGroup(asked, asked.limits(of: description), name: directory.identifier)
+    }
+    self.group = group
+    if let group {
+      arguments.append("--cgroup", "fd:\(group.entrance.raw)")
+      inherited.append(group.entrance.raw)
+    }
+    let user = try request.runAs.map { choice throws(NovmError) in try OwnUser(choice) }
+    self.user = user
+    if let user {
+      arguments.append("--run-as", user.argument)
+      inherited += user.inherited
+    }
     timings.mark("spawn")
     logger.debug("starting \(novmm)")
     process = try MachineProcess(
@@ -115,6 +131,7 @@ final class RunningMachine {
     guard var end = process.end else { throw .agentLost }
     try finishLog()
     end.kernelLog = log.lastLines
+    end.ranOutOfMemory = group?.ranOutOfMemory == true
     throw .machineEnded(end)
   }
 

@@ -34,6 +34,8 @@ struct ConfinementPolicy {
     var process: Int32 = 0
     /// That of the one which keeps its sockets' names.
     var broker: Int32?
+    /// Whose root's process becomes.
+    var identity: MachineDescription.Identity?
   }
 
   init(_ parts: Parts) {

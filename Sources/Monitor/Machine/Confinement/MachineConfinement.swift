@@ -22,7 +22,12 @@ final class MachineConfinement {
       try ProcessPrivileges.hideMemory()
       if ProcessPrivileges.isRoot {
         if !Self.leaveHost(parts) { missing.append("namespaces (as root, with CAP_SYS_ADMIN)") }
+        if let identity = parts.identity {
+          try ProcessPrivileges.become(user: identity.user, group: identity.group)
+        }
         try ProcessPrivileges.keepCapabilities(parts.capabilities)
+        // The kernel takes a process of another user's to be of no secrets any more, or of all, as fs.suid_dumpable has it.
+        try ProcessPrivileges.hideMemory()
       }
       let version = Landlock.version
       if version >= Landlock.leastVersion {

@@ -52,6 +52,7 @@ extension MachineDescription {
     parts.hasAffinity = affinity != nil
     parts.process = ProcessPrivileges.process
     parts.broker = broker
+    parts.identity = identity
     return parts
   }
 }
