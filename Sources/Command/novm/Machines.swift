@@ -23,7 +23,11 @@ enum Machines {
 
   static func list() throws(NovmError) -> [MachineRecord] { try all.list() }
 
-  static func kernel(for request: MachineRequest) throws(NovmError) -> KernelFiles { try all.kernel(for: request) }
+  static func kernel(for request: MachineRequest) throws(NovmError) -> KernelFiles {
+    let line = ProgressLine()
+    defer { line.clear() }
+    return try all.kernel(for: request) { line.show($0.text) }
+  }
 
   /// Makes a machine, starts it in the background, and prints its identifier.
   static func create(_ name: String?, _ definition: MachineDefinition, verbose: Bool) throws {

@@ -51,8 +51,12 @@ package struct StoreMachines: Sendable {
     return "\(runtime)/vsock"
   }
 
-  package func kernel(for request: MachineRequest) throws(NovmError) -> KernelFiles {
-    try request.kernel.find(in: kernels, noguest: programs.noguest, parts: request.initramfsParts)
+  /// - Parameter progress: called as a kernel is made ready that is booted from where it was built.
+  package func kernel(
+    for request: MachineRequest, progress: @escaping (ImportProgress) -> Void = { _ in }
+  ) throws(NovmError) -> KernelFiles {
+    try request.kernel.find(
+      in: kernels, noguest: programs.noguest, parts: request.initramfsParts, progress: progress)
   }
 
   // MARK: Making and starting
