@@ -9,27 +9,28 @@ enum FetchConfinement {
   static func apply() throws(Errno) {
     try ProcessPrivileges.renounce()
     try ProcessPrivileges.hideMemory()
+    if ProcessPrivileges.isRoot { try ProcessPrivileges.keepCapabilities([]) }
     if Landlock.version >= Landlock.leastVersion {
       let landlock = try Landlock(forbidsNetwork: false)
-      for directory in directories {
-        guard let opened = try? FileDescriptor.open(Path(directory), OpenFlags.directoryPath) else { continue }
-        try landlock.allow(.reading, beneath: opened.raw)
-      }
-      // Those may be links to anywhere.
-      for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl/certs/ca-certificates.crt"] {
-        guard let opened = try? FileDescriptor.open(Path(file), OpenFlags.path) else { continue }
-        try? landlock.allow(.readFile, beneath: opened.raw)
+      for path in readable {
+        guard let opened = try? FileDescriptor.open(Path(path), OpenFlags.path),
+          let status = try? FileCalls.status(opened.raw)
+        else { continue }
+        try landlock.allow(status.isDirectory ? .reading : .readFile, beneath: opened.raw)
       }
       try landlock.apply()
     }
     if CallFilter.isAvailable { try filter.apply() }
   }
 
-  /// Name servers, certificates, configurations of TLS, modules of the C library's, and what there are of processors.
-  private static let directories = [
-    "/etc", "/usr", "/lib", "/lib64", "/run", "/var/run", "/proc/self", "/sys/devices/system/cpu",
-    "/var/lib/ca-certificates",
-    "/nix/store",
+  /// Name servers, certificates of authorities, configurations of TLS, modules of the C library's, and what there are of
+  /// processors. As root this program could read more of /etc than anybody should tell a server.
+  private static let readable = [
+    "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services",
+    "/etc/protocols", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf",
+    "/etc/gnutls", "/etc/crypto-policies", "/var/lib/ca-certificates", "/run/systemd/resolve", "/run/resolvconf",
+    "/run/NetworkManager", "/usr", "/lib", "/lib64", "/proc/self", "/sys/devices/system/cpu", "/nix/store",
   ]
 
   /// Another distribution's libcurl may call something else; that fails, and libraries know what to do then.
@@ -44,11 +45,16 @@ enum FetchConfinement {
     filter.allow("open", where: .without(1, UInt64(O_ACCMODE | O_CREAT)))
     filter.allow("poll", "ppoll", "select", "pselect6")
     filter.allow("epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2")
-    filter.allow("pipe2", "socketpair", "connect", "bind", "shutdown", "getsockname", "getpeername", "getsockopt")
+    filter.allow("pipe2", "connect", "bind", "shutdown", "getsockname", "getpeername", "getsockopt")
     filter.allow("setsockopt", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg")
+    // No Unix sockets: they lead to the host's services. Where names come by one (nscd, systemd-resolved), DNS is next.
+    filter.allow("socket", where: .word(0, [UInt32(AF_INET), UInt32(AF_INET6), UInt32(AF_NETLINK)]))
+    // Within libcurl; streams alone, since an end for datagrams may send to any path.
+    let stream = UInt32(SOCK_STREAM.rawValue)
+    let flags = (UInt32(SOCK_CLOEXEC.rawValue), UInt32(SOCK_NONBLOCK.rawValue))
     filter.allow(
-      "socket",
-      where: .word(0, [UInt32(AF_UNIX), UInt32(AF_INET), UInt32(AF_INET6), UInt32(AF_NETLINK)]))
+      "socketpair", where: .word(0, [UInt32(AF_UNIX)]),
+      .word(1, [stream, stream | flags.0, stream | flags.1, stream | flags.0 | flags.1]))
     // FIONREAD, FIONBIO.
     filter.allow("ioctl", where: .word(1, [0x541b, 0x5421]))
     filter.allow("futex", "munmap", "mremap", "brk")

@@ -7,13 +7,14 @@ package import Host
 package struct DetachedTree: ~Copyable {
   private let descriptor: FileDescriptor
 
-  /// - Parameter isReadOnly: nothing below can be changed by way of it, modes and attributes included (mount_setattr(2), Linux
-  ///   5.12; before that it can).
-  /// - Throws: ENOENT and what else opening says; EPERM without the capability.
+  /// Devices below cannot be opened by way of it: whoever may make one in a tree would have any of the host's.
+  ///
+  /// - Parameter isReadOnly: nothing below can be changed by way of it, modes and attributes included.
+  /// - Throws: ENOENT and what else opening says; EPERM without the capability; ENOSYS before Linux 5.12 (mount_setattr(2)).
   package init(of path: Path, isReadOnly: Bool) throws(Errno) {
     let opened = try FileDescriptor.open(path, OpenFlags.path)
     descriptor = FileDescriptor(owning: try checked(clinux_clone_tree(opened.raw)))
-    if isReadOnly { _ = clinux_make_tree_read_only(descriptor.raw) }
+    try checked(clinux_restrict_tree(descriptor.raw, isReadOnly ? 1 : 0))
   }
 
   /// A path to it for as long as the process lives, which keeps it open.

@@ -108,6 +108,9 @@ final class Intrusion: @unchecked Sendable {
     case "link": return path(secret) { from in path("taken") { call("linkat", Self.here, from, share, $0) } }
     case "mkdir": return path("\(directory)/outside/made") { call("mkdirat", Self.here, $0, 0o700) }
     // What Landlock has no part in.
+    case "device":
+      // /dev/null's numbers; none can be made, or it cannot be opened.
+      return path("device") { call("mknodat", share, $0, 0o20600, 0x103) } < 0 ? -1 : open2(share, "device", O_RDWR)
     case "stat": return path(secret) { call("readlinkat", Self.here, $0, 0, 0) } < 0 ? status(secret) : 0
     case "chmod": return path(secret) { call("fchmodat", Self.here, $0, 0o777) }
     case "chmod-by-dots": return path("../outside/secret") { call("fchmodat", share, $0, 0o777) }
@@ -133,6 +136,7 @@ final class Intrusion: @unchecked Sendable {
     case "local-socket": return call("socket", 1, 1, 0)
     case "connect": return call("connect", 0)
     case "bind": return call("bind", 0)
+    case "datagrams": return call("socketpair", 1, 2, 0)
     case "internet-pair": return call("socketpair", 2, 1, 0)
     // The kernel.
     case "io-uring": return call("io_uring_setup", 8)

@@ -155,7 +155,6 @@ static inline int clinux_receive_descriptor(int socket, int *descriptor) {
 enum {
   clinux_NEW_MOUNTS = 0x00020000,
   clinux_NEW_IPC = 0x08000000,
-  clinux_NEW_USERS = 0x10000000,
   clinux_NEW_NETWORK = 0x40000000,
 };
 
@@ -185,9 +184,10 @@ static inline int clinux_clone_tree(int directory) {
                       1 /* OPEN_TREE_CLONE */ | O_CLOEXEC | 0x1000 /* AT_EMPTY_PATH */ | 0x8000 /* AT_RECURSIVE */);
 }
 
-static inline int clinux_make_tree_read_only(int tree) {
-  // struct mount_attr: what is set, what is cleared, propagation, a user namespace.
-  const uint64_t attributes[4] = {1 /* MOUNT_ATTR_RDONLY */, 0, 0, 0};
+// Files for what they hold alone: no devices are opened in there, no programs executed; and, if asked for, nothing is changed.
+static inline int clinux_restrict_tree(int tree, int is_read_only) {
+  // struct mount_attr: what is set (MOUNT_ATTR_NOSUID, _NODEV, _NOEXEC, _RDONLY), what is cleared, propagation, a user namespace.
+  const uint64_t attributes[4] = {2 | 4 | 8 | (is_read_only ? 1 : 0), 0, 0, 0};
   return (int)syscall(442 /* mount_setattr, since 5.12 */, tree, "", 0x1000 | 0x8000, attributes, sizeof attributes);
 }
 
