@@ -136,7 +136,9 @@ private final class Session: BlockBackend, HostileDriver {
   }
 
   func settle() {
+    ended += underWay
     underWay = []
-    ended = []
   }
+
+  func forget() { ended = [] }
 }

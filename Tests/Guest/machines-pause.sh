@@ -26,12 +26,16 @@ done
 expect_output ticker "$NOVM" unpause ticker
 expect_state ticker running
 eventually 20 more_than $((before + 2))
+# Its devices have places for good.
+layout=$(cat "$NOVM_ROOT"/machines/*/layout.json)
+[[ $layout == *'"entropy" : 0'* && $layout == *'"vsock"'* ]] || fail "places: $layout"
 # Stop and kill end one that is paused.
 "$NOVM" pause ticker
 "$NOVM" stop ticker
 expect_state ticker 'exited (3)'
 expect_status 125 "$NOVM" pause ticker
 "$NOVM" start ticker
+[[ $(cat "$NOVM_ROOT"/machines/*/layout.json) == "$layout" ]] || fail 'other places'
 "$NOVM" pause ticker
 "$NOVM" kill ticker
 expect_state ticker 'exited (137)'

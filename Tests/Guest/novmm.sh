@@ -110,6 +110,53 @@ os.close(reader)
 os.close(writer)
 machine.ends('the end of the lifeline', 128 + signal.SIGHUP)
 
+# A guest at work that stands still: with it all that it changes on the host, and what the host has for it waits.
+machine = Machine('--control', 'control').ready()
+control = socket.socket(socket.AF_UNIX)
+control.connect('control')
+control.settimeout(60)
+def order(word):
+    control.sendall(word.encode() + b'\n')
+    answer = b''
+    while not answer.endswith(b'\n'): answer += control.recv(1) or sys.exit(f'no answer to {word}: {answer}')
+    return answer.decode().strip()
+def expect(word, answer):
+    found = order(word)
+    if found != answer: sys.exit(f'{word}: {found}, not {answer}')
+machine.run('/bin/sh', '-c', 'n=0; while :; do n=$((n+1)); echo $n >>/numbers; [ $n -lt 100000 ] || exit; done')
+for _ in range(3):
+    size = os.path.getsize('writes/numbers') if os.path.exists('writes/numbers') else 0
+    until(lambda: os.path.exists('writes/numbers') and os.path.getsize('writes/numbers') > size, 'numbers')
+    expect('status', 'running')
+    expect('quiesce', 'quiesced')
+    expect('status', 'quiesced')
+    expect('balloon', 'refused the machine is quiesced')
+    before = [(os.stat(name).st_mtime_ns, os.path.getsize(name)) for name in ['writes/numbers', 'log']]
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(SOCKET)
+    client.sendall(b'CONNECT 1024\n')
+    client.settimeout(1)
+    try: sys.exit(f'a machine that stands still answered {client.recv(64)}')
+    except TimeoutError: pass
+    if before != [(os.stat(name).st_mtime_ns, os.path.getsize(name)) for name in ['writes/numbers', 'log']]: sys.exit('it wrote')
+    expect('quiesce', 'quiesced')
+    expect('resume', 'running')
+    client.settimeout(60)
+    if not client.recv(64).startswith(b'OK'): sys.exit('a client was lost')
+    client.close()
+expect('quiesce', 'quiesced')
+machine.process.send_signal(signal.SIGTERM)
+time.sleep(0.5)
+expect('resume', 'running')
+machine.ends('SIGTERM to one that stood still', 0)
+numbers = open('writes/numbers').read().split()
+if numbers != [str(n) for n in range(1, len(numbers) + 1)]: sys.exit('numbers were lost')
+
+# A place for what is not there.
+refused = subprocess.run(
+    [NOVMM, '--kernel', KERNEL + '/vmlinux', '--setup', KERNEL + '/setup', '--place', 'disk7=3'], capture_output=True, text=True)
+if refused.returncode != 1 or 'the machine has no device disk7' not in refused.stderr: sys.exit(f'a place of nothing: {refused}')
+
 # With the guest at work: SIGQUIT tells of it and lets it go on, SIGTERM lets it finish.
 # Places of its devices that leave some free.
 machine = Machine('--place', 'tree=7', '--place', 'vsock=17').ready()

@@ -68,6 +68,14 @@ package final class MachineDirectory {
     self.lock = lock
   }
 
+  /// The content of one of its files; nil if it is not there.
+  package func read(_ file: String) -> [UInt8]? { Directories.read("\(path)/\(file)") }
+
+  /// Replaces one of its files, so that a reader sees all of it or what was there before.
+  package func write(_ content: [UInt8], to file: String) throws(StoreError) {
+    try Directories.replace("\(path)/\(file)", with: content)
+  }
+
   private static func lock(_ path: String) throws(StoreError) -> FileDescriptor {
     do throws(Errno) {
       let lock = try FileDescriptor.open("\(path)/lock", O_RDWR | O_CREAT, mode: 0o600)

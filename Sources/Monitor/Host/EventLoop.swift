@@ -11,6 +11,9 @@ public protocol EventHandler: AnyObject {
 ///
 /// Everything that a handler touches belongs to the thread that calls `run`, and before that to the one that made the loop. Other
 /// threads come in through `perform`.
+///
+/// For as long as the loop is held, only what was added for always is served; what comes about for all else waits in the kernel,
+/// and none of it is lost.
 public final class EventLoop: @unchecked Sendable {
   /// The bits of `struct epoll_event`.
   public struct Events: OptionSet, Sendable {
@@ -27,9 +30,12 @@ public final class EventLoop: @unchecked Sendable {
   }
 
   private let epoll: FileDescriptor
+  /// Of `epoll` what is served always.
+  private let always: FileDescriptor
+  private var isHeld = false
   private let wake: EventFD
   private let lock = Lock()
-  private var handlers: [Int32: any EventHandler] = [:]
+  private var registrations: [Int32: (handler: any EventHandler, isAlways: Bool)] = [:]
   private var work: [() -> Void] = []
   private var isStopped = false
   /// The only one on which work is done.
@@ -37,17 +43,22 @@ public final class EventLoop: @unchecked Sendable {
 
   public init() throws(Errno) {
     epoll = FileDescriptor(owning: try checked(epoll_create1(Int32(EPOLL_CLOEXEC))))
+    always = FileDescriptor(owning: try checked(epoll_create1(Int32(EPOLL_CLOEXEC))))
     wake = try EventFD()
     try control(EPOLL_CTL_ADD, wake.raw, .readable)
   }
 
   /// Waits for `events` of a descriptor, which stays its owner's: remove it before closing it.
-  public func add(_ descriptor: Int32, _ events: Events, _ handler: any EventHandler) throws(Errno) {
-    lock.withLock { handlers[descriptor] = handler }
+  ///
+  /// - Parameter isAlways: also while the loop is held.
+  public func add(
+    _ descriptor: Int32, _ events: Events, _ handler: any EventHandler, isAlways: Bool = false
+  ) throws(Errno) {
+    lock.withLock { registrations[descriptor] = (handler, isAlways) }
     do throws(Errno) {
       try control(EPOLL_CTL_ADD, descriptor, events)
     } catch {
-      lock.withLock { handlers[descriptor] = nil }
+      remove(descriptor)
       throw error
     }
   }
@@ -60,8 +71,15 @@ public final class EventLoop: @unchecked Sendable {
   /// Forgets a descriptor: its handler is not called again, not even for events that were already reported.
   public func remove(_ descriptor: Int32) {
     try? control(EPOLL_CTL_DEL, descriptor, [])
-    lock.withLock { handlers[descriptor] = nil }
+    lock.withLock { registrations[descriptor] = nil }
   }
+
+  /// Serves nothing from now on but what was added for always, and work that is posted. In posted work, on the loop's thread: what
+  /// was reported in the round before is done by then.
+  package func hold() { isHeld = true }
+
+  /// Serves everything again. On the loop's thread.
+  package func letGo() { isHeld = false }
 
   /// Runs `body` on the loop's thread, later, in the order of the calls.
   public func post(_ body: @escaping () -> Void) {
@@ -112,7 +130,7 @@ public final class EventLoop: @unchecked Sendable {
     lock.withLock { thread = pthread_self() }
     var events = [clinux_epoll_event](repeating: clinux_epoll_event(), count: 32)
     while !isStopped {
-      let number = epoll.raw
+      let number = isHeld ? always.raw : epoll.raw
       let capacity = Int32(events.count)
       let count = try retryingInterrupts { unsafe clinux_epoll_wait(number, &events, capacity, -1) }
       for event in events[..<Int(count)] {
@@ -122,7 +140,7 @@ public final class EventLoop: @unchecked Sendable {
           continue
         }
         // Looked up for each event: an earlier handler of this round may have removed it.
-        let handler = lock.withLock { handlers[descriptor] }
+        let handler = lock.withLock { registrations[descriptor]?.handler }
         handler?.ready(Events(rawValue: event.events))
       }
       for body in lock.withLock({ takeWork() }) { body() }
@@ -139,7 +157,10 @@ public final class EventLoop: @unchecked Sendable {
     return work
   }
 
+  /// In both sets where it is always served.
   private func control(_ operation: Int32, _ descriptor: Int32, _ events: Events) throws(Errno) {
     try checked(clinux_epoll_control(epoll.raw, operation, descriptor, events.rawValue))
+    guard descriptor == wake.raw || lock.withLock({ registrations[descriptor]?.isAlways }) == true else { return }
+    try checked(clinux_epoll_control(always.raw, operation, descriptor, events.rawValue))
   }
 }

@@ -6,10 +6,11 @@ package final class Timer: EventHandler {
   private let descriptor: FileDescriptor
   private let expired: () -> Void
 
-  package init(_ loop: EventLoop, _ expired: @escaping () -> Void) throws(Errno) {
+  /// - Parameter isAlways: whether it expires while the loop is held.
+  package init(_ loop: EventLoop, isAlways: Bool = false, _ expired: @escaping () -> Void) throws(Errno) {
     descriptor = FileDescriptor(owning: try checked(clinux_timer_create()))
     self.expired = expired
-    try loop.add(descriptor.raw, .readable, self)
+    try loop.add(descriptor.raw, .readable, self, isAlways: isAlways)
   }
 
   /// Begins anew; what was to come before does not.

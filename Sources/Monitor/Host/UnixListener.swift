@@ -18,20 +18,22 @@ package final class UnixListener: EventHandler {
   private var isPaused = false
   private var isWaiting = true
 
-  /// - Parameter accepted: has a client's connection, which never blocks.
+  /// - Parameters:
+  ///   - isAlways: whether clients come while the loop is held.
+  ///   - accepted: has a client's connection, which never blocks.
   /// - Throws: `EADDRINUSE` if somebody else listens there, or what bind(2) says.
   package init(
-    _ path: Path, _ loop: EventLoop, accepted: @escaping (consuming FileDescriptor) -> Void
+    _ path: Path, _ loop: EventLoop, isAlways: Bool = false, accepted: @escaping (consuming FileDescriptor) -> Void
   ) throws(Errno) {
     self.path = path
     self.loop = loop
     self.accepted = accepted
     socket = try UnixSocket.listen(path)
-    timer = try Timer(loop) { [self] in
+    timer = try Timer(loop, isAlways: isAlways) { [self] in
       isResting = false
       watch()
     }
-    try loop.add(socket.raw, .readable, self)
+    try loop.add(socket.raw, .readable, self, isAlways: isAlways)
   }
 
   /// Removes the socket's name, and takes no more clients.

@@ -30,6 +30,7 @@ final class Board {
   var connect: ((UInt32) throws(Errno) -> FileDescriptor?)?
 
   private let places: [String: Int]
+  private var placed: Set<String> = []
   private let registers: RegisterPages
   private let bus: PCIBus?
   private let messages: InterruptMessages
@@ -95,11 +96,15 @@ final class Board {
   /// and nobody's. Window, interrupt and number on the bus follow from the place.
   func add(_ device: any VirtioDevice, named name: String) throws(MachineError) -> VirtioSlot {
     let place = places[name] ?? firstFree
+    placed.insert(name)
     let slot = VirtioSlot(loop)
     if let bus { try add(device, slot, at: place, on: bus) } else { try addRegisters(device, slot, at: place) }
     slots[place] = slot
     return slot
   }
+
+  /// Once all devices are there: what has a place and is not there.
+  var missing: String? { places.keys.filter { !placed.contains($0) }.min() }
 
   private var firstFree: Int {
     var place = 0
@@ -144,11 +149,6 @@ final class Board {
     }
     guard bus == nil, let last = slots.keys.max() else { return }
     try vm.map(registers.memory(count: last + 1).regions[0], slot: memory.regions.count, isReadOnly: true)
-  }
-
-  /// Has no queue served any more. vCPUs may still run.
-  func retire() {
-    for slot in slots.values { slot.retire() }
   }
 
   // MARK: What the guest is told

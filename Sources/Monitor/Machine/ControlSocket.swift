@@ -6,8 +6,9 @@ import Host
 /// | order | answer | |
 /// |---|---|---|
 /// | `pause` | `paused` | once no vCPU runs any more |
+/// | `quiesce` | `quiesced`, or `running` if somebody resumes it meanwhile | see ``Quiescence`` |
 /// | `resume` | `running` | |
-/// | `status` | `paused` or `running` | |
+/// | `status` | `running`, `paused` or `quiesced` | |
 /// | `resize DISK [BYTES]` | `size BYTES`, or `refused WORDS` | see ``DiskLine/resize(to:)`` |
 /// | `capture N` | `capturing` | and from then on what passes network card N, as a pcapng file, until the client closes |
 /// | `egress CHANGE GRANT` | `changed`, or `refused WORDS` | CHANGE is `allow`, `deny` or `remove` (``GrantList``) |
@@ -25,7 +26,7 @@ final class ControlSocket {
   /// - Throws: `EADDRINUSE` if another machine listens there, or what bind(2) says.
   init(_ path: Path, _ machine: Machine) throws(Errno) {
     self.machine = machine
-    listener = try UnixListener(path, machine.loop) { [self] socket in take(socket) }
+    listener = try UnixListener(path, machine.loop, isAlways: true) { [self] socket in take(socket) }
   }
 
   /// Removes the socket's name.
@@ -60,7 +61,7 @@ final class ControlClient: EventHandler {
     self.left = left
     number = socket.raw
     self.socket = consume socket
-    try machine.loop.add(number, .readable, self)
+    try machine.loop.add(number, .readable, self, isAlways: true)
   }
 
   func ready(_ events: EventLoop.Events) {
@@ -86,10 +87,9 @@ final class ControlClient: EventHandler {
   private func obey(_ order: ControlOrder) {
     switch order {
     case .pause: machine.pause { [self] in answer("paused") }
-    case .resume:
-      machine.resume()
-      answer("running")
-    case .status: answer(machine.isPaused ? "paused" : "running")
+    case .resume: machine.resume { [self] in answer("running") }
+    case .quiesce: machine.quiesce { [self] isQuiesced in answer(isQuiesced ? "quiesced" : "running") }
+    case .status: answer(machine.isQuiesced ? "quiesced" : machine.isPaused ? "paused" : "running")
     case .resize(let name, _): leave(order, orSay: "refused there is no disk \(name)")
     case .capture: leave(order, orSay: "no such card")
     case .egress:
@@ -100,6 +100,8 @@ final class ControlClient: EventHandler {
 
   /// Leaves an order to the device that it is about.
   private func leave(_ order: ControlOrder, orSay words: String) {
+    // Devices that stand still are not changed.
+    if machine.isQuiescing { return answer("refused the machine is quiesced") }
     if !machine.obey(order, self) { answer(words) }
   }
 
@@ -124,7 +126,7 @@ final class ControlClient: EventHandler {
 
 /// What a line asks for.
 enum ControlOrder: Equatable {
-  case pause, resume, status
+  case pause, quiesce, resume, status
   /// By its place or its serial number; nil for the size that its file has.
   case resize(disk: String, size: UInt64?)
   case capture(Int)
@@ -138,6 +140,7 @@ enum ControlOrder: Equatable {
     }
     switch (words[0], words.count) {
     case ("pause", 1): self = .pause
+    case ("quiesce", 1): self = .quiesce
     case ("resume", 1): self = .resume
     case ("status", 1): self = .status
     case ("capture", 2):

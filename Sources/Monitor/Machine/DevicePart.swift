@@ -13,6 +13,10 @@ protocol DevicePart: AnyObject {
   /// - Returns: false if the order is for another one.
   func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool
 
+  /// Returns once nothing of the device's is under way with the host, and the guest has what has ended. On any thread: the
+  /// machine is quiesced, so no vCPU runs, no queue is served, and the event loop calls nothing of the part's.
+  func settle()
+
   /// Open directories that its files are in, and nowhere else.
   var roots: [FileSystemServer.Root] { get }
 
@@ -24,6 +28,7 @@ protocol DevicePart: AnyObject {
 extension DevicePart {
   func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool { false }
   var roots: [FileSystemServer.Root] { [] }
+  func settle() {}
   func close() {}
 }
 

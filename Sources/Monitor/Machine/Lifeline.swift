@@ -7,7 +7,7 @@ final class Lifeline: EventHandler {
   /// - Parameter descriptor: an inherited descriptor, from which nothing is ever read but the end of file.
   init(_ descriptor: Int32, _ machine: Machine) throws(Errno) {
     self.machine = machine
-    try machine.loop.add(descriptor, .readable, self)
+    try machine.loop.add(descriptor, .readable, self, isAlways: true)
   }
 
   func ready(_ events: EventLoop.Events) {

@@ -33,8 +33,11 @@ package final class Machine: @unchecked Sendable {
   /// The directories of its trees, open.
   package var roots: [FileSystemServer.Root] { parts.flatMap(\.roots) }
   private var outcome: Outcome?
+  private var isWaitingToQuiesce = false
+  private var whenResumed: [() -> Void] = []
   private let outcomeLock = Lock()
   private let gate: PauseGate
+  private let quiescence: Quiescence
   private var control: ControlSocket?
 
   /// Builds the machine; nothing of it runs yet. To be called before any thread is started: it takes the process's signals.
@@ -98,6 +101,7 @@ package final class Machine: @unchecked Sendable {
     gate = PauseGate(loop)
     powerButton = InterruptInput(vm, line: Platform.powerButtonInterrupt)
     board = try Board(description, ram, vm, loop, broker, report: report)
+    quiescence = Quiescence(loop) { [board] in Array(board.slots.values) }
     timeline.mark("kvm")
     do {
       watches.append(try SignalWatch(signals, self, report: report))
@@ -150,11 +154,13 @@ package final class Machine: @unchecked Sendable {
 
   /// Asks the guest to switch itself off: its agent where it has one, and whoever heeds the power button.
   package func askToPowerOff() {
+    // It would be a connection that the guest's devices do not know yet.
+    if quiescence.isActive { return whenResumed.append { [self] in askToPowerOff() } }
     guard let connect = board.connect else { return powerButton.raise() }
     if powerOff == nil { powerOff = PowerOffRequest(connect, powerButton, loop) }
   }
 
-  /// Whether the guest stands still, or is about to. On the loop's thread, as the two that follow.
+  /// Whether the guest stands still, or is about to. On the loop's thread, as those that follow.
   package var isPaused: Bool { gate.isClosed }
 
   /// Stops all vCPUs where they are.
@@ -164,7 +170,35 @@ package final class Machine: @unchecked Sendable {
     gate.close(Array(zip(vcpus, threads)), done)
   }
 
-  package func resume() { gate.open() }
+  /// Whether its devices stand still, too.
+  package var isQuiesced: Bool { quiescence.isReached }
+
+  /// Whether they do, or are about to.
+  var isQuiescing: Bool { isWaitingToQuiesce || quiescence.isActive }
+
+  /// Stops all vCPUs, and then all that devices do for them.
+  ///
+  /// - Parameter done: called once nothing moves any more; with false if the machine was resumed before that.
+  package func quiesce(_ done: @escaping (Bool) -> Void) {
+    isWaitingToQuiesce = true
+    pause { [self] in
+      isWaitingToQuiesce = false
+      if gate.isShut { quiescence.enter(parts, done) } else { done(false) }
+    }
+  }
+
+  /// Lets the guest go on.
+  ///
+  /// - Parameter done: called when it does: devices that are about to stand still do so first.
+  package func resume(_ done: @escaping () -> Void = {}) {
+    quiescence.leave { [self] in
+      gate.open()
+      done()
+      let calls = whenResumed
+      whenResumed = []
+      for call in calls { call() }
+    }
+  }
 
   /// Has the device do what an order is about.
   ///
@@ -235,6 +269,7 @@ package final class Machine: @unchecked Sendable {
         try part.attach(to: board)
       }
     }
+    if let name = board.missing { throw .noSuchDevice(name) }
     if let path = description.control {
       do throws(Errno) { control = try ControlSocket(path, self) } catch { throw .file(path: path, error) }
     }
@@ -260,7 +295,7 @@ package final class Machine: @unchecked Sendable {
   /// Removes what the machine has put into the host's file system for as long as it is there. Whatever the way it ends.
   private func close() {
     // The vCPUs may still run; nobody serves them any more.
-    board.retire()
+    for slot in board.slots.values { slot.hold() }
     for part in parts { part.close() }
     // It removes the names of all sockets.
     if let broker { return broker.close() }

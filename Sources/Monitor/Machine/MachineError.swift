@@ -14,9 +14,11 @@ package enum MachineError: Error {
   case writtenElsewhere(path: Path)
   /// A request to the host failed; `what` names it.
   case host(_ what: String, Errno)
-  /// Each virtio device takes an interrupt line, or a place on the bus, of which there are so many.
   /// Two devices are to have the same place.
   case onePlace(String, String)
+  /// A place was named for a device that the machine does not have.
+  case noSuchDevice(String)
+  /// Each virtio device takes an interrupt line, or a place on the bus, of which there are so many.
   case tooManyDevices(most: Int, onBus: Bool)
   /// A tap could not be opened or made.
   case tap(name: String, Errno)

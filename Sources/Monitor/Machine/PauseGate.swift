@@ -30,6 +30,9 @@ final class PauseGate: @unchecked Sendable {
   /// Whether the guest stands still, or is about to.
   var isClosed: Bool { state != .open }
 
+  /// Whether no vCPU runs.
+  var isShut: Bool { state == .closed }
+
   /// Stops the vCPUs.
   ///
   /// - Parameter done: called when none runs any more, or they were let go on before that.

@@ -26,7 +26,7 @@ final class SignalWatch: EventHandler {
     self.descriptor = descriptor
     self.machine = machine
     self.report = report
-    try machine.loop.add(self.descriptor.raw, .readable, self)
+    try machine.loop.add(self.descriptor.raw, .readable, self, isAlways: true)
   }
 
   func ready(_ events: EventLoop.Events) {

@@ -14,6 +14,7 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
   case .writtenElsewhere(let path):
     "\(path): another machine writes to it; give each a directory of its own, or --share one"
   case .host(let what, let errno): "\(what): \(errno.description)"
+  case .noSuchDevice(let name): "--place: the machine has no device \(name); leave it out"
   case .onePlace(let name, let other):
     "--place: \(min(name, other)) and \(max(name, other)) are to have the same place; give each its own"
   case .tooManyDevices(let most, let onBus):

@@ -44,9 +44,11 @@ final class FakeDisk: BlockBackend {
 
   func settle() {
     settles += 1
-    underWay = []
-    ended = []
+    isSubmitted = true
+    while !underWay.isEmpty { end(0) }
   }
+
+  func forget() { ended = [] }
 
   /// Ends the request that came as the `index`th of those under way.
   func end(_ index: Int) {

@@ -14,8 +14,11 @@ package protocol BlockBackend: AnyObject {
   /// A request of a queue that was under way and has ended, with its `status`; nil when there is none.
   func takeEnded(queue: Int) -> BlockRequest?
 
-  /// Returns once nothing is under way any more. What has ended is forgotten. No queue is served meanwhile.
+  /// Returns once nothing is under way any more; `takeEnded` then gives what has ended. No queue is served meanwhile.
   func settle()
+
+  /// Forgets what has ended, once nothing is under way any more.
+  func forget()
 }
 
 /// How far a request is after `begin`.

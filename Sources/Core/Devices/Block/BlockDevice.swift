@@ -99,10 +99,7 @@ package final class BlockDevice: VirtioDevice {
   package func process(_ queue: VirtQueue) throws(QueueFault) {
     guard queue.index < lanes.count else { return }
     let lane = lanes[queue.index]
-    while let request = backend.takeEnded(queue: queue.index) {
-      finish(request, request.status, queue)
-      lane.takeBack(request)
-    }
+    giveBack(lane, queue)
     defer {
       backend.submit(queue: queue.index)
       queue.notifyDriver()
@@ -127,11 +124,31 @@ package final class BlockDevice: VirtioDevice {
     } while !queue.enableNotifications()
   }
 
+  /// Returns once nothing is under way, and the driver has all that it had under way. No queue is served meanwhile.
+  package func settle() {
+    repeat {
+      backend.settle()
+      for queue in queues where queue.index < lanes.count {
+        giveBack(lanes[queue.index], queue)
+        queue.notifyDriver()
+      }
+    } while lanes.contains { $0.underWay > 0 }
+  }
+
   package func reset() {
     backend.settle()
+    backend.forget()
     for lane in lanes { lane.reset() }
     accepted = []
     holdsBack.store(true, ordering: .relaxed)
+  }
+
+  /// Gives the driver what the backend had and has ended.
+  private func giveBack(_ lane: BlockLane, _ queue: VirtQueue) {
+    while let request = backend.takeEnded(queue: queue.index) {
+      finish(request, request.status, queue)
+      lane.takeBack(request)
+    }
   }
 
   private func finish(_ request: BlockRequest, _ status: BlockStatus, _ queue: VirtQueue) {

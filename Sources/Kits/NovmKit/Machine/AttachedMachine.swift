@@ -103,8 +103,8 @@ package final class AttachedMachine {
     let log = try KernelLog(
       path: isKept ? directory.console : nil, screen: screen, isTerminal: isatty(attachment.error) == 1)
     let machine = try RunningMachine(
-      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: log, loop: loop,
-      timings: timings, logger: logger)
+      request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: log, isKept: isKept,
+      loop: loop, timings: timings, logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()

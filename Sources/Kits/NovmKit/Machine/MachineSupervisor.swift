@@ -80,7 +80,7 @@ package final class MachineSupervisor {
     let console = try KernelLog(path: directory.console, screen: nil)
     let machine = try RunningMachine(
       request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: console,
-      loop: loop, timings: Timings(), logger: logger)
+      isKept: !definition.remove, loop: loop, timings: Timings(), logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()

@@ -8,6 +8,8 @@ import Store
 package struct MonitorControl {
   package enum State: String, Sendable {
     case running, paused
+    /// Besides, devices have nothing under way.
+    case quiesced
   }
 
   private let path: String
@@ -54,7 +56,12 @@ package struct MonitorControl {
   }
 
   /// Whether the guest stands still; false too where nobody can be asked.
-  package var isPaused: Bool { (try? state("status")) == .paused }
+  package var isPaused: Bool {
+    switch try? state("status") {
+    case .paused, .quiesced: true
+    case .running, nil: false
+    }
+  }
 
   /// The frames that pass a network card from now on, as a pcapng file.
   ///

@@ -32,9 +32,10 @@ final class RunningMachine {
   ///   - volumes: those of the request, one each.
   ///   - packs: the store with those of the request.
   ///   - log: takes what the kernel says.
+  ///   - isKept: whether the machine may start again, and is to find its devices where they were.
   init(
     _ request: MachineRequest, kernel: KernelFiles, in directory: MachineDirectory, volumes: [Volume], packs: PackStore,
-    novmm: String, log: KernelLog, loop: PollLoop, timings: Timings, logger: Logger
+    novmm: String, log: KernelLog, isKept: Bool, loop: PollLoop, timings: Timings, logger: Logger
   ) throws(NovmError) {
     self.directory = directory
     self.loop = loop
@@ -56,6 +57,7 @@ final class RunningMachine {
     let description = request.compose(
       kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree),
       userCard: network?.card)
+    let places = isKept ? try DeviceLayout.kept(in: directory, for: description).arguments : []
     var arguments = ByteArguments()
     arguments.append("--vsock", directory.vsock)
     arguments.append("--control", directory.control)
@@ -81,7 +83,7 @@ final class RunningMachine {
     timings.mark("spawn")
     logger.debug("starting \(novmm)")
     process = try MachineProcess(
-      program: novmm, arguments: description.arguments + arguments.values, inherited: inherited)
+      program: novmm, arguments: description.arguments + places + arguments.values, inherited: inherited)
     log.handedOver()
     network?.handedOver()
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }

@@ -11,7 +11,7 @@ final class QueueWorker: EventHandler {
   /// Held while the queue is worked on.
   private let lock = Lock()
   private var isLive = false
-  private let isRetired = Atomic<Bool>(false)
+  private let isHeld = Atomic<Bool>(false)
 
   init(_ queue: VirtQueue, of transport: Transport, event: EventFD) {
     self.queue = queue
@@ -41,8 +41,17 @@ final class QueueWorker: EventHandler {
     wake()
   }
 
-  /// Has nothing more begun on the queue, ever. Whoever works on it goes on.
-  func retire() { isRetired.store(true, ordering: .releasing) }
+  /// Has nothing more begun on the queue until `letGo`. Whoever works on it goes on.
+  func hold() { isHeld.store(true, ordering: .releasing) }
+
+  /// Returns once nobody works on the queue.
+  func rest() { lock.withLock {} }
+
+  /// Undoes `hold`; what was notified meanwhile is served now.
+  func letGo() {
+    isHeld.store(false, ordering: .releasing)
+    wake()
+  }
 
   /// Whether nobody works on the queue, or stops before the time is over. A worker may wait for the host, which no driver can
   /// help, and nobody else.
@@ -55,7 +64,7 @@ final class QueueWorker: EventHandler {
 
   private func serve() {
     lock.withLock {
-      guard isLive, !isRetired.load(ordering: .acquiring) else { return }
+      guard isLive, !isHeld.load(ordering: .acquiring) else { return }
       do throws(QueueFault) {
         try transport.device.process(queue)
       } catch {

@@ -44,9 +44,18 @@ final class VirtioSlot: TransportOwner {
     for worker in workers { worker.resume() }
   }
 
-  /// Ends the service for good; whoever works on a queue finishes what is at hand.
-  func retire() {
-    for worker in workers { worker.retire() }
+  /// Ends the service until `letGo`; whoever works on a queue finishes what is at hand.
+  func hold() {
+    for worker in workers { worker.hold() }
+  }
+
+  /// Returns once nobody works on the queues, of which none is served.
+  func rest() {
+    for worker in workers { worker.rest() }
+  }
+
+  func letGo() {
+    for worker in workers { worker.letGo() }
   }
 
   /// Whether nobody works on the queues, after a short while at most.

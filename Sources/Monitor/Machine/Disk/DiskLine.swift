@@ -67,6 +67,8 @@ final class DiskLine: DevicePart {
     backend.useRings(slot.workers.map(\.event))
   }
 
+  func settle() { device.settle() }
+
   func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool {
     guard case .resize(let name, let size) = order, name == serial || name == number else { return false }
     do throws(ResizeFault) {

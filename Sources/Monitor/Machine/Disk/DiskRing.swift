@@ -14,6 +14,8 @@ final class DiskRing {
   /// Those under way; their places are their tokens.
   @safe @exclusivity(unchecked) private var requests: [BlockRequest?] = []
   @safe @exclusivity(unchecked) private var free: [Int] = []
+  /// Those that ended while they were waited for.
+  @safe @exclusivity(unchecked) private var ended: [(request: BlockRequest, status: BlockStatus?)] = []
 
   /// - Throws: the host has no io_uring for us.
   init(_ file: DiskFile) throws(Errno) {
@@ -47,6 +49,10 @@ final class DiskRing {
 
   /// A request that has ended, with its status: nil where it takes more than one step after all.
   func takeEnded() -> (request: BlockRequest, status: BlockStatus?)? {
+    ended.popLast() ?? takeCompletion()
+  }
+
+  private func takeCompletion() -> (request: BlockRequest, status: BlockStatus?)? {
     guard let completion = ring.next() else { return nil }
     let token = Int(completion.token)
     guard let request = requests[token] else { return nil }
@@ -56,13 +62,16 @@ final class DiskRing {
     return (request, Int(completion.result) == request.transferCount ? .ok : nil)
   }
 
-  /// Returns once nothing is under way. What has ended is forgotten.
+  /// Returns once nothing is under way.
   func settle() {
     while ring.underWay > 0 {
       ring.wait()
-      while takeEnded() != nil {}
+      while let completion = takeCompletion() { ended.append(completion) }
     }
   }
+
+  /// Forgets what has ended.
+  func forget() { ended = [] }
 
   private func add(_ operation: IORing.Operation, _ data: [GuestSlice], _ token: Int) -> Bool {
     for piece in data {

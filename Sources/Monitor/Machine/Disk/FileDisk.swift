@@ -117,6 +117,12 @@ final class FileDisk: BlockBackend, @unchecked Sendable {
     for ring in rings { ring.settle() }
     lock.withLock {
       while underWay > 0 { rest.wait(lock) }
+    }
+  }
+
+  func forget() {
+    for ring in rings { ring.forget() }
+    lock.withLock {
       for queue in ended.indices { ended[queue] = [] }
     }
   }

@@ -49,8 +49,10 @@ final class RateLimitedDisk: BlockBackend, @unchecked Sendable {
 
   func takeEnded(queue: Int) -> BlockRequest? { disk.takeEnded(queue: queue) }
 
-  func settle() {
-    disk.settle()
+  func settle() { disk.settle() }
+
+  func forget() {
+    disk.forget()
     lock.withLock {
       for queue in isWaiting.indices { isWaiting[queue] = false }
     }
