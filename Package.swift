@@ -83,6 +83,7 @@ let package = Package(
     // Core: no operating system below. Compiles in Embedded Swift, too (scripts/embedded).
     core("LittleEndian"),
     core("GuestMemory"),
+    core("State", ["LittleEndian"]),
     core("PCI", ["LittleEndian"]),
     core("Virtio", ["GuestMemory", "PCI", "LittleEndian"]),
     core("Devices", ["Virtio", "GuestMemory", "LittleEndian"]),
@@ -166,6 +167,7 @@ let package = Package(
     .target(name: "TraceTesting", path: "Tests/Support/TraceTesting"),
 
     tests("Core", "LittleEndianTests", ["LittleEndian"]),
+    tests("Core", "StateTests", ["State", "LittleEndian"]),
     tests("Core", "GuestMemoryTests", ["GuestMemory", "VirtioTesting"]),
     tests("Core", "PCITests", ["PCI"]),
     tests("Core", "VirtioTests", ["Virtio", "VirtioTesting"]),
