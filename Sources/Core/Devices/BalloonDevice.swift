@@ -1,5 +1,6 @@
 package import GuestMemory
 internal import LittleEndian
+package import State
 internal import Synchronization
 package import Virtio
 
@@ -84,6 +85,41 @@ package final class BalloonDevice: VirtioDevice {
     statisticsBuffer = nil
     statistics = BalloonStatistics()
     given.store(0, ordering: .relaxed)
+  }
+
+  private enum Field {
+    static let wanted: UInt16 = 1
+    static let given: UInt16 = 2
+    static let buffer: UInt16 = 3
+    static let free: UInt16 = 4
+    static let total: UInt16 = 5
+    static let available: UInt16 = 6
+    static let caches: UInt16 = 7
+  }
+
+  package func save(to fields: inout FieldWriter) -> Bool {
+    fields.put(Field.wanted, wanted.load(ordering: .relaxed))
+    fields.put(Field.given, given.load(ordering: .relaxed))
+    if let statisticsBuffer { fields.put(Field.buffer, statisticsBuffer.head) }
+    if let value = statistics.free { fields.put(Field.free, value) }
+    if let value = statistics.total { fields.put(Field.total, value) }
+    if let value = statistics.available { fields.put(Field.available, value) }
+    if let value = statistics.caches { fields.put(Field.caches, value) }
+    return true
+  }
+
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
+    wanted.store(try fields.number(Field.wanted), ordering: .relaxed)
+    given.store(try fields.number(Field.given), ordering: .relaxed)
+    if let head: UInt16 = try fields.optional(Field.buffer) {
+      guard let statisticsQueue else { throw fields.fault(Field.buffer) }
+      var buffer = DescriptorChain()
+      if try statisticsQueue.walkAgain(head: head, &buffer, fields.fault(Field.buffer)) { statisticsBuffer = buffer }
+    }
+    statistics.free = try fields.optional(Field.free)
+    statistics.total = try fields.optional(Field.total)
+    statistics.available = try fields.optional(Field.available)
+    statistics.caches = try fields.optional(Field.caches)
   }
 
   package func process(_ queue: VirtQueue) throws(QueueFault) {

@@ -1,5 +1,6 @@
 package import GuestMemory
 internal import LittleEndian
+package import State
 package import Virtio
 
 /// The host's end of a console. Neither call may block.
@@ -71,6 +72,38 @@ package final class ConsoleDevice: VirtioDevice {
     input = HeldChain()
     output = HeldChain()
     fault = nil
+  }
+
+  // MARK: State
+
+  private enum Field {
+    static let input: UInt16 = 1
+    static let output: UInt16 = 2
+    static let written: UInt16 = 3
+    static let isFaulty: UInt16 = 4
+  }
+
+  /// The terminal's size is that of the terminal that is there.
+  package func save(to fields: inout FieldWriter) -> Bool {
+    if input.isHeld { fields.put(Field.input, input.chain.head) }
+    if output.isHeld {
+      fields.put(Field.output, output.chain.head)
+      fields.put(Field.written, UInt64(output.done))
+    }
+    if fault != nil { fields.put(Field.isFaulty, true) }
+    return true
+  }
+
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
+    if let head: UInt16 = try fields.optional(Field.input) {
+      input.isHeld = try queues[Self.receive].walkAgain(head: head, &input.chain, fields.fault(Field.input))
+    }
+    if let head: UInt16 = try fields.optional(Field.output) {
+      output.isHeld = try queues[Self.transmit].walkAgain(head: head, &output.chain, fields.fault(Field.output))
+      // A driver may have made it shorter since.
+      output.done = min(Int(clamping: try fields.number(Field.written) as UInt64), output.chain.readableCount)
+    }
+    if try fields.flag(Field.isFaulty, absent: false) { fault = .request }
   }
 
   /// The host has input.

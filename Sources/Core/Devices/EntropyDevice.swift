@@ -1,4 +1,5 @@
 package import GuestMemory
+package import State
 package import Virtio
 
 /// Where a machine's random bytes come from.
@@ -27,6 +28,9 @@ package final class EntropyDevice: VirtioDevice {
   private var chain = DescriptorChain()
 
   package init(source: any EntropySource) { self.source = source }
+
+  /// Nothing outlives a turn.
+  package func save(to fields: inout FieldWriter) -> Bool { true }
 
   package func process(_ queue: VirtQueue) throws(QueueFault) {
     guard source.isReady({ _ = queue.requestService() }) else { return queue.disableNotifications() }

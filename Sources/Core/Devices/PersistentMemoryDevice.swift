@@ -1,5 +1,6 @@
 internal import GuestMemory
 internal import LittleEndian
+package import State
 package import Virtio
 
 /// What keeps the bytes of persistent memory.
@@ -83,6 +84,23 @@ package final class PersistentMemoryDevice: VirtioDevice {
       requests.append(Request(head: chain.head, isFlush: type == Self.flush, answer: chain.writable))
     }
     return !requests.isEmpty
+  }
+
+  private enum Field {
+    static let start: UInt16 = 1
+    static let end: UInt16 = 2
+  }
+
+  /// Where the memory is; nothing else outlives a turn.
+  package func save(to fields: inout FieldWriter) -> Bool {
+    fields.put(Field.start, addresses.lowerBound)
+    fields.put(Field.end, addresses.upperBound)
+    return true
+  }
+
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
+    guard try fields.number(Field.start) == addresses.lowerBound else { throw fields.fault(Field.start) }
+    guard try fields.number(Field.end) == addresses.upperBound else { throw fields.fault(Field.end) }
   }
 
   package func reset() { requests.removeAll(keepingCapacity: true) }

@@ -1,3 +1,4 @@
+package import State
 package import Virtio
 
 /// The host's end of a serial line.
@@ -171,6 +172,56 @@ package final class SerialPort: BusDevice {
       }
     }
     hasFIFO = enabled
+  }
+
+  // MARK: State
+
+  package static let tag = StateTag("uart")
+
+  private enum Field {
+    static let divisor: UInt16 = 1
+    static let interruptEnable: UInt16 = 2
+    static let lineControl: UInt16 = 3
+    static let modemControl: UInt16 = 4
+    static let modemDelta: UInt16 = 5
+    static let scratch: UInt16 = 6
+    static let hasFIFO: UInt16 = 7
+    static let hasOverrun: UInt16 = 8
+    static let transmitterEmptied: UInt16 = 9
+    static let received: UInt16 = 10
+  }
+
+  package func save() -> FieldWriter {
+    var fields = FieldWriter()
+    fields.put(Field.divisor, divisor)
+    fields.put(Field.interruptEnable, interruptEnable)
+    fields.put(Field.lineControl, lineControl)
+    fields.put(Field.modemControl, modemControl)
+    fields.put(Field.modemDelta, modemDelta)
+    fields.put(Field.scratch, scratch)
+    fields.put(Field.hasFIFO, hasFIFO)
+    fields.put(Field.hasOverrun, hasOverrun)
+    fields.put(Field.transmitterEmptied, transmitterEmptied)
+    fields.put(Field.received, received)
+    return fields
+  }
+
+  /// Makes the port what it was. Input that had no room is its backend's to bring again.
+  package func restore(from fields: inout FieldReader) throws(StateError) {
+    divisor = try fields.number(Field.divisor)
+    interruptEnable = try fields.number(Field.interruptEnable, in: 0...InterruptEnable.implemented)
+    lineControl = try fields.number(Field.lineControl)
+    modemControl = try fields.number(Field.modemControl, in: 0...ModemControl.implemented)
+    modemDelta = try fields.number(Field.modemDelta, in: 0...0xf)
+    scratch = try fields.number(Field.scratch)
+    hasFIFO = try fields.flag(Field.hasFIFO)
+    hasOverrun = try fields.flag(Field.hasOverrun)
+    transmitterEmptied = try fields.flag(Field.transmitterEmptied)
+    received = try fields.bytes(Field.received, limit: Self.fifoSize)
+    received.reserveCapacity(Self.fifoSize)
+    isBackendWaiting = !received.isEmpty
+    // It may have been raised at what the port was before.
+    if pendingCauses & interruptEnable != 0 { line.raise() }
   }
 
   // MARK: Interrupts

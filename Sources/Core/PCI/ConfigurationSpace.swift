@@ -76,6 +76,19 @@ package struct ConfigurationSpace {
     }
   }
 
+  /// All bytes, as they read.
+  package var contents: [UInt8] { bytes }
+
+  /// Takes from `contents` what software had written.
+  ///
+  /// - Returns: false, having done nothing, if it is not of a function like this one.
+  package mutating func restore(_ contents: [UInt8]) -> Bool {
+    guard contents.count == Self.size else { return false }
+    for index in contents.indices where (contents[index] ^ bytes[index]) & ~writable[index] != 0 { return false }
+    bytes = contents
+    return true
+  }
+
   /// Sets what software sees at `offset`, whether it may write there or not.
   package mutating func put<T: FixedWidthInteger & UnsignedInteger>(_ value: T, at offset: Int) {
     bytes.put(value, at: offset)

@@ -81,6 +81,40 @@ package final class MSIXTable {
     return word
   }
 
+  /// The whole table, as it reads.
+  package var contents: [UInt8] {
+    var contents: [UInt8] = []
+    for vector in vectors {
+      for field in vector.fields { contents.append(field: field.value.load(ordering: .acquiring)) }
+    }
+    return contents
+  }
+
+  /// Whether the message of each vector waits to be sent.
+  package var pending: [Bool] { vectors.map { $0.isPending.load(ordering: .sequentiallyConsistent) } }
+
+  /// Makes the table what another one was, and sends nothing.
+  ///
+  /// - Parameter control: the message control register.
+  /// - Returns: false, having done nothing, if that was no table of this size.
+  package func restore(_ contents: [UInt8], pending: [Bool], control: UInt16) -> Bool {
+    guard contents.count == count * Self.entrySize, pending.count == count else { return false }
+    for (index, vector) in vectors.enumerated() {
+      for (place, field) in vector.fields.enumerated() {
+        let value: UInt32 = contents.field(at: index * Self.entrySize + 4 * place)
+        field.value.store(place == MSIXVector.control ? value & MSIXVector.masked : value, ordering: .releasing)
+      }
+      vector.isPending.store(pending[index], ordering: .sequentiallyConsistent)
+    }
+    self.control.store(control & (Control.enable | Control.maskAll), ordering: .sequentiallyConsistent)
+    return true
+  }
+
+  /// Sends what waits and may be sent.
+  package func deliverPending() {
+    for vector in vectors { deliver(vector) }
+  }
+
   private func find(_ offset: UInt64) -> (MSIXVector, field: Int)? {
     let index = offset / UInt64(Self.entrySize)
     guard index < UInt64(count) else { return nil }

@@ -71,6 +71,11 @@ package struct StateReader {
     return fields
   }
 
+  /// All sections as they stand.
+  package var contents: [(tag: StateTag, instance: UInt32, payload: [UInt8])] {
+    sections.map { (tag: $0.tag, instance: $0.instance, payload: [UInt8](bytes[$0.payload])) }
+  }
+
   /// Everything is restored: refuses what nobody knew and what must be known.
   package func finish() throws(StateError) {
     for section in sections where section.isRequired && !section.isTaken {

@@ -21,7 +21,9 @@ package struct StateWriter {
   ) { add(tag, instance, version, isRequired, fields.bytes) }
 
   /// Adds a section with any payload, for tests.
-  package mutating func add(_ tag: StateTag, payload: [UInt8]) { add(tag, 0, 1, true, payload) }
+  package mutating func add(_ tag: StateTag, instance: UInt32 = 0, payload: [UInt8]) {
+    add(tag, instance, 1, true, payload)
+  }
 
   private mutating func add(
     _ tag: StateTag, _ instance: UInt32, _ version: UInt16, _ isRequired: Bool, _ payload: [UInt8]

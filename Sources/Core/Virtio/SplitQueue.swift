@@ -79,6 +79,40 @@ package final class SplitQueue {
   /// Whether a chain waits.
   package var isEmpty: Bool { areas.availableIndex.load() == nextAvailable }
 
+  /// Where the device is in the rings.
+  package struct Position: Equatable, Sendable {
+    package var nextAvailable: UInt16 = 0
+    package var nextUsed: UInt16 = 0
+    package var signalledUsed: UInt16 = 0
+
+    package init() {}
+  }
+
+  package var position: Position {
+    var position = Position()
+    position.nextAvailable = nextAvailable
+    position.nextUsed = nextUsed
+    position.signalledUsed = signalledUsed
+    return position
+  }
+
+  /// Goes to where another device was in the same rings.
+  ///
+  /// - Returns: false, having done nothing, if more chains would be under way than the queue has places.
+  package func go(to position: Position) -> Bool {
+    guard position.nextAvailable &- position.nextUsed <= size else { return false }
+    nextAvailable = position.nextAvailable
+    nextUsed = position.nextUsed
+    signalledUsed = position.signalledUsed
+    return true
+  }
+
+  /// Walks a chain again that was taken before.
+  package func walkAgain(_ head: UInt16, _ chain: inout DescriptorChain) throws(QueueFault) {
+    chain.restart(at: head)
+    try walk(&chain)
+  }
+
   /// Gives a chain back.
   ///
   /// - Parameter written: bytes that the device wrote, from the first writable one on.

@@ -1,4 +1,5 @@
 import GuestMemory
+import State
 import Synchronization
 
 /// What every transport does for its device: it negotiates, and starts and resets it (Virtio 1.2, 3.1). A subclass adds the
@@ -14,10 +15,10 @@ package class Transport {
   private let memory: GuestMemory
   private let interrupt: any DeviceInterrupt
   private let offered: Features
-  private var accepted: Features = []
+  private(set) final var accepted: Features = []
   private let statusBits = Atomic<UInt32>(0)
   /// Between `started` and `stopped`; not so when DRIVER_OK came with queues that could not be.
-  private var isRunning = false
+  private(set) final var isRunning = false
   private let generationCount = Atomic<UInt32>(0)
   /// DEVICE_NEEDS_RESET, which the device sets while the driver's bits belong to the thread of a register access.
   private let isBroken = Atomic<Bool>(false)
@@ -115,7 +116,7 @@ package class Transport {
     var next = new.subtracting(.needsReset).union(status)
     if next.contains(.featuresOK), !status.contains(.featuresOK) {
       // 2.2.2, 6.2: what was not offered, or a driver older than version 1, is refused by leaving the bit clear.
-      if !accepted.isSubset(of: offered) || !accepted.contains(.version1) { next.remove(.featuresOK) }
+      if !accepts(accepted) { next.remove(.featuresOK) }
     }
     if next.contains(.driverOK), !status.contains(.driverOK) {
       guard next.contains(.featuresOK) else { return }
@@ -141,6 +142,43 @@ package class Transport {
     default: 0
     }
   }
+
+  /// Whether these features are enough for a driver, and not more than there are.
+  final func accepts(_ features: Features) -> Bool { features.isSubset(of: offered) && features.contains(.version1) }
+
+  // MARK: State
+
+  /// Which transport it is, in a state.
+  var stateKind: UInt8 { 0 }
+  /// Registers of this transport's own, with field ids from 64 on.
+  func saveRegisters(to fields: inout FieldWriter) {}
+  func restoreRegisters(from fields: inout FieldReader) throws(StateError) {}
+  /// Interrupts that were not sent yet may be, and those of queues are.
+  func resumeInterrupts() {}
+
+  final func activate(_ queue: VirtQueue, _ features: Features) throws(QueueFault) {
+    try queue.activate(memory, features: features)
+  }
+
+  final func signal(_ queue: VirtQueue) { interrupt.signal(queue: queue.index) }
+
+  /// The last step of being restored.
+  final func become(
+    _ features: Features, _ status: DeviceStatus, isRunning: Bool, isBroken: Bool, generation: UInt32
+  ) {
+    accepted = features
+    self.status = status
+    self.isRunning = isRunning
+    self.isBroken.store(isBroken, ordering: .releasing)
+    generationCount.store(generation, ordering: .releasing)
+    statusChanged()
+    contentsChanged()
+    registersRestored()
+    if isRunning { owner.withDevice { owner.started() } }
+  }
+
+  /// Called at the end, when everything reads as it did.
+  func registersRestored() {}
 
   private func start() {
     do throws(QueueFault) {

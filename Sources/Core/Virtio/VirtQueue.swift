@@ -1,4 +1,5 @@
 import GuestMemory
+import State
 
 /// A queue of a device: its registers, and the ring once the driver has set it up.
 ///
@@ -25,6 +26,10 @@ package final class VirtQueue {
   private var ring: Unmanaged<SplitQueue>?
   private let interrupt: any QueueInterrupt
   private let limit: RequestLimit
+  /// Of a queue that was restored: heads of the chains that the device has again.
+  private var walkedAgain: [UInt16] = []
+  /// Of a queue that was restored: a chain of the device's is none any more.
+  private(set) var lostChains = false
 
   package init(index: Int, maximumSize: UInt16, limit: RequestLimit, interrupt: any QueueInterrupt) {
     self.index = index
@@ -121,6 +126,36 @@ package final class VirtQueue {
     owned = try SplitQueue(memory, size: size, layout: layout, features: features, limit: limit)
   }
 
+  // MARK: State
+
+  /// Where the device is in a live queue's rings.
+  var position: SplitQueue.Position? { owned?.position }
+
+  func go(to position: SplitQueue.Position) -> Bool { owned?.go(to: position) ?? false }
+
+  /// Gives the device a chain again that it held when its state was written.
+  ///
+  /// - Returns: false if the driver has broken it meanwhile, as it may. The queue is dead then.
+  /// - Throws: for one that cannot be under way.
+  package func walkAgain(head: UInt16, _ chain: inout DescriptorChain, _ fault: StateError) throws(StateError) -> Bool {
+    if lostChains { return false }
+    guard let owned, head < size, !walkedAgain.contains(head), walkedAgain.count < Int(owned.underWay) else {
+      throw fault
+    }
+    walkedAgain.append(head)
+    do throws(QueueFault) {
+      try owned.walkAgain(head, &chain)
+      return true
+    } catch {
+      self.owned = nil
+      lostChains = true
+      return false
+    }
+  }
+
+  /// Whether the device has all chains again that are under way.
+  var isWhole: Bool { walkedAgain.count == underWay || lostChains }
+
   /// Sets the registers by hand, where there is no transport.
   package func configure(size: UInt16, layout: SplitQueue.Layout) {
     self.size = size
@@ -133,6 +168,8 @@ package final class VirtQueue {
     size = maximumSize
     layout = SplitQueue.Layout()
     isReady = false
+    walkedAgain = []
+    lostChains = false
   }
 }
 

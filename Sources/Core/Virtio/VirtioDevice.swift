@@ -1,3 +1,5 @@
+import State
+
 /// A device model: what it is, and what it does with its queues.
 ///
 /// A transport negotiates on its behalf. Calls never overlap, except that `process` may run for different queues at once
@@ -37,6 +39,16 @@ package protocol VirtioDevice: AnyObject {
 
   /// Forgets the driver and all that it had under way.
   func reset()
+
+  /// Adds what the device remembers of its driver, and the heads of the chains that it holds, to a machine's state. Nothing is
+  /// under way with the host.
+  ///
+  /// - Returns: false for a kind of device of which no state can be written yet.
+  func save(to fields: inout FieldWriter) -> Bool
+
+  /// Makes the device what it was. It was started with these queues if it was running then; the chains that it held it walks again
+  /// (`VirtQueue.walkAgain`), all of them.
+  func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError)
 }
 
 extension VirtioDevice {
@@ -47,4 +59,6 @@ extension VirtioDevice {
   package func writeConfiguration(_ value: UInt32, at offset: Int, width: Int) {}
   package func start(_ queues: [VirtQueue], features: Features) {}
   package func reset() {}
+  package func save(to fields: inout FieldWriter) -> Bool { false }
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {}
 }

@@ -42,6 +42,8 @@ struct Specimen {
   let served: () -> Int
   /// The host takes its time from now on, or no longer.
   var holdsBack: (Bool) -> Void = { _ in }
+  /// The host begins nothing from now on, or does again.
+  var putsOff: (Bool) -> Void = { _ in }
   /// The host has news, and ends what it had held back.
   var hostActs: () -> Void = {}
 }
@@ -53,7 +55,7 @@ final class Bench {
   /// Behind all rings.
   private static let buffers: GuestAddress = 0x8_0000
 
-  let memory = FakeGuestMemory(size: Int(memorySize))
+  let memory: GuestMemory
   let specimen: Specimen
   let owner = ServingOwner()
   let driver: any TransportDriver
@@ -61,10 +63,21 @@ final class Bench {
   private var next = Bench.buffers
 
   init(_ kind: DeviceKind, _ transport: TransportKind) {
+    memory = FakeGuestMemory(size: Int(Self.memorySize))
     specimen = kind.specimen(memory)
     driver = transport.driver(specimen.device, memory, owner)
     owner.transport = driver.transport
     makeRings(offered)
+  }
+
+  /// Another device in the place of one whose machine has ended: with the same driver and memory, in no state yet.
+  init(_ kind: DeviceKind, _ transport: TransportKind, after old: Bench) {
+    memory = old.memory
+    specimen = kind.specimen(memory)
+    driver = transport.driver(specimen.device, memory, owner)
+    owner.transport = driver.transport
+    rings = old.rings
+    next = old.next
   }
 
   var offered: Features { specimen.device.features.union(.common) }
@@ -196,6 +209,7 @@ extension DeviceKind {
       device: device, writable: 32..<33, request: (0, { BlockDriver.header(0, 3) }, 513, 513),
       served: { disk.operations.count },
       holdsBack: { disk.manner = $0 ? .later : .atOnce },
+      putsOff: { disk.manner = $0 ? .notYet : .atOnce },
       hostActs: {
         guard !disk.operations.isEmpty || !disk.underWay.isEmpty else { return }
         while !disk.underWay.isEmpty { disk.end(0) }

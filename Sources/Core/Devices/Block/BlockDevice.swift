@@ -1,5 +1,6 @@
 internal import GuestMemory
 internal import LittleEndian
+package import State
 internal import Synchronization
 package import Virtio
 
@@ -133,6 +134,38 @@ package final class BlockDevice: VirtioDevice {
         queue.notifyDriver()
       }
     } while lanes.contains { $0.underWay > 0 }
+  }
+
+  private enum Field {
+    static let sectors: UInt16 = 1
+    static let holdsBack: UInt16 = 2
+    /// Of each request that waits for its turn: u16 queue, u16 head.
+    static let held: UInt16 = 3
+  }
+
+  package func save(to fields: inout FieldWriter) -> Bool {
+    fields.put(Field.sectors, sectors.load(ordering: .relaxed))
+    fields.put(Field.holdsBack, holdsBack.load(ordering: .relaxed))
+    var held: [UInt8] = []
+    for (index, lane) in lanes.enumerated() {
+      guard let request = lane.held else { continue }
+      held += littleEndian(UInt16(index)) + littleEndian(request.chain.head)
+    }
+    fields.put(Field.held, held)
+    return lanes.allSatisfy { $0.underWay == 0 }
+  }
+
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
+    // What was there is there; if it has become more, the driver can be told later.
+    sectors.store(
+      try fields.number(Field.sectors, in: 0...sectors.load(ordering: .relaxed)), ordering: .relaxed)
+    holdsBack.store(try fields.flag(Field.holdsBack), ordering: .relaxed)
+    let held = try fields.bytes(Field.held, limit: 4 * lanes.count)
+    for place in stride(from: 0, to: held.count - held.count % 4, by: 4) {
+      let index = Int(held.field(UInt16.self, at: place))
+      guard index < lanes.count, lanes[index].held == nil else { throw fields.fault(Field.held) }
+      try lanes[index].hold(held.field(at: place + 2), of: queues[index], fields.fault(Field.held))
+    }
   }
 
   package func reset() {

@@ -1,3 +1,4 @@
+internal import State
 internal import Virtio
 
 /// What a disk has of one of its queues. Touched only by the thread of that queue.
@@ -21,6 +22,12 @@ final class BlockLane {
     }
     held = request
     return request
+  }
+
+  /// Has a request again that was held when a state was written.
+  func hold(_ head: UInt16, of queue: VirtQueue, _ fault: StateError) throws(StateError) {
+    let request = free.popLast() ?? BlockRequest(queue: index)
+    if try queue.walkAgain(head: head, &request.chain, fault) { held = request } else { free.append(request) }
   }
 
   /// The backend has the held request.

@@ -1,5 +1,6 @@
 internal import GuestMemory
 internal import LittleEndian
+package import State
 internal import Synchronization
 package import Virtio
 
@@ -34,6 +35,8 @@ package final class NetworkDevice: VirtioDevice {
 
   private let pairs: [NetworkPair]
   private var activePairs = 1
+  /// What the driver takes of the host's frames by now.
+  private var receiveOffloads: NetworkOffloads = []
   private var queues: [VirtQueue] = []
   private var accepted: Features = []
   private var filter = NetworkFilter()
@@ -84,7 +87,7 @@ package final class NetworkDevice: VirtioDevice {
   package func start(_ queues: [VirtQueue], features: Features) {
     self.queues = queues
     accepted = features
-    backend.setReceiveOffloads(NetworkOffloads(receivedWith: features))
+    setReceiveOffloads(NetworkOffloads(receivedWith: features))
     backend.setActivePairs(activePairs)
   }
 
@@ -286,7 +289,7 @@ package final class NetworkDevice: VirtioDevice {
       let offered = backend.offloads.consistent.features.intersection(accepted)
       let wanted = Features(rawValue: bits)
       guard accepted.contains(.controlReceiveOffloads), wanted.isSubset(of: offered) else { return false }
-      backend.setReceiveOffloads(NetworkOffloads(receivedWith: wanted))
+      setReceiveOffloads(NetworkOffloads(receivedWith: wanted))
       return true
     }
   }
@@ -307,11 +310,94 @@ package final class NetworkDevice: VirtioDevice {
     return true
   }
 
+  private func setReceiveOffloads(_ offloads: NetworkOffloads) {
+    receiveOffloads = offloads
+    backend.setReceiveOffloads(offloads)
+  }
+
   private func setActivePairs(_ count: Int) {
     let before = activePairs
     activePairs = count
     backend.setActivePairs(count)
     // What the host has for a pair that comes back is not announced again.
     for index in before..<max(before, count) { readable(pair: index) }
+  }
+
+  // MARK: State
+
+  private enum Field {
+    static let address: UInt16 = 1
+    static let filter: UInt16 = 2
+    static let unicast: UInt16 = 3
+    static let multicast: UInt16 = 4
+    static let activePairs: UInt16 = 5
+    static let receiveOffloads: UInt16 = 6
+    /// Of each buffer that waits for frames, in order: u16 pair, u16 head.
+    static let buffers: UInt16 = 7
+    /// Of each frame that the host has not taken: u16 pair, u16 head.
+    static let output: UInt16 = 8
+    static let isFaulty: UInt16 = 9
+  }
+
+  /// A frame that was received in part is lost, as frames may be: the link has its rest.
+  package func save(to fields: inout FieldWriter) -> Bool {
+    var buffers: [UInt8] = []
+    var output: [UInt8] = []
+    for pair in pairs {
+      for head in pair.buffers.heads { buffers += littleEndian(UInt16(pair.index)) + littleEndian(head) }
+      if pair.holdsOutput { output += littleEndian(UInt16(pair.index)) + littleEndian(pair.output.head) }
+    }
+    fields.put(Field.address, address.load(ordering: .relaxed))
+    fields.put(Field.filter, filter.switches)
+    fields.put(Field.unicast, filter.unicastTable)
+    fields.put(Field.multicast, filter.multicastTable)
+    fields.put(Field.activePairs, UInt16(activePairs))
+    fields.put(Field.receiveOffloads, receiveOffloads.rawValue)
+    fields.put(Field.buffers, buffers)
+    fields.put(Field.output, output)
+    if fault != nil { fields.put(Field.isFaulty, true) }
+    return true
+  }
+
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
+    address.store(try fields.number(Field.address, in: 0...HardwareAddress.broadcast), ordering: .relaxed)
+    filter.switches = try fields.number(Field.filter)
+    let limit = HardwareAddress.size * NetworkFilter.tableLimit
+    let tables = (try fields.bytes(Field.unicast, limit: limit), try fields.bytes(Field.multicast, limit: limit))
+    guard filter.restoreTables(tables.0, tables.1) else { throw fields.fault(Field.unicast) }
+    activePairs = Int(try fields.number(Field.activePairs, in: 1...UInt16(pairs.count)))
+    backend.setActivePairs(activePairs)
+    let offloads = NetworkOffloads(rawValue: try fields.number(Field.receiveOffloads))
+    guard offloads.isSubset(of: NetworkOffloads(receivedWith: accepted)) else {
+      throw fields.fault(Field.receiveOffloads)
+    }
+    setReceiveOffloads(offloads)
+    for (index, head) in try held(Field.buffers, &fields, most: Int(UInt16.max)) {
+      try pairs[index].buffers.hold(head, of: queues[2 * index], fields.fault(Field.buffers))
+    }
+    for (index, head) in try held(Field.output, &fields, most: pairs.count) {
+      let pair = pairs[index]
+      guard !pair.holdsOutput else { throw fields.fault(Field.output) }
+      pair.holdsOutput = try queues[2 * index + 1].walkAgain(head: head, &pair.output, fields.fault(Field.output))
+      // A driver may have made it something else since.
+      if pair.holdsOutput, !pair.output.writable.isEmpty || pair.output.readableCount < NetworkHeader.size {
+        fault = .request
+      }
+    }
+    if try fields.flag(Field.isFaulty, absent: false) { fault = .request }
+  }
+
+  private func held(
+    _ id: UInt16, _ fields: inout FieldReader, most: Int
+  ) throws(StateError) -> [(pair: Int, head: UInt16)] {
+    let bytes = try fields.bytes(id, limit: 4 * most)
+    guard bytes.count % 4 == 0 else { throw fields.fault(id) }
+    var held: [(pair: Int, head: UInt16)] = []
+    for place in stride(from: 0, to: bytes.count, by: 4) {
+      let index = Int(bytes.field(UInt16.self, at: place))
+      guard index < pairs.count else { throw fields.fault(id) }
+      held.append((pair: index, head: bytes.field(at: place + 2)))
+    }
+    return held
   }
 }

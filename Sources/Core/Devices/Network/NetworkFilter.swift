@@ -32,6 +32,45 @@ final class NetworkFilter {
     return !noUnicast && (allUnicast || overflowsUnicast || destination == own || unicast.contains(destination))
   }
 
+  // MARK: State
+
+  /// All that is on or off, as bits.
+  var switches: UInt16 {
+    get {
+      var bits: UInt16 = 0
+      let all = [
+        isPromiscuous, allMulticast, allUnicast, noMulticast, noUnicast, noBroadcast, overflowsUnicast,
+        overflowsMulticast,
+      ]
+      for (index, isOn) in all.enumerated() where isOn { bits |= 1 << UInt16(index) }
+      return bits
+    }
+    set {
+      isPromiscuous = newValue & 1 != 0
+      allMulticast = newValue & 2 != 0
+      allUnicast = newValue & 4 != 0
+      noMulticast = newValue & 8 != 0
+      noUnicast = newValue & 16 != 0
+      noBroadcast = newValue & 32 != 0
+      overflowsUnicast = newValue & 64 != 0
+      overflowsMulticast = newValue & 128 != 0
+    }
+  }
+
+  var unicastTable: [UInt8] { unicast.flatMap(HardwareAddress.bytes) }
+  var multicastTable: [UInt8] { multicast.flatMap(HardwareAddress.bytes) }
+
+  /// - Returns: false, having done nothing, for what is no tables of addresses.
+  func restoreTables(_ unicast: [UInt8], _ multicast: [UInt8]) -> Bool {
+    guard unicast.count % HardwareAddress.size == 0, multicast.count % HardwareAddress.size == 0 else { return false }
+    func addresses(_ bytes: [UInt8]) -> [UInt64] {
+      stride(from: 0, to: bytes.count, by: HardwareAddress.size).map { HardwareAddress.value(bytes, at: $0) }
+    }
+    self.unicast = addresses(unicast)
+    self.multicast = addresses(multicast)
+    return true
+  }
+
   /// Takes two tables, each a le32 count and that many addresses; false, with nothing changed, if they are cut short.
   func setTables(_ data: [UInt8]) -> Bool {
     guard let (unicast, next) = Self.table(data, at: 0), let (multicast, end) = Self.table(data, at: next),

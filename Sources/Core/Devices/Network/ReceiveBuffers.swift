@@ -1,4 +1,5 @@
 internal import GuestMemory
+internal import State
 internal import Virtio
 
 /// Buffers of the guest that were taken from a receive queue and have not been used yet, oldest first.
@@ -22,12 +23,26 @@ struct ReceiveBuffers {
   /// Takes one more buffer; false if the driver has made none available.
   mutating func takeOne(from queue: VirtQueue) throws(QueueFault) -> Bool {
     guard try queue.pop(&chain) else { return false }
+    try append()
+    return true
+  }
+
+  /// Adds the buffer that was taken last.
+  private mutating func append() throws(QueueFault) {
     // Each one may be the first of a frame, whose header must not be cut off.
     guard chain.readable.isEmpty, chain.writableCount >= NetworkHeader.size else { throw .request }
     for piece in chain.writable { pieces.append(piece) }
     room += chain.writableCount
     buffers.append(Buffer(head: chain.head, byteCount: chain.writableCount, pieceCount: chain.writable.count))
-    return true
+  }
+
+  /// Those that wait, in order.
+  var heads: [UInt16] { buffers.map { $0.head } }
+
+  /// Has a buffer again that waited when a state was written. One that its driver has made something else since is no buffer any
+  /// more: its place in the queue stays taken.
+  mutating func hold(_ head: UInt16, of queue: VirtQueue, _ fault: StateError) throws(StateError) {
+    if try queue.walkAgain(head: head, &chain, fault) { try? append() }
   }
 
   /// Gives the first `used` buffers back, which hold `length` bytes, and keeps the others.

@@ -30,6 +30,12 @@ package final class MMIOInterrupt: DeviceInterrupt {
     show()
   }
 
+  /// Reasons that the driver has not acknowledged, of a state; nothing is raised.
+  func restore(_ status: UInt32) {
+    reasons.store(status, ordering: .sequentiallyConsistent)
+    show()
+  }
+
   func reset() {
     reasons.store(0, ordering: .sequentiallyConsistent)
     show()

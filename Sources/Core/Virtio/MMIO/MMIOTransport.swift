@@ -1,4 +1,5 @@
 import GuestMemory
+import State
 
 /// A device behind a page of registers, version 2 (Virtio 1.2, 4.2.2).
 ///
@@ -110,6 +111,27 @@ package final class MMIOTransport: Transport {
   }
 
   override func registersReset() { selectedSharedMemory = 0 }
+
+  // MARK: State
+
+  private enum Field {
+    static let interruptStatus: UInt16 = 64
+    static let selectedSharedMemory: UInt16 = 65
+  }
+
+  override var stateKind: UInt8 { 1 }
+
+  override func saveRegisters(to fields: inout FieldWriter) {
+    fields.put(Field.interruptStatus, interrupt.status)
+    fields.put(Field.selectedSharedMemory, selectedSharedMemory)
+  }
+
+  override func restoreRegisters(from fields: inout FieldReader) throws(StateError) {
+    interrupt.restore(try fields.number(Field.interruptStatus, in: 0...3))
+    selectedSharedMemory = try fields.number(Field.selectedSharedMemory)
+  }
+
+  override func registersRestored() { showRegisters() }
 
   private var sharedMemory: Range<UInt64>? { device.sharedMemory(selectedSharedMemory) }
 

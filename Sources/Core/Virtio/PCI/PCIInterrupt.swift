@@ -43,6 +43,12 @@ final class PCIInterrupt: DeviceInterrupt {
   /// Reads the reasons, and with that forgets them.
   func takeReasons() -> UInt32 { reasons.exchange(0, ordering: .sequentiallyConsistent) }
 
+  /// The reasons that no driver has read yet, of a state.
+  var unreadReasons: UInt32 {
+    get { reasons.load(ordering: .sequentiallyConsistent) }
+    set { reasons.store(newValue, ordering: .sequentiallyConsistent) }
+  }
+
   var hasReasons: Bool { reasons.load(ordering: .sequentiallyConsistent) != 0 }
 
   /// The vector of a queue, or with nil of the configuration.

@@ -1,5 +1,7 @@
 import GuestMemory
+import LittleEndian
 import PCI
+import State
 
 /// A device as a function of a PCI bus (Virtio 1.2, 4.1), without what older drivers knew: all registers lie in one region,
 /// and memory that device and driver share in another.
@@ -110,6 +112,46 @@ package final class PCITransport: Transport, PCIFunction {
       write(UInt64(window.data(count, in: space)), region: 0, at: place, width: count)
     }
   }
+
+  // MARK: State
+
+  private enum Field {
+    static let configuration: UInt16 = 64
+    static let table: UInt16 = 65
+    static let pending: UInt16 = 66
+    static let vectors: UInt16 = 67
+    static let interruptStatus: UInt16 = 68
+  }
+
+  override var stateKind: UInt8 { 2 }
+
+  /// Of the configuration, then of each queue.
+  private var vectorOwners: [Int?] { [nil] + queues.indices.map { $0 } }
+
+  override func saveRegisters(to fields: inout FieldWriter) {
+    fields.put(Field.configuration, space.contents)
+    fields.put(Field.table, interrupt.table.contents)
+    fields.put(Field.pending, interrupt.table.pending.map { $0 ? 1 : 0 })
+    fields.put(Field.vectors, vectorOwners.flatMap { littleEndian(interrupt.vector(ofQueue: $0)) })
+    fields.put(Field.interruptStatus, interrupt.unreadReasons)
+  }
+
+  override func restoreRegisters(from fields: inout FieldReader) throws(StateError) {
+    let configuration = try fields.bytes(Field.configuration, limit: ConfigurationSpace.size)
+    guard space.restore(configuration) else { throw fields.fault(Field.configuration) }
+    let table = interrupt.table
+    let words = try fields.bytes(Field.table, limit: table.count * MSIXTable.entrySize)
+    let pending = try fields.bytes(Field.pending, limit: table.count)
+    guard
+      table.restore(words, pending: pending.map { $0 != 0 }, control: UInt16(space.read(at: messageControl, width: 2)))
+    else { throw fields.fault(Field.table) }
+    let vectors = try fields.bytes(Field.vectors, limit: 2 * vectorOwners.count)
+    guard vectors.count == 2 * vectorOwners.count else { throw fields.fault(Field.vectors) }
+    for (index, owner) in vectorOwners.enumerated() { interrupt.assign(vectors.field(at: 2 * index), toQueue: owner) }
+    interrupt.unreadReasons = try fields.number(Field.interruptStatus, in: 0...3)
+  }
+
+  override func resumeInterrupts() { interrupt.table.deliverPending() }
 
   // MARK: Registers
 

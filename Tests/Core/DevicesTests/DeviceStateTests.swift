@@ -1,0 +1,291 @@
+import GuestMemory
+import LittleEndian
+import Testing
+import VirtioTesting
+
+@testable import Devices
+@testable import State
+@testable import Virtio
+
+/// Devices whose machine ends and goes on elsewhere: their driver sees nothing of it but an interrupt too many.
+struct DeviceStateTests {
+  private static let savable: [DeviceKind] = [.network, .block, .console, .entropy, .balloon, .persistentMemory]
+
+  private func save(_ bench: Bench) throws -> [UInt8] {
+    (bench.specimen.device as? BlockDevice)?.settle()
+    var writer = StateWriter()
+    try bench.driver.transport.save(to: &writer, place: 3)
+    return writer.finish()
+  }
+
+  private func restore(_ state: [UInt8], _ bench: Bench) throws(StateError) {
+    var reader = try StateReader(state)
+    try bench.driver.transport.restore(from: &reader, place: 3)
+    try reader.finish()
+  }
+
+  /// Everything that a driver can read.
+  private func registers(_ bench: Bench) -> [UInt64] {
+    var values: [UInt64] = []
+    for offset in stride(from: 0, to: bench.driver.reach, by: 4) {
+      // Reading that one clears it.
+      if bench.driver is PCIDriver, offset == 0x2800 { continue }
+      values.append(bench.driver.read(anywhere: offset, width: 4))
+    }
+    return values
+  }
+
+  @Test(arguments: savable, TransportKind.allCases)
+  func goesOnElsewhere(kind: DeviceKind, by transport: TransportKind) throws {
+    for hinder in [\Specimen.holdsBack, \.putsOff] {
+      let old = Bench(kind, transport)
+      old.start()
+      try old.expectService()
+      old.specimen[keyPath: hinder](true)
+      for _ in 0..<3 { try old.offer() }
+      old.driver.notify(queue: UInt32(old.specimen.request.queue))
+      old.owner.serve()
+      let state = try save(old)
+      let new = Bench(kind, transport, after: old)
+      try restore(state, new)
+      #expect(registers(new) == registers(old))
+      #expect(new.specimen.device.configuration == old.specimen.device.configuration)
+      #expect(try save(new) == state)
+      // Nothing is lost, and nothing done twice.
+      let interrupts = new.driver.interruptCount
+      new.driver.transport.wake()
+      new.owner.serve()
+      #expect(new.driver.interruptCount > interrupts)
+      var answers = 0
+      while new.rings[new.specimen.request.queue].reap() != nil { answers += 1 }
+      #expect(answers == 3)
+      #expect(new.driver.transport.queues.allSatisfy { $0.underWay == 0 })
+      try new.expectService()
+      // And it can be reset.
+      new.start(.version1)
+      try new.expectService()
+    }
+  }
+
+  /// At each step of a driver's way to it.
+  @Test(arguments: savable, TransportKind.allCases)
+  func beforeItRuns(kind: DeviceKind, by transport: TransportKind) throws {
+    let steps: [(Bench) -> Void] = [
+      { _ in }, { $0.driver.writeStatus(1) }, { $0.driver.negotiate($0.offered) }, { $0.setUp() },
+      { $0.driver.negotiate([]) },
+      {
+        $0.setUp()
+        $0.driver.setUp(queue: 0, size: 3, at: 0x1000)
+        $0.driver.writeStatus(15)
+      },
+    ]
+    for (index, step) in steps.enumerated() {
+      let old = Bench(kind, transport)
+      step(old)
+      let new = Bench(kind, transport, after: old)
+      try restore(try save(old), new)
+      #expect(registers(new) == registers(old), "step \(index)")
+      new.driver.transport.wake()
+      new.owner.serve()
+      if index == 3 {
+        new.driver.writeStatus(15)
+        try new.expectService()
+      }
+      new.start()
+      try new.expectService()
+    }
+  }
+
+  @Test(arguments: TransportKind.allCases)
+  func statisticsThatAreWithTheDevice(by transport: TransportKind) throws {
+    let old = Bench(.balloon, transport)
+    old.start()
+    try old.memory.write([6, 0] + littleEndian(UInt64(7)), at: 0x9_0000)
+    old.rings[2].offer([.readable(0x9_0000, 10)])
+    old.driver.notify(queue: 2)
+    old.owner.serve()
+    (old.specimen.device as? BalloonDevice)?.target = 1 << 20
+    let new = Bench(.balloon, transport, after: old)
+    try restore(try save(old), new)
+    let device = try #require(new.specimen.device as? BalloonDevice)
+    #expect(device.target == 1 << 20 && device.statistics.available == 7)
+    #expect(new.rings[2].reap() == nil && device.askForStatistics())
+    #expect(new.rings[2].reap() != nil)
+  }
+
+  /// Buffers for frames that are to come, in their order, and what the driver wants of them.
+  @Test(arguments: TransportKind.allCases)
+  func buffersThatAreWithTheCard(by transport: TransportKind) throws {
+    let old = Bench(.network, transport)
+    old.start()
+    // MAC_TABLE_SET with two tables of one, then promiscuous mode off: so that it is the tables that count.
+    let table: [UInt8] = [1, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 9, 1, 0, 0, 0, 1, 0, 0, 0, 0, 9]
+    for (index, command) in [table, [0, 0, 0]].enumerated() {
+      let place: GuestAddress = 0xa_0000 + 0x100 * UInt64(index)
+      try old.memory.write(command, at: place)
+      old.rings[4].offer([.readable(place, UInt32(command.count)), .writable(place + 0x80, 1)])
+    }
+    old.driver.notify(queue: 4)
+    old.rings[0].offer([.writable(0x9_0000, 2000)])
+    old.driver.notify(queue: 0)
+    old.owner.serve()
+    let new = Bench(.network, transport, after: old)
+    let state = try save(old)
+    try restore(state, new)
+    #expect(try save(new) == state)
+    #expect(new.driver.transport.queues[0].underWay == 1)
+    new.specimen.hostActs()
+    #expect(new.rings[0].reap()?.written == 200)
+  }
+
+  /// A driver may do what it likes to a chain that the device has: it costs it the device.
+  @Test(arguments: [DeviceKind.block, .console], TransportKind.allCases)
+  func chainsThatWereBrokenMeanwhile(kind: DeviceKind, by transport: TransportKind) throws {
+    let old = Bench(kind, transport)
+    old.start()
+    old.specimen.holdsBack(true)
+    old.specimen.putsOff(true)
+    let ring = old.rings[old.specimen.request.queue]
+    try old.offer()
+    old.driver.notify(queue: UInt32(old.specimen.request.queue))
+    old.owner.serve()
+    let state = try save(old)
+    for index in 0..<ring.size { ring.writeDescriptor(index, address: 1 << 62, length: 64, flags: 0, next: 0) }
+    let new = Bench(kind, transport, after: old)
+    try restore(state, new)
+    #expect(new.driver.readStatus() == 15 | 64)
+    new.driver.transport.wake()
+    new.owner.serve()
+    new.start()
+    try new.expectService()
+  }
+
+  @Test(arguments: [(.vsock, 19), (.fileSystem, 26)] as [(DeviceKind, UInt32)])
+  func whatCannotBeSavedIsNamed(kind: DeviceKind, id: UInt32) {
+    #expect(throws: StateError.cannotSave(device: id)) { try save(Bench(kind, .mmio)) }
+  }
+
+  @Test func itIsOfTheSameDevice() throws {
+    let state = try save(Bench(.entropy, .mmio))
+    #expect(throws: StateError.value(Transport.tag, id: 1)) { try restore(state, Bench(.entropy, .pci)) }
+    #expect(throws: StateError.value(Transport.tag, id: 2)) { try restore(state, Bench(.persistentMemory, .mmio)) }
+  }
+
+  /// Whatever a state holds, it is refused, or is one that a driver could have made; and the device can be reset.
+  @Test(arguments: savable, TransportKind.allCases)
+  func anyState(kind: DeviceKind, by transport: TransportKind) throws {
+    let old = Bench(kind, transport)
+    old.start()
+    if kind == .block { old.specimen.putsOff(true) } else { old.specimen.holdsBack(true) }
+    for _ in 0..<3 { try old.offer() }
+    old.driver.notify(queue: UInt32(old.specimen.request.queue))
+    old.owner.serve()
+    let state = try save(old)
+    var refused = 0
+    for (place, payload) in sections(state) {
+      // Of long fields some will do.
+      for index in payload where payload.count < 300 || index % 7 == 0 {
+        var bytes = state
+        bytes[index] = [state[index] ^ 1, 0, 0xff, state[index] ^ 0x80][index % 4]
+        seal(&bytes, section: place, payload)
+        let new = Bench(kind, transport, after: old)
+        do throws(StateError) {
+          try restore(bytes, new)
+          new.driver.transport.wake()
+          new.owner.serve()
+        } catch {
+          refused += 1
+        }
+      }
+    }
+    #expect(refused > 50)
+    let last = Bench(kind, transport, after: old)
+    try restore(state, last)
+    last.start()
+    try last.expectService()
+  }
+
+  /// Where the headers of sections begin, and where their payloads are; but for the end.
+  private func sections(_ state: [UInt8]) -> [(Int, Range<Int>)] {
+    var sections: [(Int, Range<Int>)] = []
+    var place = 16
+    while place < state.count {
+      let start = place + 20
+      let end = start + Int(state.field(UInt32.self, at: place + 12))
+      sections.append((place, start..<end))
+      place = end
+    }
+    return Array(sections.dropLast())
+  }
+
+  /// Has all checks hold again.
+  private func seal(_ state: inout [UInt8], section: Int, _ payload: Range<Int>) {
+    var check = CRC32C()
+    check.update(state[section..<(section + 16)])
+    check.update(state[payload])
+    state.put(check.value, at: section + 16)
+    let end = state.count - 52
+    var writer = StateWriter()
+    writer.add(.end, payload: SHA256.digest(state[..<end]))
+    // The header of a stream, and the section that is wanted.
+    state.replaceSubrange(end..., with: writer.finish().dropFirst(16).prefix(52))
+  }
+}
+
+struct SerialStateTests {
+  private final class Host: SerialBackend, InterruptLine {
+    var sent: [UInt8] = []
+    var interrupts = 0
+    var wanted = 0
+    func transmit(_ byte: UInt8) { sent.append(byte) }
+    func receiverReady() { wanted += 1 }
+    func raise() { interrupts += 1 }
+  }
+
+  @Test func goesOnElsewhere() throws {
+    let host = Host()
+    let old = SerialPort(backend: host, line: host)
+    old.write(1, offset: 2, width: 1)  // FIFO
+    old.write(3, offset: 1, width: 1)  // IER: data, transmitter
+    old.write(0xb, offset: 4, width: 1)
+    old.write(0x5a, offset: 7, width: 1)
+    #expect(old.receive(Array("a line that is longer than it has room".utf8)) == 16)
+    #expect(old.read(offset: 0, width: 1) == UInt64(UInt8(ascii: "a")))
+    var writer = StateWriter()
+    writer.add(SerialPort.tag, old.save())
+    var reader = try StateReader(writer.finish())
+    var fields = try reader.require(SerialPort.tag)
+    let other = Host()
+    let new = SerialPort(backend: other, line: other)
+    try new.restore(from: &fields)
+    try fields.finish()
+    // What it was told of before, it may have lost.
+    #expect(other.interrupts == 1)
+    for offset in [1, 3, 4, 7, 5, 2, 6] as [UInt64] {
+      #expect(new.read(offset: offset, width: 1) == old.read(offset: offset, width: 1), "register \(offset)")
+    }
+    var line: [UInt8] = []
+    while new.read(offset: 5, width: 1) & 1 == 1 { line.append(UInt8(new.read(offset: 0, width: 1))) }
+    #expect(line == Array(" line that is l".utf8))
+    // The rest is asked for.
+    #expect(other.wanted == 1)
+    new.write(0x41, offset: 0, width: 1)
+    #expect(other.sent == [0x41])
+  }
+
+  @Test func valuesThatCannotBe() throws {
+    let host = Host()
+    for (id, value) in [(2, 0x10), (4, 0x20), (5, 0x10), (7, 2), (1, 0x1_0000)] as [(UInt16, UInt32)] {
+      var fields = FieldWriter()
+      for other in 1...9 as ClosedRange<UInt16> { fields.put(other, other == id ? value : 0) }
+      fields.put(10, [])
+      var writer = StateWriter()
+      writer.add(SerialPort.tag, fields)
+      var reader = try StateReader(writer.finish())
+      var section = try reader.require(SerialPort.tag)
+      #expect(throws: StateError.value(SerialPort.tag, id: id)) {
+        try SerialPort(backend: host, line: host).restore(from: &section)
+      }
+    }
+  }
+}
