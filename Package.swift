@@ -128,11 +128,12 @@ let package = Package(
     module("Kits", "KernelBundle", ["CArchive", "CCompression", "CLinux", "Boot", "Host", "Packs"]),
     module("Kits", "Changes", ["FileSystem", "FUSE", "Packs", "Host"]),
     module("Kits", "Images", ["Packs", "Host"]),
+    module("Kits", "Registry", ["Images", "Download", "Packs", "Host"]),
     module(
       "Kits", "NovmKit",
       [
-        "Store", "Packs", "Images", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol", "Boot",
-        "Egress", "Host", "CLinux", "CYAML",
+        "Store", "Packs", "Images", "Registry", "Changes", "FileSystem", "Download", "KernelBundle", "AgentProtocol",
+        "Boot", "Egress", "Host", "CLinux", "CYAML",
         .product(name: "Logging", package: "swift-log"),
       ]),
 
@@ -150,7 +151,7 @@ let package = Package(
     .executableTarget(
       name: "novm",
       dependencies: [
-        "NovmKit", "Packs", "Images", "Changes", "Download", "Host",
+        "NovmKit", "Packs", "Images", "Registry", "Changes", "Download", "Confinement", "Host",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Command/novm", linkerSettings: novmLinking),
@@ -220,9 +221,10 @@ let package = Package(
     tests("Kits", "KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),
     tests("Kits", "ChangesTests", ["Changes", "FileSystem", "Packs", "Host", "HostTesting"]),
     tests("Kits", "ImagesTests", ["Images", "Packs", "Host", "HostTesting"]),
+    tests("Kits", "RegistryTests", ["Registry", "Images", "Download", "Packs", "nofetch", "Host", "HostTesting"]),
     tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
-    tests("Command", "NovmTests", ["novm", "HostTesting"]),
+    tests("Command", "NovmTests", ["novm", "nofetch", "HostTesting"]),
   ],
   cLanguageStandard: .gnu17
 )

@@ -38,3 +38,21 @@ static inline CURLcode ccurl_get_number(CURL *handle, CURLINFO info, long *value
 static inline CURLcode ccurl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
   return curl_easy_getinfo(handle, info, value);
 }
+
+static inline CURLcode ccurl_set_list(CURL *handle, CURLoption option, struct curl_slist *value) {
+  return curl_easy_setopt(handle, option, value);
+}
+
+// Copied by libcurl.
+static inline CURLcode ccurl_set_blob(CURL *handle, CURLoption option, const void *bytes, size_t count) {
+  struct curl_blob blob = {.data = (void *)bytes, .len = count, .flags = CURL_BLOB_COPY};
+  return curl_easy_setopt(handle, option, &blob);
+}
+
+static inline CURLcode ccurl_set_header(CURL *handle, ccurl_write function) {
+  return curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, function);
+}
+
+static inline CURLcode ccurl_set_read(CURL *handle, ccurl_write function) {
+  return curl_easy_setopt(handle, CURLOPT_READFUNCTION, function);
+}

@@ -24,23 +24,11 @@ import Host
     download = order.download
     file = order.file
     self.reports = reports
-    guard Self.library == CURLE_OK, let handle = unsafe curl_easy_init() else {
+    guard let handle = unsafe Self.handle(for: download.address, silence: download.silence) else {
       throw .connection("libcurl cannot be used")
     }
     unsafe self.handle = unsafe handle
-    unsafe ccurl_set_text(handle, CURLOPT_URL, download.address)
-    unsafe ccurl_set_text(handle, CURLOPT_USERAGENT, "novm")
-    unsafe ccurl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
-    // What began in secret stays so.
-    unsafe ccurl_set_text(handle, CURLOPT_REDIR_PROTOCOLS_STR, download.isSecure ? "https" : "http,https")
-    unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 1)
-    unsafe ccurl_set_number(handle, CURLOPT_MAXREDIRS, 10)
     unsafe ccurl_set_number(handle, CURLOPT_FAILONERROR, 1)
-    unsafe ccurl_set_number(handle, CURLOPT_NOSIGNAL, 1)
-    unsafe ccurl_set_number(handle, CURLOPT_CONNECTTIMEOUT, 30)
-    unsafe ccurl_set_number(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
-    unsafe ccurl_set_number(handle, CURLOPT_LOW_SPEED_TIME, Int(download.silence))
-    unsafe ccurl_set_number(handle, CURLOPT_NOPROGRESS, 0)
     let client = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe ccurl_set_pointer(handle, CURLOPT_WRITEDATA, client)
     unsafe ccurl_set_pointer(handle, CURLOPT_XFERINFODATA, client)
@@ -56,6 +44,27 @@ import Host
   }
 
   deinit { unsafe curl_easy_cleanup(handle) }
+
+  /// A connection to be: what holds for every server.
+  ///
+  /// - Parameter silence: after so many seconds without a byte it counts as cut.
+  static func handle(for address: String, silence: Int) -> UnsafeMutableRawPointer? {
+    guard library == CURLE_OK, let handle = unsafe curl_easy_init() else { return nil }
+    unsafe ccurl_set_text(handle, CURLOPT_URL, address)
+    unsafe ccurl_set_text(handle, CURLOPT_USERAGENT, "novm")
+    unsafe ccurl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+    // What began in secret stays so.
+    let isSecure = address.lowercased().hasPrefix("https://")
+    unsafe ccurl_set_text(handle, CURLOPT_REDIR_PROTOCOLS_STR, isSecure ? "https" : "http,https")
+    unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 1)
+    unsafe ccurl_set_number(handle, CURLOPT_MAXREDIRS, 10)
+    unsafe ccurl_set_number(handle, CURLOPT_NOSIGNAL, 1)
+    unsafe ccurl_set_number(handle, CURLOPT_CONNECTTIMEOUT, 30)
+    unsafe ccurl_set_number(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
+    unsafe ccurl_set_number(handle, CURLOPT_LOW_SPEED_TIME, silence)
+    unsafe ccurl_set_number(handle, CURLOPT_NOPROGRESS, 0)
+    return unsafe handle
+  }
 
   /// Drops what has come so far.
   func startOver() throws(FetchReport.Failure) {

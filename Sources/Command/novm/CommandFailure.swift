@@ -5,6 +5,7 @@ import Images
 import KernelBundle
 import NovmKit
 import Packs
+import Registry
 
 /// A failure of novm's own, told in one line, and what there is to read besides.
 struct CommandFailure: Error {
@@ -30,6 +31,7 @@ struct CommandFailure: Error {
     case let error as KernelBundleError: self.init(error.message)
     case let error as PackError: self.init(error.message)
     case let error as ImageError: self.init(error.message)
+    case let error as RegistryError: self.init(error.message)
     case let error as DownloadError: self.init(error.message)
     default: return nil
     }

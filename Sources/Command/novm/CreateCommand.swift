@@ -32,7 +32,8 @@ struct CreateCommand: ParsableCommand {
 
   func run() throws {
     let words = try CommandWords(words, of: Self.self).words
-    let (machine, image) = try machine.settings.ofImage()
+    let (machine, image, layers) = try machine.settings.ofImage()
+    defer { withExtendedLifetime(layers) {} }
     var settings = try process.settings(words, on: machine).of(image, entrypoint: input.entrypoint)
     settings?.input = input.interactive
     try Machines.create(keeping.name, machine.definition(settings, remove: keeping.rm), verbose: false)

@@ -12,22 +12,31 @@ struct ImageCommand: ParsableCommand {
     abstract: "Manage container images, of which machines are made by --image.",
     discussion: """
       A layer of an image is a pack, so that images share their layers and nothing is built. Docker's names work too: \
-      novm images, load, tag, rmi, history.
+      novm images, pull, load, import, tag, rmi, history.
 
-      Example:
+      Examples:
+        novm pull debian:12
         docker save debian:12 | novm load
         novm run --image debian:12 -- cat /etc/os-release
       """,
-    subcommands: [List.self, Load.self, Tag.self, Inspect.self, History.self, Remove.self])
+    subcommands: [List.self, Pull.self, Load.self, Import.self, Tag.self, Inspect.self, History.self, Remove.self])
 
   static var store: ImageStore {
     ImageStore(directory: "\(Surroundings.paths.root)/images", packs: PackCommand.store)
   }
 
-  /// The machine that has a pack, by its description.
-  static func user(of pack: String) -> String? {
-    let machines = (try? Machines.list()) ?? []
-    return machines.first { MachineDefinition($0)?.machine.pack.contains(pack) ?? false }?.name
+  /// The machines that have packs, by their descriptions.
+  static func users() -> ImageStore.PackUsers {
+    guard let machines = try? Machines.list() else { return .init(users: [:], isWhole: false) }
+    var users = ImageStore.PackUsers(users: [:], isWhole: true)
+    for machine in machines {
+      guard let definition = MachineDefinition(machine) else {
+        users.isWhole = false
+        continue
+      }
+      for pack in definition.machine.pack { users.users[pack] = machine.name }
+    }
+    return users
   }
 }
 
@@ -140,6 +149,46 @@ extension ImageCommand {
     }
   }
 
+  struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "import",
+      abstract: "Make an image of a tree in a tar archive.",
+      discussion: """
+        What docker export writes, or tar: an image of one layer, which names no command. Compressed or not. Prints its name.
+
+        Examples:
+          docker export box | novm import - box:1
+          novm import rootfs.tar.xz localhost/base:1
+        """)
+
+    @Argument(help: "The archive; - is standard input.")
+    var file: String
+
+    @Argument(help: "What the image is to be called.")
+    var name: String?
+
+    func run() throws {
+      var references: [ImageReference] = []
+      if let name {
+        guard let reference = ImageReference(name), reference.digest == nil else { throw ImageError.reference(name) }
+        references = [reference]
+      }
+      let line = ProgressLine()
+      defer { line.clear() }
+      let source = file == "-" ? "standard input" : ByteString.printable(file)
+      let archive = try ArchiveName.open(file)
+      let bytes = ArchiveInput(FileBytes(archive.raw, path: Array(source.utf8))) {
+        line.show(ProgressBar.text("reading", $0, of: nil))
+      }
+      let store = ImageCommand.store
+      let parts = try ImageParts.imported(
+        bytes, source: source, time: Date(), references: references, store: store.packs)
+      let image = try store.add(parts, references: references)
+      line.clear()
+      print(references.first?.familiar ?? image.id.description)
+    }
+  }
+
   struct Tag: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "tag",
@@ -158,7 +207,7 @@ extension ImageCommand {
     func run() throws {
       guard let reference = ImageReference(name), reference.digest == nil else { throw ImageError.reference(name) }
       let store = ImageCommand.store
-      try store.tag(try store.find(image), as: reference)
+      try store.tag(image, as: reference)
     }
   }
 
@@ -235,7 +284,7 @@ extension ImageCommand {
 
     func run() throws {
       try CommandFailure.tellEach(images) { name in
-        for removal in try ImageCommand.store.remove(name, force: force, user: ImageCommand.user) {
+        for removal in try ImageCommand.store.remove(name, force: force, users: ImageCommand.users) {
           switch removal {
           case .untagged(let reference): print("untagged: \(reference.familiar)")
           case .removed(let id): print("removed: \(id)")

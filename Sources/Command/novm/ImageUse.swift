@@ -1,18 +1,39 @@
 import Images
 import NovmKit
+import Registry
 
 /// A machine that is made of an image: its layers are packs, its configuration is what the command line does not say.
 extension MachineSettings {
   /// The same, made of the image that it names, if it names one.
   ///
   /// What is written down is the image of now: a name may lead to another one later.
-  func ofImage() throws -> (settings: MachineSettings, image: Image?) {
-    guard let name = image else { return (self, nil) }
-    let image = try ImageCommand.store.find(name)
+  ///
+  /// - Returns: also what keeps the layers until the machine's description, or the machine itself, does: for as long as
+  ///   it lives.
+  func ofImage() throws -> (settings: MachineSettings, image: Image?, layers: SharedFile?) {
+    guard let name = image else { return (self, nil, nil) }
+    let layers = SharedFile(try ImageCommand.store.holdLayers())
+    let image = try Self.image(name)
     var settings = self
     settings.image = image.id.description
     settings.pack = image.packs + pack
-    return (settings, image)
+    return (settings, image, layers)
+  }
+
+  /// An image that is here, or can be had.
+  private static func image(_ name: String) throws -> Image {
+    let store = ImageCommand.store
+    do throws(ImageError) {
+      return try store.find(name)
+    } catch {
+      guard case .noSuchImage = error, let reference = ImageReference(name) else { throw error }
+      let access = try Registries.access()
+      // A short name may stand for what was pulled from elsewhere.
+      for candidate in try access.configuration.candidates(name, registry: Registries.chosen).references {
+        if candidate != reference, let image = try? store.find(candidate.description) { return image }
+      }
+      return try ImagePull(access, registry: Registries.chosen, isQuiet: false).pull(name)
+    }
   }
 }
 

@@ -16,7 +16,7 @@ struct Novm: ParsableCommand {
       found, 128 and a signal's number if a signal ended it.
       """,
     version: Version.text,
-    subcommands: [SuperviseCommand.self],
+    subcommands: [SuperviseCommand.self, UnpackLayerCommand.self],
     groupedSubcommands: [
       CommandGroup(
         name: "Machines",
@@ -31,7 +31,9 @@ struct Novm: ParsableCommand {
       CommandGroup(
         name: "What machines wrote",
         subcommands: [DiffCommand.self, ApplyCommand.self, DiscardCommand.self, CommitCommand.self]),
-      CommandGroup(name: "Images and packs", subcommands: [ImageCommand.self, PackCommand.self]),
+      CommandGroup(
+        name: "Images and packs",
+        subcommands: [ImageCommand.self, LoginCommand.self, LogoutCommand.self, PackCommand.self]),
       CommandGroup(name: "Kernels", subcommands: [KernelCommand.self]),
       CommandGroup(name: "This host", subcommands: [DoctorCommand.self, GenerateCommand.self, VersionCommand.self]),
     ])

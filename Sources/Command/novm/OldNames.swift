@@ -10,6 +10,8 @@ enum OldNames {
     "getkernel": ["kernel", "import"],
     "rmkernel": ["kernel", "rm"],
     "images": ["image", "ls"],
+    "pull": ["image", "pull"],
+    "import": ["image", "import"],
     "load": ["image", "load"],
     "tag": ["image", "tag"],
     "rmi": ["image", "rm"],

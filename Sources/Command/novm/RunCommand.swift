@@ -71,7 +71,8 @@ struct RunCommand: ParsableCommand {
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
-    let (described, image) = try machine.settings.ofImage()
+    let (described, image, layers) = try machine.settings.ofImage()
+    defer { withExtendedLifetime(layers) {} }
     guard var settings = try process.settings(words, on: described).of(image, entrypoint: input.entrypoint)
     else {
       throw CommandFailure("the image \(image?.name ?? "") names no command; such as: novm run --image NAME -- /bin/sh")

@@ -25,7 +25,7 @@ package struct Download: Equatable, Sendable {
     self.limit = limit
   }
 
-  /// In bytes: more is no server's, and what a pipe takes at once.
+  /// In bytes: more is no server's.
   static let addressLimit = 32 << 10
 
   /// An address as people and files may see it: without the user and password in it (RFC 3986, 3.2.1).
@@ -57,12 +57,8 @@ package struct Download: Equatable, Sendable {
     case .done:
       // What is written is not the program's to say.
       guard UInt64(clamping: lseek(file, 0, SEEK_END)) <= limit else { throw .tooLarge(address: address, limit: limit) }
-    case .failed(.status(let code)): throw .status(code, address: address)
-    case .failed(.connection(let words)): throw .connection(address: address, words)
-    case .failed(.cut(let words)): throw .cut(address: address, words)
-    case .failed(.tooLarge): throw .tooLarge(address: address, limit: limit)
-    case .failed(.write(let error)): throw .write(error)
-    case .progress, nil: throw .ended(program, status: status)
+    case .failed(let failure): throw DownloadError(failure, address: address, limit: limit)
+    case .progress, .head, .field, nil: throw .ended(program, status: status)
     }
   }
 
@@ -76,12 +72,12 @@ package struct Download: Equatable, Sendable {
       let pipe = try Pipe()
       // Not among its arguments, which everybody on the host can read.
       let secret = try Pipe()
-      try secret.writer.writeAll(Array(address.utf8))
       let order = FetchOrder(self, address: secret.reader.raw, file: file, report: pipe.writer.raw)
       let process = try Spawn.start(
         program, order.words, errors: STDERR_FILENO, inherited: [secret.reader.raw, file, pipe.writer.raw],
         session: false)
-      _ = consume secret
+      // Once somebody reads: a pipe may have room for a page only (pipe(7), pipe-user-pages-soft).
+      try OrderPipe.write(Array(address.utf8), secret)
       var reports = FetchReports(pipe.takeReader())
       var last: FetchReport?
       while let report = reports.next() {

@@ -1,14 +1,16 @@
 import Host
 
 /// The reports that come through a pipe, until its end or the first line that is none.
-struct FetchReports: ~Copyable {
+package struct FetchReports: ~Copyable {
   private let pipe: FileDescriptor
   private var bytes: [UInt8] = []
   private var isAtEnd = false
 
-  init(_ pipe: consuming FileDescriptor) { self.pipe = pipe }
+  package init(_ pipe: consuming FileDescriptor) { self.pipe = pipe }
 
-  mutating func next() -> FetchReport? {
+  package var descriptor: Int32 { pipe.raw }
+
+  package mutating func next() -> FetchReport? {
     while !isAtEnd {
       if let end = bytes.firstIndex(of: UInt8(ascii: "\n")) {
         let report = FetchReport(line: bytes[..<end])

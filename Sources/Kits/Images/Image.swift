@@ -20,7 +20,7 @@ package struct Image: Sendable {
   /// - Parameter layer: the digest of the layer uncompressed. 58 of its 64 digits are as many as a pack's name takes.
   package static func pack(_ layer: Digest) -> String { packPrefix + layer.hexadecimal.prefix(58) }
 
-  package static let packPrefix = "layer:"
+  package static let packPrefix = PackStore.layerPrefix
 
   /// As lists show it.
   package var shortID: String { String(id.hexadecimal.prefix(12)) }

@@ -38,6 +38,13 @@ package struct ImageManifest: Codable, Equatable, Sendable {
   package var config: ImageDescriptor
   package var layers: [ImageDescriptor]
 
+  package init(schemaVersion: Int = 2, mediaType: String?, config: ImageDescriptor, layers: [ImageDescriptor]) {
+    self.schemaVersion = schemaVersion
+    self.mediaType = mediaType
+    self.config = config
+    self.layers = layers
+  }
+
   /// More than any tool makes (Docker's limit is 127).
   package static let mostLayers = 500
 }
@@ -67,6 +74,8 @@ package struct ImageConfiguration: Codable, Equatable, Sendable {
     package var workingDirectory: String?
     package var labels: [String: String]?
     package var stopSignal: String?
+
+    package init() {}
 
     enum CodingKeys: String, CodingKey {
       case user = "User"

@@ -113,6 +113,7 @@ package struct ImageArchive: ImageFiles {
       while let header = try reader.next() {
         let name = Self.plain(header.path)
         guard let name, members.count + links.count < Self.mostMembers else { continue }
+        if (header.symlink ?? header.hardLink ?? []).count > 4096 { continue }
         if let target = header.symlink, header.type == UInt32(S_IFLNK) {
           links[name] = Self.resolve(String(decoding: target, as: UTF8.self), beside: name)
           continue
@@ -127,11 +128,7 @@ package struct ImageArchive: ImageFiles {
           let count = try reader.read(into: &buffer)
           if count == 0 { break }
           guard end + UInt64(count) <= room else { throw .limit(source: path, path: header.path, .bytes(room)) }
-          do throws(Errno) {
-            try file.file.writeAll(count == buffer.count ? buffer : Array(buffer[..<count]))
-          } catch {
-            throw .system(operation: .write, path: path, error)
-          }
+          try Self.write(count == buffer.count ? buffer : Array(buffer[..<count]), to: file, path: path)
           end += UInt64(count)
         }
         members[name] = start..<end
@@ -147,6 +144,14 @@ package struct ImageArchive: ImageFiles {
     if members[path] == nil, let target = links[path] { path = target }
     guard let range = members[path] else { return nil }
     return RangeBytes(file, range, path: Array("\(source)/\(path)".utf8))
+  }
+
+  static func write(_ bytes: [UInt8], to file: SharedFile, path: [UInt8]) throws(PackError) {
+    do throws(Errno) {
+      try file.file.writeAll(bytes)
+    } catch {
+      throw .system(operation: .write, path: path, error)
+    }
   }
 
   /// A path that stays below its start.
@@ -171,10 +176,10 @@ package struct ImageArchive: ImageFiles {
 }
 
 /// A descriptor that several have.
-final class SharedFile: Sendable {
-  let file: FileDescriptor
+package final class SharedFile: Sendable {
+  package let file: FileDescriptor
 
-  init(_ file: consuming FileDescriptor) { self.file = file }
+  package init(_ file: consuming FileDescriptor) { self.file = file }
 }
 
 /// The bytes of a file that nobody else reads.
@@ -191,7 +196,7 @@ private final class OwnedBytes: ByteSource {
 }
 
 /// A piece of a file.
-private final class RangeBytes: ByteSource {
+final class RangeBytes: ByteSource {
   private let file: SharedFile
   private var range: Range<UInt64>
   private let path: [UInt8]

@@ -7,8 +7,10 @@ import Packs
 ///
 ///     IMAGES/.lock         held while names or images change (flock(2))
 ///     IMAGES/.adding       held, shared, while layers come in that no image names yet
-///     IMAGES/names/NAME    which image a reference leads to; NAME is the reference with `%2F` for slashes
-///     IMAGES/images/ID/    `config`, as it came, and `record`
+///     IMAGES/.layers       a byte of it is locked by whoever brings a layer in (fcntl(2))
+///     IMAGES/names/NAME    which image a reference leads to, and what the registry calls that; NAME is the reference with `%2F`
+///                          for slashes
+///     IMAGES/images/ID/    `config` and, of one from a registry, `manifest`, as they came, and `record`
 ///     IMAGES/new/ID/       one that is being made
 ///
 /// Layers are packs of the pack store (``Image/pack(_:)``): images that share layers share packs, and packs share files. One that a
@@ -39,6 +41,11 @@ package struct ImageStore: Sendable {
   /// The image of a reference, an identifier, or the beginning of one.
   package func find(_ text: String) throws(ImageError) -> Image {
     if let reference = ImageReference(text), let image = try find(reference) { return image }
+    return try named(try identifier(text))
+  }
+
+  /// Of an image, whole or not, by its digits or the first of them.
+  private func identifier(_ text: String) throws(ImageError) -> Digest {
     let digits = text.hasPrefix("sha256:") ? String(text.dropFirst("sha256:".count)) : text
     guard digits.utf8.count >= 4, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
     else {
@@ -48,7 +55,7 @@ package struct ImageStore: Sendable {
     let matches = try entries("images").filter { $0.hasPrefix(digits) }
     guard let match = matches.first, let id = Digest(match) else { throw .noSuchImage(text) }
     if matches.count > 1 { throw .ambiguous(text) }
-    return try named(id)
+    return id
   }
 
   private func find(_ reference: ImageReference) throws(ImageError) -> Image? {
@@ -96,6 +103,16 @@ package struct ImageStore: Sendable {
     return try pack { () throws(PackError) in try Names.list("\(directory)/\(part)") }
   }
 
+  /// Whether a name leads to an image that is whole, and led to this at the registry that it came from.
+  ///
+  /// - Parameter digest: of a manifest or an index.
+  package func isCurrent(_ reference: ImageReference, _ digest: Digest) -> Bool {
+    guard let bytes = try? Names.read(path(of: reference)), let image = try? find(reference) else { return false }
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+    return lines.count == 2 && Digest(String(lines[1])) == digest
+      && image.configuration.rootfs.layers.allSatisfy { layer($0) != nil }
+  }
+
   // MARK: Adding
 
   /// Brings an image in, with those of its layers that are not there yet.
@@ -106,17 +123,74 @@ package struct ImageStore: Sendable {
   package func add(
     _ parts: ImageParts, references: [ImageReference], progress: @escaping (Int, UInt64) -> Void = { _, _ in }
   ) throws(ImageError) -> Image {
+    let adding = try holdLayers()
+    for (place, layer) in parts.layers.enumerated() {
+      let diff = parts.configuration.rootfs.layers[place]
+      guard self.layer(diff) == nil else { continue }
+      try unpack(try layer.open(), diff, layer.digest, origin: parts.source) { progress(place, $0) }
+    }
+    let image = try record(parts, references: references)
+    // Until here.
+    _ = adding.raw
+    return image
+  }
+
+  /// For as long as this is held, nobody takes a layer for one that no image has.
+  package func holdLayers() throws(ImageError) -> FileDescriptor {
     try pack { () throws(PackError) in
       for part in ["names", "images", "new"] { try Names.makeDirectories("\(directory)/\(part)") }
     }
-    // Nobody takes a layer for one that no image has.
-    let adding = try lock(".adding", LOCK_SH)
-    var size: UInt64 = 0
-    for (place, layer) in parts.layers.enumerated() {
-      let diff = parts.configuration.rootfs.layers[place]
-      size += try add(layer, diff, of: parts) { progress(place, $0) }.record.size
+    return try lock(".adding", LOCK_SH)
+  }
+
+  /// A layer that is there.
+  ///
+  /// - Parameter diff: of the layer uncompressed.
+  package func layer(_ diff: Digest) -> Pack? { try? packs.pack(named: Image.pack(diff)) }
+
+  /// For as long as this is held, nobody else brings the layer in.
+  ///
+  /// A byte of one file for each layer, at a place that its digest says, is locked: nothing is left of it.
+  ///
+  /// - Returns: nil if it is another's, and that one is not waited for.
+  package func lockLayer(_ diff: Digest, waits: Bool) throws(ImageError) -> FileDescriptor? {
+    let path = "\(directory)/.layers"
+    do throws(Errno) {
+      let file = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o600)
+      var lock = flock()
+      lock.l_type = Int16(F_WRLCK)
+      lock.l_whence = Int16(SEEK_SET)
+      lock.l_start = off_t(diff.bytes.prefix(7).reduce(0) { $0 << 8 | UInt64($1) })
+      lock.l_len = 1
+      // F_OFD_SETLK and F_OFD_SETLKW, which Glibc shows only with _GNU_SOURCE: the lock is the open file's (fcntl(2)).
+      let command: Int32 = waits ? 38 : 37
+      let number = file.raw
+      do throws(Errno) {
+        try retryingInterrupts { unsafe fcntl(number, command, &lock) }
+      } catch {
+        if !waits, error == .wouldBlock || error == .accessDenied { return nil }
+        throw error
+      }
+      return file
+    } catch {
+      throw .system(doing: "lock", path: path, error)
     }
+  }
+
+  /// Makes an image of layers that are there.
+  ///
+  /// - Parameters:
+  ///   - led: what the references led to at a registry.
+  ///   - manifest: what the registry has of it.
+  package func record(
+    _ parts: ImageParts, references: [ImageReference], led: Digest? = nil, manifest: [UInt8]? = nil
+  ) throws(ImageError) -> Image {
     let id = parts.id
+    var size: UInt64 = 0
+    for diff in parts.configuration.rootfs.layers {
+      let pack = try pack { () throws(PackError) in try packs.pack(named: Image.pack(diff)) }
+      size = size.addingReportingOverflow(pack.record.size).partialValue
+    }
     let record = ImageRecord(loaded: Date(), size: size, origin: parts.source)
     let encoder = JSONEncoder()
     encoder.dateEncodingStrategy = .iso8601
@@ -127,6 +201,8 @@ package struct ImageStore: Sendable {
     sweepNew()
     try pack { () throws(PackError) in
       let target = "\(directory)/images/\(id.hexadecimal)"
+      // One that is damaged makes room.
+      if Names.exists(target), (try? read(id)) == nil { try bury(id) }
       if !Names.exists(target) {
         let work = "\(directory)/new/\(Names.random())"
         try Names.makeDirectories(work)
@@ -135,48 +211,61 @@ package struct ImageStore: Sendable {
         try Names.rename(work, target)
         try Names.sync("\(directory)/images")
       }
-      for reference in references { try name(id, reference) }
+      if let manifest {
+        let file = "\(directory)/new/\(Names.random())"
+        try Names.write(manifest, to: file)
+        try Names.rename(file, "\(target)/manifest")
+      }
+      for reference in references { try name(id, reference, led: led) }
     }
     // Until here.
-    _ = (lock.raw, adding.raw)
+    _ = lock.raw
     return try named(id)
   }
 
-  private func add(
-    _ layer: ImageParts.Layer, _ diff: Digest, of parts: ImageParts, _ progress: @escaping (UInt64) -> Void
-  ) throws(ImageError) -> Pack {
-    let name = Image.pack(diff)
-    if let known = try? packs.pack(named: name) { return known }
-    let source = try layer.open()
-    let path = Array(parts.source.utf8)
-    do throws(PackError) {
-      return try packs.create(name, origin: parts.source, replacing: true) { (builder) throws(PackError) in
+  /// Makes a pack of a layer, in any compression.
+  ///
+  /// - Parameters:
+  ///   - diff: what it must be, uncompressed.
+  ///   - digest: what it must be as it is.
+  package func unpack(
+    _ source: any ByteSource, _ diff: Digest, _ digest: Digest?, origin: String,
+    progress: @escaping (UInt64) -> Void = { _ in }
+  ) throws(ImageError) {
+    let path = Array(origin.utf8)
+    _ = try pack { () throws(PackError) in
+      try packs.create(Image.pack(diff), origin: origin, replacing: true, isLayer: true) {
+        (builder) throws(PackError) in
         let compressed = ArchiveInput(source, progress: progress)
         let input = ArchiveInput(try UncompressedBytes(compressed, path: path))
         // The digest is of the archive uncompressed.
-        try ArchiveSource(path, patterns: try PathPatterns(include: [], exclude: []), digest: diff)
-          .read(input, into: builder)
-        if let digest = layer.digest {
+        var archive = ArchiveSource(path, patterns: try PathPatterns(include: [], exclude: []), digest: diff)
+        archive.isLayer = true
+        try archive.read(input, into: builder)
+        if let digest {
           let actual = try compressed.finish()
           if actual != digest { throw .digest(path: path, expected: digest, actual: actual) }
         }
       }
-    } catch {
-      throw .pack(error)
     }
   }
 
   /// Lets a further name lead to an image.
-  package func tag(_ image: Image, as reference: ImageReference) throws(ImageError) {
+  ///
+  /// - Parameter text: what the image is found by.
+  package func tag(_ text: String, as reference: ImageReference) throws(ImageError) {
+    _ = try find(text)
     let lock = try lock(".lock", LOCK_EX)
+    // Nobody removes it from here on.
+    let image = try find(text)
     try pack { () throws(PackError) in try name(image.id, reference) }
     _ = lock.raw
   }
 
-  private func name(_ id: Digest, _ reference: ImageReference) throws(PackError) {
+  private func name(_ id: Digest, _ reference: ImageReference, led: Digest? = nil) throws(PackError) {
     let file = "\(directory)/new/\(Names.random())"
     try Names.makeDirectories("\(directory)/new")
-    try Names.write(Array("\(id)\n".utf8), to: file)
+    try Names.write(Array(("\(id)\n" + (led.map { "\($0)\n" } ?? "")).utf8), to: file)
     try Names.rename(file, path(of: reference))
     try Names.sync("\(directory)/names")
   }
@@ -193,43 +282,76 @@ package struct ImageStore: Sendable {
     case removed(Digest)
   }
 
-  /// Takes a name from an image, and removes the image with its last name; by an identifier, all of it.
+  /// Who has packs in their trees.
+  package struct PackUsers {
+    /// For people, by the pack's name.
+    package var users: [String: String]
+    /// False if somebody could not be asked.
+    package var isWhole: Bool
+
+    package init(users: [String: String], isWhole: Bool) {
+      self.users = users
+      self.isWhole = isWhole
+    }
+  }
+
+  /// Takes a name from an image, and removes the image with its last name; by an identifier, all of it. One that is damaged
+  /// goes, too.
   ///
-  /// - Parameter user: who has a pack in its tree, for people.
+  /// - Parameter users: asked once nobody makes machines any more of what is here.
   package func remove(
-    _ text: String, force: Bool, user: (String) -> String?
+    _ text: String, force: Bool, users: () -> PackUsers
   ) throws(ImageError) -> [Removal] {
-    let image = try find(text)
+    guard Names.exists("\(directory)/images") else { throw .noSuchImage(text) }
     let lock = try lock(".lock", LOCK_EX)
-    var done: [Removal] = []
-    let reference = ImageReference(text).flatMap { image.references.contains($0) ? $0 : nil }
-    if let reference, image.references.count > 1 {
+    defer { _ = lock.raw }
+    let names = try names()
+    let reference = ImageReference(text).flatMap { Names.exists(path(of: $0)) ? $0 : nil }
+    let known: Digest?
+    if let reference { known = names[reference] } else { known = try identifier(text) }
+    let references = names.filter { $0.value == known }.keys.sorted { $0.description < $1.description }
+    guard let id = known, Names.exists("\(directory)/images/\(id.hexadecimal)") else {
+      // A name that leads nowhere.
+      guard let reference else { throw .noSuchImage(text) }
       try unlink(reference)
       return [.untagged(reference)]
     }
-    if reference == nil, image.references.count > 1, !force {
-      throw .inUse(image.shortID, by: "the names \(image.references.map(\.familiar).joined(separator: ", "))")
+    if let reference, references.count > 1 {
+      try unlink(reference)
+      return [.untagged(reference)]
     }
-    let names = try packsOfOthers(than: image.id)
-    for pack in image.packs where !names.contains(pack) {
-      if let user = user(pack) { throw .inUse(image.name, by: "the machine \(user)") }
+    let shortID = String(id.hexadecimal.prefix(12))
+    if reference == nil, references.count > 1, !force {
+      throw .inUse(shortID, by: "the names \(references.map(\.familiar).joined(separator: ", "))")
     }
-    for reference in image.references {
+    // Who makes a machine holds it, and has its layers whatever becomes of the image.
+    let adding = try self.lock(".adding", LOCK_EX | LOCK_NB, isOptional: true)
+    let users = users()
+    if let image = try? read(id) {
+      let others = Set(try list().filter { $0.id != id }.flatMap(\.packs))
+      for pack in image.packs where !others.contains(pack) {
+        if let user = users.users[pack] {
+          throw .inUse(references.first?.familiar ?? shortID, by: "the machine \(user)")
+        }
+      }
+    }
+    var done: [Removal] = []
+    for reference in references {
       try unlink(reference)
       done.append(.untagged(reference))
     }
-    let path = "\(directory)/images/\(image.id.hexadecimal)"
-    let grave = "\(directory)/new/\(Names.random())"
-    try pack { () throws(PackError) in
-      try Names.makeDirectories("\(directory)/new")
-      try Names.rename(path, grave)
-      try Names.sync("\(directory)/images")
-    }
-    done.append(.removed(image.id))
+    try pack { () throws(PackError) in try bury(id) }
+    done.append(.removed(id))
     sweepNew()
-    sweepLayers(user)
-    _ = lock.raw
+    if adding != nil { sweepLayers(users) }
     return done
+  }
+
+  /// Takes an image out of the list.
+  private func bury(_ id: Digest) throws(PackError) {
+    try Names.makeDirectories("\(directory)/new")
+    try Names.rename("\(directory)/images/\(id.hexadecimal)", "\(directory)/new/\(Names.random())")
+    try Names.sync("\(directory)/images")
   }
 
   private func unlink(_ reference: ImageReference) throws(ImageError) {
@@ -237,33 +359,40 @@ package struct ImageStore: Sendable {
     guard unsafe Glibc.unlink(path) == 0 else { throw .system(doing: "remove", path: path, .current) }
   }
 
-  private func packsOfOthers(than id: Digest?) throws(ImageError) -> Set<String> {
-    Set(try list().filter { $0.id != id }.flatMap(\.packs))
-  }
-
   /// Removes what a command that was killed left of one being made; with the lock held.
   private func sweepNew() {
     for name in (try? Names.list("\(directory)/new")) ?? [] {
       let path = "\(directory)/new/\(name)"
-      for part in ["config", "record"] { _ = unsafe Glibc.unlink("\(path)/\(part)") }
+      for part in ["config", "record", "manifest"] { _ = unsafe Glibc.unlink("\(path)/\(part)") }
       if unsafe rmdir(path) != 0 { _ = unsafe Glibc.unlink(path) }
     }
   }
 
-  /// Removes the layers that no image has, unless some are coming in.
-  private func sweepLayers(_ user: (String) -> String?) {
-    guard let adding = try? FileDescriptor.open("\(directory)/.adding", O_RDWR | O_CREAT, mode: 0o600),
-      flock(adding.raw, LOCK_EX | LOCK_NB) == 0, let kept = try? packsOfOthers(than: nil),
-      let listing = try? packs.list()
-    else { return }
-    let names = listing.packs.map(\.name) + listing.damaged.map(\.name)
-    for name in names where name.hasPrefix(Image.packPrefix) && !kept.contains(name) && user(name) == nil {
-      try? packs.remove(name)
+  /// Removes the layers that no image and no machine has, if all of these could be read; with `.adding` held alone.
+  private func sweepLayers(_ users: PackUsers) {
+    guard users.isWhole, let digits = try? entries("images"), let listing = try? packs.list() else { return }
+    var kept: Set<String> = []
+    for hexadecimal in digits {
+      guard let id = Digest(hexadecimal), let image = try? read(id) else { return }
+      kept.formUnion(image.packs)
     }
-    _ = adding.raw
+    let names = listing.packs.map(\.name) + listing.damaged.map(\.name)
+    for name in names where name.hasPrefix(Image.packPrefix) && !kept.contains(name) && users.users[name] == nil {
+      try? packs.remove(name, isLayer: true)
+    }
   }
 
   // MARK: Help
+
+  /// - Returns: nil if another has it who is not waited for.
+  private func lock(_ name: String, _ operation: Int32, isOptional: Bool) throws(ImageError) -> FileDescriptor? {
+    do throws(ImageError) {
+      return try lock(name, operation)
+    } catch {
+      guard isOptional, case .system(_, _, .wouldBlock) = error else { throw error }
+      return nil
+    }
+  }
 
   private func lock(_ name: String, _ operation: Int32) throws(ImageError) -> FileDescriptor {
     let path = "\(directory)/\(name)"

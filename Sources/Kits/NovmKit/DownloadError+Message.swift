@@ -9,7 +9,7 @@ extension DownloadError {
     case .status(let status, let address) where status == 401 || status == 403:
       "\(address): the server does not give it to everybody (\(status))"
     case .status(let status, let address): "\(address): the server answers \(status); try again later"
-    case .connection(let address, let reason): "\(address): \(reason)"
+    case .connection(let address, let reason), .untrusted(let address, let reason): "\(address): \(reason)"
     case .cut(let address, let reason): "\(address): the connection was cut, several times (\(reason)); try again later"
     case .tooLarge(let address, let limit): "\(address): more than the \(limit) bytes that there is room for"
     case .write(let error): "the download cannot be written: \(error.description)"

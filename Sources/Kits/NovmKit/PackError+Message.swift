@@ -9,6 +9,8 @@ extension PackError {
       "\(text(path)): cannot \(operation.words): \(error.description)" + Self.mend(operation, error)
     case .invalidName(let name):
       "'\(name)' is no name of a pack; use 1 to 64 letters, digits, '.', '_', '-' and ':', the first a letter or digit"
+    case .layerName(let name):
+      "\(name): names that begin with layer: are those of images' layers, which come and go with images (novm rmi)"
     case .noSuchPack(let name, let store): "no pack \(name) in \(store); `novm pack ls` shows those there are"
     case .nameTaken(let name):
       "there is a pack \(name); give another name, or --replace to let this one have it"

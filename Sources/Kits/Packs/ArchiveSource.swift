@@ -12,6 +12,8 @@ package struct ArchiveSource {
   package var patterns: PathPatterns
   /// What the file is to be.
   package var digest: Digest?
+  /// A layer may hold anything, an image too, which is else taken for a mistake.
+  package var isLayer = false
 
   package init(_ path: [UInt8], patterns: PathPatterns, digest: Digest? = nil) {
     self.path = path
@@ -78,7 +80,7 @@ package struct ArchiveSource {
     }
     let actual = try input.finish()
     if let digest, digest != actual { throw .digest(path: path, expected: digest, actual: actual) }
-    if listing.isImage { throw .image(path: path) }
+    if !isLayer, listing.isImage { throw .image(path: path) }
     return listing.entries(patterns)
   }
 }

@@ -6,6 +6,8 @@ package enum PackError: Error, Equatable {
   case system(operation: Operation, path: [UInt8], Errno)
   /// A pack's name that cannot be a file's.
   case invalidName(String)
+  /// A name that only layers of images have.
+  case layerName(String)
   case noSuchPack(String, store: String)
   /// There is a pack of that name.
   case nameTaken(String)

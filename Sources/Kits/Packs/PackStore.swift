@@ -84,13 +84,14 @@ package struct PackStore: Sendable {
   /// Makes a pack.
   ///
   /// - Parameters:
+  ///   - isLayer: whether it is an image's, which have names of their own.
   ///   - replacing: whether a pack may have the name already, which is then this one's.
   ///   - fill: gives the builder all entries.
   package func create(
-    _ name: String, origin: String, replacing: Bool = false, limits: PackLimits? = nil,
+    _ name: String, origin: String, replacing: Bool = false, isLayer: Bool = false, limits: PackLimits? = nil,
     _ fill: (PackBuilder) throws(PackError) -> Void
   ) throws(PackError) -> Pack {
-    try Self.check(name)
+    try Self.check(name, isLayer: isLayer)
     for part in ["names", "packs", "objects", "new", "gone"] { try Names.makeDirectories("\(directory)/\(part)") }
     if !replacing, Names.exists(path(of: name)) { throw .nameTaken(name) }
     mend()
@@ -151,12 +152,12 @@ package struct PackStore: Sendable {
 
   /// Refuses a name that cannot be a new pack's, before there is work done for it.
   package func requireFree(_ name: String) throws(PackError) {
-    try Self.check(name)
+    try Self.check(name, isLayer: false)
     if Names.exists(path(of: name)) { throw .nameTaken(name) }
   }
 
-  package func remove(_ name: String) throws(PackError) {
-    try Self.check(name)
+  package func remove(_ name: String, isLayer: Bool = false) throws(PackError) {
+    try Self.check(name, isLayer: isLayer)
     mend()
     if !Names.exists(path(of: name)) { throw .noSuchPack(name, store: directory) }
     for part in ["packs", "gone"] { try Names.makeDirectories("\(directory)/\(part)") }
@@ -302,6 +303,14 @@ package struct PackStore: Sendable {
   private static func check(_ name: String) throws(PackError) {
     if !isName(name) { throw .invalidName(name) }
   }
+
+  private static func check(_ name: String, isLayer: Bool) throws(PackError) {
+    try check(name)
+    if name.hasPrefix(layerPrefix) != isLayer { throw .layerName(name) }
+  }
+
+  /// Of the names that images give their layers, and nobody else gives.
+  package static let layerPrefix = "layer:"
 
   /// What a pack may have: not more than the disk has room for, however little it would write.
   package var room: UInt64 {

@@ -33,12 +33,14 @@ import Host
   private let input: ArchiveInput
   private let path: [UInt8]
 
+  /// Names in pax headers are UTF-8: to another character set libarchive would convert them.
+  package static func useUTF8() { _ = unsafe setlocale(LC_CTYPE, "C.UTF-8") }
+
   /// - Parameter path: for errors.
   package init(_ input: ArchiveInput, path: [UInt8], format: Format = .tar) throws(PackError) {
     self.input = input
     self.path = path
-    // Names in pax headers are UTF-8: to another character set libarchive would convert them.
-    _ = unsafe setlocale(LC_CTYPE, "C.UTF-8")
+    Self.useUTF8()
     guard let archive = unsafe archive_read_new() else {
       throw .system(operation: .open, path: path, .outOfMemory)
     }

@@ -43,12 +43,15 @@ package struct StorePaths: Equatable, Sendable {
       userID == 0 ? "/run/novm" : base("XDG_RUNTIME_DIR").map { "\($0)/novm" } ?? "/tmp/novm-\(userID)"
   }
 
+  /// Where the user's own files are.
+  package static func home(environment: [String: String]) -> String {
+    let home = environment["HOME"] ?? ""
+    return home.hasPrefix("/") ? home : Accounts.home(of: geteuid()) ?? "/"
+  }
+
   /// The paths of this process.
   package static func current(environment: [String: String]) -> StorePaths {
-    var home = environment["HOME"] ?? ""
-    if !home.hasPrefix("/") {
-      home = Accounts.home(of: geteuid()) ?? "/"
-    }
+    let home = home(environment: environment)
     let workingDirectory = unsafe getcwd(nil, 0).map { path in
       defer { unsafe free(path) }
       return unsafe String(cString: path)

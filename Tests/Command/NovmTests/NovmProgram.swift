@@ -35,15 +35,20 @@ final class NovmProgram {
     return path
   }
 
+  var environment: [String: String] {
+    [
+      "PATH": "\(directory)/bin:/usr/bin:/bin", "NOVM_ROOT": "\(directory)/store",
+      "NOVM_LIBEXEC": "\(directory)/libexec", "HOME": directory,
+    ]
+  }
+
   func run(_ arguments: String...) throws -> Result { try run(arguments) }
 
   func run(_ arguments: [String]) throws -> Result {
     let process = Process()
     process.executableURL = try BuiltProgram.url("novm")
     process.arguments = arguments
-    process.environment = [
-      "PATH": "/usr/bin:/bin", "NOVM_ROOT": "\(directory)/store", "NOVM_LIBEXEC": "\(directory)/libexec",
-    ]
+    process.environment = environment
     process.standardInput = FileHandle.nullDevice
     // Files, not pipes: nobody has to read two at once.
     let files = ["output", "errors"].map { "\(directory)/\($0)" }

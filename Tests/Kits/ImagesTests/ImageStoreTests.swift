@@ -6,6 +6,8 @@ import Packs
 import Testing
 
 struct ImageStoreTests {
+  private func nobody() -> ImageStore.PackUsers { .init(users: [:], isWhole: true) }
+
   /// A store, and layouts that are written beside it.
   final class Place {
     let path: String
@@ -154,9 +156,9 @@ struct ImageStoreTests {
     // The name leads to the second now, and the first has none.
     let images = try place.store.list()
     #expect(images.map(\.id) == [two.id, one.id] && images[1].references.isEmpty)
-    #expect(try place.store.remove(one.id.description, force: false) { _ in nil } == [.removed(one.id)])
+    #expect(try place.store.remove(one.id.description, force: false, users: nobody) == [.removed(one.id)])
     #expect(try place.packs.list().packs.map(\.name).sorted() == two.packs.sorted())
-    _ = try place.store.remove("example.org/app:1", force: false) { _ in nil }
+    _ = try place.store.remove("example.org/app:1", force: false, users: nobody)
     #expect(try place.packs.list().packs.isEmpty)
   }
 
@@ -165,11 +167,13 @@ struct ImageStoreTests {
     try place.layout("one", [["a": "base"]])
     let image = try place.load("one")
     let other = try #require(ImageReference("localhost/base:1"))
-    try place.store.tag(image, as: other)
-    #expect(throws: ImageError.self) { try place.store.remove(image.shortID, force: false) { _ in nil } }
-    #expect(try place.store.remove("localhost/base:1", force: false) { _ in nil } == [.untagged(other)])
+    try place.store.tag(image.shortID, as: other)
+    #expect(throws: ImageError.self) { try place.store.remove(image.shortID, force: false, users: nobody) }
+    #expect(try place.store.remove("localhost/base:1", force: false, users: nobody) == [.untagged(other)])
     #expect(throws: ImageError.inUse("example.org/app:1", by: "the machine box")) {
-      try place.store.remove("example.org/app:1", force: true) { _ in "box" }
+      try place.store.remove("example.org/app:1", force: true) {
+        .init(users: Dictionary(uniqueKeysWithValues: image.packs.map { ($0, "box") }), isWhole: true)
+      }
     }
     #expect(try place.store.find("example.org/app:1").id == image.id)
   }
@@ -213,5 +217,85 @@ struct ImageStoreTests {
     // Nothing of all this stays.
     #expect(try place.packs.list().packs.isEmpty)
     #expect(try place.store.list().isEmpty)
+  }
+
+  /// Layers are images' alone.
+  @Test func namesOfLayers() throws {
+    let place = try Place()
+    #expect(throws: PackError.layerName("layer:x")) { try place.packs.create("layer:x", origin: "") { _ in } }
+    #expect(throws: PackError.layerName("layer:x")) { try place.packs.requireFree("layer:x") }
+    #expect(throws: PackError.layerName("layer:x")) { try place.packs.remove("layer:x") }
+  }
+
+  /// What cannot be read may have layers, too.
+  @Test func nothingIsSweptInTheDark() throws {
+    let place = try Place()
+    try place.layout("one", [["a": "base"]])
+    try place.layout("two", [["b": "other"]])
+    let one = try place.load("one")
+    let two = try place.load("two")
+    _ = try place.store.remove(one.shortID, force: true) { .init(users: [:], isWhole: false) }
+    #expect(try place.packs.list().packs.count == 2)
+    try place.layout("three", [["c": "third"]])
+    let three = try place.load("three")
+    try place.write(Data("x".utf8), "images/images/\(two.id.hexadecimal)/config")
+    _ = try place.store.remove(three.shortID, force: true, users: nobody)
+    #expect(try place.packs.list().packs.count == 3)
+    // What is damaged goes by its digits, and all with it that is nobody's.
+    #expect(try place.store.remove(two.shortID, force: false, users: nobody) == [.removed(two.id)])
+    #expect(try place.packs.list().packs.isEmpty)
+  }
+
+  @Test func damagedImagesComeAnew() throws {
+    let place = try Place()
+    try place.layout("one", [["a": "base"]])
+    let image = try place.load("one")
+    try place.write(Data("x".utf8), "images/images/\(image.id.hexadecimal)/config")
+    #expect(throws: ImageError.damaged(image.id.description)) { try place.store.find("example.org/app:1") }
+    #expect(try place.load("one").id == image.id)
+    // A name whose image is gone.
+    try FileManager.default.removeItem(atPath: "\(place.path)/images/images/\(image.id.hexadecimal)")
+    let name = try #require(ImageReference("example.org/app:1"))
+    #expect(try place.store.remove("example.org/app:1", force: false, users: nobody) == [.untagged(name)])
+    #expect(throws: ImageError.noSuchImage("example.org/app:1")) {
+      try place.store.remove("example.org/app:1", force: false, users: nobody)
+    }
+  }
+
+  /// An image may hold an image.
+  @Test func layoutsInLayers() throws {
+    let place = try Place()
+    try place.layout("one", [["oci-layout": "{}", "index.json": "{}", "manifest.json": "[]"]])
+    #expect(try place.load("one").packs.count == 1)
+  }
+
+  /// A few files that name each other, and what there would be of them without a bound.
+  @Test func indicesOfIndices() throws {
+    let place = try Place()
+    try place.layout("one", [["a": "base"]])
+    func index(_ digests: [String], _ pad: Int) throws -> String {
+      let entries = digests.map { ["digest": $0, "size": 1, "mediaType": "x"] as [String: Any] }
+      var text = try JSONSerialization.data(withJSONObject: ["schemaVersion": 2, "manifests": entries])
+      text += Data(String(repeating: " ", count: pad).utf8)
+      return try place.blob(text, in: "one")
+    }
+    let files = try ImageDirectory("\(place.path)/one", source: "one")
+    func write(_ digests: [String]) throws {
+      let entries = digests.map { ["digest": $0, "size": 1] as [String: Any] }
+      try place.write(
+        try JSONSerialization.data(withJSONObject: ["schemaVersion": 2, "manifests": entries]), "one/index.json")
+    }
+    // The same again and again is read once.
+    let leaf = try index([], 4_000_000)
+    let middle = try index(Array(repeating: leaf, count: 1000), 0)
+    try write(Array(repeating: middle, count: 1000))
+    let begin = ContinuousClock.now
+    #expect(throws: ImageError.malformed(source: "one", "no image in it")) { try ImageParts.images(in: files) }
+    #expect(ContinuousClock.now - begin < .seconds(20))
+    // Others are counted.
+    try write(try (0..<17).map { try index([], 4_000_000 + $0) })
+    #expect(throws: ImageError.malformed(source: "one", "more than 10,000 descriptions, or 64 MiB of them")) {
+      try ImageParts.images(in: files)
+    }
   }
 }

@@ -1,0 +1,60 @@
+import Glibc
+import NovmKit
+import Registry
+
+/// How the layers of an image come: on a terminal a bar for each that is on its way, elsewhere a line for each that has come.
+final class LayerProgress {
+  private let layers: [(name: String, size: UInt64)]
+  private let isQuiet: Bool
+  private var shown: [Int: String] = [:]
+  private var lines = 0
+
+  init(_ layers: [(name: String, size: UInt64)], isQuiet: Bool) {
+    self.layers = layers
+    self.isQuiet = isQuiet
+  }
+
+  func take(_ place: Int, _ event: LayerPull.Event) {
+    guard !isQuiet else { return }
+    let layer = layers[place]
+    switch event {
+    case .known: finish(place, "\(layer.name) is here")
+    case .done: finish(place, "\(layer.name) \(ByteCount.text(layer.size))")
+    case .waiting: show(place, "\(layer.name) waiting for another command")
+    case .read(let count): show(place, ProgressBar.text(layer.name, count, of: layer.size))
+    }
+  }
+
+  /// Leaves what is done.
+  func end() {
+    clear()
+    shown = [:]
+  }
+
+  private func finish(_ place: Int, _ text: String) {
+    clear()
+    shown[place] = nil
+    StandardError.write(text + "\n")
+    draw()
+  }
+
+  private func show(_ place: Int, _ text: String) {
+    guard StandardError.isTerminal else { return }
+    clear()
+    shown[place] = text
+    draw()
+  }
+
+  private func clear() {
+    // Up, and all from there on.
+    if lines > 0 { StandardError.write("\u{1B}[\(lines)A\u{1B}[J") }
+    lines = 0
+  }
+
+  private func draw() {
+    let width = Terminal.windowSize().map { Int($0.columns) } ?? 80
+    let texts = shown.sorted { $0.key < $1.key }.map { String($0.value.prefix(max(1, width - 1))) }
+    if !texts.isEmpty { StandardError.write(texts.map { $0 + "\n" }.joined()) }
+    lines = texts.count
+  }
+}
