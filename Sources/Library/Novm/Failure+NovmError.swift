@@ -27,7 +27,6 @@ extension Failure {
       .shareOnDisk(let path), .diskMissing(_, let path), .disk(_, let path, _):
       (.description, String(printable: path), nil)
     case .kernelPath(let path, let number): (.missing, path, number)
-    case .kernelIsFile(let path), .notABundle(let path): (.description, path, nil)
     case .storeWithoutAttributes(let path): (.system, path, Errno(EOPNOTSUPP))
     case .publishing(let place, let number): (.inUse, "\(place)", number)
     case .passtMissing: (.installation, "passt", nil)

@@ -13,8 +13,9 @@ package struct DetachedTree: ~Copyable {
   /// - Throws: ENOENT and what else opening says; EPERM without the capability; ENOSYS before Linux 5.12 (mount_setattr(2)).
   package init(of path: Path, isReadOnly: Bool) throws(Errno) {
     let opened = try FileDescriptor.open(path, OpenFlags.path)
-    descriptor = FileDescriptor(owning: try checked(clinux_clone_tree(opened.raw)))
-    try checked(clinux_restrict_tree(descriptor.raw, isReadOnly ? 1 : 0))
+    let clone = FileDescriptor(owning: try checked(clinux_clone_tree(opened.raw)))
+    try checked(clinux_restrict_tree(clone.raw, isReadOnly ? 1 : 0))
+    descriptor = clone
   }
 
   /// A path to it for as long as the process lives, which keeps it open.
