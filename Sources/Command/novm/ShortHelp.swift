@@ -73,7 +73,10 @@ struct ShortHelp {
   }
 
   /// For whom a screen has no room: few have a use for them.
-  private static let rare: Set<String> = ["version", "write-limit", "run-as", "cgroup"]
+  private static let rare: Set<String> = [
+    "version", "write-limit", "run-as", "cgroup", "uidmap", "gidmap", "cpu-affinity", "huge-pages", "prefault",
+    "entropy-rate", "shm-size", "com2",
+  ]
 
   private var options: [Option] {
     let tool = try? JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8))

@@ -107,7 +107,8 @@ package final class LayerPull {
         _ = try begin(place, waits: true)
         continue
       }
-      try listen(for: locked.isEmpty ? -1 : 500, &waiting)
+      // None, where what was waited for has come meanwhile.
+      if !jobs.isEmpty { try listen(for: locked.isEmpty ? -1 : 500, &waiting) }
     }
   }
 

@@ -144,8 +144,7 @@ struct RunCommandTests {
   @Test func treesThatCannotBe() throws {
     let file = try novm.write("file", "")
     try expectRefusal("/nowhere: no such directory on the host; make it", "--read", "/nowhere", "--", "true")
-    try expectRefusal("\(file): not a directory", "--read", "/data=>\(file)", "--", "true")
-    try expectRefusal("\(file): not a directory", "--write", "/data=>\(file)", "--", "true")
+    try expectRefusal("\(file): a file; --write takes a directory", "--write", "/data=>\(file)", "--", "true")
     try expectRefusal("must begin with /", "--read", "data=>/srv", "--", "true")
     try expectRefusal("must not contain ..", "--read", "/a/../b=>/srv", "--", "true")
     let other = "/b=>\(novm.directory)/."
@@ -161,10 +160,10 @@ struct RunCommandTests {
     let file = try novm.write("file", "")
     try expectRefusal("novm kernel import", "--", "true")
     try expectRefusal("no kernel other", "--kernel", "other", "--", "true")
-    try expectRefusal("novm kernel import \(file)", "--kernel", file, "--", "true")
+    try expectRefusal("\(file): not a Linux kernel", "--kernel", file, "--", "true")
     try expectRefusal("--kernel: /no/where: No such file", "--kernel", "/no/where", "--", "true")
     try expectRefusal("`novm kernel import`", "--kernel", "../nowhere", "--", "true")
-    try expectRefusal("--kernel: \(novm.directory)/ is no kernel", "--kernel", novm.directory + "/", "--", "true")
+    try expectRefusal(": no kernel was built here", "--kernel", novm.directory + "/", "--", "true")
   }
 
   @Test func programsThatAreNotThere() throws {
@@ -188,7 +187,7 @@ struct RunCommandTests {
     let result = try novm.run(command.split(separator: " ").map(String.init) + ["-h"])
     let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
     #expect(result.status == 0 && result.errors == "")
-    #expect(lines.count <= 60 && lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
+    #expect(lines.count <= 56 && lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
     #expect(
       result.output.contains("\n  e.g. novm \(command)") && result.output.hasSuffix("More: novm \(command) --help\n"))
   }

@@ -13,8 +13,9 @@ struct SpawnTests {
     let leaked = dup(STDERR_FILENO)
     defer { close(leaked) }
     let words = "echo $NAME $(test -e /proc/$$/fd/\(leaked) && echo leaked || echo closed) $PPID >&\(pipe.writer.raw)"
+    // Not dash, which knows descriptors of one digit.
     try Spawn.startApart(
-      "/bin/sh", [Array("-c".utf8), Array(words.utf8)], errors: errors.writer.raw, inherited: [pipe.writer.raw],
+      "/bin/bash", [Array("-c".utf8), Array(words.utf8)], errors: errors.writer.raw, inherited: [pipe.writer.raw],
       environment: [Array("NAME=value".utf8), Array("PATH=/bin:/usr/bin".utf8)])
     let reader = pipe.takeReader()
     var text: [UInt8] = []
