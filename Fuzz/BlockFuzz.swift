@@ -8,7 +8,7 @@ import Virtio
 public func fuzzBlock(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let session = Session(Array(UnsafeBufferPointer(start: data, count: size).prefix(2048)))
   session.run()
-  session.forget()
+  session.release()
   return 0
 }
 
@@ -45,7 +45,7 @@ private final class Session: BlockBackend, HostileDriver {
     start()
   }
 
-  func forget() {
+  func release() {
     device = nil
     for queue in queues { queue.forget() }
   }

@@ -28,9 +28,10 @@ enum FetchConfinement {
   private static let readable = [
     "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services",
     "/etc/protocols", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf",
-    "/etc/gnutls", "/etc/crypto-policies", "/var/lib/ca-certificates", "/run/systemd/resolve", "/run/resolvconf",
-    "/run/NetworkManager", "/usr", "/lib", "/lib64", "/proc/self", "/sys/devices/system/cpu", "/nix/store",
+    "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/ca-trust", "/etc/pki/tls/certs",
+    "/etc/pki/tls/openssl.cnf", "/etc/gnutls", "/etc/crypto-policies", "/var/lib/ca-certificates",
+    "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/usr", "/lib", "/lib64", "/proc/self",
+    "/sys/devices/system/cpu", "/nix/store",
   ]
 
   /// Another distribution's libcurl may call something else; that fails, and libraries know what to do then.

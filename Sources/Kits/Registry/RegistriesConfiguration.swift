@@ -60,7 +60,7 @@ package struct RegistriesConfiguration: Equatable, Sendable {
     add(toml)
   }
 
-  mutating func add(_ toml: TOML) {
+  package mutating func add(_ toml: TOML) {
     if let list = toml["unqualified-search-registries"] { searched = list.items.compactMap(\.string) }
     for (name, value) in toml["aliases"]?.entries ?? [:] {
       if let target = value.string { aliases[name] = target.isEmpty ? nil : target }
