@@ -180,7 +180,7 @@ struct DirectoryWalk {
       case FileType.socket: return nil
       default: break
       }
-      if !status.isSymlink { entry.attributes = try attributes(directory, name) }
+      if !status.isSymlink { entry.attributes = try attributes(directory, name, status) }
     } catch {
       throw .system(operation: .read, path: host(path), error)
     }
@@ -238,18 +238,26 @@ struct DirectoryWalk {
 
   private func decodeOwner(_ status: inout FileStatus, _ directory: Int32, _ name: [UInt8]) {
     guard source.isRecorded else { return FileCalls.decodePrivileges(&status, directory, name.span) }
-    if status.isRegular || status.isDirectory,
-      let value = try? FileCalls.attribute(directory, name.span, MarkName.overrideStat),
-      let record = OverrideStat(parsing: value.span, hostType: status.mode & FileType.mask)
-    {
-      return record.apply(to: &status)
-    }
-    if status.isSymlink, let owner = FileCalls.linkOwner(directory, name.span) {
-      (status.uid, status.gid) = (owner.uid, owner.gid)
-      return
+    if heedsRecords(status) {
+      if status.isRegular || status.isDirectory,
+        let value = try? FileCalls.attribute(directory, name.span, MarkName.overrideStat),
+        let record = OverrideStat(parsing: value.span, hostType: status.mode & FileType.mask)
+      {
+        return record.apply(to: &status)
+      }
+      if status.isSymlink, let owner = FileCalls.linkOwner(directory, name.span) {
+        (status.uid, status.gid) = (owner.uid, owner.gid)
+        return
+      }
     }
     if status.uid == geteuid() { status.uid = 0 }
     if status.gid == getegid() { status.gid = 0 }
+  }
+
+  /// Whether what stands beside a file in `user.containers.*` says what it is to a guest. Whoever owns a file can write that, so
+  /// others' do not count, nor do any where root keeps what is real (`LayeredTree.decodeOwner`).
+  private func heedsRecords(_ status: FileStatus) -> Bool {
+    source.isRecorded && (source.isPack || status.uid == geteuid())
   }
 
   private func isOpaque(_ directory: Int32, _ name: [UInt8]) -> Bool {
@@ -260,11 +268,13 @@ struct DirectoryWalk {
     return false
   }
 
-  private func attributes(_ directory: Int32, _ name: [UInt8]) throws(Errno) -> [PackEntry.Attribute] {
+  private func attributes(
+    _ directory: Int32, _ name: [UInt8], _ status: FileStatus
+  ) throws(Errno) -> [PackEntry.Attribute] {
     var attributes: [PackEntry.Attribute] = []
     for kept in try FileCalls.attributeNames(directory, name.span).split(separator: 0) {
       var shown = Array(kept)
-      if shown.starts(with: MarkName.overridePrefix) { shown.removeFirst(MarkName.overridePrefix.count) }
+      if heedsRecords(status), shown.starts(with: MarkName.overridePrefix) { shown.removeFirst(MarkName.overridePrefix.count) }
       if !source.isRecorded, kept == MarkName.privilegedCapability.dropLast() { shown = TreeMetadata.capability }
       guard TreeMetadata.isKept(shown), shown.count == kept.count || !shown.starts(with: "user.".utf8),
         let value = try FileCalls.attribute(directory, name.span, kept + [0])

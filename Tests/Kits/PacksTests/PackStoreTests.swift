@@ -90,6 +90,24 @@ struct PackStoreTests {
     #expect(try scratch.objects() == 0)
   }
 
+  /// A user of the host may write such beside a file of their own, which root packs.
+  @Test(.needsRoot) func recordsOfOthersSayNothing() throws {
+    try scratch.shell("mkdir source; echo a >source/a; chown 1000 source/a")
+    let path = "\(scratch.path)/source"
+    let root = try FileDescriptor.open(path, OpenFlags.directory)
+    for (name, value) in [("security.capability", "caps"), ("stat", "0:0:04755:file")] {
+      let name = Array("user.containers.override_\(name)\0".utf8)
+      try FileCalls.setAttribute(root.raw, Array("a\0".utf8).span, name, Array(value.utf8))
+    }
+    for isRecorded in [false, true] {
+      var walk = DirectoryWalk(
+        source: DirectorySource(Array(path.utf8), patterns: try PathPatterns(), isRecorded: isRecorded), builder: nil)
+      try walk.take(root.raw, progress: { _ in })
+      let entry = try #require(walk.taken.first { $0.path == Array("a".utf8) })
+      #expect(entry.attributes == [] && entry.uid == 1000 && entry.mode & 0o7000 == 0)
+    }
+  }
+
   @Test func namesAreTakenOnce() throws {
     try scratch.shell("mkdir source; echo a >source/a")
     let first = try scratch.create("name")
