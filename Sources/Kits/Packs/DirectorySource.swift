@@ -274,7 +274,9 @@ struct DirectoryWalk {
     var attributes: [PackEntry.Attribute] = []
     for kept in try FileCalls.attributeNames(directory, name.span).split(separator: 0) {
       var shown = Array(kept)
-      if heedsRecords(status), shown.starts(with: MarkName.overridePrefix) { shown.removeFirst(MarkName.overridePrefix.count) }
+      if heedsRecords(status), shown.starts(with: MarkName.overridePrefix) {
+        shown.removeFirst(MarkName.overridePrefix.count)
+      }
       if !source.isRecorded, kept == MarkName.privilegedCapability.dropLast() { shown = TreeMetadata.capability }
       guard TreeMetadata.isKept(shown), shown.count == kept.count || !shown.starts(with: "user.".utf8),
         let value = try FileCalls.attribute(directory, name.span, kept + [0])
