@@ -119,17 +119,17 @@ package final class Machine: @unchecked Sendable {
     }
   }
 
-  /// What this host lacks to confine the monitor; empty before `run`, and where nothing is asked for.
-  package var missingConfinement: [String] { confinement?.missing ?? [] }
-
   /// Runs the guest until it ends, or until `end`.
-  package func run() throws(MachineError) -> Outcome {
+  ///
+  /// - Parameter whenConfined: called before the guest's first instruction, with what this host lacks to confine the monitor.
+  package func run(whenConfined: ([String]) -> Void = { _ in }) throws(MachineError) -> Outcome {
     timeline.mark("first-entry")
     defer { close() }
     // As long as this is the only thread: all that follow are held to it.
     if mode != .off {
       confinement = try MachineConfinement(calls, isRequired: mode == .require, roots: roots)
     }
+    whenConfined(confinement?.missing ?? [])
     do {
       for slot in board.slots.values { try slot.startThreads { [self] in threadBegan(.queue) } }
       loop.post { [self] in threadBegan(.loop) }

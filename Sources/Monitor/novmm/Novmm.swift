@@ -31,12 +31,12 @@ struct Novmm {
       let boot = KernelBoot()
       let machine = try Machine(description, boot, report: complain)
       if isVerbose { complain(words(boot.randomisation)) }
-      let outcome = try machine.run()
-      if let report = outcome.report { complain(report) }
-      if isVerbose {
-        for what in machine.missingConfinement { complain("this host cannot confine the monitor by \(what)") }
-        complain("ended: \(outcome.name)")
+      let outcome = try machine.run { missing in
+        guard isVerbose else { return }
+        for what in missing { complain("this host cannot confine the monitor by \(what)") }
       }
+      if let report = outcome.report { complain(report) }
+      if isVerbose { complain("ended: \(outcome.name)") }
       return outcome.status
     } catch {
       complain(words(error, description))
