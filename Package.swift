@@ -151,7 +151,7 @@ let package = Package(
     .executableTarget(
       name: "novm",
       dependencies: [
-        "NovmKit", "Packs", "Images", "Registry", "Changes", "Download", "Confinement", "Host",
+        "Novm", "NovmKit", "Packs", "Images", "Registry", "Changes", "Download", "Confinement", "Host",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Command/novm", linkerSettings: novmLinking),
@@ -224,7 +224,7 @@ let package = Package(
     tests("Kits", "RegistryTests", ["Registry", "Images", "Download", "Packs", "nofetch", "Host", "HostTesting"]),
     tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
-    tests("Command", "NovmTests", ["novm", "nofetch", "HostTesting"]),
+    tests("Command", "NovmTests", ["novm", "nofetch", "NovmKit", "HostTesting"]),
   ],
   cLanguageStandard: .gnu17
 )

@@ -60,5 +60,5 @@ expect_status 127 "$NOVM" exec box -- /no/such
 expect_status 126 "$NOVM" exec box -- /etc/passwd
 
 "$NOVM" stats --no-stream box >"$TEST/stats"
-grep -Eq '^box +running +[0-9]+ % +[0-9.]+M +[0-9.]+M of [0-9.]+M +' "$TEST/stats" || fail "stats: $(<"$TEST/stats")"
+grep -Eq '^box +running +[0-9]+ % +[0-9.]+M +[0-9.]+M of [0-9.]+[MG] +' "$TEST/stats" || fail "stats: $(<"$TEST/stats")"
 "$NOVM" rm --force box

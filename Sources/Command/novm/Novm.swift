@@ -35,6 +35,7 @@ struct Novm: ParsableCommand {
         name: "Images and packs",
         subcommands: [ImageCommand.self, LoginCommand.self, LogoutCommand.self, PackCommand.self]),
       CommandGroup(name: "Kernels", subcommands: [KernelCommand.self]),
+      CommandGroup(name: "For other programs", subcommands: [MCPCommand.self]),
       CommandGroup(name: "This host", subcommands: [DoctorCommand.self, GenerateCommand.self, VersionCommand.self]),
     ])
 
