@@ -74,3 +74,30 @@ PYTHON
 boots pvh 176 'cat /proc/sys/kernel/bootloader_type'
 boots protected '255 0' '
   echo $(cat /proc/sys/kernel/bootloader_type) $(($(od -An -tu1 -j566 -N1 /sys/kernel/boot_params/data) & 1))'
+
+# Straight from where it was built: the build's own modules, once a build, and what a kernel's developer looks at is mounted. The status
+# of a test in kselftest's manner (Documentation/dev-tools/kselftest.rst) is the machine's.
+mkdir "$TEST/linux"
+cp "$NOVM_KERNELS/image/vmlinux" "$TEST/linux/"
+cp -r "$TEST"/modules/kernel/* "$TEST/linux/"
+cp "$TEST/modules/modules.builtin" "$TEST/linux/"
+(cd "$TEST/linux" && find . -name '*.ko*' | sed -e 's,^\./,,' -e 's,\.ko.*,.o,' >modules.order && touch Makefile .config)
+boots "$TEST/linux" "$release dummy" 'modprobe dummy && echo $(uname -r) $(grep -o "^dummy" /proc/modules)'
+cat >"$TEST/selftest" <<'END'
+#!/bin/sh
+echo 'TAP version 13'
+echo '1..2'
+grep -q -w dummy /proc/modules && echo 'not ok 1 loaded' || echo 'ok 1 not loaded'
+[ -d /sys/kernel/debug/block ] && [ -e /sys/kernel/tracing/trace ] && grep -q ' /sys/fs/bpf bpf ' /proc/mounts && echo 'ok 2 mounted' || exit 1
+exit 4 # KSFT_SKIP
+END
+chmod +x "$TEST/selftest"
+status=0
+"$NOVM" run --kernel "$TEST/linux/vmlinux" --read "/test=>$TEST/selftest" --append printk.time=0 -- /test >"$TEST/out" || status=$?
+[[ $status == 4 && $(tail -n 1 "$TEST/out") == 'ok 2 mounted' ]] || fail "the test ended with $status: $(<"$TEST/out")"
+# The directory and the image in it are two places; neither is among those with names.
+[[ $(find "$NOVM_KERNELS/.builds" -mindepth 1 -maxdepth 1 -name '*-*' | wc -l) == 2 ]] || fail "$(ls "$NOVM_KERNELS/.builds")"
+"$NOVM" run --kernel "$TEST/linux" -- true
+[[ $(find "$NOVM_KERNELS/.builds" -mindepth 1 -maxdepth 1 -name '*-*' | wc -l) == 2 ]] || fail 'it was made ready again'
+"$NOVM" kernel list | grep -q builds && fail 'a build is among the kernels with names'
+true

@@ -44,6 +44,22 @@ expect_output $'crw-rw-rw- a:e5\ncrw-rw-rw- a:c8\n660 loop-control\ntap0' run --
 truncate -s 8M "$TEST/loop.img"
 expect_output /dev/loop0 run --share "/img=>$TEST" -- losetup --show -f /img/loop.img
 
+# Docker's words: a directory in memory, the size of /dev/shm, a mount, a program for the words; and an image's name before the command.
+# Without --memory it is half of the host's, up to 4 GiB.
+mkdir "$TEST/mount"
+echo mounted >"$TEST/mount/file"
+expect_output $'65536\n131072\nmounted\nro' run --tmpfs /cache:size=64m,mode=1777 --shm-size 128M \
+  --mount "type=bind,source=$TEST/mount,target=/m,readonly" --mount type=tmpfs,target=/t --entrypoint sh -- -c '
+    for each in /cache /dev/shm; do df -k --output=size $each | tail -n 1 | tr -d " "; done
+    cat /m/file; (: >/m/x) 2>/dev/null || echo ro; grep -q "^tmpfs /t tmpfs" /proc/mounts || echo none'
+status=0
+run debian ls 2>"$TEST/errors" || status=$?
+[[ $status == 127 && $(<"$TEST/errors") == *'novm run --image debian -- ls'* ]] || fail "$status, $(<"$TEST/errors")"
+memory=$(run -- sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+half=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 2))
+((half < 4 << 20)) || half=$((4 << 20))
+((memory > half * 9 / 10 && memory <= half)) || fail "$memory kB where $half are half of the host's, or 4 GiB"
+
 # The guest's want of memory is told, with its program.
 status=0
 run --memory 128M -- python3 -c 'b = [b"x" * (1 << 20) for _ in range(1000)]' >/dev/null 2>"$TEST/errors" || status=$?

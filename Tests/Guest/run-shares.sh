@@ -50,6 +50,45 @@ run --share "/s=>$TEST/share:ro,cache=always" -- sh -c '
   ! (: >>/s/file) && ! touch /s/x && ! mkdir /s/x && grep -q " /s virtiofs ro" /proc/mounts' 2>/dev/null ||
   fail 'a share for reading can be opened for writing'
 
+# Single files: with --confine off the host's editor puts another file in the place of one, and the guest has it; what the guest writes
+# the host has; a place need not be there, and nothing is made for it.
+mkdir "$TEST/conf" "$TEST/wrote"
+echo 'nameserver 192.0.2.1' >"$TEST/conf/resolv"
+echo '192.0.2.7 novm far' >"$TEST/conf/hosts"
+echo first >"$TEST/conf/app"
+ln -s app "$TEST/conf/link"
+(cd "$TEST/conf" && run --confine off --write "$TEST/wrote" --share '/etc/resolv.conf=>resolv' -v ./hosts:/etc/hosts:ro --read '/etc/app.read=>./app' \
+  -v "$TEST/conf/link:/etc/new.d/app" -v "$TEST/conf/app:/run/secrets/app:ro" -- sh -c '
+  cat /etc/resolv.conf /etc/app.read; grep -c far /etc/hosts; cat /run/secrets/app
+  ! (: >>/etc/hosts) 2>/dev/null && ! (: >>/run/secrets/app) 2>/dev/null && ! rm /etc/resolv.conf 2>/dev/null && echo fixed
+  read x; cat /etc/new.d/app /run/secrets/app; echo guest >/etc/new.d/app; echo read >/etc/app.read' <"$TEST/in" >"$TEST/out") &
+machine=$!
+exec 9>"$TEST/in"
+until grep -q fixed "$TEST/out"; do sleep 0.2; kill -0 "$machine" || fail "the machine ended: $(cat "$TEST/out")"; done
+echo second >"$TEST/conf/.app.swp"
+mv "$TEST/conf/.app.swp" "$TEST/conf/app"
+sleep 1.2
+echo >&9
+exec 9>&-
+wait "$machine" || fail 'the machine failed'
+expect_output $'nameserver 192.0.2.1\nfirst\n1\nfirst\nfixed\nsecond\nsecond' cat "$TEST/out"
+expect_output guest cat "$TEST/conf/app"
+expect_output './etc/app.read' sh -c "cd '$TEST/wrote' && find . -type f ! -name '.novm*' | sort"
+# Otherwise it is the file that was there, and written through.
+run --share "/etc/app=>$TEST/conf/app" -- sh -c 'cat /etc/app; echo again >/etc/app; read x; cat /etc/app' <"$TEST/in" >"$TEST/out" &
+machine=$!
+exec 9>"$TEST/in"
+until grep -q again "$TEST/conf/app"; do sleep 0.2; kill -0 "$machine" || fail "the machine ended: $(cat "$TEST/out")"; done
+echo third >"$TEST/conf/.app.swp"
+mv "$TEST/conf/.app.swp" "$TEST/conf/app"
+sleep 1.2
+echo >&9
+exec 9>&-
+wait "$machine" || fail 'the machine failed'
+expect_output $'guest\nagain' cat "$TEST/out"
+expect_output third run --net none --share "/s=>$TEST/share" --share "/s/file=>$TEST/conf/app" -- cat /s/file
+expect_output 'changed by the host' cat "$TEST/share/file"
+
 # A volume is there again, and for one at a time.
 run --volume 'v=>/srv/v' -- sh -c 'echo kept >/srv/v/file'
 expect_output kept run --volume 'v=>/srv/v' -- cat /srv/v/file

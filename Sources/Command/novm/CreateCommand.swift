@@ -33,7 +33,7 @@ struct CreateCommand: ParsableCommand {
   func run() throws {
     let words = try CommandWords(words, of: Self.self).words
     let (machine, image) = try machine.settings.ofImage()
-    var settings = try process.settings(words, on: machine).of(image)
+    var settings = try process.settings(words, on: machine).of(image, entrypoint: input.entrypoint)
     settings?.input = input.interactive
     try Machines.create(keeping.name, machine.definition(settings, remove: keeping.rm), verbose: false)
   }

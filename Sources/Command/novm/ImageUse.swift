@@ -18,11 +18,14 @@ extension MachineSettings {
 
 extension CommandSettings {
   /// The command as an image has it, where the command line says nothing else; nil where neither names a command.
-  func of(_ image: Image?) -> CommandSettings? {
-    guard let image else { return command.isEmpty ? nil : self }
+  ///
+  /// - Parameter entrypoint: the program that gets the command's words, in place of the image's.
+  func of(_ image: Image?, entrypoint: String? = nil) -> CommandSettings? {
     var settings = self
+    if let entrypoint, !entrypoint.isEmpty { settings.command.insert(entrypoint, at: 0) }
+    guard let image else { return settings.command.isEmpty ? nil : settings }
     let process = image.configuration.config
-    settings.command = image.command(command)
+    if entrypoint == nil { settings.command = image.command(command) }
     settings.env = image.environment(env)
     settings.cwd = cwd ?? process?.workingDirectory.flatMap { $0.isEmpty ? nil : $0 }
     settings.user = user ?? process?.user.flatMap { $0.isEmpty ? nil : $0 }

@@ -5,7 +5,7 @@ import NovmKit
 struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Show a host directory to the guest; without GUEST=>, as its /. Repeatable, later ones win.",
+      "Show a host directory or file to the guest; without GUEST=>, as its /. Repeatable, later ones win.",
       discussion: "Where neither a directory nor a pack is at /, the guest's / is the host's.",
       valueName: "[GUEST=>]HOST"),
     completion: .directory)
@@ -23,8 +23,9 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Give the guest a host directory as it is, changes going both ways. Repeatable.",
+      "Give the guest a host directory or file as it is, changes going both ways. Repeatable.",
       discussion: """
+        A file is the one that is there at the start; with --confine off also what takes its place, as editors do it. \
         :ro lets the guest only read. :cache=none shows each change of the host's at once, auto (the default) within a \
         second and with each open, always never. suid and dev are as with --write.
         """, valueName: "[GUEST=>]HOST[:ro,cache=none|auto|always,suid,dev]"),
@@ -36,10 +37,26 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp(
       "Keep the guest's writes at a path from machine to machine, under a name. Repeatable.",
       discussion: """
-        One machine at a time can use a volume. With a path of the host's, as Docker has it, the directory is shared: \
+        One machine at a time can use a volume. With a path of the host's, as Docker has it, that is shared: \
         HOST:GUEST[:ro].
         """, valueName: "NAME=>GUEST"))
   var volume: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The same in Docker's words: type=bind, volume or tmpfs, source=, target=, readonly. Repeatable.",
+      valueName: "KEY=VALUE[,...]"))
+  var mount: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Give the guest an empty directory in its memory. Repeatable.",
+      discussion: "With size=, mode=, uid=, gid= and nr_inodes= as tmpfs(5) has them.", valueName: "GUEST[:OPTIONS]"))
+  var tmpfs: [String] = []
+
+  @Option(
+    help: ArgumentHelp("How large the guest's /dev/shm is; half of its memory if not given.", valueName: "size"))
+  var shmSize: String?
 
   @Option(
     help: ArgumentHelp(
@@ -128,8 +145,13 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     name: [.customShort("m", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("The guest's memory: MiB, or with K, M, G, T.", valueName: "size"))
-  var memory = "512M"
+    help: ArgumentHelp(
+      "The guest's memory: MiB, or with K, M, G, T; half of the host's, up to 4G, if not given.",
+      discussion: """
+        The guest takes it as it uses it, and gives back what it has freed. With --prefault and hugetlbfs it is 512M.
+        """,
+      valueName: "size"))
+  var memory: String?
 
   @Option(
     help: ArgumentHelp(
@@ -152,12 +174,17 @@ struct MachineOptions: ParsableArguments {
   var cpuAffinity: String?
 
   @Option(
-    help: ArgumentHelp("A kernel's name, or its directory; the newest if not given.", valueName: "name|path"),
+    help: ArgumentHelp(
+      "A kernel's name, or where one was built; the newest if not given.",
+      discussion: """
+        A path has a slash: a build directory (./linux), with its modules, a bzImage or vmlinux, or a bundle's directory. A build is made \
+        ready when it is first booted, and anew when something was built since.
+        """, valueName: "name|path"),
     completion: .kernels)
   var kernel: String?
 
   @Option(
-    parsing: .unconditionalSingleValue,
+    name: [.long, .customLong("append")], parsing: .unconditionalSingleValue,
     help: ArgumentHelp("More for the kernel's command line. Repeatable.", valueName: "words"))
   var cmdline: [String] = []
 
@@ -223,6 +250,9 @@ struct MachineOptions: ParsableArguments {
     settings.write = write
     settings.share = share
     settings.volume = volume
+    settings.mount = mount
+    settings.tmpfs = tmpfs
+    settings.shmSize = shmSize
     settings.image = image
     settings.pack = pack
     settings.hide = hide

@@ -41,9 +41,12 @@ enum Machines {
   }
 
   static func kernel(for request: MachineRequest) throws(NovmError) -> KernelFiles {
-    try request.kernel.find(
+    let line = ProgressLine()
+    defer { line.clear() }
+    return try request.kernel.find(
       in: KernelStore(directory: Surroundings.paths.kernels), noguest: Surroundings.programs.noguest,
-      parts: request.initramfsParts)
+      parts: request.initramfsParts
+    ) { line.show($0.text) }
   }
 
   /// Makes a machine, starts it in the background, and prints its identifier.

@@ -68,6 +68,9 @@ struct Novm: ParsableCommand {
     guard var words = SplitWords(arguments) else { return arguments }
     words = try MachineFile.expand(words)
     if words.asksForHelp { return words.own + words.rest }
+    if words.verb == "exec", words.machine.isEmpty, let first = words.rest.first, first.hasPrefix("--"), first != "--" {
+      throw ValidationError(Suggestion.unknownOption(first, of: ExecCommand.self))
+    }
     CommandWords.given = words.rest
     return words.own
   }
@@ -95,9 +98,10 @@ struct Novm: ParsableCommand {
           let parsed = try command.parseAsRoot(Array(words))
           if type(of: parsed) == command { return parsed }
         } catch {
-          // The parser misses an argument before it minds an option that there is not.
-          if command.message(for: error).contains("Missing expected argument"),
-            let option = Suggestion.unknown(among: words, of: command)
+          // The parser misses an argument before it minds an option that there is not, and knows none of others' options.
+          if let option = Suggestion.unknown(among: words, of: command),
+            command.message(for: error).contains("Missing expected argument")
+              || ForeignOptions.answer(String(option.prefix { $0 != "=" }), verb: command._commandName) != nil
           {
             throw ValidationError(Suggestion.unknownOption(option, of: command))
           }

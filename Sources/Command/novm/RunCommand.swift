@@ -55,7 +55,7 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     let command = try CommandWords(words, of: Self.self).words
-    if command.isEmpty, machine.image == nil {
+    if command.isEmpty, machine.image == nil, input.entrypoint == nil {
       throw ValidationError("no command to run; such as: novm run -- /bin/ls -la /")
     }
     if isTrial, detach || rm { throw ValidationError("--try: asks at the end; leave out --detach and --rm") }
@@ -72,7 +72,8 @@ struct RunCommand: ParsableCommand {
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
     let (described, image) = try machine.settings.ofImage()
-    guard var settings = try process.settings(words, on: described).of(image) else {
+    guard var settings = try process.settings(words, on: described).of(image, entrypoint: input.entrypoint)
+    else {
       throw CommandFailure("the image \(image?.name ?? "") names no command; such as: novm run --image NAME -- /bin/sh")
     }
     settings.input = input.interactive
@@ -98,8 +99,13 @@ struct RunCommand: ParsableCommand {
     }
     if timings { StandardError.write(times.table()) }
     if isTrial, let identifier = run.identifier { try Trial(identifier).settle(keeps: keeping.name != nil) }
-    let status = try result.get()
-    if status != 0 { throw ExitCode(status) }
+    do {
+      let status = try result.get()
+      if status != 0 { throw ExitCode(status) }
+    } catch let error as NovmError {
+      guard machine.image == nil, let hint = ImageHint.of(error, words) else { throw error }
+      throw CommandFailure(error.message + hint, exitStatus: error.exitStatus)
+    }
   }
 }
 
@@ -116,8 +122,13 @@ struct DescriptionOptions: ParsableArguments {
 
 }
 
-/// Whether a command in the background has input.
+/// Whether a command in the background has input, and what gets its words.
 struct InputOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The program that gets the command's words, in place of an image's own.", valueName: "PROGRAM"))
+  var entrypoint: String?
+
   @Flag(
     name: [.short, .long],
     help: "In the background: keep the command's input open, for `novm attach`. With --terminal it is.")

@@ -97,7 +97,8 @@ struct SplitWords {
   // MARK: What there is
 
   private static let machineOptions: [String: Kind] = [
-    "read": .list, "write": .list, "share": .list, "volume": .list, "image": .text, "pack": .list, "hide": .list,
+    "read": .list, "write": .list, "share": .list, "volume": .list, "mount": .list, "tmpfs": .list, "shm-size": .text,
+    "image": .text, "pack": .list, "hide": .list,
     "uidmap": .list, "gidmap": .list, "net": .text, "publish": .list, "nic": .list, "disk": .list, "pmem": .list,
     "root-disk": .text,
     "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text, "kernel": .text, "cmdline": .list,
@@ -109,7 +110,7 @@ struct SplitWords {
     "env": .list, "cwd": .text, "user": .text, "terminal": .flag, "timeout": .text,
   ]
   private static let keepingOptions: [String: Kind] = [
-    "file": .text, "interactive": .flag, "name": .text, "rm": .flag,
+    "file": .text, "interactive": .flag, "name": .text, "rm": .flag, "entrypoint": .text,
   ]
   /// Those of `run` that a description may have as well.
   private static let runOptions: [String: Kind] = ["detach": .flag, "verbose": .flag, "timings": .flag]
@@ -130,5 +131,5 @@ struct SplitWords {
     "p": "publish", "v": "volume", "w": "cwd",
   ]
   /// Other names of long options.
-  private static let aliases: [String: String] = ["network": "net", "workdir": "cwd"]
+  private static let aliases: [String: String] = ["network": "net", "workdir": "cwd", "append": "cmdline"]
 }

@@ -78,13 +78,17 @@ package struct KernelStore: Sendable {
   /// - Parameters:
   ///   - name: the kernel's release if nil.
   ///   - noguest: path of the executable that becomes `/init` of the initramfs.
+  ///   - isKept: whether one of the same name is taken as it is.
   package func `import`(
-    _ source: KernelSource, name: String? = nil, noguest: String,
+    _ source: KernelSource, name: String? = nil, noguest: String, isKept: Bool = false,
     progress: @escaping (ImportProgress) -> Void = { _ in }
   ) throws(KernelBundleError) -> KernelBundle {
-    if let name { _ = try path(of: name) }
+    if let name {
+      let path = try path(of: name)
+      if isKept, let known = try? KernelBundle(name: name, directory: path) { return known }
+    }
     try source.check()
-    return try install(name, progress) { (work) throws(KernelBundleError) in
+    return try install(name, isKept: isKept, progress) { (work) throws(KernelBundleError) in
       let files = try KernelFiles(source, work: work, packageTool: packageTool, progress: progress)
       return try BundleBuilder(directory: "\(work)/bundle", noguest: noguest, progress: progress).build(files)
     }
@@ -112,11 +116,13 @@ package struct KernelStore: Sendable {
 
   /// - Parameter build: makes the directory `bundle` in the one that it is given.
   private func install(
-    _ name: String?, _ progress: (ImportProgress) -> Void,
+    _ name: String?, isKept: Bool = false, _ progress: (ImportProgress) -> Void,
     _ build: (String) throws(KernelBundleError) -> BundleDescription
   ) throws(KernelBundleError) -> KernelBundle {
     try Files.makeDirectories(directory)
     return try locked(progress) { () throws(KernelBundleError) in
+      // Somebody else may just have made it.
+      if isKept, let name, let known = try? KernelBundle(name: name, directory: try path(of: name)) { return known }
       let work = "\(directory)/\(Self.temporaryPrefix)\(getpid())"
       do throws(KernelBundleError) {
         try Files.makeDirectories(work)

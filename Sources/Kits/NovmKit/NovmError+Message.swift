@@ -81,6 +81,14 @@ extension NovmError {
     case .publishing(.port(let port, _), Errno(EACCES)) where port < 1024:
       "--publish: port \(port) of this host is root's alone; give one from 1024 on, or lower net.ipv4.ip_unprivileged_port_start"
     case .publishing(let place, let error): "--publish: cannot listen on \(place) of this host: \(error.description)"
+    case .mount(let text, let key?):
+      "--mount '\(Self.text(text))': no key '\(ByteString.printable(key))'; \(Self.mountKeys)"
+    case .mount(let text, nil): "--mount '\(Self.text(text))': \(Self.mountKeys)"
+    case .temporary(let text):
+      "--tmpfs '\(ByteString.printable(text))': give an absolute path of the guest's, and perhaps size=, mode=, uid=, gid=, "
+        + "nr_inodes= behind a colon: /cache:size=64m,mode=1777"
+    case .shmSize(let text):
+      "--shm-size: '\(ByteString.printable(text))' is no amount; give MiB, or a number with K, M or G: 256M"
     case .passtMissing:
       "--net user: passt is not installed; on Debian and Ubuntu it is in the package passt: apt install passt"
     case .userNetwork(let words): "--net user: passt: \(words)"
@@ -88,11 +96,6 @@ extension NovmError {
     case .noUser: "--user: '' names nobody; give a name or a number, or leave it out for root"
     case .kernelPath(let path, let errno):
       "--kernel: \(path): \(errno.description); "
-        + "`novm kernel list` shows the kernels there are, `novm kernel import` makes one"
-    case .kernelIsFile(let path):
-      "--kernel: \(path) is a file; make a bundle of it with: novm kernel import \(path)"
-    case .notABundle(let path):
-      "--kernel: \(path) is no kernel bundle; "
         + "`novm kernel list` shows the kernels there are, `novm kernel import` makes one"
     case .programMissing(let path):
       "\(path) is missing; install novm completely, or set NOVM_LIBEXEC to the directory that has it"
@@ -118,6 +121,9 @@ extension NovmError {
     case .interrupted(let signal): "ended by signal \(signal)"
     }
   }
+
+  private static let mountKeys =
+    "give type=bind,source=PATH,target=PATH[,readonly], type=volume,source=NAME,target=PATH or type=tmpfs,target=PATH"
 
   private static func message(_ command: [UInt8], _ failure: Failure) -> String {
     var detail = text(failure.message)
@@ -159,8 +165,12 @@ extension HostPathFault {
     case .noShareOptions:
       "no such directory on the host, and no options of a share: they follow a colon, and are ro, rw and cache=none, "
         + "auto or always, with commas between them"
-    case .notADirectory: "not a directory; a tree is made of directories, so give the one that it is in"
-    case .unreadable: "permission denied; you must be able to read and enter a directory to give it to a machine"
+    case .notADirectory: "neither a directory nor a regular file, which is all that can be given to a machine"
+    case .fileToWrite: "a file; --write takes a directory, --share a file for the guest to write to"
+    case .fileAtRoot: "a file; say where the guest is to have it, such as '/etc/app.conf=>app.conf'"
+    case .unwritableFile: "permission denied; the guest can write to what you can write to, and read with :ro"
+    case .unreadable:
+      "permission denied; you must be able to read a file, or read and enter a directory, to give it to a machine"
     case .unwritable: "permission denied; a machine's writes need a directory that you may write to"
     case .systemDirectory:
       "belongs to the host's own devices and kernel; give --write a directory for files, or leave it out"

@@ -35,6 +35,10 @@ package enum NovmError: Error, Equatable {
   case volume([UInt8])
   /// Its path of the guest's is none.
   case volumeGuest([UInt8])
+  /// Of `--mount`, with a key that there is not.
+  case mount([UInt8], String?)
+  case temporary(String)
+  case shmSize(String)
   /// A disk's file that is not there.
   case diskMissing(option: String, [UInt8])
   /// Not `NAME[=>GUEST]`.
@@ -78,8 +82,6 @@ package enum NovmError: Error, Equatable {
   case noUser
   /// Nothing that could be looked at where `--kernel` leads.
   case kernelPath(String, Errno)
-  case kernelIsFile(String)
-  case notABundle(String)
 
   // novm's own parts.
   case programMissing(String)
@@ -139,6 +141,11 @@ package enum HostPathFault: Equatable, Sendable {
   /// Written as Docker has it.
   case asDocker(host: [UInt8], guest: [UInt8])
   case notADirectory
+  /// For `--write`.
+  case fileToWrite
+  /// No path of the guest's was given for it.
+  case fileAtRoot
+  case unwritableFile
   case unreadable
   case unwritable
   /// In the host's /dev, /proc or /sys.

@@ -24,6 +24,8 @@ package struct Landlock: ~Copyable {
 
     package static let removing = Access(rawValue: 1 << 5)
     package static let reading: Access = [.readFile, .readDirectory]
+    /// For what is a file, and no directory.
+    package static let ofFile: Access = [.readFile, .writeFile, .truncate]
     package static let writing: Access = [.readFile, .readDirectory, .writeFile, .names, .refer, .truncate]
   }
 
@@ -57,7 +59,7 @@ package struct Landlock: ~Copyable {
 
   /// What may be done in a directory and below.
   ///
-  /// - Parameter directory: open, perhaps by O_PATH.
+  /// - Parameter directory: open, perhaps by O_PATH. For a file no more than `Access.ofFile`.
   package func allow(_ access: Access, beneath directory: Int32) throws(Errno) {
     try checked(
       clinux_landlock_allow(ruleset.raw, directory, access.intersection(handled).rawValue))

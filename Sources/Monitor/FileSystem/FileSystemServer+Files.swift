@@ -89,7 +89,7 @@ extension FileSystemServer {
 
   func release(_ header: RequestHeader) throws(Failure) {
     // Clients that do not tell of their opens may yet tell of the end of what they made.
-    if !settings.isStateless { tree.files.release(try node(header.node)) }
+    if !settings.isStateless, let node = tree.nodes.node(header.node) { tree.files.release(node) }
   }
 
   // MARK: Data

@@ -212,15 +212,18 @@ package final class FileSystemServer: @unchecked Sendable {
   /// Leaves everything as it is, for a process that ends while a request does not: nothing of the tree is touched any more.
   package func abandon() { tree.abandon() }
 
-  /// A directory that the tree consists of, open.
+  /// A directory that the tree consists of, or a single file of it, open.
   package struct Root {
     package let descriptor: Int32
     package let isWritable: Bool
+    package let isFile: Bool
   }
 
   /// All of them: outside of these the server opens, makes, removes and renames nothing.
   package var roots: [Root] {
-    tree.layers.map { Root(descriptor: $0.root.raw, isWritable: $0.isWritable) }
+    tree.layers.map {
+      Root(descriptor: $0.root.raw, isWritable: $0.isWritable, isFile: $0.file?.name == FileCalls.itself)
+    }
   }
 
   // MARK: The window
@@ -280,6 +283,7 @@ package final class FileSystemServer: @unchecked Sendable {
   /// The node that a request is about.
   func node(_ id: UInt64) throws(Failure) -> Node {
     guard let node = tree.nodes.node(id) else { throw .host(.stale) }
+    if node.isSharedFile { try host { () throws(Errno) in try tree.follow(node) } }
     return node
   }
 

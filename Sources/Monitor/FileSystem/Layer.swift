@@ -1,6 +1,6 @@
 import Host
 
-/// A host directory that shows at a place of the guest's tree.
+/// A host directory that shows at a place of the guest's tree; or a single file of a directory.
 package struct LayerMap: Equatable, Sendable {
   /// Absolute, `/` for the whole tree.
   package var guestPath: Path
@@ -29,8 +29,11 @@ package struct LayerMap: Equatable, Sendable {
 final class Layer {
   let rank: Int
   let map: LayerMap
+  /// Of a single file, what it is found in: its directory, or where there is no name to find it by the file itself.
   let root: SharedDescriptor
   let kind: Kind
+  /// Of a single file.
+  let file: SingleFile?
   /// For what is made before it appears at its place; write maps only.
   let work: WorkDirectory?
   /// Whether users of the host other than root can come to it.
@@ -55,8 +58,19 @@ final class Layer {
     }
   }
 
-  init(rank: Int, map: LayerMap, root: SharedDescriptor, kind: Kind) throws(Errno) {
+  /// A layer of one file.
+  struct SingleFile {
+    /// With its NUL, as all names here.
+    let guestName: [UInt8]
+    /// In the layer's root; the empty name for the root itself.
+    let name: [UInt8]
+  }
+
+  init(
+    rank: Int, map: LayerMap, root: SharedDescriptor, kind: Kind, file: SingleFile? = nil
+  ) throws(Errno) {
     self.rank = rank
+    self.file = file
     self.map = map
     self.root = root
     self.kind = kind

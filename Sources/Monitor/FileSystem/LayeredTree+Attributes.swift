@@ -180,7 +180,7 @@ extension LayeredTree {
       }
       var status = FileStatus()
       guard let found = try? resolve(directory, entry.name.span, &status).found() else { return nil }
-      let place = Place(base: found.base, name: entry.name)
+      let place = Place(base: found.base, name: found.name ?? entry.name)
       if status.isRegular, status.length == 0 { decodeOwner(&status, place, in: found.layer) }
       return (number(of: found, status, place: place, in: directory), UInt8(truncatingIfNeeded: status.mode >> 12 & 15))
     }

@@ -6,6 +6,8 @@ struct Found: ~Copyable {
   /// The topmost layer that has the name, and its directory that does.
   let layer: Layer
   let base: SharedDescriptor
+  /// Its name there, where that is another one.
+  var name: [UInt8]?
   /// Further layers whose directories of this name merge.
   var lower: [Layer] = []
   /// The topmost of those directories.
@@ -56,6 +58,7 @@ extension LayeredTree {
       switch try namespace.withReadLock({ () throws(Errno) -> Step in try step(parent, name, array, &status) }) {
       case .done(let node): return node
       case .replaced(let node): dropReplaced(node, parent, name)
+      case .moved(let node): try follow(node)
       case .linkUp(let node):
         if let entry = try linkUp(node, parent, name) {
           status = entry.status
@@ -70,6 +73,8 @@ extension LayeredTree {
     case done(Node?)
     /// The host has something else under the name than the node.
     case replaced(Node)
+    /// So it has for a shared file, which stands for its name.
+    case moved(Node)
     /// The name is a lower one of a file that was copied up under another name.
     case linkUp(Node)
   }
@@ -85,6 +90,7 @@ extension LayeredTree {
         return .done(known)
       } catch {
         nodes.forget(known.id, 1)
+        if error == .stale, known.isSharedFile { return .moved(known) }
         guard error == .stale, !known.isPinned else { throw error }
         return .replaced(known)
       }
@@ -92,16 +98,18 @@ extension LayeredTree {
     if parent.isRemoved { return .done(nil) }
     guard let found = try resolve(parent, name, &status).found() else { return .done(nil) }
     let identity = FileIdentity(found.layer, status)
-    let linkedAs = !status.isDirectory && status.links > 1 && !found.layer.isPack ? identity : nil
+    let hasLinks = !status.isDirectory && status.links > 1 && !found.layer.isPack && found.layer.file == nil
+    let linkedAs = hasLinks ? identity : nil
     if let linkedAs, let known = nodes.linkedNode(linkedAs), !known.isRemoved, known.layer !== found.layer {
       return .linkUp(known)
     }
-    let place = Place(base: found.base, name: array ?? [UInt8](copying: name))
+    let array = array ?? [UInt8](copying: name)
+    let place = Place(base: found.base, name: found.name ?? array)
     decodeOwner(&status, place, in: found.layer)
     let inode = number(of: found, status, place: place, in: parent)
     let type = status.mode & FileType.mask
-    let node = nodes.enter(parent, place.name, linkedAs: linkedAs) { id in
-      LayeredTree.makeNode(id, found, type, identity, inode, parent, place.name)
+    let node = nodes.enter(parent, array, linkedAs: linkedAs) { id in
+      LayeredTree.makeNode(id, found, type, identity, inode, parent, array)
     }
     if node.isSynthetic {
       status = syntheticStatus()
@@ -128,7 +136,26 @@ extension LayeredTree {
     } else {
       node.layer = found.layer
     }
+    if found.layer.file != nil, found.layer.isShare {
+      node.writeLayer = found.layer.isWritable ? found.layer : nil
+      node.isPinned = true
+    }
     return node
+  }
+
+  /// Has the node of a shared file stand for what has the file's name on the host by now: an editor may have replaced the file.
+  ///
+  /// - Throws: ENOENT where no file has it.
+  func follow(_ node: Node) throws(Errno) {
+    guard let layer = node.layer, let file = layer.file else { return }
+    let status = try FileCalls.status(layer.root.raw, file.name.span)
+    guard status.isRegular else { throw .notFound }
+    let identity = FileIdentity(layer, status)
+    if namespace.withReadLock({ node.identity }) == identity { return }
+    namespace.withWriteLock {
+      node.identity = identity
+      files.drop(node)
+    }
   }
 
   /// Forgets under which name a node was that the host has replaced. Requests for it find it stale from now on.
@@ -154,8 +181,11 @@ extension LayeredTree {
     var mountPoint: Found?
     var mountStatus = FileStatus()
     let parts = parent.parts
+    let file = parent.file(name)
+    if let file, file.isShare { return try resolve(file, &status) }
     for index in parts.indices {
       let layer = parts[index].layer
+      if let file, file.rank < layer.rank, !parent.hides(name) { return try resolve(file, &status) }
       if layer.isRead, parent.hides(name) { break }
       let base: SharedDescriptor
       do throws(Errno) {
@@ -180,15 +210,38 @@ extension LayeredTree {
       }
       if mayGoOnBelow(parts[index], base, status), FileCalls.goesOnBelow(base.raw, name, status) { throw .notPermitted }
       var found = Found(layer: layer, base: base)
-      if status.isDirectory, index + 1 < parts.count { try addLower(&found, parts[(index + 1)...], parent, name) }
+      if status.isDirectory, index + 1 < parts.count {
+        let lower = parts[(index + 1)...].prefix { $0.layer.rank < file?.rank ?? .max }
+        try addLower(&found, lower, parent, name)
+      }
       return .found(found)
     }
+    if let file, !parent.hides(name) { return try resolve(file, &status) }
     if let mountPoint {
       status = mountStatus
       return .found(mountPoint)
     }
     if let denied, parent.writeLayer == nil { throw denied }
     return .absent(whiteout: false)
+  }
+
+  /// A single file, where it is mapped.
+  private func resolve(_ layer: Layer, _ status: inout FileStatus) throws(Errno) -> Resolution {
+    guard let file = layer.file else { return .absent(whiteout: false) }
+    do throws(Errno) {
+      status = try FileCalls.status(layer.root.raw, file.name.span)
+    } catch {
+      if error == .notFound { return .absent(whiteout: false) }
+      throw error
+    }
+    guard status.isRegular else { return .absent(whiteout: false) }
+    return .found(Found(layer: layer, base: layer.root, name: file.name))
+  }
+
+  /// Whether the host has the file of a layer of one.
+  func isThere(_ layer: Layer) -> Bool {
+    guard let file = layer.file else { return false }
+    return (try? FileCalls.status(layer.root.raw, file.name.span))?.isRegular == true
   }
 
   /// Whether to ask for overlayfs's marks of what goes on in a layer below: the tree does not follow them, and half of a thing
@@ -227,7 +280,9 @@ extension LayeredTree {
 
   /// Whether a name would show if the write map had nothing under it. The namespace lock is held.
   func showsBelow(_ parent: Node, _ name: Span<UInt8>) throws(Errno) -> Bool {
+    let file = parent.file(name)
     for part in parent.parts where part.layer !== parent.writeLayer {
+      if let file, file.rank < part.layer.rank, !parent.hides(name), isThere(file) { return true }
       if part.layer.isRead, parent.hides(name) { return false }
       do throws(Errno) {
         let base = try descriptor(of: parent, part)
@@ -238,7 +293,7 @@ extension LayeredTree {
         throw error
       }
     }
-    return false
+    return file.map { !parent.hides(name) && isThere($0) } ?? false
   }
 
   /// Whether a directory hides what layers below have under its path.

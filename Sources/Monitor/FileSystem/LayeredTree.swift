@@ -85,7 +85,10 @@ package final class LayeredTree: @unchecked Sendable {
     for layer in layers { layer.findWhoComes(besides: layers) }
     self.layers = layers
 
-    guard let base = layers.last(where: { LayeredTree.components($0.map.guestPath)?.isEmpty == true }),
+    let isOfFiles = !layers.isEmpty && layers.allSatisfy { $0.file != nil }
+    guard
+      let base = isOfFiles
+        ? layers.last : layers.last(where: { LayeredTree.components($0.map.guestPath)?.isEmpty == true }),
       let status = try? FileCalls.status(base.root.raw)
     else { throw .noRoot }
     inodes = InodeNumbers(main: status.device)
@@ -100,8 +103,14 @@ package final class LayeredTree: @unchecked Sendable {
 
     // Shallow maps first: the way to a deeper one may lead through them.
     for layer in layers.sorted(by: { (depth($0.map), -$0.rank) < (depth($1.map), -$1.rank) }) {
-      let node = try walk(layer.map.guestPath)
-      node.mounted = node.mounted + [layer]
+      if layer.file != nil {
+        let directory = try walk(LayeredTree.divide(layer.map.guestPath).directory)
+        directory.files = (directory.files + [layer]).sorted { $0.rank < $1.rank }
+        directory.hasPinnedChildren = true
+      } else {
+        let node = try walk(layer.map.guestPath)
+        node.mounted = node.mounted + [layer]
+      }
       composePinned()
     }
     for path in hides { try hide(path) }
@@ -143,6 +152,9 @@ package final class LayeredTree: @unchecked Sendable {
     do throws(Errno) {
       opened = try FileDescriptor.open(map.place ?? map.hostPath, OpenFlags.directory)
     } catch {
+      if error == .notDirectory, kind != .write, kind != .pack, components(map.guestPath)?.isEmpty == false {
+        return try openFile(map, rank: rank, kind: kind)
+      }
       if error == .notDirectory { throw .notADirectory(hostPath: map.hostPath) }
       throw .unreadable(hostPath: map.hostPath, error)
     }
@@ -162,7 +174,40 @@ package final class LayeredTree: @unchecked Sendable {
     }
   }
 
+  /// Opens the layer of a single file (docs/decisions/0038-mapped-files.md): by its name in its directory, so that what others put in
+  /// its place is found; or the file itself, where it was opened before (`LayerMap.place`) or its name is a symbolic link.
+  private static func openFile(_ map: LayerMap, rank: Int, kind: Layer.Kind) throws(TreeError) -> Layer {
+    let guestName = try divide(map.guestPath).name
+    do throws(Errno) {
+      let held = try FileDescriptor.open(map.place ?? map.hostPath, OpenFlags.path)
+      let status = try FileCalls.status(held.raw)
+      guard status.isRegular else { throw .notDirectory }
+      if kind.isWritableShare { try FileCalls.checkWritable(held.raw, isDirectory: false) }
+      let name = [UInt8](map.hostPath.bytes.split(separator: UInt8(ascii: "/")).last ?? []) + [0]
+      let directory = try FileDescriptor.open(map.hostPath.parent, OpenFlags.directoryPath)
+      let there = try FileCalls.status(directory.raw, name.span)
+      let isByName = map.place == nil && there.device == status.device && there.inode == status.inode
+      return try Layer(
+        rank: rank, map: map, root: SharedDescriptor(isByName ? directory : held), kind: kind,
+        file: Layer.SingleFile(guestName: guestName, name: isByName ? name : FileCalls.itself))
+    } catch {
+      if error == .notDirectory { throw .notADirectory(hostPath: map.hostPath) }
+      if error == .accessDenied, kind.isWritableShare { throw .unwritable(hostPath: map.hostPath, error) }
+      throw .unreadable(hostPath: map.hostPath, error)
+    }
+  }
+
   // MARK: Composing
+
+  /// A path's last name, and the directory that it is in.
+  private static func divide(_ path: Path) throws(TreeError) -> (directory: Path, name: [UInt8]) {
+    guard var components = LayeredTree.components(path), let name = components.popLast(), name.count <= 256,
+      !DirectoryReader.isDot(name.span)
+    else { throw .badGuestPath(path) }
+    var directory: Path = "/"
+    for component in components { directory.bytes += component.dropLast() + [UInt8(ascii: "/")] }
+    return (directory, name)
+  }
 
   /// The components of an absolute path; nil for a relative one.
   static func components(_ path: Path) -> [[UInt8]]? {
@@ -303,12 +348,8 @@ package final class LayeredTree: @unchecked Sendable {
   }
 
   private func hide(_ path: Path) throws(TreeError) {
-    guard var components = LayeredTree.components(path), let name = components.popLast(), name.count <= 256,
-      !DirectoryReader.isDot(name.span)
-    else { throw .badGuestPath(path) }
-    var parent: Path = "/"
-    for component in components { parent.bytes += component.dropLast() + [UInt8(ascii: "/")] }
-    let node = try walk(parent)
+    let (directory, name) = try LayeredTree.divide(path)
+    let node = try walk(directory)
     node.hidden = node.hidden + [name]
   }
 
@@ -333,6 +374,7 @@ package final class LayeredTree: @unchecked Sendable {
       return Place(base: try descriptor(of: parent, in: top.layer), name: node.name)
     }
     guard let layer = node.layer, let parent = node.parent else { throw .stale }
+    if let file = layer.file { return Place(base: layer.root, name: file.name) }
     return Place(base: try descriptor(of: parent, in: layer), name: node.name)
   }
 

@@ -52,7 +52,19 @@ enum MergedDirectory {
     var entries: [Entry] = []
     var seen: Set<[UInt8]> = []
     var reader = DirectoryReader()
+    var files = node.files[...]
+    func addFiles(above rank: Int) {
+      while let layer = files.first, layer.isShare || layer.rank < rank {
+        files.removeFirst()
+        let name = layer.file!.guestName
+        if layer.isRead && node.hides(name.span) || !tree.isThere(layer) { continue }
+        if seen.insert(name).inserted {
+          entries.append(Entry(name: name, type: DirectoryReader.typeRegular, offset: hash(name)))
+        }
+      }
+    }
     for (index, part) in node.parts.enumerated() {
+      addFiles(above: part.layer.rank)
       let directory: FileDescriptor
       do throws(Errno) {
         let place = try tree.descriptor(of: node, part)
@@ -79,6 +91,7 @@ enum MergedDirectory {
         if stopAtFirst { return entries }
       }
     }
+    addFiles(above: .max)
     for name in tree.pinnedNames(node) where seen.insert(name).inserted {
       entries.append(Entry(name: name, type: DirectoryReader.typeDirectory, offset: hash(name)))
     }

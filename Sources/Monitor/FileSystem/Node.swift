@@ -59,8 +59,10 @@ final class Node {
   var keptChange: KeptChange?
   /// The layers whose root this directory is.
   var mounted: [Layer] = []
+  /// The layers of single files that are in this directory, in order of rank. Replaced only before anybody serves the tree.
+  var files: [Layer] = []
 
-  /// A layer's root, or on the way to one: never removed or renamed.
+  /// A layer's root, a shared file, or on the way to one: never removed or renamed.
   var isPinned = false
   /// A directory with pinned children, which may exist in no layer.
   var hasPinnedChildren = false
@@ -153,6 +155,15 @@ final class Node {
 
   /// A directory of no layer, there only because one is mounted below.
   var isSynthetic: Bool { isDirectory && parts.isEmpty && !isRemoved }
+
+  /// The topmost layer of a single file that has this name here.
+  func file(_ name: Span<UInt8>) -> Layer? {
+    for layer in files where layer.file!.guestName.equals(name) { return layer }
+    return nil
+  }
+
+  /// Of a share of a single file: it stands for its name on the host, whatever file that is.
+  var isSharedFile: Bool { isPinned && !isDirectory }
 
   func hides(_ name: Span<UInt8>) -> Bool {
     for each in hidden where each.equals(name) { return true }

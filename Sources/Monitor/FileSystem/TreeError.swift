@@ -21,7 +21,8 @@ package enum TreeError: Error, Equatable, Sendable {
   package var description: String {
     switch self {
     case .unreadable(let path, let error): "\(path): \(error.description); give a directory that you may read"
-    case .notADirectory(let path): "\(path): not a directory; only directories can be mapped into a tree"
+    case .notADirectory(let path):
+      "\(path): not a directory; a tree consists of directories, and of single files with --read and --share"
     case .badGuestPath(let path):
       "\(path): not a directory of the guest's tree; give an absolute path that leads through directories only"
     case .tooManySymlinks(let path): "\(path): too many symbolic links on the way; give the path they lead to"

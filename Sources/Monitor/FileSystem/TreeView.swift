@@ -83,6 +83,11 @@ package final class TreeView {
     package var origins: [Origin] {
       let layers = node.isDirectory ? node.parts.map(\.layer) : [node.layer].compactMap(\.self)
       return layers.compactMap { layer in
+        if let file = layer.file {
+          var map = layer.map
+          map.hostPath = map.hostPath.parent
+          return Origin(map: map, path: file.name.dropLast())
+        }
         var names: [[UInt8]] = []
         var next = node
         while !next.mounted.contains(where: { $0 === layer }) {

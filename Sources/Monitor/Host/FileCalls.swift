@@ -100,10 +100,10 @@ package enum FileCalls {
     return result
   }
 
-  /// access(2): whether files can be made in a directory. Needs `/proc`.
-  package static func checkWritable(_ directory: Int32) throws(Errno) {
-    let link = DescriptorPath(directory, itself.span)
-    try checked(unsafe link.withPath { unsafe access($0, W_OK | X_OK) })
+  /// access(2): whether files can be made in a directory, or a file can be written. Needs `/proc`.
+  package static func checkWritable(_ descriptor: Int32, isDirectory: Bool = true) throws(Errno) {
+    let link = DescriptorPath(descriptor, itself.span)
+    try checked(unsafe link.withPath { unsafe access($0, isDirectory ? W_OK | X_OK : W_OK) })
   }
 
   // MARK: Names

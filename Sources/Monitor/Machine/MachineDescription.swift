@@ -26,8 +26,8 @@ package struct MachineDescription {
   package var writes: [LayerMap] = []
   /// Directories that are in the tree as they are.
   package var shares: [Share] = []
-  /// Such that are devices of their own, by these tags; in the tree there is a directory to mount each on.
-  package var sharedDevices: [(tag: [UInt8], share: Share)] = []
+  /// Such that are devices of their own.
+  package var sharedDevices: [SharedDevice] = []
   /// Guest paths that the read layers do not show.
   package var hides: [Path] = []
   package var users = IDMap()

@@ -7,8 +7,8 @@ final class TreeLine: DevicePart {
   static let kind = DeviceKind { description, board throws(MachineError) in
     var lines: [any DevicePart] = []
     if description.hasTree { lines.append(try TreeLine(description, board)) }
-    for (index, share) in description.sharedDevices.enumerated() {
-      lines.append(try TreeLine("share\(index)", share.tag, share.share, description))
+    for (index, device) in description.sharedDevices.enumerated() {
+      lines.append(try TreeLine("share\(index)", device, description))
     }
     return lines
   }
@@ -33,7 +33,8 @@ final class TreeLine: DevicePart {
         try LayeredTree(
           reads: description.reads, writes: description.writes, shares: description.shares, hides: description.hides,
           users: description.users, groups: description.groups, window: window?.files,
-          mountPoints: description.sharedDevices.map { $0.share.map.guestPath }, treeCount: description.treeCount))
+          mountPoints: description.sharedDevices.filter { !$0.hasFiles }.flatMap(\.shares).map(\.map.guestPath),
+          treeCount: description.treeCount))
     } catch {
       throw .tree(error)
     }
@@ -46,23 +47,23 @@ final class TreeLine: DevicePart {
     server.whenMounted = { OwnCode.release() }
   }
 
-  /// A share that is a device: it alone is what the guest mounts from it.
+  /// Shares that are a device: they alone are what the guest mounts from it.
   private init(
-    _ name: String, _ tag: [UInt8], _ share: Share, _ description: MachineDescription
+    _ name: String, _ shared: SharedDevice, _ description: MachineDescription
   ) throws(MachineError) {
-    var share = share
-    share.map.guestPath = "/"
+    var shares = shared.shares
+    if !shared.hasFiles { shares[0].map.guestPath = "/" }
     do {
       server = FileSystemServer(
         try LayeredTree(
-          reads: [], shares: [share], users: description.users, groups: description.groups,
+          reads: [], shares: shares, users: description.users, groups: description.groups,
           treeCount: description.treeCount))
     } catch {
       throw .tree(error)
     }
     self.name = name
     hasWindow = false
-    device = FileSystemDevice(tag: tag, requestQueues: Self.queueCount(description), backend: server)
+    device = FileSystemDevice(tag: shared.tag, requestQueues: Self.queueCount(description), backend: server)
   }
 
   /// More queues than vCPUs have nobody to fill them.

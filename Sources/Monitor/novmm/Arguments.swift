@@ -81,8 +81,8 @@ struct Arguments {
       default: throw UsageError(message: "unknown option \(String(printable: word)); novmm --help lists them")
       }
     }
-    if let share = machine.sharedDevices.first(where: { $0.tag == machine.tag }) {
-      throw refusal("--share", share.tag, "the tree has this tag; give one of them another")
+    if let device = machine.sharedDevices.first(where: { $0.tag == machine.tag }) {
+      throw refusal("--share", device.tag, "the tree has this tag; give one of them another")
     }
     if machine.transport == .pci, machine.discovery == .commandLine {
       throw UsageError(message: "--transport pci: a kernel finds the bus by ACPI, so not with --discovery cmdline")
@@ -194,8 +194,8 @@ struct Arguments {
     return map
   }
 
-  /// A map and, behind a colon, options: `ro`, `rw`, `cache=none|auto|always`, `suid`, `dev`, `tag=TAG`. Without options the colon is the
-  /// path's.
+  /// A map and, behind a colon, options: `ro`, `rw`, `cache=none|auto|always`, `suid`, `dev`, `tag=TAG`, and
+  /// `tag=TAG/NAME` for one of several files. Without options the colon is the path's.
   private mutating func share(
     _ name: String, _ inline: [UInt8]?, _ machine: inout MachineDescription
   ) throws(UsageError) {
@@ -219,17 +219,31 @@ struct Arguments {
         return machine.shares.append(Share(map: try map(name, value)))
       }
     }
-    guard let tag else { return machine.shares.append(share) }
+    guard var tag else { return machine.shares.append(share) }
+    var fileName: [UInt8]?
+    if let slash = tag.firstIndex(of: UInt8(ascii: "/")) {
+      fileName = Array(tag[(slash + 1)...])
+      tag = Array(tag[..<slash])
+    }
     guard (1...36).contains(tag.count) else {
       throw refusal(name, tag, "give a tag of 1 to 36 bytes (Virtio 1.2, 5.11.4)")
+    }
+    let place = machine.sharedDevices.firstIndex { $0.tag == tag }
+    if let fileName {
+      guard (1...255).contains(fileName.count), !fileName.contains(UInt8(ascii: "/")) else {
+        throw refusal(name, value, "give a file's tag a name behind its slash")
+      }
+      share.map.guestPath = Path([UInt8(ascii: "/")] + fileName)
+      if let place, machine.sharedDevices[place].hasFiles {
+        return machine.sharedDevices[place].shares.append(share)
+      }
     }
     guard machine.sharedDevices.count < MachineDescription.mostSharedDevices else {
       throw refusal(name, value, "no more than \(MachineDescription.mostSharedDevices) shares can have tags")
     }
-    guard !machine.sharedDevices.contains(where: { $0.tag == tag }) else {
-      throw refusal(name, value, "another share has this tag")
-    }
-    machine.sharedDevices.append((tag, share))
+    guard place == nil else { throw refusal(name, value, "another share has this tag") }
+    machine.sharedDevices.append(
+      fileName == nil ? SharedDevice(tag: tag, directory: share) : SharedDevice(tag: tag, file: share))
   }
 
   /// How large the DAX window is.

@@ -36,7 +36,9 @@ let manual = """
                             others have the first that are free, in this order: entropy, tree, share0 and so on, vsock,
                             console, balloon, disk0…, pmem0…, card0…
   Tree, which the guest mounts by: mount -t virtiofs TAG DIRECTORY
-    --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above
+    --read [GUEST=>]HOST    a read layer: directory HOST at the guest's path GUEST (default /); later ones lie above. With
+                            GUEST, HOST may be a single file, and with --share too: the one that is there at the start;
+                            with --confine off what has its name, so that a file which takes its place is the guest's
     --pack [GUEST=>]HOST    a read layer, among those of --read, that never changes, keeps owners in attributes, and has
                             hard links only to store files once: the tree of a pack of novm's
     --write [GUEST=>]HOST[:OPTIONS]
@@ -48,7 +50,8 @@ let manual = """
                             commas between them: ro; cache=none (a change of the host's shows at once), auto (within a
                             second and with each open; the default), always (the host changes nothing); suid, dev; tag=TAG (a
                             device of its own by this tag, for the guest to mount on GUEST, where the tree has a
-                            directory for it: unless it is cache=always, a share slows the tree that it is part of)
+                            directory for it: unless it is cache=always, a share slows the tree that it is part of), or
+                            for a file tag=TAG/NAME (in a device of files, by that name)
     --hide GUEST            a path that the read layers do not show
     --uidmap, --gidmap GUEST:HOST:COUNT
                             as root: COUNT users (groups) of the guest from GUEST on own files as those from HOST on,

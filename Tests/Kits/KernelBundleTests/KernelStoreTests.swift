@@ -151,7 +151,7 @@ struct KernelStoreTests {
     let nowhere = "\(directory.path)/nowhere"
     #expect(failure(.image(path: nowhere, modules: nil)) == .input(.image, path: nowhere, Errno(ENOENT)))
     #expect(
-      failure(.image(path: directory.path, modules: nil)) == .input(.image, path: directory.path, Errno(EISDIR)))
+      failure(.image(path: directory.path, modules: nil)) == .noBuild(path: directory.path))
     #expect(failure(.image(path: image, modules: nowhere)) == .input(.modules, path: nowhere, Errno(ENOENT)))
     #expect(failure(.image(path: image, modules: image)) == .input(.modules, path: image, Errno(ENOTDIR)))
     #expect(failure(.packageFiles([nowhere])) == .input(.package, path: nowhere, Errno(ENOENT)))

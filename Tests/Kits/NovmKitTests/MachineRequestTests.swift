@@ -220,25 +220,63 @@ struct MachineRequestTests {
   @Test func refusesPathsThatAreNoDirectory() throws {
     let file = scratch.path + "/file"
     #expect(FileManager.default.createFile(atPath: file, contents: nil))
-    for (path, fault) in [
-      (scratch.path + "/none", HostPathFault.missing), (file, .notADirectory), (file + "/below", .notADirectory),
+    for (path, read, written) in [
+      (scratch.path + "/none", HostPathFault.missing, HostPathFault.missing), (file, .fileAtRoot, .fileToWrite),
+      (file + "/below", .notADirectory, .notADirectory), ("/dev/null", .notADirectory, .notADirectory),
     ] {
       var request = MachineRequest()
       request.reads = [TreeMap(guest: "/", host: path)]
-      #expect(throws: NovmError.hostPath(Array(path.utf8), fault)) { try request.validate(host: plenty) }
+      #expect(throws: NovmError.hostPath(Array(path.utf8), read)) { try request.validate(host: plenty) }
       request = MachineRequest()
       request.writes = [TreeMap(guest: "/", host: path)]
-      #expect(throws: NovmError.hostPath(Array(path.utf8), fault)) { try request.validate(host: plenty) }
+      #expect(throws: NovmError.hostPath(Array(path.utf8), written)) { try request.validate(host: plenty) }
     }
+    var request = MachineRequest()
+    request.reads = [TreeMap(guest: "/etc/x", host: file)]
+    request.shares = [TreeShare(TreeMap(guest: "/etc/y", host: file))]
+    try request.validate(host: plenty)
+  }
+
+  @Test func sharedFilesAreOneDevice() throws {
+    let (file, link) = (scratch.path + "/file", scratch.path + "/link")
+    try FileManager.default.createDirectory(atPath: scratch.path + "/d", withIntermediateDirectories: true)
+    for path in [file, scratch.path + "/d/there"] {
+      #expect(FileManager.default.createFile(atPath: path, contents: nil))
+    }
+    #expect(symlink("file", link) == 0)
+    var request = MachineRequest()
+    func share(_ guest: String, _ host: String, isReadOnly: Bool = false) -> TreeShare {
+      TreeShare(TreeMap(guest: guest, host: host), isReadOnly: isReadOnly)
+    }
+    request.shares = [
+      share("/etc/resolv.conf", link), share("/s", scratch.path + "/d"),
+      share("/run/secrets/x", file, isReadOnly: true), share("/s/there", file),
+      share("/odd name", file),
+    ]
+    let machine = request.compose(kernel: kernel, scratch: "/scratch")
+    // A directory stays a device where the file's place is there.
+    #expect(machine.shares.map(\.tag) == ["files/0", "share0", "files/1", "files/2", nil])
+    let real = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
+    #expect(machine.shares[0].map.host == Array(real.utf8))
+    let line = String(decoding: machine.kernelCommandLine, as: UTF8.self)
+    #expect(
+      line.contains(
+        " novm.mount=share0:/s novm.mount=files/0:/etc/resolv.conf novm.mount-ro=files/1:/run/secrets/x "
+          + "novm.mount=files/2:/s/there "))
+    // Its place is in the tree, or in what is the guest's own.
+    #expect(machine.reads.map(\.guest) == ["/", "/etc/resolv.conf"].map { Array($0.utf8) })
+    #expect(line.contains(" novm.keep=/etc/resolv.conf "))
+    let arguments = machine.arguments.map { String(decoding: $0, as: UTF8.self) }
+    #expect(arguments.contains("/etc/resolv.conf=>\(real):rw,cache=auto,tag=files/0"))
   }
 
   @Test func thisHostHasMemory() {
     #expect(HostLimits.current.memory.mebibytes > 64)
   }
 
-  @Test func aKernelWithASlashIsADirectory() {
+  @Test func aKernelWithASlashIsAPath() {
     #expect(MachineRequest.Kernel(nil) == .newest)
     #expect(MachineRequest.Kernel("6.1.0") == .named("6.1.0"))
-    #expect(MachineRequest.Kernel("./k") == .directory("./k"))
+    #expect(MachineRequest.Kernel("./k") == .path("./k"))
   }
 }

@@ -2,7 +2,7 @@ import CGuest
 
 /// `/etc/hosts` (hosts(5)), with the tree's own left as it is: one that knows the machine's name is mounted over it.
 enum HostsFile {
-  private static let path: Bytes = "/etc/hosts"
+  static let path: Bytes = "/etc/hosts"
   private static let ours: Bytes = "/run/novm/hosts"
 
   /// Lets the machine's own name lead to 127.0.1.1, as Debian has it, unless the tree's file knows it, or there is none.

@@ -22,6 +22,8 @@ struct KernelArguments {
   var kept: [Bytes] = []
   /// `novm.mount=TAG:PATH`, `novm.mount-ro=TAG:PATH`: further virtio-fs devices, and where they go.
   var mounts: [(tag: Bytes, path: Bytes, isReadOnly: Bool)] = []
+  /// `novm.tmpfs=PATH[:OPTIONS]`: directories in memory.
+  var temporaries: [(path: Bytes, options: Bytes)] = []
   /// `novm.modules=TAG:PATH`: one with the kernel's modules, which a machine can do without.
   var modules: (tag: Bytes, path: Bytes)?
   /// `novm.power-off=PORT:VALUE`: how to switch off a machine whose kernel knows no way.
@@ -56,6 +58,10 @@ struct KernelArguments {
       for (name, isReadOnly) in [("novm.mount=", false), ("novm.mount-ro=", true)] as [(Bytes, Bool)] {
         guard let value = word.after(name), let colon = value.firstIndex(of: UInt8(ascii: ":")) else { continue }
         mounts.append((Bytes(value[..<colon]), Bytes(value[(colon + 1)...]), isReadOnly))
+      }
+      if let value = word.after("novm.tmpfs=") {
+        let colon = value.firstIndex(of: UInt8(ascii: ":")) ?? value.endIndex
+        temporaries.append((Bytes(value[..<colon]), Bytes(value[colon...].dropFirst())))
       }
       if let value = word.after("novm.modules="), let colon = value.firstIndex(of: UInt8(ascii: ":")) {
         modules = (Bytes(value[..<colon]), Bytes(value[(colon + 1)...]))

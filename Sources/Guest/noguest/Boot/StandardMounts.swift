@@ -11,6 +11,11 @@ enum StandardMounts {
     var isOptional = false
   }
 
+  private static func kernelView(_ type: Bytes, _ path: Bytes, _ options: Bytes = []) -> Entry {
+    Entry(
+      type: type, path: path, flags: MS_NOSUID | MS_NODEV | MS_NOEXEC, options: options, isOptional: true)
+  }
+
   /// Mounts what the initramfs needs, and the tree takes over: devices, processes, the system.
   static func mountEarly() {
     mount([
@@ -32,13 +37,18 @@ enum StandardMounts {
         Entry(type: "mqueue", path: "/dev/mqueue", flags: MS_NOSUID | MS_NODEV | MS_NOEXEC, isOptional: true),
         Entry(type: "tmpfs", path: "/run", options: "mode=0755"),
         Entry(type: "tmpfs", path: "/tmp", options: "mode=1777"),
-        Entry(
-          type: "cgroup2", path: "/sys/fs/cgroup", flags: MS_NOSUID | MS_NODEV | MS_NOEXEC, isOptional: true),
+        kernelView("cgroup2", "/sys/fs/cgroup"), kernelView("debugfs", "/sys/kernel/debug"),
+        kernelView("tracefs", "/sys/kernel/tracing"), kernelView("bpf", "/sys/fs/bpf", "mode=0700"),
       ].filter {
-        // An init of the tree's mounts its control groups with options of its own.
-        !arguments.keeps($0.path) && (arguments.ownInit.isEmpty || $0.type != "cgroup2")
+        // An init of the tree's mounts what is in /sys with options of its own.
+        !arguments.keeps($0.path) && (arguments.ownInit.isEmpty || !$0.path.starts(with: "/sys" as Bytes))
       })
     link()
+  }
+
+  /// Mounts what the user wants to be in memory.
+  static func mountTemporary(_ arguments: KernelArguments) {
+    mount(arguments.temporaries.map { Entry(type: "tmpfs", path: $0.path, options: $0.options) })
   }
 
   private static func mount(_ entries: [Entry]) {

@@ -16,6 +16,7 @@ enum Startup {
       Disks.link(arguments)
       PersistentMemory.prepare(arguments)
       try SharedDirectories.mount(arguments)
+      StandardMounts.mountTemporary(arguments)
       DeviceNodes.make()
       configure(arguments)
       if arguments.ownInit.isEmpty { try serve(ending) }
@@ -38,13 +39,14 @@ enum Startup {
     } catch {
       Log.warning("cannot set the host name: " + error.text)
     }
-    if !arguments.hostName.isEmpty { HostsFile.name(arguments.hostName) }
+    if !arguments.hostName.isEmpty, !arguments.keeps(HostsFile.path) { HostsFile.name(arguments.hostName) }
     do throws(SystemError) { try Machine.raiseLoopback() } catch {
       Log.warning("cannot raise the loopback interface: " + error.text)
     }
     do throws(SystemError) { try Machine.raiseFileLimit() } catch {
       Log.warning("cannot raise the limit of open files: " + error.text)
     }
+    if arguments.keeps(ResolverFile.path) { ResolverFile.stayApart() }
     if !arguments.cards.isEmpty { Network.configure(arguments.cards, hostName: arguments.hostName) }
     // From kvmclock; the host may mend it. Without either files are older than their makers, which is worth a word.
     if Clock.wallSeconds < Clock.earliestPlausible { Log.warning("the clock is not set") }

@@ -2,11 +2,17 @@ import CGuest
 
 /// `/etc/resolv.conf`, with nothing of the tree changed where it has one: ours is mounted over it.
 enum ResolverFile {
-  private static let path: Bytes = "/etc/resolv.conf"
+  static let path: Bytes = "/etc/resolv.conf"
   private static let ours: Bytes = "/run/novm/resolv.conf"
 
   /// The most that are asked (resolv.conf(5), MAXNS).
   private static let limit = 3
+
+  /// Leaves what the tree has at `path` to be read: as if ours were mounted already.
+  static func stayApart() {
+    try? Files.makeDirectory("/run/novm")
+    _ = try? Descriptor.open(ours, O_WRONLY | O_CREAT, mode: 0o644)
+  }
 
   /// - Parameters:
   ///   - resolvers: those that come first count, each once.

@@ -24,8 +24,11 @@ extension KernelFiles {
     case .image(let path, let modules) where Files.kind(path) == .directory:
       self = try Self.built(in: path, modules: modules)
     case .image(let path, let modules):
+      let build = Self.build(of: path)
       self.init(
-        image: path, configuration: Self.configuration(beside: path), modules: modules,
+        image: path,
+        configuration: Self.configuration(beside: path) ?? build.flatMap { Self.configuration(at: "\($0)/.config") },
+        modules: modules ?? build.flatMap { Files.exists("\($0)/modules.builtin") ? $0 : nil },
         origin: .init(kind: .image, name: Self.absolute(path)))
     case .packageFiles(let paths):
       self = try Self.packages(paths, work: work, progress: progress)
@@ -35,10 +38,22 @@ extension KernelFiles {
     }
   }
 
+  /// The directory in which an image was built, if it is still in its place there.
+  private static func build(of image: String) -> String? {
+    let path = absolute(image)
+    let ends = ["/arch/x86/boot/bzImage", "/arch/x86_64/boot/bzImage", "/arch/x86/boot/compressed/vmlinux", "/vmlinux"]
+    guard let end = ends.first(where: path.hasSuffix) else { return nil }
+    let directory = String(path.dropLast(end.count))
+    return Files.exists("\(directory)/.config") && Files.exists("\(directory)/Makefile") ? directory : nil
+  }
+
+  static func builtImage(in directory: String) -> String? {
+    ["arch/x86/boot/bzImage", "vmlinux"].map { "\(directory)/\($0)" }.first(where: Files.exists)
+  }
+
   /// What `make` left in a directory, with the modules that it built there unless they are elsewhere.
   private static func built(in directory: String, modules: String?) throws(KernelBundleError) -> KernelFiles {
-    let images = ["arch/x86/boot/bzImage", "vmlinux"].map { "\(directory)/\($0)" }
-    guard let image = images.first(where: Files.exists) else { throw .noBuild(path: directory) }
+    guard let image = builtImage(in: directory) else { throw .noBuild(path: directory) }
     return KernelFiles(
       image: image, configuration: configuration(at: "\(directory)/.config"),
       modules: modules ?? (Files.exists("\(directory)/modules.builtin") ? directory : nil),

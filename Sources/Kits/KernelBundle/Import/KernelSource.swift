@@ -27,6 +27,11 @@ package enum KernelSource: Equatable, Sendable {
   private static func check(_ input: KernelInput, _ path: String) throws(KernelBundleError) {
     guard unsafe access(path, R_OK) == 0 else { throw .input(input, path: path, .current) }
     let isDirectory = Files.kind(path) == .directory
+    // One in which a kernel was built.
+    if input == .image, isDirectory {
+      guard KernelFiles.builtImage(in: path) != nil else { throw .noBuild(path: path) }
+      return
+    }
     if isDirectory != (input == .modules) { throw .input(input, path: path, Errno(isDirectory ? EISDIR : ENOTDIR)) }
   }
 }

@@ -12,6 +12,7 @@ package struct MachineDescription: Sendable {
   package var reads: [TreeMap]
   package var writes: [TreeMap]
   package var shares: [TreeShare] = []
+  package var temporaries: [TemporaryMap] = []
   /// Paths that the read layers do not show.
   package var hides: [[UInt8]] = []
   package var window = DAXWindow.off
@@ -73,17 +74,19 @@ package struct MachineDescription: Sendable {
     // `--cmdline cryptomgr.notests=0` has the tests back; with `fips=1` they run in any case.
     words.append("cryptomgr.notests")
     // On a disk, shares are mounted over whatever there is.
-    let kept = hasRootDisk ? [] : Self.freshDirectories.filter(isMapped)
+    let kept = (hasRootDisk ? [] : Self.freshDirectories.filter(isMapped)) + Self.ownFiles.filter(isMappedFile)
     words += cards.map { $0.kernelArgument }
     words += disks.compactMap(Self.link)
     words += mappedDisks.indices.map { "novm.pmem=\($0)" + (mappedDisks[$0].isReadOnly ? ",ro" : "") }
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
-    for share in shares {
+    // Files may lie in shares that are directories.
+    for share in shares.filter({ !$0.map.isFile }) + shares.filter(\.map.isFile) {
       guard let tag = share.tag else { continue }
       let isModules = tag == Self.modulesTag
       let option = isModules ? "novm.modules" : share.isReadOnly ? "novm.mount-ro" : "novm.mount"
       words.append("\(option)=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))")
     }
+    words += temporaries.map { "novm.tmpfs=\($0.argument)" }
     if hasOwnInit { words += initArguments }
     // With `quiet` errors and a panic only, which RunningMachine keeps.
     words.append("console=ttyS0")
@@ -116,22 +119,56 @@ package struct MachineDescription: Sendable {
   ///
   /// A share stays in the tree if another map lies in it, or its path is more than the kernel command line can carry.
   mutating func separateShares() {
-    let maps = (reads + writes + shares.map(\.map)).map(\.guest)
+    // A file can be put over one that is there.
+    let maps = (reads + writes + shares.map(\.map).filter { !isOverFile($0) }).map(\.guest)
     var count = 0
-    for index in shares.indices {
+    let most = Self.mostSharedDevices - (shares.contains { $0.map.isFile } ? 1 : 0)
+    for index in shares.indices where !shares[index].map.isFile {
       let guest = shares[index].map.guest
       let isAlone = maps.filter { $0 == guest || $0.starts(with: guest + [UInt8(ascii: "/")]) }.count == 1
       let isSlowOrReadOnly = shares[index].caching != .always || shares[index].isReadOnly
-      guard isSlowOrReadOnly, guest.count > 1, isAlone, count < Self.mostSharedDevices, guest.count <= 128,
-        guest.allSatisfy(Self.isPlain)
-      else { continue }
+      guard isSlowOrReadOnly, guest.count > 1, isAlone, count < most, Self.isCarried(guest) else {
+        continue
+      }
       shares[index].tag = "share\(count)"
       count += 1
     }
   }
 
+  /// Whether a shared file has a file's place in a shared directory.
+  private func isOverFile(_ file: TreeMap) -> Bool {
+    guard file.isFile else { return false }
+    return shares.contains { share in
+      !share.map.isFile && share.map.guest.count > 1 && file.isBeneath(share.map.guest)
+        && TreeMap.isFile(share.map.host + file.guest[share.map.guest.count...])
+    }
+  }
+
+  /// Makes one device of all shared files. The guest's agent puts each over its place, for which the tree has the file as it is, for
+  /// reading: so nothing is made there.
+  mutating func separateFiles() {
+    var count = 0
+    let apart = Self.freshDirectories.filter { !isMapped($0) }
+    for index in shares.indices where shares[index].map.isFile {
+      let map = shares[index].map
+      guard Self.isCarried(map.guest) else { continue }
+      let isOverFile = isOverFile(map)
+      shares[index].tag = "\(Self.filesTag)/\(count)"
+      count += 1
+      // In what is the guest's own, the agent makes a place.
+      let isApart = apart.contains { map.isBeneath(Array($0.utf8)) }
+      if !hasRootDisk, !isOverFile, !isApart { reads.append(map) }
+    }
+  }
+
+  /// The tag of the device of shared files.
+  static let filesTag = "files"
+
   /// How many novmm has interrupts for.
   static let mostSharedDevices = 8
+
+  /// Whether a kernel command line can carry a path.
+  private static func isCarried(_ path: [UInt8]) -> Bool { path.count <= 128 && path.allSatisfy(isPlain) }
 
   /// Whether a byte means itself in a kernel command line.
   static func isPlain(_ byte: UInt8) -> Bool {
@@ -141,11 +178,18 @@ package struct MachineDescription: Sendable {
   /// Where `noguest` mounts file systems of the guest's own over the tree, unless told to keep what is there.
   private static let freshDirectories = ["/tmp", "/run"]
 
-  /// Whether a layer is mapped to the guest's `path` or below it.
+  /// Which files `noguest` mounts over those of the tree, unless told to keep them.
+  private static let ownFiles = ["/etc/hosts", "/etc/resolv.conf"]
+
+  /// Whether a layer is mapped to the guest's `path` or below it, other than by the agent's hand.
   private func isMapped(_ path: String) -> Bool {
-    (reads + writes + shares.map(\.map)).contains { map in
-      map.guest == Array(path.utf8) || map.guest.starts(with: Array((path + "/").utf8))
+    (reads + writes + shares.map(\.map).filter { !$0.isFile || !Self.isCarried($0.guest) }).contains {
+      $0.isBeneath(Array(path.utf8))
     }
+  }
+
+  private func isMappedFile(_ path: String) -> Bool {
+    (reads + shares.map(\.map)).contains { $0.isFile && $0.guest == Array(path.utf8) }
   }
 
   /// The command line of `novmm`, without what only the launcher knows: sockets and descriptors.

@@ -8,13 +8,18 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var write: [String] = []
   package var share: [String] = []
   package var volume: [String] = []
+  /// As Docker has them; each is a share, a volume or a tmpfs.
+  package var mount: [String] = []
+  package var tmpfs: [String] = []
+  package var shmSize: String?
   /// A container image's name, or in a machine's description its digest; its layers are the first of `pack`.
   package var image: String?
   package var pack: [String] = []
   package var hide: [String] = []
   package var uidmap: [String] = []
   package var gidmap: [String] = []
-  package var memory = "512M"
+  /// As it fits the host, if nobody says.
+  package var memory: String?
   package var dax = DAXWindow.off.description
   package var cpus = "1"
   package var cpuAffinity: String?
@@ -46,6 +51,9 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.write, into: &write)
     try keys.read(.share, into: &share)
     try keys.read(.volume, into: &volume)
+    try keys.read(.mount, into: &mount)
+    try keys.read(.tmpfs, into: &tmpfs)
+    try keys.read(.shmSize, into: &shmSize)
     try keys.read(.image, into: &image)
     try keys.read(.pack, into: &pack)
     try keys.read(.hide, into: &hide)
@@ -80,10 +88,15 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package func absolute(_ directory: [UInt8]) throws(NovmError) -> MachineSettings {
     let request = try MachineRequest(self, directory: directory)
     var settings = self
+    // What it is now it shall be at each start.
+    settings.memory = request.memory.argument
     settings.read = request.reads.map { ByteString.string($0.argument) }
     settings.write = request.writes.map { ByteString.string($0.writeArgument) }
     settings.share = request.shares.map { ByteString.string($0.argument) }
     settings.volume = request.volumes.map { "\($0.name)=>\(ByteString.string($0.guest))" }
+    settings.mount = []
+    settings.shmSize = nil
+    settings.tmpfs = request.temporaries.map(\.argument)
     settings.disk = request.disks.map { ByteString.string($0.argument) }
     settings.rootDisk = request.rootDisk.map { ByteString.string($0.argument) }
     settings.com2 = request.secondSerial.map { ByteString.string($0.argument) }
@@ -121,8 +134,13 @@ extension MachineRequest {
   package init(_ settings: MachineSettings, directory: [UInt8]) throws(NovmError) {
     self.init()
     kernel = Kernel(settings.kernel)
-    guard let memory = MemorySize(settings.memory) else { throw .memory(settings.memory) }
-    self.memory = memory
+    if let text = settings.memory {
+      guard let memory = MemorySize(text) else { throw .memory(text) }
+      self.memory = memory
+    } else {
+      let isTakenAtOnce = settings.prefault || settings.hugePages == .hugetlbfs
+      memory = isTakenAtOnce ? .modest : .usual(ofHost: HostLimits.usableMemory)
+    }
     guard let processors = ProcessorTopology(Array(settings.cpus.utf8)) else { throw .processors(settings.cpus) }
     self.processors = processors
     if let text = settings.cpuAffinity {
@@ -137,6 +155,18 @@ extension MachineRequest {
       case .volume(let volume): volumes.append(volume)
       case .share(let share): shares.append(share)
       }
+    }
+    for text in settings.mount {
+      switch try MountArgument(ByteString.bytes(text), directory: directory) {
+      case .volume(let volume): volumes.append(volume)
+      case .share(let share): shares.append(share)
+      case .tmpfs(let temporary): temporaries.append(temporary)
+      }
+    }
+    for text in settings.tmpfs { temporaries.append(try TemporaryMap(parsing: text)) }
+    if let text = settings.shmSize {
+      guard let size = MemorySize(text), size.mebibytes > 0 else { throw .shmSize(text) }
+      temporaries.append(try TemporaryMap(parsing: "/dev/shm:mode=1777,size=\(size.mebibytes)m"))
     }
     for map in settings.pack { packs.append(try PackMap(parsing: ByteString.bytes(map))) }
     hides = settings.hide.map(ByteString.bytes)

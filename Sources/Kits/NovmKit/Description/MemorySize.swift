@@ -20,6 +20,18 @@ package struct MemorySize: Equatable, Sendable, CustomStringConvertible {
     self.init(mebibytes: Int(bytes.0 >> 20) + (bytes.0 & 0xf_ffff == 0 ? 0 : 1))
   }
 
+  /// As `--memory` takes it.
+  package var argument: String { "\(mebibytes)M" }
+
+  /// What a machine gets unless somebody says (docs/decisions/0039-half-of-the-memory.md): half of this host's memory, up to 4 GiB; and
+  /// 512 MiB where the host has so much.
+  package static func usual(ofHost mebibytes: Int) -> MemorySize {
+    MemorySize(mebibytes: min(4096, max(mebibytes / 2, min(512, mebibytes))))
+  }
+
+  /// What a machine gets that takes all of its memory at once.
+  package static let modest = MemorySize(mebibytes: 512)
+
   package var description: String {
     mebibytes >= 1024 && mebibytes % 1024 == 0 ? "\(mebibytes >> 10) GiB" : "\(mebibytes) MiB"
   }

@@ -1,12 +1,14 @@
 import FileSystem
 import Host
 
-/// One layer of a machine's tree: a host directory and where the guest finds it. Names are bytes.
+/// One layer of a machine's tree: a host directory, or a single file, and where the guest finds it. Names are bytes.
 package struct TreeMap: Equatable, Sendable {
   /// Absolute, without `.`, `..` or doubled slashes.
   package var guest: [UInt8]
   /// Absolute.
   package var host: [UInt8]
+  /// Known of those that a machine is composed of (``located``).
+  package var isFile = false
   /// The tree of a pack, for reading.
   package var isPack = false
   /// Of a write map or share: what the guest's root may make real on the host though others can come to it.

@@ -117,7 +117,7 @@ package struct HostReport: Equatable, Sendable {
 
   private static func memory() -> Point {
     let available = MemorySize(mebibytes: AvailableMemory.mebibytes)
-    let usual = MachineRequest().memory
+    let usual = MemorySize.usual(ofHost: HostLimits.usableMemory)
     if available.mebibytes >= usual.mebibytes { return Point("memory", .good, "\(available) available") }
     return Point(
       "memory", .doubtful, "only \(available) available", mend: "give machines less than \(usual) with --memory")

@@ -31,6 +31,13 @@ struct GuestPaths {
     return [Self.slash] + resolved.joined(separator: [Self.slash])
   }
 
+  /// Where a map belongs. A single file takes the place of a link, of which only the way to it is followed.
+  func place(of map: TreeMap) -> [UInt8] {
+    guard map.isFile, let slash = map.guest.lastIndex(of: Self.slash) else { return resolve(map.guest) }
+    let directory = resolve(Array(map.guest[..<slash]))
+    return (directory == [Self.slash] ? [] : directory) + map.guest[slash...]
+  }
+
   /// The target if the topmost layer that has this path has a link there.
   private func link(_ parts: [[UInt8]]) -> [UInt8]? {
     for layer in layers.reversed() {

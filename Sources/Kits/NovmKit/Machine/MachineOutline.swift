@@ -26,7 +26,8 @@ package struct MachineOutline {
     kernel = state?.kernel ?? definition?.machine?.kernel
     command = definition?.process?.command ?? []
     published = definition?.machine?.publish ?? []
-    memory = MemorySize(definition?.machine?.memory ?? MachineSettings().memory)
+    // Before there was another default it need not be written down.
+    memory = definition?.machine?.memory.map { MemorySize($0) } ?? MemorySize.modest
   }
 
   private static func decode<Value: Decodable>(_ record: MachineRecord, _ file: String) -> Value? {

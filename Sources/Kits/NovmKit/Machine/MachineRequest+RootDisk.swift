@@ -14,7 +14,9 @@ extension MachineRequest {
     if let (option, _) = ofTrees.first(where: { !$0.1 }) { throw .withoutTree(option: option) }
     // One is for the kernel's modules.
     let most = MachineDescription.mostSharedDevices - 1
-    if shares.count > most { throw .tooManyShares(shares.count, most: most) }
+    let files = shares.count { TreeMap.isFile($0.map.host) }
+    let devices = shares.count - files + min(files, 1)
+    if devices > most { throw .tooManyShares(devices, most: most) }
     for share in shares {
       let path = share.map.guest
       guard (2...128).contains(path.count), path.allSatisfy(MachineDescription.isPlain) else {
@@ -32,9 +34,11 @@ extension MachineRequest {
     // Nothing merges: each share is a device, which the guest mounts.
     for (index, share) in shares.enumerated() {
       var share = share
-      share.tag = "share\(index)"
+      share.map = share.map.located
+      if !share.map.isFile { share.tag = "share\(index)" }
       machine.shares.append(share)
     }
+    machine.separateFiles()
     if let modules = kernel.modules {
       let map = TreeMap(guest: "/lib/modules/\(kernel.release)", host: modules)
       var share = TreeShare(map, isReadOnly: true, caching: .always)

@@ -8,21 +8,21 @@ package struct MachineRequest: Sendable {
   package enum Kernel: Equatable, Sendable {
     case newest
     case named(String)
-    /// The directory of a bundle.
-    case directory(String)
+    /// Where a kernel was built, its image, or the directory of a bundle.
+    case path(String)
 
     /// As `--kernel` takes it: a path has a slash.
     package init(_ argument: String?) {
       switch argument {
       case nil: self = .newest
-      case let path? where path.contains("/"): self = .directory(path)
+      case let path? where path.contains("/"): self = .path(path)
       case let name?: self = .named(name)
       }
     }
   }
 
   package var kernel = Kernel.newest
-  package var memory = MemorySize(mebibytes: 512)
+  package var memory = MemorySize.modest
   package var processors = ProcessorTopology(cores: 1)
   /// As novmm takes it.
   package var affinity: String?
@@ -30,6 +30,7 @@ package struct MachineRequest: Sendable {
   package var writes: [TreeMap] = []
   package var shares: [TreeShare] = []
   package var volumes: [VolumeMap] = []
+  package var temporaries: [TemporaryMap] = []
   /// Above all of `reads`.
   package var packs: [PackMap] = []
   /// Absolute paths of the guest that its read layers do not show.
@@ -77,7 +78,7 @@ package struct MachineRequest: Sendable {
     try validateCards()
     try validateDisks()
     try validateRootDisk()
-    for map in reads { try Self.check(map.host, writable: false) }
+    for map in reads { try Self.check(map.host, writable: false, fileAt: map.guest) }
     var written: Set<FileIdentity> = []
     for map in writes {
       try Self.check(map.host, writable: true)
@@ -179,6 +180,7 @@ package struct MachineRequest: Sendable {
   ) -> MachineDescription {
     var machine = rootDisk.map { onDisk($0, kernel) } ?? onTree(kernel, scratch, volumes, packs)
     machine.hides = hides
+    machine.temporaries = temporaries
     machine.hasOwnInit = hasOwnInit
     machine.cards = (userCard.map { [$0] } ?? []) + cards
     // The guest knows its cards by their addresses.
@@ -224,9 +226,9 @@ package struct MachineRequest: Sendable {
     if writesToScratch { changes.insert(TreeMap(guest: "/", host: scratch), at: 0) }
 
     var resolved: [TreeMap] = []
-    for map in layers + shares.map(\.map) + changes {
+    for map in layers.map(\.located) + shares.map(\.map.located) + changes {
       var map = map
-      map.guest = GuestPaths(layers: resolved).resolve(map.guest)
+      map.guest = GuestPaths(layers: resolved).place(of: map)
       resolved.append(map)
     }
     var machine = MachineDescription(
@@ -237,6 +239,7 @@ package struct MachineRequest: Sendable {
       TreeShare(map, isReadOnly: share.isReadOnly, caching: share.caching)
     }
     machine.separateShares()
+    machine.separateFiles()
     return machine
   }
 
@@ -269,7 +272,9 @@ package struct MachineRequest: Sendable {
 
   private static func check(_ share: TreeShare) throws(NovmError) {
     let path = share.map.host
-    do throws(NovmError) { try check(path, writable: !share.isReadOnly) } catch {
+    do throws(NovmError) {
+      try check(path, writable: !share.isReadOnly, fileAt: share.map.guest)
+    } catch {
       // A colon may be of the path, and a comma not behind one.
       let hasOptions = path.indices.contains { end in
         [UInt8(ascii: ":"), UInt8(ascii: ",")].contains(path[end]) && FileIdentity(Path(Array(path[..<end]))) != nil
@@ -288,7 +293,8 @@ package struct MachineRequest: Sendable {
     return FileIdentity(Path(host)) == nil ? nil : .asDocker(host: host, guest: Array(guest))
   }
 
-  private static func check(_ path: [UInt8], writable: Bool) throws(NovmError) {
+  /// - Parameter fileAt: where the guest is to have it, if it may be a single file.
+  private static func check(_ path: [UInt8], writable: Bool, fileAt guest: [UInt8]? = nil) throws(NovmError) {
     var status = stat()
     let name = path + [0]
     let fault = unsafe name.withUnsafeBytes { bytes -> HostPathFault? in
@@ -301,9 +307,14 @@ package struct MachineRequest: Sendable {
         case let code: return .other(Errno(code))
         }
       }
-      if status.st_mode & S_IFMT != S_IFDIR { return .notADirectory }
-      if unsafe access(name, R_OK | X_OK) != 0 { return .unreadable }
-      if writable, unsafe access(name, W_OK | X_OK) != 0 { return .unwritable }
+      let isFile = status.st_mode & S_IFMT == S_IFREG
+      guard status.st_mode & S_IFMT == S_IFDIR || isFile && guest != nil else {
+        return isFile ? .fileToWrite : .notADirectory
+      }
+      if isFile, guest == [UInt8(ascii: "/")] { return .fileAtRoot }
+      let search = isFile ? 0 : X_OK
+      if unsafe access(name, R_OK | search) != 0 { return .unreadable }
+      if writable, unsafe access(name, W_OK | search) != 0 { return isFile ? .unwritableFile : .unwritable }
       return nil
     }
     if let fault { throw .hostPath(path, fault) }
@@ -320,6 +331,23 @@ package struct HostLimits: Sendable {
   package static var current: HostLimits {
     let most = 256 << 10
     return HostLimits(memory: MemorySize(mebibytes: HostMemory.size.map { min(most, Int($0 >> 20)) } ?? most))
+  }
+
+  /// MiB of RAM that processes like this one can have: the host's, or what the control groups that it is in may (cgroups(7),
+  /// `memory.max`).
+  static var usableMemory: Int {
+    var most = Int.max
+    for line in ((try? SystemFile.read("/proc/self/cgroup")) ?? "").split(separator: "\n") where line.hasPrefix("0::/")
+    {
+      var path = "/sys/fs/cgroup" + (line.dropFirst(3) == "/" ? "" : String(line.dropFirst(3)))
+      while path.hasPrefix("/sys/fs/cgroup") {
+        if let text = try? SystemFile.read(path + "/memory.max"), let bytes = Int(text.filter { $0 != "\n" }) {
+          most = min(most, bytes >> 20)
+        }
+        path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+      }
+    }
+    return min(most, (sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))) >> 20)
   }
 }
 

@@ -27,7 +27,10 @@ final class MachineConfinement {
       let version = Landlock.version
       if version >= Landlock.leastVersion {
         let landlock = try Landlock()
-        for root in roots { try landlock.allow(root.isWritable ? .writing : .reading, beneath: root.descriptor) }
+        for root in roots {
+          let access: Landlock.Access = root.isWritable ? .writing : .reading
+          try landlock.allow(root.isFile ? access.intersection(.ofFile) : access, beneath: root.descriptor)
+        }
         try landlock.apply()
       } else {
         missing.append(version == 0 ? "Landlock" : "a Landlock that lets files be renamed (Linux 5.19)")

@@ -16,33 +16,41 @@ extension MachineDescription {
 
   /// The same machine, the directories of its trees opened by mounts that lead nowhere else, where root may make such. What
   /// cannot be opened is told by whoever opens it.
+  ///
+  /// Single files are opened now, whoever runs this: who is held to a file has nothing of the directory that it is in.
   func detachingTrees() -> MachineDescription {
-    guard ProcessPrivileges.isRoot else { return self }
     var description = self
     func detach(_ map: inout LayerMap, isReadOnly: Bool) {
-      map.place = (try? DetachedTree(of: map.hostPath, isReadOnly: isReadOnly))?.keep()
+      if ProcessPrivileges.isRoot {
+        map.place = (try? DetachedTree(of: map.hostPath, isReadOnly: isReadOnly))?.keep()
+      } else if let opened = try? FileDescriptor.open(map.hostPath, OpenFlags.path),
+        (try? FileCalls.status(opened.raw))?.isRegular == true
+      {
+        map.place = "/proc/self/fd/\(opened.release())"
+      }
     }
     for index in reads.indices { detach(&description.reads[index], isReadOnly: true) }
     for index in writes.indices { detach(&description.writes[index], isReadOnly: false) }
     for index in shares.indices { detach(&description.shares[index].map, isReadOnly: shares[index].isReadOnly) }
-    for index in sharedDevices.indices {
-      detach(&description.sharedDevices[index].share.map, isReadOnly: sharedDevices[index].share.isReadOnly)
+    for (index, device) in sharedDevices.enumerated() {
+      for (number, share) in device.shares.enumerated() {
+        detach(&description.sharedDevices[index].shares[number].map, isReadOnly: share.isReadOnly)
+      }
     }
     return description
   }
 
   /// Whether each directory of a tree is one that leads nowhere else, so that the rest of the host can be left.
-  var isDetached: Bool {
-    (reads + writes + (shares + sharedDevices.map(\.share)).map(\.map)).allSatisfy { $0.place != nil }
-  }
+  var isDetached: Bool { (reads + writes + allShares.map(\.map)).allSatisfy { $0.place != nil } }
+
+  private var allShares: [Share] { shares + sharedDevices.flatMap(\.shares) }
 
   /// What takes calls in this machine.
   func parts(broker: Int32?) -> ConfinementPolicy.Parts {
     var parts = ConfinementPolicy.Parts()
     parts.hasTrees = treeCount > 0
     parts.isDetached = isDetached
-    parts.hasWritableTrees =
-      !writes.isEmpty || (shares + sharedDevices.map(\.share)).contains { !$0.isReadOnly }
+    parts.hasWritableTrees = !writes.isEmpty || allShares.contains { !$0.isReadOnly }
     parts.hasWindows = window > 0 || !mappedDisks.isEmpty
     parts.hasDisks = !disks.isEmpty || !mappedDisks.isEmpty
     parts.hasTaps = cards.contains {

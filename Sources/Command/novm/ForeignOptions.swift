@@ -1,0 +1,57 @@
+/// Options that people bring along from Docker, Podman and virtme-ng, and what does the same here.
+enum ForeignOptions {
+  /// What to say of an option that there is not; nil where there is nothing to say but that.
+  ///
+  /// - Parameters:
+  ///   - option: without its value.
+  ///   - verb: the command that it was given to.
+  static func answer(_ option: String, verb: String) -> String? {
+    guard option.hasPrefix("--") else { return nil }
+    let name = String(option.dropFirst(2))
+    let verbs = ["run", "create"]
+    if !verbs.contains(verb), devices.contains(name) {
+      return "\(option): a machine that runs takes no further shares, disks, cards or ports (there is no hot plug); "
+        + "give it to novm run or novm create"
+    }
+    return verbs.contains(verb) || verb == "exec" ? answers[name].map { "\(option): \($0)" } : nil
+  }
+
+  /// What is a machine's from its start on.
+  private static let devices: Set<String> = [
+    "read", "write", "share", "volume", "mount", "tmpfs", "pack", "disk", "pmem", "nic", "net", "network", "publish",
+    "memory", "cpus",
+  ]
+
+  private static let answers = [
+    "restart": "to start a machine with the host and anew when it fails is systemd's part: novm generate systemd NAME",
+    "stop-timeout": "is said when the machine is stopped: novm stop --time SECONDS NAME",
+    "stop-signal": "is said when something is sent: novm kill --signal SIGNAL NAME",
+    "ulimit": "set it where the command starts: novm run -- prlimit --nofile=1024:2048 COMMAND",
+    "privileged": "the machine's root may do all in the machine, and nothing outside of it; leave it out",
+    "cap-add": "the machine's root has all capabilities, in the machine; leave it out",
+    "cap-drop": "drop them where the command starts: novm run -- setpriv --bounding-set=-all COMMAND",
+    "security-opt": "for what keeps the machine's monitor there is --confine; within the machine the kernel is its own",
+    "userns": "as an ordinary user all is that user's; as root there are --uidmap and --gidmap",
+    "pid": "a machine has processes of its own, and no others",
+    "ipc": "a machine has memory of its own; to share files there is --share",
+    "device": "give the machine a disk with --disk, a card with --nic; others cannot be given to it yet",
+    "gpus": "no device of the host's can be given to a machine yet",
+    "add-host": "give it a file of yours: --share '/etc/hosts=>./hosts'",
+    "dns": "give it a file of yours: --share '/etc/resolv.conf=>./resolv.conf'; for a card: --nic ...,dns=ADDRESS",
+    "env-file": "in a machine's file env: is a map; see: docs/machine-file.md",
+    "link": "machines reach each other by cards on a bridge (--nic bridge=), or by ports (--publish)",
+    "expose": "ports are led into the machine by --publish HOST:GUEST",
+    "volumes-from": "name the volume again: --volume 'NAME=>PATH'",
+    "pull": "images come by docker save or skopeo: docker save NAME | novm load",
+    "platform": "machines are x86-64",
+    "log-driver": "novm logs shows what a machine in the background writes",
+    "health-cmd": "look from outside: novm exec NAME COMMAND",
+    "read-only": "what the machine writes is gone at its end; for a share there is :ro",
+    "rootfs": "a directory is the machine's / by --read DIRECTORY",
+    "rw": "the host's tree is changed by --share '/=>/', or afterwards: --try",
+    "rwdir": "that is --share 'GUEST=>HOST'",
+    "rodir": "that is --read 'GUEST=>HOST'",
+    "pwd": "a command starts where it was called, if the machine has that directory; see --cwd",
+    "gdb": "novmm has no stub for gdb yet",
+  ]
+}
