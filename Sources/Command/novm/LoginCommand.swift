@@ -13,7 +13,7 @@ struct LoginCommand: ParsableCommand {
       one, or the helper that it names, else in ~/.config/containers/auth.json; REGISTRY_AUTH_FILE names another file.
 
       Examples:
-        novm login quay.io
+        novm login registry.example.org
         novm login --username me --password-stdin localhost:5000 <password
       """)
 
@@ -86,7 +86,7 @@ struct LogoutCommand: ParsableCommand {
     abstract: "Forget a registry's user and password.",
     discussion: """
       Example:
-        novm logout quay.io
+        novm logout registry.example.org
       """)
 
   @Argument(help: "The registry; docker.io if not given.")

@@ -15,7 +15,7 @@ extension ImageCommand {
 
         Examples:
           novm pull debian:12
-          novm pull quay.io/podman/hello@sha256:…
+          novm pull registry.example.org/hello@sha256:…
           novm pull --quiet localhost:5000/team/app
         """)
 

@@ -47,7 +47,7 @@ enum Registries {
     host = host.prefix { $0 != "/" }
     if ["index.docker.io", "registry-1.docker.io"].contains(host) { return ImageReference.defaultRegistry }
     guard let reference = ImageReference("\(host)/x"), reference.registry == host else {
-      throw CommandFailure("'\(text)' is no registry; such as quay.io or localhost:5000")
+      throw CommandFailure("'\(text)' is no registry; such as registry.example.org or localhost:5000")
     }
     return String(host)
   }
