@@ -22,6 +22,9 @@ enum StandardMounts {
       Entry(type: "devtmpfs", path: "/dev", flags: MS_NOSUID, options: "mode=0755"),
       Entry(type: "proc", path: "/proc", flags: MS_NOSUID | MS_NODEV | MS_NOEXEC),
       Entry(type: "sysfs", path: "/sys", flags: MS_NOSUID | MS_NODEV | MS_NOEXEC),
+      // Here, since each of its mounts asks for a module (kernel/bpf/inode.c, populate_bpffs): in the tree there is a modprobe,
+      // which takes its time to find none.
+      kernelView("bpf", "/sys/fs/bpf", "mode=0700"),
     ])
   }
 
@@ -38,7 +41,7 @@ enum StandardMounts {
         Entry(type: "tmpfs", path: "/run", options: "mode=0755"),
         Entry(type: "tmpfs", path: "/tmp", options: "mode=1777"),
         kernelView("cgroup2", "/sys/fs/cgroup"), kernelView("debugfs", "/sys/kernel/debug"),
-        kernelView("tracefs", "/sys/kernel/tracing"), kernelView("bpf", "/sys/fs/bpf", "mode=0700"),
+        kernelView("tracefs", "/sys/kernel/tracing"),
       ].filter {
         // An init of the tree's mounts what is in /sys with options of its own.
         !arguments.keeps($0.path) && (arguments.ownInit.isEmpty || !$0.path.starts(with: "/sys" as Bytes))
