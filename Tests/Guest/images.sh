@@ -41,7 +41,7 @@ expect_output $'hello from /srv: kept\napp' run --image example.org/team/app:1
 expect_output $'bye from /: bin\nroot' run --image "$id" --env GREETING=bye --user root --cwd / -- \
   'echo "$GREETING from $(pwd): $(ls -d bin)"; id -un'
 
-expect_refusal 'no image nosuch' run --image nosuch
+expect_refusal '127.0.0.1:1' run --image 127.0.0.1:1/nosuch
 expect_refusal "no image's name" run --image Nosuch:
 "$NOVM" create --kernel "$KERNEL" --name box --image layout:1 -- 'echo started; exec /bin/busybox sleep 1000' >/dev/null
 expect_output app "$NOVM" exec --user app box -- id -un

@@ -49,7 +49,7 @@ if ((${#group[@]})); then
   [[ -z $(ls -d /sys/fs/cgroup/novm/novm-* 2>/dev/null) ]] || fail "left: $(ls -d /sys/fs/cgroup/novm/novm-*)"
   # More than it may have: the machine ends, with a word of why.
   status=0
-  run --cgroup auto,slack=16M --memory 256 --prefault -- true 2>"$TEST/errors" || status=$?
+  run --cgroup auto,slack=1M --memory 256 --prefault -- true 2>"$TEST/errors" || status=$?
   [[ $status == 125 && $(<"$TEST/errors") == *"more memory than --cgroup"* ]] || fail "status $status: $(<"$TEST/errors")"
   [[ -z $(find "$TEST/writes" ! -uid 0) ]] || fail "not root's: $(find "$TEST/writes" ! -uid 0 | head -n 3)"
 else

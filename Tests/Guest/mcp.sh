@@ -7,10 +7,10 @@ expect_output '' "$NOVM" ls --all --quiet
 expect_refusal '/nowhere' "$NOVM" mcp --read /nowhere
 
 # One that is killed leaves no machine that runs.
-mkfifo "$TEST/input" "$TEST/output"
-"$NOVM" mcp --kernel "$KERNEL" <"$TEST/input" >"$TEST/output" &
+mkfifo "$TEST/to" "$TEST/from"
+"$NOVM" mcp --kernel "$KERNEL" <"$TEST/to" >"$TEST/from" &
 server=$!
-exec 3>"$TEST/input" 4<"$TEST/output"
+exec 3>"$TEST/to" 4<"$TEST/from"
 echo '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"machine_start","arguments":{}}}' >&3
 read -r -t 60 answer <&4
 [[ $answer == *'"isError":false'* ]] || fail "$answer"

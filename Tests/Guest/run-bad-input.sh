@@ -18,13 +18,13 @@ refused 'no command to run' run
 refused "missing value for '--cpus" run --cpus
 refused "no kernel nope in" run --kernel nope -- true
 NOVM_KERNELS=$TEST/no-kernels refused 'novm kernel import' run -- true
-refused 'novm kernel import' run --kernel "$TEST/file" -- true
+NOVM_KERNELS=$TEST/no-kernels refused 'not a Linux kernel' run --kernel "$TEST/file" -- true
 refused 'No such file' run --kernel "$TEST/nowhere" -- true
 refused "$TEST/nowhere: no such directory" run --read "$TEST/nowhere" -- true
 refused "$TEST/no"'\xff: no such directory' run --read "/data=>$TEST/"$'no\xff' -- true
 refused "unknown option '--\xff'" run $'--\xff' -- true
-refused "$TEST/file: not a directory" run --read "/data=>$TEST/file" -- true
-refused "$TEST/file: not a directory" run --write "/data=>$TEST/file" -- true
+refused "$TEST/file: a file; say where" run --read "$TEST/file" -- true
+refused "$TEST/file: a file; --write takes a directory" run --write "/data=>$TEST/file" -- true
 ((EUID == 0)) || refused "$TEST/closed: permission denied" run --read "/data=>$TEST/closed" -- true
 ((EUID == 0)) || refused "permission denied" run --write /usr -- true
 refused "write GUEST=>HOST" run --read 'data=>/srv' -- true

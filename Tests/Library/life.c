@@ -200,20 +200,20 @@ int main(int count, char **words) {
   OK(novm_close(command, &error));
 
   // Files.
-  OK(novm_files_write(machine, "/root/note", "hello\0you", 9, 0600, 60000, &error));
+  OK(novm_files_write(machine, "/srv/note", "hello\0you", 9, 0600, 60000, &error));
   void *data;
   size_t length;
-  OK(novm_files_read(machine, "/root/note", 1 << 20, 60000, &data, &length, &error));
+  OK(novm_files_read(machine, "/srv/note", 1 << 20, 60000, &data, &length, &error));
   CHECK(length == 9 && !memcmp(data, "hello\0you", 9), "%zu bytes", length);
   novm_free(data);
-  FAILS(NOVM_ERROR_ARGUMENT, novm_files_read(machine, "/root/note", 3, 60000, &data, &length, &error));
-  FAILS(NOVM_ERROR_COMMAND, novm_files_read(machine, "/root/nothing", 99, 60000, &data, &length, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_files_read(machine, "/srv/note", 3, 60000, &data, &length, &error));
+  FAILS(NOVM_ERROR_COMMAND, novm_files_read(machine, "/srv/nothing", 99, 60000, &data, &length, &error));
   char path[4096];
   snprintf(path, sizeof path, "%s/out", words[2]);
-  OK(novm_files_copy_out(machine, "/root/note", path, 60000, &error));
+  OK(novm_files_copy_out(machine, "/srv/note", path, 60000, &error));
   CHECK(access(path, R_OK) == 0, "%s", path);
-  OK(novm_files_copy_in(machine, path, "/root/back", 60000, &error));
-  CHECK(RUN(machine, NULL, "/usr/bin/cmp", "/root/note", "/root/back") == 0, "differ");
+  OK(novm_files_copy_in(machine, path, "/srv/back", 60000, &error));
+  CHECK(RUN(machine, NULL, "/usr/bin/cmp", "/srv/note", "/srv/back") == 0, "differ");
   printf("files\n");
 
   // Several threads in one machine.
@@ -258,7 +258,7 @@ int main(int count, char **words) {
   printf("stopped\n");
 
   // What it wrote.
-  const char *const paths[] = {"/root", NULL};
+  const char *const paths[] = {"/srv", NULL};
   novm_handle changes;
   OK(novm_changes_open(machine, paths, &changes, &error));
   OK(novm_list_count(changes, &rows, &error));
@@ -267,9 +267,9 @@ int main(int count, char **words) {
     const char *kind;
     OK(novm_list_text(changes, row, "path", &text, &error));
     OK(novm_list_text(changes, row, "kind", &kind, &error));
-    if (!strcmp(text, "/root/note")) found = !strcmp(kind, "added");
+    if (!strcmp(text, "/srv/note")) found = !strcmp(kind, "added");
   }
-  CHECK(found, "no change of /root/note in %zu", rows);
+  CHECK(found, "no change of /srv/note in %zu", rows);
   OK(novm_close(changes, &error));
   OK(novm_changes_discard(machine, &error));
   OK(novm_changes_open(machine, NULL, &changes, &error));

@@ -68,15 +68,15 @@ def main(kernel: str, directory: str) -> None:
 
         asyncio.run(three())
 
-        machine.write("/root/file", b"content", mode=0o600)
-        assert machine.read("/root/file") == b"content"
-        machine.copy_out("/root/file", os.path.join(directory, "copied"))
+        machine.write("/srv/file", b"content", mode=0o600)
+        assert machine.read("/srv/file") == b"content"
+        machine.copy_out("/srv/file", os.path.join(directory, "copied"))
         with open(os.path.join(directory, "copied"), "rb") as copied:
             assert copied.read() == b"content"
         assert machine.usage()["memory_total"] > 100 << 20
         machine.stop()
-        changes = machine.changes(["/root/file"])
-        assert [(change.path, change.kind) for change in changes] == [("/root/file", "added")], list(changes)
+        changes = machine.changes(["/srv/file"])
+        assert [(change.path, change.kind) for change in changes] == [("/srv/file", "added")], list(changes)
 
     # Its own children are the only ones that it has.
     try:
