@@ -147,7 +147,7 @@ let package = Package(
     .executableTarget(
       name: "novm",
       dependencies: [
-        "NovmKit", "Packs", "Images", "Changes", "Download", "Host",
+        "Novm", "NovmKit", "Packs", "Images", "Changes", "Download", "Host",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Command/novm", linkerSettings: novmLinking),
@@ -214,7 +214,7 @@ let package = Package(
     tests("Kits", "ImagesTests", ["Images", "Packs", "Host", "HostTesting"]),
     tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
-    tests("Command", "NovmTests", ["novm", "HostTesting"]),
+    tests("Command", "NovmTests", ["novm", "NovmKit", "HostTesting"]),
   ],
   cLanguageStandard: .gnu17
 )

@@ -33,6 +33,7 @@ struct Novm: ParsableCommand {
         subcommands: [DiffCommand.self, ApplyCommand.self, DiscardCommand.self, CommitCommand.self]),
       CommandGroup(name: "Images and packs", subcommands: [ImageCommand.self, PackCommand.self]),
       CommandGroup(name: "Kernels", subcommands: [KernelCommand.self]),
+      CommandGroup(name: "For other programs", subcommands: [MCPCommand.self]),
       CommandGroup(name: "This host", subcommands: [DoctorCommand.self, GenerateCommand.self, VersionCommand.self]),
     ])
 

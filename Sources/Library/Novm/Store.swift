@@ -45,6 +45,9 @@ public struct Store: Sendable {
       host: HostProgram(environment: environment.map { Array("\($0.key)=\($0.value)".utf8) }))
   }
 
+  /// The store of who embeds novm in a way of its own.
+  package init(_ machines: StoreMachines) { self.machines = machines }
+
   // MARK: What there is
 
   /// The kernels that machines can boot, newest first.
@@ -73,14 +76,21 @@ public struct Store: Sendable {
   /// - Throws: ``Failure/Code/description`` and what the command says of it; ``Failure/Code/missing`` for a kernel or pack;
   ///   ``Failure/Code/taken``.
   public func create(_ description: Description) throws(Failure) -> Machine {
+    let definition = try told { () throws(NovmError) in
+      try description.settings.definition(directory: Self.workingDirectory)
+    }
+    return try create(definition, name: description.settings.name)
+  }
+
+  /// Makes a machine of a definition, whose paths are absolute.
+  package func create(_ definition: MachineDefinition, name: String? = nil) throws(Failure) -> Machine {
     let directory = try told { () throws(NovmError) in
-      let definition = try description.settings.definition(directory: Self.workingDirectory)
       let request = try MachineRequest(definition.machine, directory: [UInt8(ascii: "/")])
       try request.validate(host: .current)
       try request.validateFiles()
-      return try machines.make(description.settings.name, definition, request, isKept: !definition.remove)
+      return try machines.make(name, definition, request, isKept: !definition.remove)
     }
-    return Machine(directory.record, of: machines, pending: description.isRemoved ? directory : nil)
+    return Machine(directory.record, of: machines, pending: definition.remove ? directory : nil)
   }
 
   /// Removes a kernel.

@@ -1,4 +1,5 @@
 import Foundation
+import NovmKit
 import Testing
 
 /// Machines in files. Each gets as far as what is refused before there is a machine.
@@ -72,5 +73,13 @@ struct MachineFileTests {
     #expect(try run("memory: 1G\n", "--file", "x").contains("--file: given twice"))
     #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file:0: No such file") == false)
     #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file: No such file"))
+  }
+
+  /// Each name that libnovm takes, the command's files take, too.
+  @Test func theLibraryHasNoNamesOfItsOwn() throws {
+    for name in NamedSettings.names where name != "command" {
+      let errors = try run("\(name): {a: [b]}\n", verb: "create")
+      #expect(!errors.contains("no such setting"), "\(name)")
+    }
   }
 }
