@@ -4,26 +4,12 @@
 #: timeout 600
 command -v passt >/dev/null || skip 'passt is not installed'
 for tool in openssl git curl gtlsclient; do command -v "$tool" >/dev/null || skip "$tool is not installed"; done
-if [[ -z ${NETWORK_TEST:-} ]]; then
-  # As network-passt.sh has it.
-  unshare --user --map-current-user --keep-caps --net --mount true || skip 'no namespaces for users here'
-  export NETWORK_TEST=yes
-  exec unshare --user --map-current-user --keep-caps --net --mount \
-    bash -euo pipefail -c 'source Tests/Guest/library; source Tests/Guest/egress.sh'
-fi
-if [[ $NETWORK_TEST == yes ]]; then
-  ip link set lo up
-  ip link add eth0 type bridge 2>/dev/null || skip 'no bridges here'
+network() {
+  local host
   for host in 1 5 6; do ip address add "10.77.0.$host/24" dev eth0; done
-  ip link set eth0 up
   ip route add default via 10.77.0.2
-  printf 'nameserver 127.0.0.53\n' >"$TEST/resolv.conf"
-  mount --bind "$TEST/resolv.conf" "$(realpath /etc/resolv.conf)"
-  echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
-  export NETWORK_TEST=set
-  exec setpriv --ambient-caps=-all --inh-caps=-all --bounding-set=-all \
-    bash -euo pipefail -c 'source Tests/Guest/library; source Tests/Guest/egress.sh'
-fi
+}
+in_users_network egress network
 
 cd "$TEST"
 mkdir -p web/.git srv

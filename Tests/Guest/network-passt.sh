@@ -3,31 +3,15 @@
 #: as tester
 #: timeout 400
 command -v passt >/dev/null || skip 'passt is not installed'
-if [[ -z ${NETWORK_TEST:-} ]]; then
-  # A user of the same number, with rights over a network and mounts of its own, which it gives up before the first machine.
-  unshare --user --map-current-user --keep-caps --net --mount true || skip 'no namespaces for users here'
-  export NETWORK_TEST=yes
-  exec unshare --user --map-current-user --keep-caps --net --mount \
-    bash -euo pipefail -c 'source Tests/Guest/library; source Tests/Guest/network-passt.sh'
-fi
-if [[ $NETWORK_TEST == yes ]]; then
-  ip link set lo up
-  ip link add eth0 type bridge 2>/dev/null || skip 'no bridges here'
+network() {
   ip address add 10.77.0.1/24 dev eth0
   ip address add fd77::1/64 dev eth0 nodad
   ip address add fd77::5/64 dev eth0 nodad
-  ip link set eth0 up
   ip route add default via 10.77.0.2
   ip route add default via fd77::2
-  # As systemd-resolved does it.
-  printf 'nameserver 127.0.0.53\n' >"$TEST/resolv.conf"
-  mount --bind "$TEST/resolv.conf" "$(realpath /etc/resolv.conf)"
-  # Privileged ports are for everybody here.
-  echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
-  export NETWORK_TEST=set
-  exec setpriv --ambient-caps=-all --inh-caps=-all --bounding-set=-all \
-    bash -euo pipefail -c 'source Tests/Guest/library; source Tests/Guest/network-passt.sh'
-fi
+}
+in_users_network network-passt network
+
 cd "$TEST"
 echo 'from the host' >hello
 python3 - >servers 2>&1 <<'PYTHON' &

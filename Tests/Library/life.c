@@ -4,35 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <novm.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static novm_error error;
-
-#define CHECK(condition, ...)                                  \
-  do {                                                         \
-    if (!(condition)) {                                        \
-      fprintf(stderr, "life.c:%d: %s: ", __LINE__, #condition); \
-      fprintf(stderr, __VA_ARGS__);                            \
-      fprintf(stderr, "\n");                                   \
-      exit(1);                                                 \
-    }                                                          \
-  } while (0)
-#define OK(call) CHECK((call) == NOVM_OK, "%d: %s (%s)", error.status, error.message, error.subject)
-#define FAILS(expected, call)                                                                          \
-  do {                                                                                                 \
-    memset(&error, 0, sizeof error);                                                                   \
-    novm_status got = (call);                                                                          \
-    CHECK(got == (expected), "status %d, not %d: %s", got, (int)(expected), error.message);            \
-    CHECK(error.status == (int)(expected) && error.message[0], "no words for status %d", error.status); \
-  } while (0)
+#include "check.h"
 
 static volatile sig_atomic_t children;
 static void child_ended(int number) {

@@ -1,35 +1,11 @@
 // Wrong calls of libnovm, and random ones: a status each. Needs no KVM.
 //
 //   wrong [COUNT [SEED]]    COUNT random calls, 10000 unless said
-#include <novm.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static novm_error error;
-
-#define CHECK(condition, ...)                                   \
-  do {                                                          \
-    if (!(condition)) {                                         \
-      fprintf(stderr, "wrong.c:%d: %s: ", __LINE__, #condition); \
-      fprintf(stderr, __VA_ARGS__);                             \
-      fprintf(stderr, "\n");                                    \
-      exit(1);                                                  \
-    }                                                           \
-  } while (0)
-#define OK(call) CHECK((call) == NOVM_OK, "%d: %s (%s)", error.status, error.message, error.subject)
-#define FAILS(expected, call)                                                                  \
-  do {                                                                                         \
-    memset(&error, 0x5a, sizeof error);                                                        \
-    novm_status got = (call);                                                                  \
-    CHECK(got == (expected), "status %d, not %d: %s", got, (int)(expected), error.message);    \
-    CHECK(error.status == (int)(expected) && error.message[0] != 0x5a &&                       \
-            memchr(error.message, 0, sizeof error.message),                                    \
-      "no words for status %d", error.status);                                                 \
-  } while (0)
+#include "check.h"
 
 // What every call that takes a handle says of one that is none, or is of something else.
 static void table(novm_handle bad, int isDescription) {

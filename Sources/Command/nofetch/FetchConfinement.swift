@@ -50,32 +50,20 @@ enum FetchConfinement {
     filter.allow("setsockopt", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg")
     // No Unix sockets: they lead to the host's services. Where names come by one (nscd, systemd-resolved), DNS is next.
     filter.allow("socket", where: .word(0, [UInt32(AF_INET), UInt32(AF_INET6), UInt32(AF_NETLINK)]))
-    // Within libcurl; streams alone, since an end for datagrams may send to any path.
-    let stream = UInt32(SOCK_STREAM.rawValue)
-    let flags = (UInt32(SOCK_CLOEXEC.rawValue), UInt32(SOCK_NONBLOCK.rawValue))
-    filter.allow(
-      "socketpair", where: .word(0, [UInt32(AF_UNIX)]),
-      .word(1, [stream, stream | flags.0, stream | flags.1, stream | flags.0 | flags.1]))
+    // Within libcurl.
+    filter.allowStreamPairs()
     // FIONREAD, FIONBIO.
     filter.allow("ioctl", where: .word(1, [0x541b, 0x5421]))
-    filter.allow("futex", "munmap", "mremap", "brk")
-    filter.allow("madvise", "getrandom", "sched_yield", "sched_getaffinity", "membarrier")
+    filter.allowRuntime()
     // Modules of the C library's are code, which nothing else becomes.
     for call in ["mmap", "mprotect"] as [SystemCall] {
       filter.allow(call, where: .without(2, UInt64(PROT_EXEC)))
       filter.allow(call, where: .without(2, UInt64(PROT_WRITE)))
     }
-    filter.allow("clock_gettime", "clock_getres", "gettimeofday", "time")
-    filter.allow("clock_nanosleep", "nanosleep", "sysinfo", "uname")
-    filter.allow("getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "prlimit64")
-    filter.allow("rt_sigaction", "rt_sigprocmask", "rt_sigreturn")
-    filter.allow("sigaltstack", "restart_syscall", "exit", "exit_group")
-    filter.allow("tgkill", where: .word(0, [UInt32(bitPattern: getpid())]))
     filter.allow("prctl", where: .word(0, [UInt32(PR_SET_NAME), UInt32(PR_GET_NAME)]))
     // Threads, for names.
     filter.allow("clone", where: .exactly(0, [0x3d_0f00]))
     filter.refuse("clone3", Errno(ENOSYS))
-    filter.allow("set_robust_list", "rseq", "set_tid_address")
     return filter
   }
 }

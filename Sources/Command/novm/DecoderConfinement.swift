@@ -12,12 +12,10 @@ enum DecoderConfinement {
     TarReader.useUTF8()
     try ProcessPrivileges.renounce()
     try ProcessPrivileges.hideMemory()
-    // Owners, modes, devices and marks as the layer has them.
+    // Symlinks' owners and any modes. Devices and capabilities are records in a pack, and no privileges.
     if ProcessPrivileges.isRoot {
       try ProcessPrivileges.keepCapabilities([
-        .changeOwner, .overrideAccess, .overrideReading, .actAsOwner, .keepSetID, .administer, .useReserves,
-        .makeDevices,
-        .setFileCapabilities,
+        .changeOwner, .overrideAccess, .overrideReading, .actAsOwner, .useReserves,
       ])
     }
     if Landlock.version >= Landlock.leastVersion {
@@ -36,7 +34,10 @@ enum DecoderConfinement {
     filter.allow("fsync", "fdatasync", "syncfs")
     filter.allow("open", "openat", "openat2", "mkdir", "mkdirat", "rmdir", "unlink")
     filter.allow("unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "symlink")
-    filter.allow("symlinkat", "mknod", "mknodat", "umask")
+    filter.allow("symlinkat", "umask")
+    // No device but 0:0, the whiteout, which is none.
+    filter.allow("mknod", where: .word(2, [0]))
+    filter.allow("mknodat", where: .word(3, [0]))
     filter.allow("stat", "lstat", "fstat", "newfstatat", "statx", "access", "faccessat")
     filter.allow("faccessat2", "fstatfs", "statfs", "readlink", "readlinkat", "getdents64", "getcwd")
     filter.allow("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utimensat")
@@ -44,16 +45,9 @@ enum DecoderConfinement {
     filter.allow("listxattr", "llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr")
     // FICLONE.
     filter.allow("ioctl", where: .word(1, [0x4004_9409]))
-    filter.allow("poll", "ppoll", "futex", "munmap", "mremap", "brk")
-    filter.allow("madvise", "getrandom", "sched_yield", "sched_getaffinity", "membarrier")
+    filter.allow("poll", "ppoll")
+    filter.allowRuntime()
     for call in ["mmap", "mprotect"] as [SystemCall] { filter.allow(call, where: .without(2, UInt64(PROT_EXEC))) }
-    filter.allow("clock_gettime", "clock_getres", "gettimeofday", "time")
-    filter.allow("clock_nanosleep", "nanosleep", "sysinfo", "uname")
-    filter.allow("getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "prlimit64")
-    filter.allow("rt_sigaction", "rt_sigprocmask", "rt_sigreturn")
-    filter.allow("sigaltstack", "restart_syscall", "exit", "exit_group")
-    filter.allow("tgkill", where: .word(0, [UInt32(bitPattern: getpid())]))
-    filter.allow("set_robust_list", "rseq", "set_tid_address")
     return filter
   }
 }

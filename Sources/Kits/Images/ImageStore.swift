@@ -397,10 +397,7 @@ package struct ImageStore: Sendable {
   private func lock(_ name: String, _ operation: Int32) throws(ImageError) -> FileDescriptor {
     let path = "\(directory)/\(name)"
     do throws(Errno) {
-      let lock = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o600)
-      let number = lock.raw
-      try retryingInterrupts { flock(number, operation) }
-      return lock
+      return try FileDescriptor.lockFile(path, operation)
     } catch {
       throw .system(doing: "lock", path: path, error)
     }

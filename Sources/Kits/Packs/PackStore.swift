@@ -342,10 +342,7 @@ package struct PackStore: Sendable {
   private func lockFile() throws(PackError) -> FileDescriptor {
     let path = "\(directory)/.lock"
     do throws(Errno) {
-      let lock = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o600)
-      let number = lock.raw
-      try retryingInterrupts { flock(number, LOCK_EX) }
-      return lock
+      return try FileDescriptor.lockFile(path, LOCK_EX)
     } catch {
       throw .system(.lock, path, error)
     }

@@ -36,21 +36,21 @@ package struct CredentialFiles: Equatable, Sendable {
   package func credentials(for source: RegistriesConfiguration.Source) throws(RegistryError) -> Credentials? {
     for path in paths where Names.exists(path) {
       let file = try read(path)
-      if let helper = file["credHelpers"]?[Self.server(source.host)]?.string
-        ?? file["credHelpers"]?[source.host]?.string
+      if let helper = file["credHelpers"]?[Self.server(source.host)]?.text
+        ?? file["credHelpers"]?[source.host]?.text
       {
         if let found = try Self.ask(helper, for: source.host) { return found }
       }
-      let entries = file["auths"]?.entries ?? [:]
+      let entries = file["auths"]?.members ?? [:]
       for key in Self.keys(source) {
         guard let entry = entries.first(where: { Self.normal($0.key) == key })?.value else { continue }
-        if let token = entry["identitytoken"]?.string, !token.isEmpty { return .identityToken(token) }
-        if let text = entry["auth"]?.string, let found = Credentials(base64: text) { return found }
-        if let user = entry["username"]?.string, let password = entry["password"]?.string {
+        if let token = entry["identitytoken"]?.text, !token.isEmpty { return .identityToken(token) }
+        if let text = entry["auth"]?.text, let found = Credentials(base64: text) { return found }
+        if let user = entry["username"]?.text, let password = entry["password"]?.text {
           return .password(user: user, password: password)
         }
       }
-      if let helper = file["credsStore"]?.string, !helper.isEmpty, let found = try Self.ask(helper, for: source.host) {
+      if let helper = file["credsStore"]?.text, !helper.isEmpty, let found = try Self.ask(helper, for: source.host) {
         return found
       }
     }
@@ -107,7 +107,7 @@ package struct CredentialFiles: Equatable, Sendable {
     var file = Names.exists(own) ? try read(own) : .object([:])
     if let helper = Self.helper(file, for: host), case .password(let user, let password) = credentials {
       let message = JSONValue.object([
-        "ServerURL": .text(Self.server(host)), "Username": .text(user), "Secret": .text(password),
+        "ServerURL": .string(Self.server(host)), "Username": .string(user), "Secret": .string(password),
       ])
       _ = try Self.run(helper, "store", (try? JSONEncoder().encode(message)).map { Array($0) } ?? [])
       return "docker-credential-\(helper)"
@@ -115,7 +115,7 @@ package struct CredentialFiles: Equatable, Sendable {
     guard case .password(let user, let password) = credentials else { return own }
     var entries = file["auths"] ?? .object([:])
     let auth = Data("\(user):\(password)".utf8).base64EncodedString()
-    entries[Self.server(host)] = .object(["auth": .text(auth)])
+    entries[Self.server(host)] = .object(["auth": .string(auth)])
     file["auths"] = entries
     try write(file, own)
     return own
@@ -144,8 +144,8 @@ package struct CredentialFiles: Equatable, Sendable {
   }
 
   private static func helper(_ file: JSONValue, for host: String) -> String? {
-    file["credHelpers"]?[server(host)]?.string ?? file["credHelpers"]?[host]?.string
-      ?? file["credsStore"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+    file["credHelpers"]?[server(host)]?.text ?? file["credHelpers"]?[host]?.text
+      ?? file["credsStore"]?.text.flatMap { $0.isEmpty ? nil : $0 }
   }
 
   private func write(_ file: JSONValue, _ path: String) throws(RegistryError) {
@@ -188,7 +188,7 @@ package struct CredentialFiles: Equatable, Sendable {
       throw .helper(helper, "status \(status >> 8 & 0xff)")
     }
     guard let answer = try? JSONDecoder().decode(JSONValue.self, from: Data(output)),
-      let user = answer["Username"]?.string, let secret = answer["Secret"]?.string
+      let user = answer["Username"]?.text, let secret = answer["Secret"]?.text
     else { throw .helper(helper, "its answer is not what the protocol has") }
     return user == "<token>" ? .identityToken(secret) : .password(user: user, password: secret)
   }

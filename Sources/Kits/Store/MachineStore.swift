@@ -180,10 +180,7 @@ package struct MachineStore: Sendable {
   private func lockStore() throws(StoreError) -> FileDescriptor {
     let path = "\(directory)/.lock"
     do throws(Errno) {
-      let file = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o600)
-      let number = file.raw
-      try retryingInterrupts { flock(number, LOCK_EX) }
-      return file
+      return try FileDescriptor.lockFile(path, LOCK_EX)
     } catch {
       throw .system(operation: .lock, path: path, error)
     }

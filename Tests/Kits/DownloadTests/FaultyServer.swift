@@ -1,11 +1,11 @@
 import Foundation
+import HostTesting
 
 /// Serves 300,000 bytes in many ways, for as long as it lives.
 final class FaultyServer {
-  let port: Int
-  let contents: Data
-  private let process = Process()
-  private let directory: String
+  let contents = Data((0..<300_000).map { UInt8($0 * 7 % 251) })
+  private let server: PythonServer
+  var port: Int { server.port }
 
   private static let script = """
     import http.server, sys, time
@@ -60,32 +60,9 @@ final class FaultyServer {
     server.serve_forever()
     """
 
-  init() throws {
-    directory = FileManager.default.temporaryDirectory.appendingPathComponent("novm-server-\(UUID())").path
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    contents = Data((0..<300_000).map { UInt8($0 * 7 % 251) })
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", Self.script]
-    process.currentDirectoryURL = URL(fileURLWithPath: directory)
-    process.standardOutput = output
-    try process.run()
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    port = Int(line.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
-  }
+  init() throws { server = try PythonServer(["-c", Self.script]) }
 
-  deinit {
-    // Test processes may have SIGTERM blocked, and so have what they start.
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    try? FileManager.default.removeItem(atPath: directory)
-  }
-
-  private var log: [[String]] {
-    ((try? String(contentsOfFile: "\(directory)/log", encoding: .utf8)) ?? "").split(separator: "\n").map {
-      $0.split(separator: " ").map(String.init)
-    }
-  }
+  private var log: [[String]] { server.log() }
 
   /// How often something was asked for.
   func requests(_ path: String) -> Int { log.filter { $0[0] == path }.count }

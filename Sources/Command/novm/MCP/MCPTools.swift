@@ -1,6 +1,7 @@
 import Host
 import Novm
 import NovmKit
+import Registry
 
 /// What a client of `novm mcp` can do: machines of one definition, and what is in them.
 ///

@@ -115,12 +115,7 @@ extension CallFilter {
   fileprivate mutating func allowLoop(_ parts: ConfinementPolicy.Parts) {
     allow("epoll_wait", "epoll_pwait", "eventfd2", "timerfd_create", "timerfd_settime")
     allow("readv", "writev", "recvfrom", "sendto", "recvmsg", "sendmsg", "accept4", "shutdown")
-    // Streams alone: a pair's end for datagrams may send to any other's path.
-    let stream = UInt32(SOCK_STREAM.rawValue)
-    let flags = (UInt32(SOCK_CLOEXEC.rawValue), UInt32(SOCK_NONBLOCK.rawValue))
-    allow(
-      "socketpair", where: .word(0, [UInt32(AF_UNIX)]),
-      .word(1, [stream, stream | flags.0, stream | flags.1, stream | flags.0 | flags.1]))
+    allowStreamPairs()
     allow(
       "fcntl", where: .word(1, [UInt32(F_GETFD), UInt32(F_GETFL), UInt32(F_SETFL), UInt32(F_DUPFD_CLOEXEC)]))
     allow("fstat", "newfstatat", "lseek")
