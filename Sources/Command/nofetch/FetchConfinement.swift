@@ -9,7 +9,7 @@ enum FetchConfinement {
   static func apply() throws(Errno) {
     try ProcessPrivileges.renounce()
     try ProcessPrivileges.hideMemory()
-    if ProcessPrivileges.isRoot { try ProcessPrivileges.keepCapabilities([]) }
+    try ProcessPrivileges.keepCapabilities([])
     if Landlock.version >= Landlock.leastVersion {
       let landlock = try Landlock(forbidsNetwork: false)
       for path in readable {

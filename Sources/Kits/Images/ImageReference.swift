@@ -8,6 +8,7 @@ import Packs
 package struct ImageReference: Hashable, Sendable, CustomStringConvertible {
   package static let defaultRegistry = "docker.io"
   package static let defaultTag = "latest"
+  private static let library = "library/"
 
   /// `HOST[:PORT]`.
   package let registry: String
@@ -42,12 +43,12 @@ package struct ImageReference: Hashable, Sendable, CustomStringConvertible {
       registry = String(rest[..<slash])
       rest = rest[rest.index(after: slash)...]
     }
-    guard rest.utf8.count + registry.utf8.count < 255, !rest.isEmpty,
-      rest.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(Self.isName)
-    else { return nil }
+    guard rest.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(Self.isName) else { return nil }
     let isOfLibrary = registry == Self.defaultRegistry && !rest.contains("/")
+    let repository = (isOfLibrary ? Self.library : "") + rest
+    guard repository.utf8.count + registry.utf8.count < 255 else { return nil }
     self.registry = registry
-    repository = (isOfLibrary ? "library/" : "") + rest
+    self.repository = repository
     self.tag = tag ?? (digest == nil ? Self.defaultTag : nil)
     self.digest = digest
   }
@@ -59,11 +60,15 @@ package struct ImageReference: Hashable, Sendable, CustomStringConvertible {
 
   /// As people write it: without what goes without saying.
   package var familiar: String {
-    var name = repository
+    let parts = repository.split(separator: "/", maxSplits: 1)
+    var name = "\(registry)/\(repository)"
     if registry == Self.defaultRegistry {
-      if name.hasPrefix("library/") { name = String(name.dropFirst("library/".count)) }
-    } else {
-      name = "\(registry)/\(name)"
+      // One that would be taken for another's without its registry keeps that.
+      if parts.count == 2, parts[0] + "/" == Self.library, !parts[1].contains("/") {
+        name = String(parts[1])
+      } else if !Self.looksLikeHost(parts[0]) {
+        name = repository
+      }
     }
     return name + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
   }

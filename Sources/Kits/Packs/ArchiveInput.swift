@@ -63,12 +63,19 @@ package final class FileBytes: ByteSource {
     return got
   }
 
-  /// Reads what libarchive left, and tells the digest of it all.
-  package func finish() throws(PackError) -> Digest {
+  /// Reads what is left, and tells the digest of it all.
+  package func finish() throws(PackError) -> Digest { try finish(atMost: .max)! }
+
+  /// Reads what libarchive left, and tells the digest of it all; nil if that is more than `limit` bytes, which are no archive's:
+  /// some megabytes may stand for terabytes of zeros.
+  package func finish(atMost limit: UInt64) throws(PackError) -> Digest? {
+    var left = limit
     while true {
       let got = unsafe next(nil)
       if let error { throw error }
       if got == 0 { return hash.digest() }
+      guard got <= left else { return nil }
+      left -= UInt64(got)
     }
   }
 }

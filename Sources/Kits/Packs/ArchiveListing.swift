@@ -9,6 +9,10 @@ struct ArchiveListing {
   private(set) var size = MetadataSize()
   /// The other names of files that have some.
   private var links: [[UInt8]: [[UInt8]]] = [:]
+  /// How many names were looked at where files with several were replaced, and how many may be: an archive can ask for as many
+  /// as the square of its entries.
+  private var relinked = 0
+  private static let mostRelinked = 1 << 24
 
   init(archive: [UInt8]) { self.archive = archive }
 
@@ -166,7 +170,7 @@ struct ArchiveListing {
     case (.directory, _), (_, .directory): throw refusal(header, .replaces)
     // A link to the very file that it would replace.
     case (_, .link(let target)) where target == entry.path: return
-    default: forget(old)
+    default: try forget(old)
     }
     enter(entry)
   }
@@ -185,7 +189,10 @@ struct ArchiveListing {
   }
 
   /// Takes an entry out; a file that has other names goes on under the first of these.
-  private mutating func forget(_ entry: PackEntry) {
+  private mutating func forget(_ entry: PackEntry) throws(PackError) {
+    relinked += links[entry.path]?.count ?? 0
+    if case .link(let target) = entry.kind { relinked += links[target]?.count ?? 0 }
+    if relinked > Self.mostRelinked { throw .limit(source: archive, path: entry.path, .entries(Self.mostRelinked)) }
     set(nil, at: entry.path)
     if case .link(let target) = entry.kind { links[target]?.removeAll { $0 == entry.path } }
     guard let others = links.removeValue(forKey: entry.path), let heir = others.first else { return }
@@ -224,11 +231,11 @@ struct ArchiveListing {
   }
 
   /// All that the patterns take, with the directories that lead there.
-  func entries(_ patterns: PathPatterns) -> [PackEntry] {
+  func entries(_ patterns: PathPatterns) throws(PackError) -> [PackEntry] {
     var taken = self
     for (path, entry) in entries where !path.isEmpty && !entry.isDirectory && !patterns.take(path) {
       // The heir of a link's file may be left out in its turn.
-      if let current = taken.entries[path] { taken.forget(current) }
+      if let current = taken.entries[path] { try taken.forget(current) }
     }
     var needed: Set<[UInt8]> = [[]]
     for path in taken.entries.keys.sorted(by: { PackEntry.precedes($1, $0) }) {

@@ -39,6 +39,9 @@ package struct ArchiveSource {
     }
   }
 
+  /// Bytes that may follow the end of an archive, decompressed: tar(1) fills up its last block.
+  private static let mostBehind: UInt64 = 64 << 20
+
   /// Reads the data of an entry into a buffer; 0 at the end.
   package typealias Reader = (inout [UInt8]) throws(PackError) -> Int
 
@@ -60,17 +63,24 @@ package struct ArchiveSource {
     var listing = ArchiveListing(archive: path)
     var room = limits.bytes
     while let header = try reader.next() {
-      guard let name = try listing.path(of: header) else { continue }
-      if listing.count >= limits.entries { throw .limit(source: path, path: header.path, .entries(limits.entries)) }
+      // What is passed over is decompressed, too.
       if header.size > room { throw .limit(source: path, path: header.path, .bytes(limits.bytes)) }
+      guard let name = try listing.path(of: header) else {
+        room -= header.size
+        continue
+      }
+      if listing.count >= limits.entries { throw .limit(source: path, path: header.path, .entries(limits.entries)) }
       if MetadataSize.of(header.attributes) > limits.attributeBytes {
         throw .limit(source: path, path: header.path, .attributes)
       }
+      var isTaken = false
       try listing.add(header, as: name) { () throws(PackError) in
+        isTaken = true
         let content = try take(header.path) { (buffer) throws(PackError) in try reader.read(into: &buffer) }
         room -= min(room, content.size)
         return content
       }
+      if !isTaken { room -= min(room, header.size) }
       if listing.size.attributes > limits.totalAttributeBytes {
         throw .limit(source: path, path: header.path, .totalAttributes(limits.totalAttributeBytes))
       }
@@ -78,9 +88,11 @@ package struct ArchiveSource {
         throw .limit(source: path, path: header.path, .totalNames(limits.totalNameBytes))
       }
     }
-    let actual = try input.finish()
+    guard let actual = try input.finish(atMost: Self.mostBehind) else {
+      throw .limit(source: path, path: [], .bytes(limits.bytes))
+    }
     if let digest, digest != actual { throw .digest(path: path, expected: digest, actual: actual) }
     if !isLayer, listing.isImage { throw .image(path: path) }
-    return listing.entries(patterns)
+    return try listing.entries(patterns)
   }
 }

@@ -245,7 +245,9 @@ struct DirectoryWalk {
       {
         return record.apply(to: &status)
       }
-      if status.isSymlink, let owner = FileCalls.linkOwner(directory, name.span) {
+      if status.isSymlink, let owner = FileCalls.linkOwner(directory, name.span),
+        source.isPack || (try? FileCalls.status(directory))?.uid == geteuid()
+      {
         (status.uid, status.gid) = (owner.uid, owner.gid)
         return
       }

@@ -26,10 +26,18 @@ package final class SocketBroker {
     let kind = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     try checked(unsafe socketpair(AF_UNIX, kind, 0, &ends))
     socket = FileDescriptor(owning: ends[0])
+    // Whoever stops that process, or gives it a socket that hangs, does not stop the machine.
+    var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
+    try checked(
+      unsafe setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size)))
     let theirs = FileDescriptor(owning: ends[1])
     process = try checked(clinux_fork())
     if process == 0 { Self.serve(theirs.raw, base, names) }
   }
+
+  /// Seconds that an answer may take. One that comes later would be taken for the next one's: nothing is asked any more then.
+  private static let patience = 5
+  private var isLate = false
 
   /// Connects to `PATH_PORT`; the socket never blocks.
   package func connect(port: UInt32) throws(Errno) -> FileDescriptor {
@@ -41,20 +49,24 @@ package final class SocketBroker {
     return FileDescriptor(owning: descriptor)
   }
 
-  /// Removes the names, and ends the process.
+  /// Removes the names, and ends the process. One that does not answer ends once it finds the socket closed, and is not waited
+  /// for.
   package func close() {
-    _ = try? ask(.removeNames, 0)
-    _ = clinux_wait(process)
+    if (try? ask(.removeNames, 0)) != nil { _ = clinux_wait(process) }
   }
 
   private func ask(_ order: Order, _ port: UInt32) throws(Errno) -> (answer: UInt8, descriptor: Int32) {
+    guard !isLate else { throw .inputOutput }
     let bytes = [order.rawValue] + (0..<4).map { UInt8(truncatingIfNeeded: port >> (8 * UInt32($0))) }
     guard try UnixSocket.send(socket, bytes.span) == bytes.count else { throw .inputOutput }
     var descriptor: Int32 = -1
     while true {
       let answer = unsafe clinux_receive_descriptor(socket.raw, &descriptor)
       if answer >= 0 { return (UInt8(answer), descriptor) }
-      guard Errno.current == .interrupted else { throw .inputOutput }
+      guard Errno.current == .interrupted else {
+        isLate = true
+        throw .inputOutput
+      }
     }
   }
 
@@ -104,10 +116,11 @@ package final class SocketBroker {
     unsafe sigprocmask(SIG_SETMASK, &all, nil)
     _ = unsafe clinux_set_thread_name("novmm-sockets")
     forgetArguments()
+    ProcessPrivileges.forgetEnvironment()
     try ProcessPrivileges.renounce()
     try ProcessPrivileges.hideMemory()
     // To reach others' sockets, as root does.
-    if ProcessPrivileges.isRoot { try? ProcessPrivileges.keepCapabilities([.overrideAccess]) }
+    try? ProcessPrivileges.keepCapabilities(ProcessPrivileges.isRoot ? [.overrideAccess] : [])
     if Landlock.version >= Landlock.leastVersion {
       let landlock = try Landlock()
       for name in names {

@@ -99,8 +99,16 @@ final class Layer {
   /// - Parameter layers: all of the tree. What lies in one that the guest can change is closed to nobody by modes in there.
   func findWhoComes(besides layers: [Layer]) {
     guard isWritable else { return }
-    isOpenToOthers = FileCalls.isOpenToOthers(root.raw) { above in
+    let isChanging = { (above: FileStatus) in
       layers.contains { $0.isWritable && $0.device == above.device && $0.inode == above.inode }
+    }
+    // A mount of its own leads nowhere further up, so its directory is looked at by its name.
+    if map.place != nil, let named = try? FileDescriptor.open(map.hostPath, OpenFlags.directoryPath),
+      let status = try? FileCalls.status(named.raw), status.device == device, status.inode == inode
+    {
+      isOpenToOthers = FileCalls.isOpenToOthers(named.raw, isChanging: isChanging)
+    } else {
+      isOpenToOthers = FileCalls.isOpenToOthers(root.raw, isChanging: isChanging)
     }
   }
 

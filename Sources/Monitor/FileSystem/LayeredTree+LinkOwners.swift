@@ -14,7 +14,8 @@ extension LayeredTree {
   /// remove one: there it is an error.
   private func record(_ owner: LinkOwners.Owner, _ place: Place, target: [UInt8]? = nil) throws(Errno) {
     do throws(Errno) {
-      try FileCalls.setLinkOwner(place.base.raw, place.name.span, owner, target: target)
+      try FileCalls.setLinkOwner(
+        place.base.raw, place.name.span, owner, target: target, isShared: hasWritableShares)
     } catch {
       guard error == .noSpace || error == .outOfRange || error == .notSupported,
         let directory = try? FileCalls.status(place.base.raw), !isSticky(directory, place)
@@ -37,7 +38,7 @@ extension LayeredTree {
       let replaced = flags.contains(.exchange) ? FileCalls.linkOwner(to.base.raw, to.name.span) : nil
       try recordOwner(of: from, to: to, before: rename)
       if let replaced {
-        try? FileCalls.setLinkOwner(from.base.raw, from.name.span, replaced)
+        try? record(replaced, from)
       } else {
         forget(from)
       }
@@ -70,7 +71,7 @@ extension LayeredTree {
     do throws(Errno) {
       try change()
     } catch {
-      if let replaced { try? FileCalls.setLinkOwner(to.base.raw, to.name.span, replaced) } else { forget(to) }
+      if let replaced { try? record(replaced, to) } else { forget(to) }
       throw error
     }
   }
@@ -81,5 +82,10 @@ extension LayeredTree {
     linkOwners.withLock { forget(place) }
   }
 
-  private func forget(_ place: Place) { FileCalls.removeLinkOwner(place.base.raw, place.name.span) }
+  private func forget(_ place: Place) {
+    FileCalls.removeLinkOwner(place.base.raw, place.name.span, isShared: hasWritableShares)
+  }
+
+  /// Write maps are one machine's at a time, and what it holds for that is a lock of its own.
+  private var hasWritableShares: Bool { layers.contains { $0.kind.isWritableShare } }
 }

@@ -19,7 +19,10 @@ extension LayeredTree {
         stat.apply(to: &status)
         return
       }
-      if status.isSymlink, let owner = FileCalls.linkOwner(place.base.raw, place.name.span) {
+      // It stands beside the directory's other links: that has to be the user's, too.
+      if status.isSymlink, let owner = FileCalls.linkOwner(place.base.raw, place.name.span),
+        isPack || (try? FileCalls.status(place.base.raw))?.uid == user
+      {
         (status.uid, status.gid) = (owner.uid, owner.gid)
         return
       }

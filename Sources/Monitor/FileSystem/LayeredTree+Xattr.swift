@@ -167,8 +167,10 @@ extension LayeredTree {
         // What stands for a special file is one to the guest, which has no user attributes there.
         guard host.isRegular || host.isDirectory else { throw .notPermitted }
         if name == AttributeName.accessACL || name == AttributeName.defaultACL {
-          return try setAccessList(
-            place, in: layer, host, isDefault: name == AttributeName.defaultACL, value, killSetgid: killSetgid)
+          return try withRoom(node, place.base, count: UInt64(kept.count + value.count)) { () throws(Errno) in
+            try setAccessList(
+              place, in: layer, host, isDefault: name == AttributeName.defaultACL, value, killSetgid: killSetgid)
+          }
         }
       }
       try withRoom(node, place.base, count: UInt64(kept.count + value.count)) { () throws(Errno) in

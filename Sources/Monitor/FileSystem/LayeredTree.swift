@@ -28,7 +28,8 @@ package final class LayeredTree: @unchecked Sendable {
   let mapped: MappedRanges?
   let namespace = ReadWriteLock()
   let copying: [Lock]
-  /// Held while the record of a directory's symlinks is changed; the last to be taken.
+  /// Held while the record of a directory's symlinks is changed: taken after the namespace's, before those of nodes, files and
+  /// allowances.
   let linkOwners = Lock()
   let inodes: InodeNumbers
   let root: Node
@@ -119,14 +120,6 @@ package final class LayeredTree: @unchecked Sendable {
     for node in [root] + pinnedNodes { adoptAttributes(node) }
     for layer in layers {
       do throws(Errno) { try layer.count() } catch { throw .unreadable(hostPath: layer.map.hostPath, error) }
-    }
-  }
-
-  /// What the write maps hold that have a limit, in their order.
-  var usage: [(limit: WriteLimit, bytes: UInt64, files: UInt64)] {
-    layers.compactMap(\.allowance).map { allowance in
-      let usage = allowance.usage
-      return (allowance.limit, usage.bytes, usage.files)
     }
   }
 

@@ -101,14 +101,16 @@ extension FileCalls {
 
   /// Records whom a symlink belongs to.
   ///
-  /// - Parameter target: where it leads, if it is not there yet.
+  /// - Parameters:
+  ///   - target: where it leads, if it is not there yet.
+  ///   - isShared: whether another process may record something in the directory meanwhile.
   package static func setLinkOwner(
-    _ directory: Int32, _ name: Span<UInt8>, _ owner: LinkOwners.Owner, target: [UInt8]? = nil
+    _ directory: Int32, _ name: Span<UInt8>, _ owner: LinkOwners.Owner, target: [UInt8]? = nil, isShared: Bool = true
   ) throws(Errno) {
     guard name.count > 1 else { return }
     let target = if let target { target } else { try readLink(directory, name) }
     let name = [UInt8](withoutNUL: name)
-    try changeLinkOwners(directory) { owners in
+    try changeLinkOwners(directory, isShared) { owners in
       if owner == .root { return owners.remove(name) }
       if owners.owner(of: name, target: target) == owner { return false }
       owners.set(name, target: target, owner)
@@ -117,18 +119,20 @@ extension FileCalls {
   }
 
   /// Forgets what was recorded of a name.
-  package static func removeLinkOwner(_ directory: Int32, _ name: Span<UInt8>) {
+  package static func removeLinkOwner(_ directory: Int32, _ name: Span<UInt8>, isShared: Bool = true) {
     guard name.count > 1 else { return }
     let name = [UInt8](withoutNUL: name)
-    try? changeLinkOwners(directory) { $0.remove(name) }
+    try? changeLinkOwners(directory, isShared) { $0.remove(name) }
   }
 
   /// Reads the record, and writes it if `change` says that it is another now. One that cannot be read is not replaced.
-  private static func changeLinkOwners(_ directory: Int32, _ change: (inout LinkOwners) -> Bool) throws(Errno) {
+  private static func changeLinkOwners(
+    _ directory: Int32, _ isShared: Bool, _ change: (inout LinkOwners) -> Bool
+  ) throws(Errno) {
     // Most directories have none, and nothing to be taken from it.
     var owners = LinkOwners()
     if try linkOwners(directory).isEmpty, !change(&owners) { return }
-    let lock = lockForRecords(directory)
+    let lock = isShared ? lockForRecords(directory) : FileDescriptor(owning: -1)
     defer { _ = lock.raw }
     owners = try linkOwners(directory)
     if change(&owners) { try store(owners, directory) }
@@ -137,11 +141,12 @@ extension FileCalls {
   /// Keeps other machines that have the directory from changing what is recorded in it, until the descriptor is closed. Who holds
   /// it for longer than a moment is not waited for: any user who can read the directory may lock it.
   private static func lockForRecords(_ directory: Int32) -> FileDescriptor {
-    let itself = itself
-    guard let opened = try? openBeneath(directory, itself.span, O_RDONLY | O_DIRECTORY) else {
+    // Opened anew: what is locked is the open file, and others have this one.
+    let dot: [UInt8] = [UInt8(ascii: "."), 0]
+    guard let opened = try? openBeneath(directory, dot.span, OpenFlags.directory) else {
       return FileDescriptor(owning: -1)
     }
-    for _ in 0..<50 {
+    for _ in 0..<20 {
       if flock(opened.raw, LOCK_EX | LOCK_NB) == 0 || Errno.current != Errno(EWOULDBLOCK) { break }
       usleep(1000)
     }

@@ -182,7 +182,41 @@ struct ArchiveSourceTests {
     #expect(throws: PackError.limit(source: bytes("a.tar"), path: bytes("big/bomb"), .bytes(1 << 20))) {
       try read(limits: PackLimits(entries: 100, bytes: 1 << 20))
     }
+    // Behind its end, where nobody takes it; and as what only helps a tool.
+    try scratch.shell("mkdir small; tar c small >a; truncate -s 80M a; mv a a.tar; rm -r small")
+    #expect(throws: PackError.limit(source: bytes("a.tar"), path: [], .bytes(1 << 20))) {
+      try read(limits: PackLimits(entries: 100, bytes: 1 << 20))
+    }
+    try scratch.shell(
+      "for i in 1 2 3; do truncate -s 600K .wh..wh.$i; done; tar c .wh..wh.? | gzip -1 >a.tar; rm .wh..wh.?")
+    #expect(throws: PackError.limit(source: bytes("a.tar"), path: bytes(".wh..wh.2"), .bytes(1 << 20))) {
+      try read(limits: PackLimits(entries: 100, bytes: 1 << 20))
+    }
     #expect(try scratch.left() == [])
+  }
+
+  /// Each replacement of a file with many names looks at them all.
+  @Test func namesOfReplacedFilesAreBounded() throws {
+    try scratch.shell(
+      """
+      python3 - <<'END'
+      import tarfile
+      with tarfile.open('a.tar', 'w', format=tarfile.GNU_FORMAT) as made:
+          def add(name, kind=tarfile.REGTYPE, target=''):
+              info = tarfile.TarInfo(name)
+              info.type, info.linkname = kind, target
+              made.addfile(info)
+          add('f')
+          for i in range(20000): add('l%d' % i, tarfile.LNKTYPE, 'f')
+          for i in range(20000): add('l%d' % i)
+      END
+      """)
+    do {
+      try read(limits: PackLimits(entries: 1 << 20, bytes: 1 << 20))
+      Issue.record("taken")
+    } catch let error as PackError {
+      guard case .limit(_, _, .entries) = error else { throw error }
+    }
   }
 
   @Test func attributesAndNamesAreBoundedInAll() throws {

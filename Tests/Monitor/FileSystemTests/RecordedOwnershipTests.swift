@@ -199,11 +199,33 @@ struct RecordedOwnershipTests {
     }
     DispatchQueue.concurrentPerform(iterations: 2) { which in
       for name in names.indices where name % 2 == which {
-        _ = try? clients[which].client.set("t/" + names[name], uid: 1000)
+        do {
+          try clients[which].client.set("t/" + names[name], uid: 1000)
+        } catch {
+          Issue.record(error)
+        }
       }
     }
     let client = try layers.client(shares: shares, ownership: .recorded)
     #expect(try linkOwners(client, "t") == Dictionary(uniqueKeysWithValues: names.map { ($0, 1000) }))
+  }
+
+  /// Who records something waits for another who has the directory locked, though not for ever.
+  @Test func recordsAreWrittenUnderALock() throws {
+    layers.mkdir(layers.base + "/d")
+    let directory = try FileDescriptor.open(layers.base + "/d", OpenFlags.directory)
+    let name: [UInt8] = [UInt8(ascii: "l"), 0]
+    try FileCalls.setLinkOwner(directory.raw, name.span, LinkOwners.Owner(uid: 1, gid: 1), target: [1])
+    let other = try FileDescriptor.open(layers.base + "/d", OpenFlags.directory)
+    try #require(flock(other.raw, LOCK_EX) == 0)
+    let start = ContinuousClock.now
+    try FileCalls.setLinkOwner(directory.raw, name.span, LinkOwners.Owner(uid: 2, gid: 2), target: [1])
+    #expect(start.duration(to: .now) >= .milliseconds(15))
+    // A write map is locked by its own machine for as long as that lives.
+    try FileCalls.setLinkOwner(
+      directory.raw, name.span, LinkOwners.Owner(uid: 3, gid: 3), target: [1], isShared: false)
+    layers.symlink(layers.base + "/d/l", to: "\u{1}")
+    #expect(FileCalls.linkOwner(directory.raw, name.span) == LinkOwners.Owner(uid: 3, gid: 3))
   }
 
   /// In a sticky directory nobody else may remove it, so that a name without its owner is none.

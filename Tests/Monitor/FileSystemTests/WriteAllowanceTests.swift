@@ -132,3 +132,10 @@ struct WriteAllowanceTests {
     #expect(WriteLimit("3M,files=2")?.description == "3145728,files=2")
   }
 }
+
+extension LayeredTree {
+  /// What the write maps hold that have a limit, in their order.
+  fileprivate var usage: [(bytes: UInt64, files: UInt64)] {
+    layers.compactMap(\.allowance).map { ($0.usage.bytes, $0.usage.files) }
+  }
+}

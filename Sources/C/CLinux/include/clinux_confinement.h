@@ -143,7 +143,9 @@ static inline int clinux_receive_descriptor(int socket, int *descriptor) {
   struct msghdr message = {
       .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
   *descriptor = -1;
-  if (recvmsg(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */) != 1) return -1;
+  const ssize_t count = recvmsg(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+  if (count == 0) errno = ECONNRESET;
+  if (count != 1) return -1;
   const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
       header->cmsg_len == CMSG_LEN(sizeof(int)))

@@ -126,7 +126,7 @@ extension CallFilter {
   fileprivate mutating func allowReading() {
     allow("getuid", "geteuid", "getgid", "getegid")
     allow("openat2", "statx", "readlinkat", "fstatfs", "getdents64", "pread64", "preadv", "preadv2")
-    // Opening anew by way of /proc what is open by O_PATH; nothing is made by it.
+    // Opening anew by way of /proc what is open by O_PATH; no name is made by it.
     allow("openat", where: .without(2, UInt64(O_CREAT)))
     allow("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr")
     allow("fsync", "fdatasync", "syncfs", "sync_file_range", "inotify_add_watch", "inotify_rm_watch")

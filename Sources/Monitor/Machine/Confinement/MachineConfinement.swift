@@ -28,6 +28,9 @@ final class MachineConfinement {
         try ProcessPrivileges.keepCapabilities(parts.capabilities)
         // The kernel takes a process of another user's to be of no secrets any more, or of all, as fs.suid_dumpable has it.
         try ProcessPrivileges.hideMemory()
+      } else {
+        // A user's process may have been given some, for taps say (capabilities(7), "ambient").
+        try ProcessPrivileges.keepCapabilities([])
       }
       let version = Landlock.version
       if version >= Landlock.leastVersion {

@@ -21,8 +21,8 @@ extension MachineDescription {
   func detachingTrees() -> MachineDescription {
     var description = self
     func detach(_ map: inout LayerMap, isReadOnly: Bool) {
-      if ProcessPrivileges.isRoot {
-        map.place = (try? DetachedTree(of: map.hostPath, isReadOnly: isReadOnly))?.keep()
+      if ProcessPrivileges.isRoot, let tree = try? DetachedTree(of: map.hostPath, isReadOnly: isReadOnly) {
+        map.place = tree.keep()
       } else if let opened = try? FileDescriptor.open(map.hostPath, OpenFlags.path),
         (try? FileCalls.status(opened.raw))?.isRegular == true
       {
