@@ -38,6 +38,7 @@ struct ImagePull {
   }
 
   private func pull(_ reference: ImageReference) throws -> Image {
+    try ImageCommand.store.requireName(reference)
     let sources = try access.configuration.sources(of: reference)
     for (place, source) in sources.enumerated() {
       do {

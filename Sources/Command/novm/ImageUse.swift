@@ -43,10 +43,10 @@ extension CommandSettings {
   /// - Parameter entrypoint: the program that gets the command's words, in place of the image's.
   func of(_ image: Image?, entrypoint: String? = nil) -> CommandSettings? {
     var settings = self
-    if let entrypoint, !entrypoint.isEmpty { settings.command.insert(entrypoint, at: 0) }
+    let program = entrypoint.map { $0.isEmpty ? [] : [$0] }
+    settings.command = image?.command(command, entrypoint: program) ?? (program ?? []) + command
     guard let image else { return settings.command.isEmpty ? nil : settings }
     let process = image.configuration.config
-    if entrypoint == nil { settings.command = image.command(command) }
     settings.env = image.environment(env)
     settings.cwd = cwd ?? process?.workingDirectory.flatMap { $0.isEmpty ? nil : $0 }
     settings.user = user ?? process?.user.flatMap { $0.isEmpty ? nil : $0 }

@@ -51,8 +51,7 @@ struct PruneCommand: ParsableCommand {
     let users = ImageCommand.users()
     guard users.isWhole else { throw CommandFailure("not every machine can be read; see: novm ls --all") }
     let idle = try store.list().filter { image in image.packs.allSatisfy { users.users[$0] == nil } }
-    if idle.isEmpty { return }
-    try ask("Remove \(idle.count) images?")
+    if !idle.isEmpty { try ask("Remove \(idle.count) images?") }
     for image in idle {
       // One that a machine was made of meanwhile stays.
       do throws(ImageError) {
@@ -65,5 +64,7 @@ struct PruneCommand: ParsableCommand {
         }
       }
     }
+    // Also where no image is removed.
+    try store.sweep(users: ImageCommand.users)
   }
 }

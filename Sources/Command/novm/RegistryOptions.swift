@@ -45,7 +45,7 @@ enum Registries {
     var host = text[...]
     for scheme in ["https://", "http://"] where host.hasPrefix(scheme) { host = host.dropFirst(scheme.count) }
     host = host.prefix { $0 != "/" }
-    if ["index.docker.io", "registry-1.docker.io"].contains(host) { return ImageReference.defaultRegistry }
+    if ImageReference.defaultAliases.contains(String(host)) { return ImageReference.defaultRegistry }
     guard let reference = ImageReference("\(host)/x"), reference.registry == host else {
       throw CommandFailure("'\(text)' is no registry; such as registry.example.org or localhost:5000")
     }

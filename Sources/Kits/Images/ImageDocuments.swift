@@ -128,9 +128,9 @@ package struct ImageConfiguration: Codable, Equatable, Sendable {
   }
 }
 
-enum ImageJSON {
+package enum ImageJSON {
   /// Bytes of the largest document that is read: what registries refuse to take, too.
-  static let limit = 4 << 20
+  package static let limit = 4 << 20
 
   static func decode<Value: Decodable>(_ bytes: [UInt8], of source: String) throws(ImageError) -> Value {
     guard bytes.count <= limit else { throw .malformed(source: source, "a description of more than 4 MiB") }

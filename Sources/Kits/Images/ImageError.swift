@@ -5,6 +5,8 @@ import Packs
 package enum ImageError: Error, Equatable {
   /// Not `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`.
   case reference(String)
+  /// More than names of files may have.
+  case longName(String)
   case noSuchImage(String)
   /// More than one image begins so.
   case ambiguous(String)

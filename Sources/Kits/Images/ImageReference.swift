@@ -7,6 +7,10 @@ import Packs
 /// below `library`.
 package struct ImageReference: Hashable, Sendable, CustomStringConvertible {
   package static let defaultRegistry = "docker.io"
+  /// The one that answers for the default registry.
+  package static let defaultHost = "registry-1.docker.io"
+  /// What else files and people call the default registry.
+  package static let defaultAliases = ["index.docker.io", defaultHost]
   package static let defaultTag = "latest"
   private static let library = "library/"
 

@@ -14,7 +14,7 @@ import Packs
 ///     IMAGES/new/ID/       one that is being made
 ///
 /// Layers are packs of the pack store (``Image/pack(_:)``): images that share layers share packs, and packs share files. One that a
-/// command that was killed brought, and no image has, goes with the next image that is removed.
+/// command that was killed brought, and no image has, goes with the next image that is removed, or by `prune`.
 package struct ImageStore: Sendable {
   package let directory: String
   package let packs: PackStore
@@ -123,6 +123,7 @@ package struct ImageStore: Sendable {
   package func add(
     _ parts: ImageParts, references: [ImageReference], progress: @escaping (Int, UInt64) -> Void = { _, _ in }
   ) throws(ImageError) -> Image {
+    for reference in references { try requireName(reference) }
     let adding = try holdLayers()
     for (place, layer) in parts.layers.enumerated() {
       let diff = parts.configuration.rootfs.layers[place]
@@ -139,6 +140,8 @@ package struct ImageStore: Sendable {
   package func holdLayers() throws(ImageError) -> FileDescriptor {
     try pack { () throws(PackError) in
       for part in ["names", "images", "new"] { try Names.makeDirectories("\(directory)/\(part)") }
+      // What room there is only a directory knows that is there.
+      try Names.makeDirectories(packs.directory)
     }
     return try lock(".adding", LOCK_SH)
   }
@@ -270,8 +273,16 @@ package struct ImageStore: Sendable {
     try Names.sync("\(directory)/names")
   }
 
-  private func path(of reference: ImageReference) -> String {
-    "\(directory)/names/\(reference.description.replacing("/", with: "%2F"))"
+  private func path(of reference: ImageReference) -> String { "\(directory)/names/\(Self.fileName(reference))" }
+
+  private static func fileName(_ reference: ImageReference) -> String {
+    reference.description.replacing("/", with: "%2F")
+  }
+
+  /// Whether an image can be kept under a name: before anything is done for it.
+  package func requireName(_ reference: ImageReference) throws(ImageError) {
+    // NAME_MAX: ext4's and all others'.
+    guard Self.fileName(reference).utf8.count <= 255 else { throw .longName(reference.description) }
   }
 
   // MARK: Removing
@@ -345,6 +356,19 @@ package struct ImageStore: Sendable {
     sweepNew()
     if adding != nil { sweepLayers(users) }
     return done
+  }
+
+  /// Removes what killed commands left: images half made and, unless some come in just now, layers that nothing has.
+  ///
+  /// - Parameter users: asked once nobody makes machines any more of what is here.
+  package func sweep(users: () -> PackUsers) throws(ImageError) {
+    guard Names.exists("\(directory)/images") else { return }
+    let lock = try lock(".lock", LOCK_EX)
+    defer { _ = lock.raw }
+    sweepNew()
+    guard let adding = try self.lock(".adding", LOCK_EX | LOCK_NB, isOptional: true) else { return }
+    defer { _ = adding.raw }
+    sweepLayers(users())
   }
 
   /// Takes an image out of the list.

@@ -246,6 +246,45 @@ struct ImageStoreTests {
     #expect(try place.packs.list().packs.isEmpty)
   }
 
+  /// What a killed command left goes without an image that goes, but not under somebody's hands.
+  @Test func layersOfNobody() throws {
+    let place = try Place()
+    try place.store.sweep(users: nobody)
+    try place.layout("one", [["a": "base"]])
+    let kept = try place.load("one").packs
+    let layer = try place.tar(["b": "left"])
+    try place.write(layer, "layer.tar")
+    let file = try FileDescriptor.open("\(place.path)/layer.tar", 0)
+    try place.store.unpack(FileBytes(file.raw, path: []), Digest.of(Array(layer)), nil, origin: "x")
+    func count() throws -> Int { try place.packs.list().packs.count }
+    do {
+      let adding = try place.store.holdLayers()
+      try place.store.sweep(users: nobody)
+      _ = adding.raw
+    }
+    #expect(try count() == 2)
+    try place.store.sweep { .init(users: [:], isWhole: false) }
+    #expect(try count() == 2)
+    try place.store.sweep(users: nobody)
+    #expect(try place.packs.list().packs.map(\.name) == kept)
+  }
+
+  @Test func layersHaveAPlaceBeforeTheyCome() throws {
+    let place = try Place()
+    _ = try place.store.holdLayers()
+    #expect(FileManager.default.fileExists(atPath: place.packs.directory))
+  }
+
+  @Test func namesThatAreTooLong() throws {
+    let place = try Place()
+    let path = Array(repeating: "a", count: 44).joined(separator: "/")
+    let long = try #require(ImageReference("localhost/\(path):" + String(repeating: "t", count: 80)))
+    try place.layout("one", [["a": "base"]])
+    let parts = try ImageParts.images(in: try ImageDirectory("\(place.path)/one", source: "one"))
+    #expect(throws: ImageError.longName(long.description)) { try place.store.add(parts[0], references: [long]) }
+    #expect(!FileManager.default.fileExists(atPath: place.packs.directory))
+  }
+
   @Test func damagedImagesComeAnew() throws {
     let place = try Place()
     try place.layout("one", [["a": "base"]])
