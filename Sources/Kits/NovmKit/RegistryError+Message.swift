@@ -24,6 +24,8 @@ extension RegistryError {
     case .helper(let name, let words): "docker-credential-\(text(name)): \(text(words))"
     case .shortName(let name, let registries):
       "\(name): in none of \(registries.joined(separator: ", ")), where registries.conf has short names looked for"
+    case .noRegistry(let name):
+      "'\(text(name))' is no registry; such as registry.example.org or localhost:5000"
     case .oldFormat(let image):
       "\(image): in the old format (schema 1), which names no digests of what layers hold; push it anew with a tool of today"
     case .layer(let layer, let words): "\(layer): \(text(words))"

@@ -110,7 +110,9 @@ package struct RegistriesConfiguration: Equatable, Sendable {
     guard let registry = registry(of: reference) else { return [Source(reference, isInsecure: false)] }
     if registry.isBlocked { throw .blocked(registry.prefix) }
     let mirrors = registry.mirrors.filter { reference.digest != nil ? $0.isForDigests : $0.isForTags }
-    return (mirrors + [registry.location]).compactMap { registry.source(of: reference, at: $0) }
+    let sources = (mirrors + [registry.location]).compactMap { registry.source(of: reference, at: $0) }
+    if sources.isEmpty { throw .noRegistry(registry.location.location) }
+    return sources
   }
 
   /// A repository at a host.
@@ -143,25 +145,38 @@ package struct RegistriesConfiguration: Equatable, Sendable {
     let suffix = text.prefix { $0 != "@" }
     let slash = suffix.lastIndex(of: "/") ?? suffix.startIndex
     let name = String(suffix[..<(suffix[slash...].lastIndex(of: ":") ?? suffix.endIndex)])
-    func qualified(_ host: String) -> ImageReference? { ImageReference("\(host)/\(text)") }
     if let registry {
-      guard let result = qualified(registry) else { throw .image(.reference("\(registry)/\(text)")) }
+      guard Self.isRegistry(registry) else { throw .noRegistry(registry) }
+      guard let result = ImageReference("\(registry)/\(text)") else { throw .image(.reference("\(registry)/\(text)")) }
       return ([result], nil)
     }
     if let alias = aliases[name] {
+      guard Self.isRegistry(alias) else { throw .noRegistry(alias) }
       guard let result = ImageReference(alias + text.dropFirst(name.count)) else {
         throw .image(.reference(alias + text.dropFirst(name.count)))
       }
       return ([result], "an alias")
     }
     if searched.isEmpty { return ([reference], nil) }
-    return (searched.compactMap(qualified), "unqualified-search-registries")
+    let found = searched.filter(Self.isRegistry).compactMap { ImageReference("\($0)/\(text)") }
+    if found.isEmpty { throw .noRegistry(searched[0]) }
+    return (found, "unqualified-search-registries")
+  }
+
+  /// Whether a place begins with a host: a name without `.` and `:` would be a part of the default registry, which others than
+  /// the one that was meant write to.
+  fileprivate static func isRegistry(_ place: String) -> Bool {
+    let host = place.prefix { $0 != "/" }
+    return ImageReference("\(host)/x")?.registry == String(host)
   }
 }
 
 extension RegistriesConfiguration.Registry {
   fileprivate func matches(_ name: String, host: String) -> Bool {
-    if prefix.hasPrefix("*.") { return host.hasSuffix(prefix.dropFirst()) }
+    // At any port, if it names none.
+    if prefix.hasPrefix("*.") {
+      return [host[...], host.prefix { $0 != ":" }].contains { $0.hasSuffix(prefix.dropFirst()) }
+    }
     return name == prefix || name.hasPrefix(prefix + "/")
   }
 
@@ -172,7 +187,7 @@ extension RegistriesConfiguration.Registry {
     let rest = prefix.hasPrefix("*.") ? "/" + reference.repository : String(name.dropFirst(prefix.count))
     // A wildcard without a location stands for the host itself.
     let base = location.location.hasPrefix("*.") ? reference.registry : location.location
-    guard let other = ImageReference(base + rest) else { return nil }
+    guard RegistriesConfiguration.isRegistry(base), let other = ImageReference(base + rest) else { return nil }
     return .init(host: other.registry, repository: other.repository, isInsecure: location.isInsecure)
   }
 }

@@ -23,6 +23,8 @@ package enum RegistryError: Error, Equatable {
   case helper(String, String)
   /// A short name that may stand for several.
   case shortName(String, registries: [String])
+  /// What stands where a registry should has neither a `.` nor a port.
+  case noRegistry(String)
   /// Schema 1.
   case oldFormat(String)
   /// A layer's decoder ended without a word, or said why not.

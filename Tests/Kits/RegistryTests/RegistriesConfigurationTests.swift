@@ -50,6 +50,8 @@ struct RegistriesConfigurationTests {
     #expect(try sources("team/app", text) == ["team.example.org/images/app"])
     #expect(try sources("teams/app", text).last == "docker.io/teams/app")
     #expect(try sources("a.lan/b/c", text) == ["a.lan/b/c insecure"])
+    #expect(try sources("a.lan:5000/b/c", text) == ["a.lan:5000/b/c insecure"])
+    #expect(try sources("a.lan.org/b", text) == ["a.lan.org/b"])
     #expect(throws: RegistryError.blocked("bad.example.org")) { try sources("bad.example.org/x", text) }
     #expect(try configuration(text).searched == ["quay.io", "docker.io"])
   }
@@ -72,6 +74,27 @@ struct RegistriesConfigurationTests {
     #expect(try names("x/y:2") == ["a.org/x/y:2", "docker.io/x/y:2"])
     #expect(try names("docker.io/x/y:2") == ["docker.io/x/y:2"])
     #expect(try names("localhost:5000/y") == ["localhost:5000/y:latest"])
+  }
+
+  /// Without `.` and `:` they would be parts of docker.io, where anybody may have these.
+  @Test func whatIsNoRegistry() throws {
+    var configuration = try configuration(
+      "[aliases]\n\"app\" = \"registry/app\"\n[[registry]]\nprefix = \"a.org\"\nlocation = \"registry/a\"\n")
+    for registry in ["registry", "registry/team", ""] {
+      #expect(throws: RegistryError.noRegistry(registry)) { try configuration.candidates("x", registry: registry) }
+    }
+    #expect(
+      try configuration.candidates("x", registry: "localhost/team").references.map(\.description) == [
+        "localhost/team/x:latest"
+      ])
+    #expect(throws: RegistryError.noRegistry("registry/app")) { try configuration.candidates("app", registry: nil) }
+    configuration.searched = ["registry", "a.org"]
+    #expect(try configuration.candidates("x", registry: nil).references.map(\.description) == ["a.org/x:latest"])
+    configuration.searched = ["registry"]
+    #expect(throws: RegistryError.noRegistry("registry")) { try configuration.candidates("x", registry: nil) }
+    #expect(throws: RegistryError.noRegistry("registry/a")) {
+      try configuration.sources(of: try #require(ImageReference("a.org/x")))
+    }
   }
 
   @Test(arguments: [
