@@ -67,17 +67,45 @@ struct LoginCommand: ParsableCommand {
     guard isatty(STDIN_FILENO) == 1 else {
       throw ValidationError("no terminal to ask for the password; give --password-stdin")
     }
-    var before = termios()
-    tcgetattr(STDIN_FILENO, &before)
-    var quiet = before
-    quiet.c_lflag &= ~tcflag_t(ECHO)
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet)
+    Echo.off()
     defer {
-      tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
+      Echo.on()
       StandardError.write("\n")
     }
     return try ask("password")
   }
+}
+
+/// Whether standard input, a terminal, shows what is typed. It does again whatever ends the process, but SIGKILL.
+private enum Echo {
+  /// Allocated once, so that a handler never sees it half-way.
+  nonisolated(unsafe) private static let before = UnsafeMutablePointer<termios>.allocate(capacity: 1)
+  private static let ending = [SIGINT, SIGQUIT, SIGTERM, SIGHUP]
+
+  static func off() {
+    unsafe before.initialize(to: termios())
+    guard unsafe tcgetattr(STDIN_FILENO, before) == 0 else { return }
+    var action = sigaction()
+    // Safe in a handler: tcsetattr(3) and raise(3) are (signal-safety(7)).
+    unsafe action.__sigaction_handler.sa_handler = { signal in
+      Echo.show()
+      raise(signal)
+    }
+    action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_NODEFER
+    for signal in ending { unsafe sigaction(signal, &action, nil) }
+    var quiet = unsafe before.pointee
+    quiet.c_lflag &= ~tcflag_t(ECHO)
+    // VSUSP: who stops it here would have a shell without echo, and then a password with it.
+    quiet.c_cc.10 = 0
+    _ = unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet)
+  }
+
+  static func on() {
+    show()
+    for number in ending { signal(number, SIG_DFL) }
+  }
+
+  private static func show() { _ = unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, before) }
 }
 
 struct LogoutCommand: ParsableCommand {

@@ -75,7 +75,7 @@ package struct CredentialFiles: Equatable, Sendable {
       text = text.dropFirst(scheme.count)
       text = text.prefix { $0 != "/" }
     }
-    if ["index.docker.io", "registry-1.docker.io"].contains(text) { return ImageReference.defaultRegistry }
+    if ImageReference.defaultAliases.contains(String(text)) { return ImageReference.defaultRegistry }
     return String(text)
   }
 
@@ -109,7 +109,7 @@ package struct CredentialFiles: Equatable, Sendable {
       let message = JSONValue.object([
         "ServerURL": .string(Self.server(host)), "Username": .string(user), "Secret": .string(password),
       ])
-      _ = try Self.run(helper, "store", (try? JSONEncoder().encode(message)).map { Array($0) } ?? [])
+      try Self.tell(helper, "store", (try? JSONEncoder().encode(message)).map { Array($0) } ?? [])
       return "docker-credential-\(helper)"
     }
     guard case .password(let user, let password) = credentials else { return own }
@@ -129,7 +129,7 @@ package struct CredentialFiles: Equatable, Sendable {
     for path in paths where Names.exists(path) {
       var file = try read(path)
       if let helper = Self.helper(file, for: host), try Self.ask(helper, for: host) != nil {
-        _ = try Self.run(helper, "erase", Array(Self.server(host).utf8))
+        try Self.tell(helper, "erase", Array(Self.server(host).utf8))
         isFound = true
       }
       guard case .object(var entries)? = file["auths"] else { continue }
@@ -185,12 +185,22 @@ package struct CredentialFiles: Equatable, Sendable {
     if status != 0 {
       // The words are the protocol's.
       if String(decoding: output, as: UTF8.self).contains("credentials not found") { return nil }
-      throw .helper(helper, "status \(status >> 8 & 0xff)")
+      throw .helper(helper, Self.words(status))
     }
     guard let answer = try? JSONDecoder().decode(JSONValue.self, from: Data(output)),
       let user = answer["Username"]?.text, let secret = answer["Secret"]?.text
     else { throw .helper(helper, "its answer is not what the protocol has") }
     return user == "<token>" ? .identityToken(secret) : .password(user: user, password: secret)
+  }
+
+  /// Has a helper keep or forget something, which it may not be able to.
+  private static func tell(_ helper: String, _ verb: String, _ input: [UInt8]) throws(RegistryError) {
+    let (status, _) = try run(helper, verb, input)
+    if status != 0 { throw .helper(helper, words(status)) }
+  }
+
+  private static func words(_ status: Int32) -> String {
+    status & 0x7f == 0 ? "status \(status >> 8 & 0xff)" : "signal \(status & 0x7f)"
   }
 
   private static func run(
@@ -212,19 +222,24 @@ package struct CredentialFiles: Equatable, Sendable {
         "/bin/sh", ["-c", script, helper, verb].map { Array($0.utf8) }, output: answer.writer.raw,
         errors: STDERR_FILENO, inherited: [number], session: false)
       _ = consume question
-      let reader = answer.takeReader()
-      var output: [UInt8] = []
-      var buffer = [UInt8](repeating: 0, count: 1 << 12)
-      while output.count <= 1 << 16 {
-        let count = try reader.read(into: &buffer)
-        if count == 0 { break }
-        output += buffer[..<count]
-      }
+      let output = try contents(answer.takeReader())
       var status: Int32 = 0
       try retryingInterrupts { unsafe waitpid(process, &status, 0) }
       return (status, output)
     } catch {
       throw .helper(helper, error.description)
     }
+  }
+
+  /// All that a helper says, or a little more than what one would. It is closed then: who says still more is not waited for.
+  private static func contents(_ pipe: consuming FileDescriptor) throws(Errno) -> [UInt8] {
+    var output: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 12)
+    while output.count <= 1 << 16 {
+      let count = try pipe.read(into: &buffer)
+      if count == 0 { break }
+      output += buffer[..<count]
+    }
+    return output
   }
 }
