@@ -38,7 +38,8 @@ enum FetchConfinement {
   private static var filter: CallFilter {
     var filter = CallFilter(otherwise: Errno(EPERM))
     filter.allow("read", "readv", "pread64", "write", "writev")
-    filter.allow("pwrite64", "lseek", "ftruncate", "close", "fcntl", "dup")
+    filter.allow("pwrite64", "lseek", "ftruncate", "close", "dup")
+    filter.allowDescriptorFlags()
     filter.allow("stat", "lstat", "fstat", "newfstatat", "statx")
     filter.allow("access", "faccessat", "faccessat2", "fstatfs", "statfs")
     filter.allow("readlink", "readlinkat", "getdents64", "getcwd")

@@ -22,10 +22,12 @@ struct UnpackLayerCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let reports = ReportWriter(order.report)
     let name = String(order.origin)
-    let store = ImageCommand.store
+    var store = ImageCommand.store
+    let directory = store.packs.directory
     do {
-      try Names.makeDirectories(store.packs.directory)
-      try DecoderConfinement.apply(store: store.packs.directory)
+      try Names.makeDirectories(directory)
+      let place = try DecoderConfinement.apply(store: directory)
+      store = ImageStore(directory: store.directory, packs: PackStore(directory: place))
     } catch {
       reports.send(
         .failed(.other("the layer's decoder cannot be confined: \((error as? Errno)?.description ?? "\(error)")")))
@@ -36,7 +38,8 @@ struct UnpackLayerCommand: ParsableCommand {
         FileBytes(order.input, path: Array(name.utf8)), order.diff, order.digest, origin: name
       ) { reports.progress($0, of: nil) }
     } catch {
-      reports.send(.failed(.other(error.message)))
+      // As people know it.
+      reports.send(.failed(.other(error.message.replacing(store.packs.directory, with: directory))))
       throw ExitCode(1)
     }
     reports.send(.done)

@@ -15,24 +15,24 @@ package final class LayerDecoder {
   /// What stands behind the words that name the command.
   package struct Order: Equatable, Sendable {
     package var diff: Digest
-    package var digest: Digest?
+    package var digest: Digest
     package var input: Int32
     package var report: Int32
     package var origin: String
 
     var words: [String] {
-      [diff.description, digest?.description ?? "-", String(input), String(report), origin]
+      [diff.description, digest.description, String(input), String(report), origin]
     }
 
     /// nil unless the words are the ones above.
     package init?(_ words: [String]) {
-      guard words.count == 5, let diff = Digest(words[0]), let input = Int32(words[2]), let report = Int32(words[3])
+      guard words.count == 5, let diff = Digest(words[0]), let digest = Digest(words[1]), let input = Int32(words[2]),
+        let report = Int32(words[3])
       else { return nil }
-      self.init(diff: diff, digest: Digest(words[1]), input: input, report: report, origin: words[4])
-      if digest == nil, words[1] != "-" { return nil }
+      self.init(diff: diff, digest: digest, input: input, report: report, origin: words[4])
     }
 
-    init(diff: Digest, digest: Digest?, input: Int32, report: Int32, origin: String) {
+    init(diff: Digest, digest: Digest, input: Int32, report: Int32, origin: String) {
       self.diff = diff
       self.digest = digest
       self.input = input
@@ -48,10 +48,10 @@ package final class LayerDecoder {
 
   /// - Parameters:
   ///   - words: name the command, of the program's arguments.
-  ///   - digest: of what comes; nil where only the layer uncompressed has one.
+  ///   - digest: of what comes.
   ///   - input: where it comes from. The caller closes it.
   package init(
-    _ program: String, _ words: [String], diff: Digest, digest: Digest?, origin: String, input: Int32
+    _ program: String, _ words: [String], diff: Digest, digest: Digest, origin: String, input: Int32
   ) throws(Errno) {
     let pipe = try Pipe()
     let order = Order(diff: diff, digest: digest, input: input, report: pipe.writer.raw, origin: origin)
@@ -61,7 +61,7 @@ package final class LayerDecoder {
     reports = FetchReports(pipe.takeReader())
   }
 
-  deinit { if !isReaped { end(kills: true) } }
+  deinit { if !isReaped { end() } }
 
   /// Has something to say when it can be read.
   package var descriptor: Int32 { reports.descriptor }
@@ -77,15 +77,15 @@ package final class LayerDecoder {
     }
   }
 
-  /// Waits for its end.
+  /// Waits for its last word.
   ///
-  /// - Returns: why there is no pack; nil if there should be one.
+  /// - Returns: why there is no pack; nil if there should be one, which the store alone knows.
   package func finish() -> String? {
-    while step() != .ended {}
-    // What is half made is its own to remove.
-    let status = end(kills: false)
+    while last == nil, step() != .ended {}
+    // What is half made it has removed before it says so. One that a layer has taken over may stay.
+    let status = end()
     switch last {
-    case .done where status == 0: return nil
+    case .done: return nil
     case .failed(.other(let words)): return words
     default:
       return "its decoder ended by " + (status & 0x7f == 0 ? "status \(status >> 8 & 0xff)" : "signal \(status & 0x7f)")
@@ -93,9 +93,9 @@ package final class LayerDecoder {
   }
 
   @discardableResult
-  private func end(kills: Bool) -> Int32 {
+  private func end() -> Int32 {
     isReaped = true
-    if kills { kill(process, SIGKILL) }
+    kill(process, SIGKILL)
     var status: Int32 = 0
     while unsafe waitpid(process, &status, 0) < 0, Errno.current == .interrupted {}
     return status

@@ -90,6 +90,27 @@ struct FilterProgramTests {
     #expect(verdict(filter.program, 257, [0xffff_ff9c]) == clinux_FILTER_ERRNO | 13)
   }
 
+  /// What programs of Swift have need of is no power over other processes.
+  @Test func theRuntimeReadsItsOwnLimits() {
+    var filter = CallFilter(otherwise: Errno(1))
+    filter.allowRuntime()
+    filter.allowDescriptorFlags()
+    let program = filter.program
+    func passes(_ number: UInt32, _ arguments: UInt64...) -> Bool {
+      verdict(program, number, arguments) == clinux_FILTER_ALLOWS
+    }
+    // prlimit64(process, resource, new, old)
+    #expect(passes(302, 0, 7, 0, 0x7fff_0000))
+    #expect(!passes(302, 0, 7, 0x7fff_0000, 0))
+    #expect(!passes(302, 1, 7, 0, 0x7fff_0000))
+    // fcntl: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; F_SETLK, F_SETOWN, F_SETSIG, F_SETPIPE_SZ.
+    for command in [0, 1, 2, 3, 1030] as [UInt64] { #expect(passes(72, 3, command, 1)) }
+    for command in [6, 8, 10, 1031, 37] as [UInt64] { #expect(!passes(72, 3, command, 1)) }
+    // F_SETFL: O_NONBLOCK, and O_ASYNC.
+    #expect(passes(72, 3, 4, 0o4000))
+    #expect(!passes(72, 3, 4, 0o24000))
+  }
+
   @Test func anotherArchitectureTraps() {
     var filter = CallFilter()
     filter.allow("read")
