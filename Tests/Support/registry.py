@@ -1,5 +1,5 @@
 # A registry that does what registries do on bad days, and what they must not: the repository's name says which. It serves one
-# image of two layers, at 127.0.0.1 and a port that it prints, and notes each request in the file `log`.
+# image of two layers, at 127.0.0.1 and 127.0.0.2 and a port that it prints, and notes each request in the file `log`.
 import base64, gzip, hashlib, http.server, io, json, sys, tarfile, threading, time
 
 def digest(data): return 'sha256:' + hashlib.sha256(data).hexdigest()
@@ -51,6 +51,7 @@ indices = {
     'room': manifest_of(layers=[{**described(data, 'layer.v1.tar+gzip'), 'size': 1 << 62} for data in layers]),
     'config-digest': manifest_of(config={**described(other, 'config.v1+json'), 'digest': digest(b'x')}),
 }
+indices['described-cut'] = indices['index']
 seen, lock = {}, threading.Lock()
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -66,6 +67,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def error(self, status, code='DENIED', **fields):
         self.answer(status, json.dumps({'errors': [{'code': code, 'message': f'words of {code}\x1b[31m'}]}).encode(), **fields)
+
+    def endless(self, status, **fields):
+        self.send_response(status)
+        for name, value in fields.items(): self.send_header(name.replace('_', '-'), value)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while self.command != 'HEAD': self.wfile.write(bytes(1 << 16))
+        except OSError: pass
 
     def count(self):
         with lock: seen[self.path] = seen.get(self.path, 0) + 1
@@ -113,18 +123,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
             for i in range(100): self.send_header(f'X-{i}', 'x' * 50000)
             return self.end_headers()
+        if name == 'endless-503': return self.endless(503, Retry_After='0')
+        if name == 'endless-404': return self.endless(404)
+        if name == 'endless-307' and self.command == 'GET': return self.endless(307, Location=self.path)
         if name == 'loop-manifest': return self.answer(307, Location=self.path)
         if name == 'busy' and self.count() < 3: return self.error(429, 'TOOMANYREQUESTS', Retry_After='0')
         if name == 'busy-ever': return self.error(429, 'TOOMANYREQUESTS', Retry_After='86400')
         if name == 'lies': return self.answer(200, manifest, Docker_Content_Digest=digest(b'x'))
         data = next((data for data in (manifest, other) if digest(data) == which), None) or indices.get(name, manifest)
         if name == 'loops': data = index({**described(b'', 'index.v1+json'), 'digest': digest(b'')})
-        if which.startswith('sha256:') and name == 'wrong-digest': data = other
+        if name == 'described-cut' and which.startswith('sha256:') and self.cut(data): return
         self.answer(200, data, Content_Type=kind + 'manifest.v1+json', Docker_Content_Digest=digest(data))
+
+    def cut(self, data):
+        # The first part, then the rest for who asks for it; anything else is refused.
+        times, wanted = self.count(), self.headers.get('Range')
+        if times > 1 and wanted != 'bytes=100-': return self.error(403) or True
+        if times > 1: return self.answer(206, data[100:], Content_Range=f'bytes 100-{len(data) - 1}/{len(data)}') or True
+        self.answer(200, data[:100], Content_Length=str(len(data)))
+        self.close_connection = True
+        return True
 
     def blob(self, name, which):
         data = next((data for data in (config, *layers) if digest(data) == which), None)
         if data is None: return self.error(404, 'BLOB_UNKNOWN')
+        if name == 'described-cut' and data == config and self.cut(data): return
         if data != layers[0]: return self.answer(200, data)
         times = self.count()
         if name == 'altered': data = data[:-1] + bytes([data[-1] ^ 1])
@@ -134,15 +157,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == 'short': data = data[:1000]
         if name == 'gone': return self.error(404, 'BLOB_UNKNOWN')
         if name == 'denied': return self.error(403)
+        if name == 'endless-403': return self.endless(403)
         if name == 'loop': return self.answer(307, Location=self.path)
         if name == 'to-file': return self.answer(307, Location='file:///etc/passwd')
-        if name in ('away', 'token'):
+        if name == 'token':
             port = self.headers['Host'].split(':')[1]
             return self.answer(307, Location=f'http://127.0.0.2:{port}/elsewhere/{which}')
         if name == 'expires' and times == 1: return self.error(401, WWW_Authenticate=f'Bearer realm="http://{self.headers["Host"]}/token"')
-        if name == 'slow':
-            with open('slow', 'a') as log: print('begun', file=log)
-            time.sleep(3)
+        if name == 'slow': time.sleep(3)
+        if name == 'cut-expires' and times == 2: return self.error(401, WWW_Authenticate=f'Bearer realm="http://{self.headers["Host"]}/token"')
+        if name == 'cut-away' and times == 2: return self.answer(307, Location='http://127.0.0.1:1/')
         start = 0
         wanted = self.headers.get('Range')
         if wanted and name != 'cut-whole': start = int(wanted[6:-1])
@@ -154,6 +178,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.answer(206 if start else 200, data[start:], **fields)
 
-server = http.server.ThreadingHTTPServer(('0.0.0.0', 0), Handler)
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+second = http.server.ThreadingHTTPServer(('127.0.0.2', server.server_port), Handler)
+threading.Thread(target=second.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
 server.serve_forever()

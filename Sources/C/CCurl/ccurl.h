@@ -52,7 +52,3 @@ static inline CURLcode ccurl_set_blob(CURL *handle, CURLoption option, const voi
 static inline CURLcode ccurl_set_header(CURL *handle, ccurl_write function) {
   return curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, function);
 }
-
-static inline CURLcode ccurl_set_read(CURL *handle, ccurl_write function) {
-  return curl_easy_setopt(handle, CURLOPT_READFUNCTION, function);
-}

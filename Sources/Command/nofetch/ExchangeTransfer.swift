@@ -29,7 +29,10 @@ import Host
   private var start: UInt64 = 0
   /// Of the body that comes, bytes that were passed on before.
   private var known: UInt64 = 0
-  private var sent: UInt64 = 0
+  /// Of an answer's body, bytes that nobody has a use for.
+  private var unwanted: UInt64 = 0
+  /// The answer is none that goes on: nothing of its body is part of what was asked for.
+  private var isRefusal = false
   private var isHeadTold = false
   private var isLast = false
   private var failure: FetchReport.Failure?
@@ -38,10 +41,7 @@ import Host
   private var headBytes = 0
 
   /// What is of use to a client of registries.
-  private static let wanted: Set<String> = [
-    "www-authenticate", "location", "docker-content-digest", "content-type", "content-length", "range",
-    "oci-chunk-min-length", "docker-upload-uuid",
-  ]
+  private static let wanted: Set<String> = ["www-authenticate", "docker-content-digest"]
   private static let mostHeadBytes = 256 << 10
   private static let mostFields = 16
   /// A server that asks for longer is told of.
@@ -73,7 +73,7 @@ import Host
     unsafe ccurl_set_list(handle, CURLOPT_HTTPHEADER, list)
     prepareMethod()
     let client = unsafe Unmanaged.passUnretained(self).toOpaque()
-    for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_READDATA, CURLOPT_XFERINFODATA] {
+    for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_XFERINFODATA] {
       unsafe ccurl_set_pointer(handle, option, client)
     }
     _ = unsafe ccurl_set_header(handle) { bytes, size, number, client in
@@ -86,14 +86,9 @@ import Host
       return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue()
         .take(body: UnsafeRawBufferPointer(start: bytes, count: size * number))
     }
-    _ = unsafe ccurl_set_read(handle) { bytes, size, number, client in
-      guard let client = unsafe client else { return 0 }
-      return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue()
-        .fill(UnsafeMutableRawBufferPointer(start: bytes, count: size * number))
-    }
-    _ = unsafe ccurl_set_progress(handle) { client, _, _, _, _ in
+    _ = unsafe ccurl_set_progress(handle) { client, _, count, _, _ in
       guard let client = unsafe client else { return 1 }
-      return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue().reports.isAbandoned ? 1 : 0
+      return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue().goesOn(after: count) ? 0 : 1
     }
   }
 
@@ -105,24 +100,17 @@ import Host
   private func prepareMethod() {
     switch exchange.method {
     case .get: return
-    case .head:
-      unsafe ccurl_set_number(handle, CURLOPT_NOBODY, 1)
-      return
-    case .delete: unsafe ccurl_set_text(handle, CURLOPT_CUSTOMREQUEST, exchange.method.rawValue)
-    case .post, .put, .patch:
-      unsafe ccurl_set_number(handle, CURLOPT_UPLOAD, 1)
-      unsafe ccurl_set_text(handle, CURLOPT_CUSTOMREQUEST, exchange.method.rawValue)
-      unsafe ccurl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(clamping: contentSize))
-    }
-    // Where that leads is for whoever asked.
-    unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
-  }
-
-  private var contentSize: UInt64 {
-    switch exchange.content {
-    case .none: 0
-    case .bytes(let bytes): UInt64(bytes.count)
-    case .file(_, let range): UInt64(range.count)
+    case .head: unsafe ccurl_set_number(handle, CURLOPT_NOBODY, 1)
+    case .post:
+      unsafe ccurl_set_number(handle, CURLOPT_POST, 1)
+      unsafe ccurl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(exchange.content.count))
+      // Copied: as many as were said before.
+      _ = unsafe exchange.content.withUnsafeBytes {
+        unsafe ccurl_set_pointer(
+          handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: $0.baseAddress))
+      }
+      // Where that leads is for whoever asked.
+      unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
     }
   }
 
@@ -132,7 +120,7 @@ import Host
   /// - Throws: what will be the same next time.
   func run(isLast: Bool) throws(FetchReport.Failure) -> Setback? {
     self.isLast = isLast
-    (status, fields, headBytes, sent) = (0, [], 0, 0)
+    (status, fields, headBytes, unwanted, isRefusal) = (0, [], 0, 0, false)
     (start, known) = (count, count)
     // A range of its own making: libcurl's would take a server that has only the whole for one that fails.
     if count > 0 { unsafe ccurl_set_text(handle, CURLOPT_RANGE, "\(count)-") }
@@ -140,23 +128,36 @@ import Host
     if let failure { throw failure }
     let words = unsafe String(cString: curl_easy_strerror(code))
     switch code {
-    case CURLE_OK:
-      if mayComeAgain { return Setback(failure: .status(status), pause: pauseAsked) }
-      if start > 0 {
-        guard (200..<300).contains(status) else { throw .status(status) }
-        guard known == 0 else { throw .cut("the server has less of it than before") }
-      }
-      tellHead()
-      return nil
+    case CURLE_OK: return try end()
+    // Of a refusal there is enough.
+    case CURLE_WRITE_ERROR where isRefusal: return try end()
     case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_OPERATION_TIMEDOUT,
       CURLE_HTTP2, CURLE_HTTP2_STREAM:
+      if isRefusal { return try end() }
       if isHeadTold, !exchange.resumes, count > 0 { throw .cut(words) }
       return Setback(failure: .cut(words))
-    case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: throw .connection(words)
+    case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
+      // It was there before: a network that comes back.
+      if exchange.resumes, count > 0 { return Setback(failure: .connection(words)) }
+      throw .connection(words)
     case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM:
       throw .untrusted(words)
     default: throw .connection(words)
     }
+  }
+
+  /// What an answer means of which all has come that is wanted.
+  private func end() throws(FetchReport.Failure) -> Setback? {
+    if mayComeAgain { return Setback(failure: .status(status), pause: pauseAsked) }
+    if start > 0, status == 401 {
+      // Tokens end in the middle, too: whoever asked is told what this one wants, and begins anew.
+      isHeadTold = false
+    } else if start > 0 {
+      guard (200..<300).contains(status) else { throw .status(status) }
+      guard known == 0 else { throw .cut("the server has less of it than before") }
+    }
+    tellHead()
+    return nil
   }
 
   /// An answer of a server that may give another one later.
@@ -202,14 +203,18 @@ import Host
     }
   }
 
+  /// - Returns: what was taken; something else ends the attempt (CURLE_WRITE_ERROR).
   private func take(body bytes: UnsafeRawBufferPointer) -> Int {
-    if mayComeAgain { return bytes.count }
-    guard (200..<300).contains(status) else {
-      // What it says of why not: once, and not for ever.
-      guard start == 0 else { return bytes.count }
-      tellHead()
-      let room = Exchange.wordsLimit - min(count, Exchange.wordsLimit)
-      return unsafe pass(UnsafeRawBufferPointer(rebasing: bytes.prefix(Int(room)))) ? bytes.count : 0
+    guard !mayComeAgain, (200..<300).contains(status) else {
+      isRefusal = true
+      // What it says of why not: once, not for ever, and not among what somebody takes for the thing itself.
+      if !mayComeAgain, start == 0, exchange.wantsWords {
+        tellHead()
+        let room = Exchange.wordsLimit - min(count, Exchange.wordsLimit)
+        guard unsafe pass(UnsafeRawBufferPointer(rebasing: bytes.prefix(Int(room)))) else { return 0 }
+      }
+      unwanted += UInt64(bytes.count)
+      return unwanted <= Exchange.wordsLimit ? bytes.count : 0
     }
     var rest = unsafe bytes
     if known > 0 {
@@ -250,23 +255,12 @@ import Host
     return true
   }
 
-  // MARK: What is sent
-
-  private func fill(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
-    switch exchange.content {
-    case .none: return 0
-    case .bytes(let bytes):
-      let piece = bytes[Int(sent)...].prefix(buffer.count)
-      unsafe buffer.copyBytes(from: piece)
-      sent += UInt64(piece.count)
-      return piece.count
-    case .file(let file, let range):
-      let wanted = min(buffer.count, range.count - Int(sent))
-      let got = unsafe pread(file, buffer.baseAddress, wanted, off_t(range.lowerBound + sent))
-      // CURL_READFUNC_ABORT.
-      guard got >= 0, got > 0 || wanted == 0 else { return 0x1000_0000 }
-      sent += UInt64(got)
-      return got
+  /// - Parameter count: bytes of this answer's body. libcurl itself reads, and drops, that of a redirect.
+  private func goesOn(after count: curl_off_t) -> Bool {
+    if (300..<400).contains(status), count > curl_off_t(Exchange.wordsLimit) {
+      failure = .connection("it redirects with more than \(Exchange.wordsLimit >> 10) KiB of words")
+      return false
     }
+    return !reports.isAbandoned
   }
 }

@@ -11,9 +11,6 @@ package struct Exchange: Equatable, Sendable {
     case get = "GET"
     case head = "HEAD"
     case post = "POST"
-    case put = "PUT"
-    case patch = "PATCH"
-    case delete = "DELETE"
   }
 
   package struct Field: Equatable, Sendable {
@@ -37,23 +34,18 @@ package struct Exchange: Equatable, Sendable {
     package init() {}
   }
 
-  /// What is sent.
-  package enum Content: Equatable, Sendable {
-    case none
-    case bytes([UInt8])
-    /// A piece of an open file, which may be asked for again.
-    case file(Int32, Range<UInt64>)
-  }
-
   package var method = Method.get
   package let address: String
   package var fields: [Field] = []
   package var trust = Trust()
-  package var content = Content.none
+  /// What a POST sends.
+  package var content: [UInt8] = []
   /// Bytes that may come.
   package var limit: UInt64
   /// Whether the rest may be asked for where a connection was cut: what the whole must be is known.
   package var resumes = false
+  /// Whether what a server says in place of what was asked for comes as the body; not where that is read as it comes.
+  package var wantsWords = true
   package var attempts = 4
   /// Before the second attempt, in milliseconds; twice as long before each further one.
   package var pause: UInt32 = 1000
@@ -96,9 +88,18 @@ package struct Exchange: Equatable, Sendable {
     }
     var body: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    var isTelling = true
     while true {
       let count: Int
       do throws(Errno) {
+        // Both at once: whoever fills a small pipe of reports says nothing in the other one before somebody has read them.
+        var states = [
+          pollfd(fd: reader.raw, events: Int16(POLLIN), revents: 0),
+          pollfd(fd: isTelling ? exchange.descriptor : -1, events: Int16(POLLIN), revents: 0),
+        ]
+        try checked(unsafe poll(&states, 2, -1))
+        if states[1].revents != 0 { isTelling = exchange.step() }
+        if states[0].revents == 0 { continue }
         count = try reader.read(into: &buffer)
       } catch {
         if error == .interrupted { continue }

@@ -9,6 +9,7 @@ package final class RunningExchange {
   private var reports: FetchReports
   private var answer: Exchange.Answer?
   private var last: FetchReport?
+  private var hasSaidAll = false
   private var isReaped = false
 
   /// - Parameter body: where what comes goes: a pipe or file, which is closed once all has come.
@@ -19,12 +20,10 @@ package final class RunningExchange {
     // Not among its arguments, which everybody on the host can read.
     let secret = try Pipe()
     let contents = ExchangeOrder.contents(of: exchange)
-    var file: Int32?
-    if case .file(let number, _) = exchange.content { file = number }
     let order = ExchangeOrder(exchange, order: secret.reader.raw, answer: body, report: pipe.writer.raw)
     process = try Spawn.start(
       program, order.words, errors: STDERR_FILENO,
-      inherited: [secret.reader.raw, body, pipe.writer.raw] + (file.map { [$0] } ?? []), session: false)
+      inherited: [secret.reader.raw, body, pipe.writer.raw], session: false)
     reports = FetchReports(pipe.takeReader())
     // Once somebody reads: a pipe may have room for a page only (pipe(7), pipe-user-pages-soft).
     try OrderPipe.write(contents, secret)
@@ -42,13 +41,19 @@ package final class RunningExchange {
 
   /// Takes what it said, without waiting if there is something; false once that was all.
   package func step() -> Bool {
-    guard let report = reports.next() else { return false }
+    // Nothing is read behind the last word: who says it and stays is not waited for.
+    guard !hasSaidAll, let report = reports.next() else {
+      hasSaidAll = true
+      return false
+    }
     last = report
     switch report {
     case .head(let status): answer = Exchange.Answer(status: status)
     case .field(let name, let value):
       if let count = answer?.fields.count, count < Self.mostFields { answer?.fields.append(.init(name, value)) }
-    case .done, .failed: return false
+    case .done, .failed:
+      hasSaidAll = true
+      return false
     case .progress: break
     }
     return true

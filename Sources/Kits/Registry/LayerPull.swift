@@ -134,6 +134,8 @@ package final class LayerPull {
     }
     var exchange = try image.client.exchange(.get, "blobs/\(layer.digest)", limit: layer.size)
     exchange.resumes = true
+    // The decoder would take them for the layer.
+    exchange.wantsWords = false
     do throws(Errno) {
       let pipe = try Pipe()
       let decoder = try LayerDecoder(

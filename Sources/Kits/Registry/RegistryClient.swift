@@ -18,29 +18,30 @@ package final class RegistryClient {
   /// What tokens are asked for.
   private var scopes: [String]
 
-  /// - Parameter pushes: whether things are to be written there.
-  package init(_ source: RegistriesConfiguration.Source, _ access: RegistryAccess, pushes: Bool = false)
-    throws(RegistryError)
-  {
+  package init(_ source: RegistriesConfiguration.Source, _ access: RegistryAccess) throws(RegistryError) {
     self.source = source
     self.access = access
     isInsecure = source.isInsecure || !access.verifies || Self.isLoopback(source.host)
     var trust = try access.certificates.trust(in: source.host)
     trust.verifies = !isInsecure || !trust.authorities.isEmpty && !source.isInsecure && access.verifies
     self.trust = trust
-    scopes = ["repository:\(source.repository):\(pushes ? "pull,push" : "pull")"]
+    scopes = ["repository:\(source.repository):pull"]
   }
 
-  /// Nobody else is there, and has a certificate for it (Docker's rule).
+  /// Nobody else is there, and has a certificate for it (Docker's rule): by its own name or an address, and no name that only
+  /// begins like one.
   static func isLoopback(_ host: String) -> Bool {
     let name = host.prefix { $0 != ":" }
-    return name == "localhost" || name.hasPrefix("127.")
+    return name == "localhost" || octets(name)?.first == 127
   }
 
-  /// Lets tokens be for another repository, too, of which layers are taken.
-  func include(repository: String) {
-    scopes.append("repository:\(repository):pull")
-    authorization = nil
+  /// Of an IPv4 address as everybody writes it; nil for any other name.
+  private static func octets(_ name: Substring) -> [UInt8]? {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap { part in
+      part.utf8.allSatisfy { (0x30...0x39).contains($0) } && (part.count == 1 || part.first != "0") ? UInt8(part) : nil
+    }
+    return parts.count == 4 && numbers.count == 4 ? numbers : nil
   }
 
   // MARK: Requests
@@ -49,7 +50,7 @@ package final class RegistryClient {
   func address(_ path: String) -> String { "\(base)/v2/\(source.repository)/\(path)" }
 
   private var base: String {
-    let host = source.host == ImageReference.defaultRegistry ? "registry-1.docker.io" : source.host
+    let host = source.host == ImageReference.defaultRegistry ? ImageReference.defaultHost : source.host
     return "\(scheme ?? "https")://\(host)"
   }
 
@@ -169,7 +170,10 @@ package final class RegistryClient {
     guard scheme == "http" || realm.lowercased().hasPrefix("https://") else {
       throw .answer(registry: source.host, "it wants a token from \(host), and that without TLS")
     }
-    guard !host.contains("@"), !Self.isOfThisHost(host) || Self.isOfThisHost(source.host) else {
+    guard !host.contains("@") else {
+      throw .answer(registry: source.host, "it wants a token from an address with a user in it")
+    }
+    guard !Self.isOfThisHost(host) || Self.isOfThisHost(source.host) else {
       throw .answer(registry: source.host, "it wants a token from \(host), which is this host or its neighbour")
     }
     var query: [(String, String)] = []
@@ -184,7 +188,7 @@ package final class RegistryClient {
         exchange = try Exchange(realm, limit: 1 << 20)
         exchange.method = .post
         exchange.fields = [.init("Content-Type", "application/x-www-form-urlencoded")]
-        exchange.content = .bytes(Array(Self.encoded(query).utf8))
+        exchange.content = Array(Self.encoded(query).utf8)
       } else {
         query += scopes.map { ("scope", $0) }
         exchange = try Exchange(realm + (realm.contains("?") ? "&" : "?") + Self.encoded(query), limit: 1 << 20)
@@ -209,10 +213,21 @@ package final class RegistryClient {
     return token
   }
 
-  /// Whether a host is a name or address that only this machine or its link knows.
-  private static func isOfThisHost(_ host: String) -> Bool {
-    let name = host.lowercased()
-    return isLoopback(name) || name.hasPrefix("[") || name.hasPrefix("169.254.") || name.hasPrefix("0.")
+  /// Whether a host is a name or address that only this machine or its link knows, in any form that libcurl and inet_aton(3)
+  /// take for one. What DNS makes of a name is not looked at.
+  static func isOfThisHost(_ host: String) -> Bool {
+    var name = host.lowercased().prefix { $0 != ":" }
+    while name.hasSuffix(".") { name.removeLast() }
+    // libcurl undoes %XX, turns other scripts' letters into these (IDNA), and passes over a slash too many.
+    let isPlain = name.utf8.allSatisfy {
+      (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || [0x2d, 0x2e, 0x5f].contains($0)
+    }
+    guard isPlain, let last = name.split(separator: ".").last?.utf8.first else { return true }
+    if name == "localhost" || name.hasSuffix(".localhost") { return true }
+    // No domain begins with a digit: a number, in one of its forms.
+    guard (0x30...0x39).contains(last) else { return false }
+    guard let octets = octets(name) else { return true }
+    return [0, 127].contains(octets[0]) || octets[0] == 169 && octets[1] == 254
   }
 
   /// A query (application/x-www-form-urlencoded).

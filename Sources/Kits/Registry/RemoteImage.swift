@@ -58,10 +58,10 @@ package struct RemoteImage {
     }
     manifestBytes = bytes
     manifest = ImageManifest(schemaVersion: 2, mediaType: document.mediaType, config: config, layers: layers)
-    guard config.size <= UInt64(limit) else {
+    guard config.size <= UInt64(ImageJSON.limit) else {
       throw .answer(registry: client.source.host, "a configuration of \(config.size) bytes")
     }
-    let answer = try client.send(.get, "blobs/\(config.digest)", limit: config.size)
+    let answer = try client.send(.get, "blobs/\(config.digest)", limit: config.size) { $0.resumes = true }
     guard answer.isSuccess else { throw client.refusal(answer, of: image) }
     guard Digest.of(answer.body) == config.digest else {
       throw .image(.digest(source: image, expected: config.digest))
@@ -89,13 +89,21 @@ package struct RemoteImage {
     var manifests: [ImageDescriptor]?
     var config: ImageDescriptor?
     var layers: [ImageDescriptor]?
-    var fsLayers: [JSONValue]?
+    var fsLayers: Anything?
+  }
+
+  /// That there is something; what it is nobody looks at.
+  private struct Anything: Decodable {
+    init(from _: any Decoder) {}
   }
 
   private static func document(
     _ name: String, _ expected: Digest?, image: String, at client: RegistryClient
   ) throws(RegistryError) -> ([UInt8], Document) {
-    let answer = try client.send(.get, "manifests/\(name)", fields: [accept], limit: UInt64(limit))
+    let answer = try client.send(.get, "manifests/\(name)", fields: [accept], limit: UInt64(ImageJSON.limit)) {
+      // What a tag leads to may be another one by then.
+      $0.resumes = expected != nil
+    }
     guard answer.isSuccess else { throw client.refusal(answer, of: image) }
     let actual = Digest.of(answer.body)
     if let expected = expected ?? answer.field("docker-content-digest").flatMap({ Digest($0) }), expected != actual {
@@ -115,6 +123,3 @@ package struct RemoteImage {
     return (answer.body, document)
   }
 }
-
-/// Bytes of the largest manifest or configuration that is taken: what registries refuse to take, too.
-private let limit = 4 << 20

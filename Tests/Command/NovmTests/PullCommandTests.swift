@@ -98,6 +98,14 @@ struct PullCommandTests {
     try expectPull("expires")
   }
 
+  /// One that ends in the middle of a layer: another one is had, and the layer comes from its start.
+  @Test func tokensThatEndInTheMiddle() throws {
+    try expectPull("cut-expires")
+    let asked = registry.log.filter { $0[1].contains("/cut-expires/blobs") }
+    #expect(asked.contains { $0[2] == "bytes=20000-" && $0[3] == "-" })
+    #expect(asked.contains { $0[2] == "-" && $0[3] == "Bearer good-repository:cut-expires:pull" })
+  }
+
   @Test func credentials() throws {
     for name in ["basic", "private"] { try expectRefusal(name, "novm login 127.0.0.1:\(registry.port)") }
     let auth = Data("me:secret".utf8).base64EncodedString()
@@ -118,6 +126,51 @@ struct PullCommandTests {
     )
     #expect(try novm.run("rmi", registry.name("basic"), registry.name("private")).status == 0)
     try expectPull("basic")
+    // What it was told to forget it may keep.
+    func writeHelper(_ body: String) throws {
+      try novm.writeProgram(
+        "bin/docker-credential-test", "#!/bin/sh\n[ \"$1\" = get ] || exit 3\ncat >/dev/null\n\(body)\n")
+    }
+    try writeHelper("echo '{\"Username\": \"me\", \"Secret\": \"secret\"}'")
+    expectFailure(
+      try novm.run("logout", "127.0.0.1:\(registry.port)"), naming: "docker-credential-test: status 3")
+    // One that does not stop is not waited for.
+    try writeHelper("exec cat /dev/zero")
+    expectFailure(try novm.run("logout", "127.0.0.1:\(registry.port)"), naming: "docker-credential-test: ")
+  }
+
+  /// Who changes his mind at the password has a terminal that shows what is typed.
+  @Test func interruptedLogin() throws {
+    let script = """
+      import os, pty, signal, sys, termios
+      master, slave = pty.openpty()
+      child = os.fork()
+      if child == 0:
+          os.login_tty(slave)
+          # The tests' own threads have them blocked.
+          signal.pthread_sigmask(signal.SIG_SETMASK, [])
+          os.execv(sys.argv[1], [sys.argv[1], 'login', '--username', 'me', sys.argv[2]])
+      def echoes(): return bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+      said = b''
+      while not said.endswith(b'password: '): said += os.read(master, 100)
+      before = echoes()
+      os.write(master, b'\\x03')
+      status = os.waitpid(child, 0)[1]
+      print(before, echoes(), os.WIFSIGNALED(status) and os.WTERMSIG(status))
+      """
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [
+      "python3", "-c", script, try BuiltProgram.url("novm").path,
+      "127.0.0.1:\(registry.port)",
+    ]
+    process.environment = novm.environment
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    process.waitUntilExit()
+    #expect(
+      String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) == "False True 2\n")
   }
 
   @Test func cuts() throws {
@@ -127,6 +180,19 @@ struct PullCommandTests {
   }
 
   @Test func wholesAfterCuts() throws { try expectPull("cut-whole") }
+
+  /// A network that is gone for a moment.
+  @Test func nobodyAfterCuts() throws {
+    try expectPull("cut-away")
+    #expect(registry.log.filter { $0[1].contains("/cut-away/") && $0[2] == "bytes=20000-" }.count == 2)
+  }
+
+  /// What a digest vouches for goes on where it was cut.
+  @Test func descriptionsAfterCuts() throws {
+    try expectPull("described-cut")
+    #expect(registry.log.filter { $0[1].contains("/described-cut/") && $0[2] == "bytes=100-" }.count == 2)
+  }
+
   @Test func platforms() throws {
     try expectPull("index")
     #expect(try novm.run("rmi", registry.name("index")).status == 0)
@@ -148,7 +214,9 @@ struct PullCommandTests {
     ("numbers", "no manifest"), ("few", "different layers"), ("room", "not so much room"),
     ("config-digest", "no such image"), ("never", "refused"), ("never-basic", "novm login"),
     ("realm-file", "does not say from where"), ("realm-none", "does not say from where"), ("realm-text", "no token"),
-    ("realm-lines", "no token"), ("realm-user", "this host or its neighbour"), ("cut-wrong", "another part"),
+    ("realm-lines", "no token"), ("realm-user", "an address with a user in it"), ("cut-wrong", "another part"),
+    ("endless-503", "status 503"), ("endless-404", "no such image"), ("endless-403", "refused"),
+    ("endless-307", "redirects"),
   ])
   func refusals(repository: String, text: String) throws { try expectRefusal(repository, text) }
 
@@ -157,6 +225,17 @@ struct PullCommandTests {
   @Test func whatIsNotThere() throws {
     expectFailure(try novm.run("pull", "127.0.0.1:1/x"), naming: "127.0.0.1:1")
     expectFailure(try novm.run("pull", "Nosuch:"), naming: "no image's name")
+    expectFailure(try novm.run("pull", "--registry", "registry", "app"), naming: "'registry' is no registry")
+    // Before anybody is asked.
+    let digits = String(repeating: "0", count: 64)
+    let before = registry.log.count
+    expectFailure(
+      try novm.run(
+        "pull",
+        registry.name("good/" + String(repeating: "a", count: 60)) + String(repeating: "1", count: 120) + "@sha256:"
+          + digits),
+      naming: "more than 255 bytes")
+    #expect(registry.log.count == before)
     expectFailure(try novm.run("run", "--image", registry.name("missing")), naming: "no such image")
     try novm.write(
       ".config/containers/registries.conf", "[[registry]]\nlocation = '127.0.0.1:\(registry.port)'\nblocked = true\n")
@@ -188,32 +267,75 @@ struct PullCommandTests {
     #expect(chosen.status == 0 && chosen.output == "127.0.0.1:\(registry.port)/good:4\n", "\(chosen)")
   }
 
+  /// Waits for something that a process is about to do.
+  private func wait(_ isDone: () throws -> Bool) throws -> Bool {
+    let begin = ContinuousClock.now
+    while try !isDone() {
+      if ContinuousClock.now - begin > .seconds(30) { return false }
+      usleep(20_000)
+    }
+    return true
+  }
+
+  /// A pull of what comes slowly, once its first layer was asked for.
+  private func startedPull() throws -> Process {
+    let process = Process()
+    process.executableURL = try BuiltProgram.url("novm")
+    process.arguments = ["pull", "--quiet", registry.name("slow")]
+    process.environment = novm.environment
+    let before = registry.requests("/slow/blobs")
+    try process.run()
+    // The configuration, and two layers.
+    #expect(try wait { registry.requests("/slow/blobs") >= before + 3 })
+    return process
+  }
+
   /// Two commands at once fetch each layer once; one that is killed leaves nothing that counts.
   @Test func twoAtOnce() throws {
-    let script = """
-      "$0" pull --quiet "$1" >one & "$0" pull --quiet "$1" >two; wait $! && cmp one two
-      """
-    let path = try novm.write("two.sh", script)
-    func run(_ path: String) throws -> Int32 {
-      let process = Process()
-      process.executableURL = URL(filePath: "/bin/bash")
-      process.arguments = [path, try BuiltProgram.url("novm").path, registry.name("slow")]
-      process.currentDirectoryURL = URL(filePath: novm.directory)
-      process.environment = novm.environment
-      try process.run()
-      process.waitUntilExit()
-      return process.terminationStatus
-    }
-    // The script's $0 is itself: the program is the first argument.
-    try novm.write("two.sh", script.replacing("$1", with: "$2").replacing("$0", with: "$1"))
-    #expect(try run(path) == 0)
+    let path = try novm.write(
+      "two.sh", "\"$1\" pull --quiet \"$2\" >one & \"$1\" pull --quiet \"$2\" >two; wait $! && cmp one two\n")
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/bash")
+    process.arguments = [path, try BuiltProgram.url("novm").path, registry.name("slow")]
+    process.currentDirectoryURL = URL(filePath: novm.directory)
+    process.environment = novm.environment
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
     #expect(registry.log.filter { $0[1].contains("/slow/blobs") && $0[0] == "GET" }.count == 4)
     #expect(try novm.run("rmi", registry.name("slow")).status == 0)
-    let killed = try novm.write(
-      "killed.sh", "\"$1\" pull --quiet \"$2\" & sleep 1; kill -9 $!; wait $!; sleep 3; \"$1\" images --quiet >left\n")
-    _ = try run(killed)
-    #expect(try String(contentsOfFile: "\(novm.directory)/left", encoding: .utf8) == "")
+    let killed = try startedPull()
+    kill(killed.processIdentifier, SIGKILL)
+    killed.waitUntilExit()
+    // Its decoders find out.
+    #expect(try wait { store("packs/new") == [] })
+    #expect(try novm.run("images", "--quiet").output == "")
+    // A layer that came before is no image's.
+    #expect(try novm.run("prune", "--images", "--force").status == 0)
+    #expect(store("packs/packs") == [])
     // Nothing waits for the one that is gone, and nothing of it is in the way.
     try expectPull("good")
+  }
+
+  private static let hasNamespaces = (try? Tool.run("unshare", ["--mount", "true"]))?.status == 0
+
+  /// As root a decoder has no file of the host's to change by its path.
+  @Test(.needsRoot, .needs(ofHost: "namespaces of mounts", hasNamespaces))
+  func decodersHaveNoFiles() throws {
+    let pull = try startedPull()
+    defer { pull.waitUntilExit() }
+    func decoder() throws -> String? {
+      let children = try String(
+        contentsOfFile: "/proc/\(pull.processIdentifier)/task/\(pull.processIdentifier)/children", encoding: .utf8)
+      return children.split(separator: " ").map(String.init).first {
+        ((try? String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8)) ?? "").contains("unpack-layer")
+      }
+    }
+    // The first of them waits for a layer that comes after seconds.
+    #expect(
+      try wait {
+        guard let decoder = try decoder() else { return false }
+        return try FileManager.default.contentsOfDirectory(atPath: "/proc/\(decoder)/root/") == ["proc"]
+      })
   }
 }
