@@ -74,6 +74,8 @@ extension Transport {
       var fields = try state.require(Self.queueTag, instance: Self.instance(place, queue.index))
       try queue.restore(from: &fields) { () throws(QueueFault) in try activate(queue, accepted) }
       try fields.finish()
+      // Those of a device that does not run have no rings, nor anybody who would serve them.
+      guard isRunning || !queue.isLive else { throw fields.fault(0) }
     }
     var own = try state.require(Self.deviceTag, instance: UInt32(place))
     var failure: StateError?
@@ -88,11 +90,13 @@ extension Transport {
     become(accepted, status, isRunning: isRunning, isBroken: isBroken || isFaulty, generation: generation)
   }
 
-  /// Once the whole machine is restored, and its interrupt controllers: has the driver look at its queues, and its queues served.
-  /// Either may have waited for something that was told to what the machine was before.
+  /// Once the whole machine is restored, and its interrupt controllers: has the driver look at its device and its queues, and its
+  /// queues served. Each may have waited for something that was told to what the machine was before; and that the device
+  /// needs a reset, which it may do only since then, nobody has told yet.
   package final func wake() {
-    guard isRunning else { return }
+    guard isRunning || visibleStatus & DeviceStatus.needsReset.rawValue != 0 else { return }
     resumeInterrupts()
+    signalConfiguration()
     for queue in queues where queue.isLive {
       signal(queue)
       owner.notified(queue: UInt32(queue.index))

@@ -162,6 +162,8 @@ package class Transport {
 
   final func signal(_ queue: VirtQueue) { interrupt.signal(queue: queue.index) }
 
+  final func signalConfiguration() { interrupt.signalConfiguration() }
+
   /// The last step of being restored.
   final func become(
     _ features: Features, _ status: DeviceStatus, isRunning: Bool, isBroken: Bool, generation: UInt32
@@ -184,6 +186,7 @@ package class Transport {
     do throws(QueueFault) {
       for queue in queues { try queue.activate(memory, features: accepted) }
     } catch {
+      for queue in queues { queue.deactivate() }
       return needsReset()
     }
     isRunning = true

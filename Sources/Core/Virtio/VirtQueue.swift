@@ -126,6 +126,9 @@ package final class VirtQueue {
     owned = try SplitQueue(memory, size: size, layout: layout, features: features, limit: limit)
   }
 
+  /// Takes the ring away again; the registers stay.
+  func deactivate() { owned = nil }
+
   // MARK: State
 
   /// Where the device is in a live queue's rings.
@@ -135,11 +138,16 @@ package final class VirtQueue {
 
   /// Gives the device a chain again that it held when its state was written.
   ///
-  /// - Returns: false if the driver has broken it meanwhile, as it may. The queue is dead then.
+  /// - Returns: false if the driver has broken it meanwhile, as it may, or had broken the queue before. The queue is dead then.
   /// - Throws: for one that cannot be under way.
   package func walkAgain(head: UInt16, _ chain: inout DescriptorChain, _ fault: StateError) throws(StateError) -> Bool {
     if lostChains { return false }
-    guard let owned, head < size, !walkedAgain.contains(head), walkedAgain.count < Int(owned.underWay) else {
+    guard head < size, isReady else { throw fault }
+    guard let owned else {
+      lostChains = true
+      return false
+    }
+    guard !walkedAgain.contains(head), walkedAgain.count < Int(owned.underWay) else {
       throw fault
     }
     walkedAgain.append(head)

@@ -78,6 +78,12 @@ struct DeviceStateTests {
         $0.driver.setUp(queue: 0, size: 3, at: 0x1000)
         $0.driver.writeStatus(15)
       },
+      {
+        // The others before it are good.
+        $0.setUp()
+        $0.driver.setUp(queue: UInt32($0.rings.count - 1), size: 3, at: 0x1000)
+        $0.driver.writeStatus(15)
+      },
     ]
     for (index, step) in steps.enumerated() {
       let old = Bench(kind, transport)
@@ -85,7 +91,8 @@ struct DeviceStateTests {
       let new = Bench(kind, transport, after: old)
       try restore(try save(old), new)
       #expect(registers(new) == registers(old), "step \(index)")
-      new.driver.transport.wake()
+      let isTold = tellsOfConfiguration(new) { new.driver.transport.wake() }
+      #expect(isTold == (index >= 5), "step \(index)")
       new.owner.serve()
       if index == 3 {
         new.driver.writeStatus(15)
@@ -154,10 +161,62 @@ struct DeviceStateTests {
     let new = Bench(kind, transport, after: old)
     try restore(state, new)
     #expect(new.driver.readStatus() == 15 | 64)
-    new.driver.transport.wake()
+    #expect(tellsOfConfiguration(new) { new.driver.transport.wake() })
     new.owner.serve()
     new.start()
     try new.expectService()
+  }
+
+  /// A driver that broke its queue before finds the device as it would have, and the state is one.
+  @Test(arguments: [DeviceKind.network, .block, .console], TransportKind.allCases)
+  func queuesThatWereDeadBefore(kind: DeviceKind, by transport: TransportKind) throws {
+    let old = Bench(kind, transport)
+    old.start()
+    old.specimen.holdsBack(true)
+    old.specimen.putsOff(true)
+    let number = old.specimen.request.queue
+    try old.offer()
+    old.driver.notify(queue: UInt32(number))
+    old.owner.serve()
+    let queue = old.driver.transport.queues[number]
+    #expect(queue.underWay == 1)
+    old.rings[number].publish(0xffff)
+    var chain = DescriptorChain()
+    #expect(throws: QueueFault.self) { try queue.pop(&chain) }
+    #expect(!queue.isLive)
+    let new = Bench(kind, transport, after: old)
+    try restore(try save(old), new)
+    #expect(new.driver.readStatus() == 15 | 64)
+    #expect(tellsOfConfiguration(new) { new.driver.transport.wake() })
+    new.owner.serve()
+    new.start()
+    try new.expectService()
+  }
+
+  /// Its rings are made when it begins to run.
+  @Test(arguments: TransportKind.allCases)
+  func noQueueIsLiveWhereNothingRuns(by transport: TransportKind) throws {
+    let old = Bench(.entropy, transport)
+    old.setUp()
+    try old.driver.transport.activate(old.driver.transport.queues[0], old.offered)
+    let state = try save(old)
+    let new = Bench(.entropy, transport, after: old)
+    #expect(throws: StateError.value(Transport.queueTag, id: 0)) { try restore(state, new) }
+  }
+
+  /// Whether a driver is told to look at the configuration.
+  private func tellsOfConfiguration(_ bench: Bench, _ body: () -> Void) -> Bool {
+    func told() -> Int {
+      switch bench.driver {
+      case let pci as PCIDriver: pci.sink.messages.count { $0.data == 0 }
+      case let mmio as MMIODriver: Int(mmio.read(MMIOTransport.interruptStatusOffset) >> 1 & 1)
+      default: 0
+      }
+    }
+    (bench.driver as? MMIODriver)?.write(2, MMIOTransport.interruptAcknowledgeOffset)
+    let before = told()
+    body()
+    return told() > before
   }
 
   @Test(arguments: [(.vsock, 19), (.fileSystem, 26)] as [(DeviceKind, UInt32)])
