@@ -1,6 +1,7 @@
 import Egress
 
-/// Frames from either side, one after the other: none that is not granted passes, and an answer is a frame for the guest.
+/// Frames from either side, one after the other: none that is not granted passes, and an answer is a frame for the guest. Before
+/// anything has come from the link, no name has an address, so that only the range and the name server are reached.
 ///
 /// The first byte of each frame says its side and how long it is, in steps of eight bytes.
 @c(LLVMFuzzerTestOneInput)
@@ -20,6 +21,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     refusals += 1
   }
   var at = 0
+  var hasHeard = false
   var now: UInt64 = 1
   while at < size {
     let control = input[at]
@@ -28,6 +30,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     at = end
     now += 1 << 27
     if control & 0x80 != 0 {
+      hasHeard = true
       _ = filter.inbound(frame, now: now)
       continue
     }
@@ -38,8 +41,21 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
       // ARP or IPv4 of the card's own.
       precondition(frame.count >= 34 && frame[12] == 8 && (frame[13] == 0 || frame[13] == 6))
       precondition(frame[6] == 2 && frame[11] == 1)
+      if frame[13] == 0 { check(frame, hasHeard: hasHeard) }
     }
   }
   precondition(refusals <= 513)
   return 0
+}
+
+/// An IPv4 packet that passed.
+private func check(_ frame: Span<UInt8>, hasHeard: Bool) {
+  let server = (30..<34).map { frame[$0] }
+  let port = Int(frame[36]) << 8 | Int(frame[37])
+  switch frame[23] {
+  case 6: precondition(hasHeard || server.starts(with: [192, 0, 2]) && port == 80)
+  case 17: precondition(hasHeard || server == [10, 0, 2, 3] && port == 53)
+  // No address is granted whole.
+  default: preconditionFailure("protocol \(frame[23])")
+  }
 }

@@ -9,6 +9,7 @@ enum ClientHello: Equatable {
   /// Nil if it names none.
   case complete(name: DomainName?, isHidden: Bool)
 
+  private static let records: ClosedRange<UInt8> = 20...24
   private static let handshake: UInt8 = 22
   private static let clientHello: UInt8 = 1
   private static let serverName: UInt16 = 0
@@ -23,13 +24,18 @@ enum ClientHello: Equatable {
       return
     }
     guard first == Self.handshake else {
-      self = .other
+      // Servers pass over an alert before it, and would read what we took for no TLS (RFC 8446, 5.1: 20 to 24 are records).
+      if Self.records.contains(first) {
+        self = stream.count < 2 ? .incomplete : stream[1] == 3 ? .malformed : .other
+      } else {
+        self = .other
+      }
       return
     }
     var message: [UInt8] = []
     var at = 0
-    // A message may be cut into several records (RFC 8446, 5.1).
-    while at < stream.count {
+    // A message may be cut into several records (RFC 8446, 5.1). What is behind it, such as early data (4.2.10), is no part of it.
+    while at < stream.count, !Self.isWhole(message) {
       guard stream[at] == Self.handshake, at + 1 >= stream.count || stream[at + 1] == 3 else {
         self = .malformed
         return
@@ -44,6 +50,11 @@ enum ClientHello: Equatable {
       at += 5 + length
     }
     self = Self.read(message.span)
+  }
+
+  private static func isWhole(_ message: [UInt8]) -> Bool {
+    guard let word = message.span.number(UInt32.self, at: 0) else { return false }
+    return message.count >= 4 + Int(word & 0xff_ffff)
   }
 
   private static func read(_ message: Span<UInt8>) -> ClientHello {

@@ -15,12 +15,18 @@ package struct EgressFilter {
     /// Bits of the addresses on its link.
     package var prefixLength: Int
     package var resolvers: [IPv4Address]
+    /// Those of the guest's to which anybody on its link may send the first datagram.
+    package var datagramPorts: Set<UInt16>
 
-    package init(hardwareAddress: UInt64, address: IPv4Address, prefixLength: Int, resolvers: [IPv4Address]) {
+    package init(
+      hardwareAddress: UInt64, address: IPv4Address, prefixLength: Int, resolvers: [IPv4Address],
+      datagramPorts: Set<UInt16> = []
+    ) {
       self.hardwareAddress = hardwareAddress
       self.address = address
       self.prefixLength = prefixLength
       self.resolvers = resolvers
+      self.datagramPorts = datagramPorts
     }
   }
 
@@ -109,8 +115,8 @@ package struct EgressFilter {
       // Data that comes with it (RFC 7413) would be read before it could be looked at.
       guard segment.data.isEmpty else { return .drop }
       let start = segment.sequence &+ 1
-      // Said again. What was seen of its data stays known.
-      if let flow = flows.find(key, now: now), flow.start == start { return .pass }
+      // Said again before anything else was. Behind data it begins another connection, of which nothing has been seen.
+      if let flow = flows.find(key, now: now), flow.start == start, flow.hello?.bytes.isEmpty == true { return .pass }
       let names = resolved.names(of: packet.destination, now: now)
       switch permission(packet.destination, names, segment.destination, .tcp) {
       case .none:
@@ -134,7 +140,7 @@ package struct EgressFilter {
     if segment.flags & (TCPSegment.fin | TCPSegment.reset) != 0 { flow.isEnding = true }
     var verdict = Verdict.pass
     if flow.hello != nil {
-      if !segment.data.isEmpty, !flows.canHold { return .drop }
+      if !segment.data.isEmpty, !flows.canHold { flows.makeRoom(now) }
       switch flow.hello!.take(frame.bytes(segment.data), sequence: segment.sequence) {
       case .pass: break
       case .drop: verdict = .drop
@@ -299,7 +305,7 @@ package struct EgressFilter {
   // MARK: To the guest
 
   /// Whether a frame of the link's is the guest's: what belongs to something that passes, or begins something with it, as
-  /// published ports do.
+  /// published ports do: a connection, or the first datagram to one of `Card.datagramPorts`.
   package mutating func inbound(_ frame: Span<UInt8>, now: UInt64) -> Bool {
     guard let ethernet = EthernetFrame(frame) else { return false }
     if ethernet.kind == EthernetFrame.arp { return true }
@@ -330,7 +336,12 @@ package struct EgressFilter {
       let key = FlowTable.Key(
         kind: IPv4Packet.udp, guestPort: datagram.destination, remote: packet.source, remotePort: datagram.source)
       if isResolver(packet.source, datagram.source) { return learn(frame.extracting(datagram.data), key, now) }
-      var flow = flows.find(key, now: now) ?? FlowTable.Flow(lastUse: now, basis: .link)
+      // A late answer, to what passes no more, is no beginning: it would let the guest go on.
+      var flow = flows.find(key, now: now)
+      if flow == nil, card.datagramPorts.contains(datagram.destination) {
+        flow = FlowTable.Flow(lastUse: now, basis: .link)
+      }
+      guard var flow else { return false }
       flow.lastUse = now
       flows.set(key, flow)
       return true
@@ -346,7 +357,7 @@ package struct EgressFilter {
     guard let asked = asked[key], asked.name == question.name, now &- asked.time <= Self.askedTime else { return false }
     self.asked[key] = nil
     for (address, seconds) in DNSAnswer(message, question).addresses {
-      // A name leads to nothing that is on this link or means this host, whatever its owner says.
+      // A name leads to nothing that is on this link, or loopback, whatever its owner says.
       guard !address.isSpecial, !address.isIn(card.address, length: card.prefixLength) else { continue }
       resolved.add(question.name, address, seconds: seconds, now: now)
     }

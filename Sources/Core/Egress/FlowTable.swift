@@ -38,7 +38,7 @@ struct FlowTable {
   /// Bytes of hellos.
   private var held = 0
 
-  /// Machines that reach so much at once lose what was used longest ago.
+  /// Machines that reach so much at once lose what is ending, then what was used longest ago.
   static let limit = 4096
   private static let heldLimit = 4 << 20
   private static let second: UInt64 = 1_000_000_000
@@ -55,17 +55,35 @@ struct FlowTable {
   }
 
   func find(_ key: Key, now: UInt64) -> Flow? {
-    guard let flow = flows[key], now &- flow.lastUse <= Self.time(key, flow) else { return nil }
+    guard let flow = flows[key], !Self.hasExpired(key, flow, now) else { return nil }
     return flow
   }
 
+  private static func hasExpired(_ key: Key, _ flow: Flow, _ now: UInt64) -> Bool {
+    now &- flow.lastUse > time(key, flow)
+  }
+
+  /// - Parameter flow: in use now.
   mutating func set(_ key: Key, _ flow: Flow) {
-    let before = flows[key]
-    if before == nil, flows.count >= Self.limit, let oldest = flows.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-      remove(oldest.key)
-    }
-    held += flow.held - (before?.held ?? 0)
+    if flows[key] == nil, flows.count >= Self.limit { makeRoom(flow.lastUse) }
+    held += flow.held - (flows[key]?.held ?? 0)
     flows[key] = flow
+  }
+
+  /// Lets go of what has expired, and of as much more as there must be room for: of flows one, of hellos' bytes half, so that
+  /// the next ones do not come here again.
+  mutating func makeRoom(_ now: UInt64) {
+    for (key, flow) in flows where Self.hasExpired(key, flow, now) { remove(key) }
+    while flows.count >= Self.limit, let first = flows.min(by: { Self.goesBefore($0.value, $1.value) }) {
+      remove(first.key)
+    }
+    guard !canHold else { return }
+    let holders = flows.filter { $0.value.held > 0 }.sorted { Self.goesBefore($0.value, $1.value) }
+    for (key, _) in holders where held > Self.heldLimit / 2 { remove(key) }
+  }
+
+  private static func goesBefore(_ one: Flow, _ other: Flow) -> Bool {
+    one.isEnding == other.isEnding ? one.lastUse < other.lastUse : one.isEnding
   }
 
   /// Ends what does not hold any more.

@@ -22,6 +22,7 @@ package struct Grant: Hashable, Sendable {
     for (suffix, kind) in [("/tcp", Transport.tcp), ("/udp", .udp)] where rest.suffix(4).elementsEqual(suffix.utf8) {
       transport = kind
       rest.removeLast(4)
+      break
     }
     var port: UInt16?
     if let colon = rest.lastIndex(of: 0x3a) {

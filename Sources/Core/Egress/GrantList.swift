@@ -15,16 +15,15 @@ package struct GrantList: Sendable {
     self.allowsHiddenNames = allowsHiddenNames
   }
 
-  /// - Returns: false where the list is full.
-  package mutating func allow(_ grant: Grant) -> Bool {
-    guard allowed.count < Self.limit else { return false }
-    if !allowed.contains(grant) { allowed.append(grant) }
-    return true
-  }
+  /// - Returns: false where the list is full, and does not have it yet.
+  package mutating func allow(_ grant: Grant) -> Bool { Self.add(grant, to: &allowed) }
 
-  package mutating func deny(_ grant: Grant) -> Bool {
-    guard denied.count < Self.limit else { return false }
-    if !denied.contains(grant) { denied.append(grant) }
+  package mutating func deny(_ grant: Grant) -> Bool { Self.add(grant, to: &denied) }
+
+  private static func add(_ grant: Grant, to list: inout [Grant]) -> Bool {
+    if list.contains(grant) { return true }
+    guard list.count < limit else { return false }
+    list.append(grant)
     return true
   }
 
@@ -86,15 +85,19 @@ package struct GrantList: Sendable {
     _ address: IPv4Address, names: [DomainName], port: UInt16, _ transport: Grant.Transport
   ) -> Permission {
     if denied.contains(where: { $0.covers(port: port, transport) && $0.covers(address) }) { return .none }
-    let names = names.filter { isNotDenied($0, port, transport) }
+    let left = names.filter { isNotDenied($0, port, transport) }
     // Name servers besides the machine's own would tell other answers: only where the port is named.
     let isNameServer = port == 53 || transport == .tcp && port == 853
-    if !isClosed { return isNameServer ? .none : hasDeniedNames ? .names : .address }
+    if !isClosed {
+      // What is only reached by names that are denied is denied, too.
+      if isNameServer || left.isEmpty && !names.isEmpty { return .none }
+      return hasDeniedNames ? .names : .address
+    }
     for grant in allowed where grant.covers(port: port, transport) && grant.covers(address) {
       if grant.port != nil || !isNameServer { return .address }
     }
     if isNameServer { return .none }
-    return names.contains { isAllowed($0, port, transport) } ? .names : .none
+    return left.contains { isAllowed($0, port, transport) } ? .names : .none
   }
 
   /// Whether the server at this port may be called by this name, which its client said it is.

@@ -36,10 +36,12 @@ struct HelloInspection {
     guard bytes[offset..<offset + known].elementsEqual(data[..<known]) else { return .refuse }
     if state == .told { return .pass }
     guard known < data.count else { return .pass }
-    guard bytes.count + data.count - known <= Self.limit else { return .refuse }
-    bytes += data[known...]
+    let new = data[known...]
+    let room = Self.limit - bytes.count
+    // What is behind a whole hello in its segment need not be held.
+    bytes += new.prefix(room)
     let hello = ClientHello(bytes)
-    if hello == .incomplete { return .pass }
+    if hello == .incomplete { return new.count > room ? .refuse : .pass }
     state = .told
     return .decide(hello)
   }

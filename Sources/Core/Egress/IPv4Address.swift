@@ -37,9 +37,9 @@ package struct IPv4Address: Hashable, Sendable {
   }
 }
 
-enum Decimal {
+package enum Decimal {
   /// A number of decimal digits alone, without leading zeros.
-  static func number(_ text: some Collection<UInt8>, limit: Int) -> Int? {
+  package static func number(_ text: some Collection<UInt8>, limit: Int) -> Int? {
     guard let first = text.first, text.count <= 9, first != 0x30 || text.count == 1 else { return nil }
     var value = 0
     for digit in text {

@@ -25,6 +25,7 @@ package enum Refusal: Hashable, Sendable {
         + Array(" at ".utf8) + address.text + [0x3a] + Decimal.text(Int(port))
     case .hiddenName(let address, let port):
       Array("a server whose name is hidden at ".utf8) + address.text + [0x3a] + Decimal.text(Int(port))
+        + Array(" (browsers need --allow ech)".utf8)
     case .echo(let address): Array("an echo of ".utf8) + address.text
     case .frames: Array("anything by frames that are not IPv4".utf8)
     case .others: Array("much else, of which no more is told".utf8)

@@ -77,14 +77,17 @@ package struct SourceFilter {
     addresses6.contains(address) || address[0] != 0xff && address[8...].elementsEqual(interface)
   }
 
-  /// Neighbour discovery tells the card's own addresses.
+  /// Neighbour discovery tells the card's own addresses, and all of it is seen: an option behind the head could tell others.
   private func acceptsICMP(_ head: Span<UInt8>, at body: Int) -> Bool {
-    guard let kind = head.number(UInt8.self, at: body) else { return false }
+    guard let kind = head.number(UInt8.self, at: body),
+      let length = head.number(UInt16.self, at: EthernetFrame.headerSize + 4)
+    else { return false }
+    let isWhole = body + Int(length) <= head.count
     switch kind {
     case 134, 137: return false  // a router's, and its redirection
-    case 133, 135: return acceptsOptions(head, from: body + (kind == 133 ? 8 : 24))
+    case 133, 135: return isWhole && acceptsOptions(head, from: body + (kind == 133 ? 8 : 24))
     case 136:
-      guard head.count >= body + 24, isOwn(head.bytes(body + 8..<body + 24)) else { return false }
+      guard isWhole, head.count >= body + 24, isOwn(head.bytes(body + 8..<body + 24)) else { return false }
       return acceptsOptions(head, from: body + 24)
     default: return true
     }

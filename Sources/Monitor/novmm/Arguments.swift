@@ -364,7 +364,7 @@ struct Arguments {
   private mutating func egress(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> EgressDescription {
     let value = try value(name, inline)
     guard let egress = EgressDescription(value) else {
-      throw refusal(name, value, "give ADDRESS/LENGTH[,dns=ADDRESS]...[,closed]")
+      throw refusal(name, value, "give ADDRESS/LENGTH[,dns=ADDRESS]...[,udp=PORT[-PORT]]...[,closed]")
     }
     return egress
   }
@@ -378,7 +378,9 @@ struct Arguments {
     let streams = machine.cards.filter { card in
       if case .stream = card.link { true } else { false }
     }
-    guard streams.count < 2 else { throw UsageError(message: "--egress: is for one card by a stream; give one alone") }
+    guard streams.count == 1 else {
+      throw UsageError(message: "--egress: is for one card by a stream, and there are \(streams.count); give one alone")
+    }
     let mend = "give NAME, *.NAME, ADDRESS or ADDRESS/LENGTH, perhaps with :PORT, /tcp or /udp"
     for text in allowed where !machine.egress!.allow(text) { throw refusal("--allow", text, mend) }
     for text in denied where !machine.egress!.deny(text) { throw refusal("--deny", text, mend) }

@@ -82,11 +82,12 @@ let manual = """
                               rate=BYTES       the most in a second, each direction; perhaps with K, M or G
                               burst=BYTES      the most at once after a pause; a tenth of a second's if not given,
                                                and a hundredth's at least
-    --egress ADDRESS/LENGTH[,dns=ADDRESS]...[,closed]
-                            cards by stream= let through what is granted (docs/egress.md): the guest's address, its name
-                            servers, and closed where nothing passes that is not allowed, as with one --allow
+    --egress ADDRESS/LENGTH[,dns=ADDRESS]...[,udp=PORT[-PORT]]...[,closed]
+                            the one card by stream= lets through what is granted (docs/egress.md): the guest's address,
+                            its name servers, its UDP ports that are reached from outside, and closed where nothing
+                            passes that is not allowed, as with one --allow
     --allow GRANT           what may be reached: NAME, *.NAME, ADDRESS or ADDRESS/LENGTH, perhaps with :PORT and /tcp or /udp;
-                            or ech, servers whose names are hidden (TLS Encrypted Client Hello, QUIC)
+                            or ech, servers whose names are hidden (TLS Encrypted Client Hello, QUIC), which browsers need
     --deny GRANT            what may not be, whatever is allowed
   Disks
     --disk FILE[,ro][,KEY=VALUE]...
@@ -116,7 +117,8 @@ let manual = """
     --com2 WHERE            another (ttyS1)
   Process
     --control PATH          a Unix socket that takes a line and answers one: `pause` stops the vCPUs (`paused`, once none
-                            runs), `resume` lets them go on (`running`), `status` tells which of the two it is;
+                            runs), `quiesce` the devices, too (`quiesced`, or `running` if somebody resumes it meanwhile),
+                            `resume` lets them go on (`running`), `status` tells which of the three it is;
                             `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
                             [KEY=BYTES]...`, or `refused WORDS`); `egress allow|deny|remove GRANT` changes what --egress

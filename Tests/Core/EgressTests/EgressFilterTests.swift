@@ -21,7 +21,7 @@ import Testing
       _ = grants.deny(grant)
     }
     let card = EgressFilter.Card(
-      hardwareAddress: F.card, address: F.guest, prefixLength: 24, resolvers: [F.resolver])
+      hardwareAddress: F.card, address: F.guest, prefixLength: 24, resolvers: [F.resolver], datagramPorts: [53])
     return EgressFilter(card, grants) { [self] in refused.append(String(decoding: $0.text, as: UTF8.self)) }
   }
 
@@ -196,7 +196,57 @@ import Testing
       let hello = F.hello("example.org", hidden: true)
       #expect((out(&filter, F.tcp(Self.server, 443, 16, sequence: 1001, hello)) == .pass) == hidden)
       #expect((out(&filter, F.udp(Self.server, 443, [0xc3, 0, 0, 0, 1])) == .pass) == hidden)
+      #expect(refused == (hidden ? [] : ["a server whose name is hidden at 192.0.2.7:443 (browsers need --allow ech)"]))
+      refused = []
     }
+  }
+
+  /// Where clients send at once what they have: early data, or much else.
+  @Test func whatIsBehindAHelloIsNotItsPart() throws {
+    let early: [UInt8] = [20, 3, 3, 0, 1, 1, 23, 3, 3, 0x40, 0] + [UInt8](repeating: 7, count: 0x4000)
+    for name in ["example.org", "evil.example"] {
+      for rest in [Array(early.prefix(6)), Array(early.prefix(8)), early] {
+        var filter = try filter(["example.org"])
+        resolve(&filter, "example.org")
+        connect(&filter)
+        let data = F.hello(name) + rest
+        #expect((out(&filter, F.tcp(Self.server, 443, 16, sequence: 1001, data)) == .pass) == (name == "example.org"))
+        let end = 1001 + UInt32(data.count)
+        #expect((out(&filter, F.tcp(Self.server, 443, 16, sequence: end, [1])) == .pass) == (name == "example.org"))
+      }
+    }
+    var filter = try filter(["example.org"])
+    resolve(&filter, "example.org")
+    connect(&filter, 80)
+    let post = Array("POST / HTTP/1.1\r\n".utf8) + [UInt8](repeating: 0x61, count: 40000)
+    #expect(out(&filter, F.tcp(Self.server, 80, 16, sequence: 1001, post)) == .pass)
+    // A hello that is longer than any is none.
+    connect(&filter)
+    let endless = ([1, 0, 0x3f, 0xfc] + [UInt8](repeating: 0, count: 3996)).flatMap { [22, 3, 1, 0, 1, $0] as [UInt8] }
+    #expect(out(&filter, F.tcp(Self.server, 443, 16, sequence: 1001, Array(endless[..<12000]))) == .pass)
+    #expect(out(&filter, F.tcp(Self.server, 443, 16, sequence: 13001, Array(endless[12000...]))) != .pass)
+  }
+
+  /// A server passes over an alert, and takes what follows for the first message.
+  @Test(
+    arguments: [
+      [21, 3, 1, 0, 2, 1, 90], [20, 3, 3, 0, 1, 1], [23, 3, 3, 0, 1, 0], [24, 3, 3, 0, 1, 0],
+    ] as [[UInt8]])
+  func noOtherRecordComesBeforeAHello(_ record: [UInt8]) throws {
+    for size in [1, 2, 100] {
+      var filter = try filter(["example.org"])
+      resolve(&filter, "example.org")
+      connect(&filter)
+      let stream = record + F.hello("evil.example")
+      var hasPassed = true
+      for at in stride(from: 0, to: stream.count, by: size) {
+        let piece = Array(stream[at..<min(at + size, stream.count)])
+        hasPassed = out(&filter, F.tcp(Self.server, 443, 16, sequence: 1001 + UInt32(at), piece)) == .pass
+      }
+      #expect(!hasPassed)
+    }
+    // What only begins so is no TLS.
+    #expect(ClientHello([record[0], 9]) == .other && ClientHello([record[0]]) == .incomplete)
   }
 
   /// The server must not be told another name than we were: what is sent again is the same.
@@ -216,6 +266,20 @@ import Testing
     let end = 1001 + UInt32(hello.count)
     #expect(comesIn(&filter, F.tcp(Self.server, 443, 16, acknowledgement: end, isInbound: true)) == true)
     #expect(out(&filter, F.tcp(Self.server, 443, 16, sequence: end, [1, 2, 3])) == .pass)
+    // Another connection by the same number says what it means, too.
+    let evil = F.tcp(Self.server, 443, 16, sequence: 1001, F.hello("evil.example"))
+    connect(&filter)
+    #expect(out(&filter, evil) != .pass)
+    // Also while the server's word for the hello of the one before is still to come; but what is only said again is no other.
+    connect(&filter)
+    #expect(out(&filter, F.tcp(Self.server, 443, 2)) == .pass)
+    #expect(out(&filter, F.tcp(Self.server, 443, 16, sequence: 1001, hello)) == .pass)
+    #expect(out(&filter, F.tcp(Self.server, 443, 4, sequence: end)) == .pass)
+    #expect(out(&filter, F.tcp(Self.server, 443, 2)) == .pass)
+    #expect(comesIn(&filter, F.tcp(Self.server, 443, 16, acknowledgement: end, isInbound: true)))
+    #expect(out(&filter, evil) != .pass)
+    #expect(comesIn(&filter, F.tcp(Self.server, 443, 0x12, acknowledgement: 1001, isInbound: true)))
+    #expect(out(&filter, evil) != .pass)
   }
 
   /// A beginning that the server does not take for one makes no other of the connection that it has.
@@ -286,6 +350,30 @@ import Testing
     #expect(out(&filter, F.udp(IPv4Address(0x0909_0909), 53, F.question("evil.example"))) != .pass)
   }
 
+  /// Of an open list: what has only names that are denied is not reached where they are denied.
+  @Test func namesAreDeniedAtTheirPorts() throws {
+    var filter = try filter([], denied: ["evil.example:80"], isClosed: false)
+    let shared = IPv4Address(0xc000_0208)
+    resolve(&filter, "evil.example")
+    resolve(&filter, "evil.example", shared)
+    resolve(&filter, "good.example", shared)
+    #expect(isAnswered(out(&filter, F.tcp(Self.server, 80, 2))))
+    #expect(isAnswered(out(&filter, F.udp(Self.server, 80, [1]))))
+    #expect(out(&filter, F.tcp(Self.server, 81, 2)) == .pass)
+    #expect(out(&filter, F.tcp(shared, 80, 2)) == .pass)
+    #expect(out(&filter, F.tcp(IPv4Address(0xc000_0209), 80, 2)) == .pass)
+    // What is denied later, ends.
+    connect(&filter, 22)
+    let next = F.tcp(Self.server, 22, 16, sequence: 1001, [1])
+    #expect(out(&filter, next) == .pass)
+    var grants = filter.grants
+    let isDenied = grants.make(.deny, Array("evil.example".utf8))
+    #expect(isDenied)
+    filter.grants = grants
+    #expect(isAnswered(out(&filter, next)))
+    #expect(out(&filter, F.tcp(shared, 80, 16, sequence: 1001)) == .pass)
+  }
+
   @Test func publishedPortsAreReachedAndAnswer() throws {
     var filter = try filter([])
     let client = IPv4Address(0x0a00_0202)
@@ -295,6 +383,20 @@ import Testing
     #expect(comesIn(&filter, F.udp(client, 5555, [1], isInbound: true, guestPort: 53)) == true)
     #expect(out(&filter, F.udp(client, 5555, [1], guestPort: 53)) == .pass)
     #expect(out(&filter, F.udp(client, 5556, [1], guestPort: 53)) != .pass)
+    // To another port nobody sends first.
+    #expect(!comesIn(&filter, F.udp(client, 5555, [1], isInbound: true, guestPort: 54)))
+    #expect(out(&filter, F.udp(client, 5555, [1], guestPort: 54)) != .pass)
+  }
+
+  /// A server that answers late does not grant itself.
+  @Test func lateAnswersBeginNothing() throws {
+    var filter = try filter(["example.org"])
+    resolve(&filter, "example.org")
+    #expect(out(&filter, F.udp(Self.server, 9, [1])) == .pass)
+    #expect(comesIn(&filter, F.udp(Self.server, 9, [2], isInbound: true)))
+    now += 181_000_000_000
+    #expect(!comesIn(&filter, F.udp(Self.server, 9, [2], isInbound: true)))
+    #expect(out(&filter, F.udp(Self.server, 9, [1])) != .pass)
   }
 
   @Test func addressResolutionIsTheCardsOwn() throws {
@@ -329,10 +431,71 @@ import Testing
     #expect(refused.count <= 513 && refused.last == "much else, of which no more is told")
   }
 
+  /// What is over or ending makes room before what is in use.
+  @Test func connectionsInUseStayLongest() throws {
+    var filter = try filter(["10.0.0.0/8"])
+    let server = IPv4Address(0x0a10_0001)
+    func begin(_ port: UInt16) {
+      #expect(out(&filter, F.tcp(server, 22, 2, guestPort: port)) == .pass)
+      #expect(comesIn(&filter, F.tcp(server, 22, 0x12, isInbound: true, guestPort: port)))
+      now += 1
+    }
+    begin(1)
+    begin(2)
+    #expect(out(&filter, F.tcp(server, 22, 4, guestPort: 2)) == .pass)
+    for index in 0..<UInt16(FlowTable.limit - 2) { begin(1000 + index) }
+    #expect(filter.flowCount == FlowTable.limit)
+    begin(3)
+    #expect(isAnswered(out(&filter, F.tcp(server, 22, 16, guestPort: 2))))
+    #expect(out(&filter, F.tcp(server, 22, 16, guestPort: 1)) == .pass)
+    // Two hours later only this one is in use.
+    now += 7_300_000_000_000
+    #expect(out(&filter, F.tcp(server, 22, 16, guestPort: 1)) == .pass)
+    now += 200_000_000_000
+    begin(4)
+    #expect(filter.flowCount == 2)
+  }
+
+  /// Hellos that nobody ends keep no other from being looked at.
+  @Test func hellosMakeRoom() throws {
+    var filter = try filter(["*.example.org"])
+    resolve(&filter, "a.example.org")
+    let half: [UInt8] = [22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc] + [UInt8](repeating: 0, count: 16000)
+    func say(_ data: [UInt8], _ port: UInt16) -> EgressFilter.Verdict {
+      now += 1
+      #expect(out(&filter, F.tcp(Self.server, 443, 2, guestPort: port)) == .pass)
+      #expect(comesIn(&filter, F.tcp(Self.server, 443, 0x12, acknowledgement: 1001, isInbound: true, guestPort: port)))
+      return out(&filter, F.tcp(Self.server, 443, 16, sequence: 1001, data, guestPort: port))
+    }
+    for index in 0..<600 as Range<UInt16> { #expect(say(half, 1000 + index) == .pass) }
+    #expect(say(F.hello("a.example.org"), 1) == .pass)
+    #expect(isAnswered(say(F.hello("evil.example"), 2)))
+    // The last ones are known still, the first are not.
+    #expect(out(&filter, F.tcp(Self.server, 443, 16, sequence: 17010, [0], guestPort: 1599)) == .pass)
+    #expect(isAnswered(out(&filter, F.tcp(Self.server, 443, 16, sequence: 17010, [0], guestPort: 1000))))
+  }
+
+  @Test func aFullListHasWhatItHas() throws {
+    var grants = GrantList()
+    for index in 0..<GrantList.limit {
+      for (change, name) in [(.allow, "a\(index)"), (.deny, "b\(index)")] as [(GrantList.Change, String)] {
+        let isMade = grants.make(change, Array("\(name).example".utf8))
+        #expect(isMade)
+      }
+    }
+    for (change, name) in [(.allow, "a0"), (.deny, "b0")] as [(GrantList.Change, String)] {
+      let isKnown = grants.make(change, Array("\(name).example".utf8))
+      let isNew = grants.make(change, Array("c.example".utf8))
+      #expect(isKnown && !isNew)
+    }
+    #expect(grants.allowed.count == GrantList.limit && grants.denied.count == GrantList.limit)
+  }
+
   @Test(arguments: [
     "", "/tcp", ":443", "a:0", "a:65536", "a:x", "10.0.0.0/33", "10.0.0/8", "1.2.3.4.5", "256.1.1.1", "a..b", ".a",
     "a b",
-    "*", "a.*", "*.*.a", "10.0.0.1/8/tcp/udp", "[::1]:80", "::1", "a/8", "example.1",
+    "*", "a.*", "*.*.a", "10.0.0.1/8/tcp/udp", "10.0.0.1/udp/tcp",
+    "a.example/udp/tcp", "a.example/tcp/tcp", "[::1]:80", "::1", "a/8", "example.1",
   ]) func whatIsNoGrantIsNone(_ text: String) { #expect(Grant(Array(text.utf8)) == nil) }
 
   @Test func grantsAreReadAsTheyAreMeant() throws {

@@ -29,6 +29,8 @@ import Testing
     #expect(accepts(ip6(own6, 6, [1, 2, 3])))
     #expect(accepts(ip6(local, 58, advertisement(own6))))
     #expect(accepts(ip6(none, 58, [135, 0, 0, 0, 0, 0, 0, 0] + own6)))
+    #expect(accepts(ip6(local, 58, advertisement(own6) + [14, 1, 0, 0, 0, 0, 0, 0])))
+    #expect(accepts(ip6(local, 58, [128, 0, 0, 0, 0, 1, 0, 1] + [UInt8](repeating: 9, count: 200))))
     #expect(accepts(ip6(local, 0, [58, 0, 5, 2, 0, 0, 0, 0, 143, 0])))
   }
 
@@ -42,6 +44,12 @@ import Testing
     #expect(!accepts(ip6(local, 58, advertisement(own6, link: [2, 0, 0, 0, 0, 9]))))
     #expect(!accepts(ip6(local, 58, [134, 0, 0, 0, 64, 0, 0, 0])))
     #expect(!accepts(ip6(local, 58, [137, 0, 0, 0])))
+    // Behind what is looked at.
+    let long: [UInt8] = [14, 7] + [UInt8](repeating: 0, count: 54)
+    let head = Array(advertisement(own6).dropLast(8))
+    #expect(!accepts(ip6(local, 58, head + long + [2, 1, 2, 0, 0, 0, 0, 9])))
+    #expect(!accepts(ip6(local, 58, [135, 0, 0, 0, 0, 0, 0, 0] + own6 + long + [1, 1, 2, 0, 0, 0, 0, 9])))
+    #expect(!accepts(ip6(local, 58, [133, 0, 0, 0, 0, 0, 0, 0] + long + long + [1, 1, 2, 0, 0, 0, 0, 9])))
     // Hidden behind options, and in tags.
     #expect(!accepts(ip6(local, 0, [58, 0, 1, 4, 0, 0, 0, 0] + advertisement(other))))
     #expect(!accepts(ip6(local, 60, [58, 0, 1, 4, 0, 0, 0, 0] + advertisement(other))))

@@ -121,6 +121,26 @@ struct CardRequestTests {
     #expect(!String(decoding: bare.kernelCommandLine, as: UTF8.self).contains("novm.nic"))
   }
 
+  /// The monitor is told which datagrams passt leads in, those alone, where there is a list.
+  @Test func listsKnowWhatIsLedIn() throws {
+    var request = MachineRequest()
+    var card = CardRequest(NetworkCard(.stream(3)))
+    card.addresses = ["10.0.2.15/24"]
+    card.resolvers = ["10.0.2.3"]
+    let ports = try ["80:80", "127.0.0.1:53:53/udp", "[::1]:53:53/udp", "9000-9002:9000-9002/udp"].flatMap {
+      try #require(PublishedPort.ports($0))
+    }
+    let kernel = KernelFiles(name: "k", release: "1", image: "/k/vmlinux")
+    func egress() -> String? { request.compose(kernel: kernel, scratch: "/w", userCard: card, ledIn: ports).egress }
+    #expect(egress() == nil)
+    request.denied = ["10.0.0.0/8"]
+    #expect(egress() == "10.0.2.15/24,dns=10.0.2.3,udp=53,udp=9000-9002")
+    request.isClosed = true
+    #expect(egress() == "10.0.2.15/24,dns=10.0.2.3,udp=53,udp=9000-9002,closed")
+    let without = request.compose(kernel: kernel, scratch: "/w", userCard: card)
+    #expect(without.egress == "10.0.2.15/24,dns=10.0.2.3,closed")
+  }
+
   @Test func cardsThatDoNotGoTogether() throws {
     let limits = HostLimits(memory: MemorySize(mebibytes: 1 << 20))
     var request = MachineRequest()

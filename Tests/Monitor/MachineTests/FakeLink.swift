@@ -4,9 +4,13 @@ import VirtioTesting
 
 @testable import Machine
 
-/// A link that takes everything and gives what the test says.
+/// A link that takes everything, unless it is told otherwise, and gives what the test says.
 final class FakeLink: NetworkBackend {
   var frames: [[UInt8]] = []
+  /// What it took, without headers.
+  private(set) var sent: [[UInt8]] = []
+  /// Called before it looks at what it is to take, and tells whether it takes it now.
+  var takes: () -> Bool = { true }
   private var last: [UInt8] = []
 
   let offloads: NetworkOffloads = []
@@ -24,5 +28,10 @@ final class FakeLink: NetworkBackend {
     slices.copy(from: Array(last[offset...]))
   }
 
-  func send(pair: Int, _ slices: [GuestSlice]) -> NetworkTransfer { .moved(slices.byteCount) }
+  func send(pair: Int, _ slices: [GuestSlice]) -> NetworkTransfer {
+    guard takes() else { return .blocked }
+    let count = slices.byteCount
+    sent.append(slices.bytes(at: NetworkHeader.size, count: count - NetworkHeader.size) ?? [])
+    return .moved(count)
+  }
 }

@@ -67,6 +67,10 @@ struct ArgumentsTests {
       "--kernel x --nic tap=a,mac=02:00:00:00:00:01 --nic tap=b,mac=02:00:00:00:00:01", "two cards have the address 02:"
     ),
     ("--kernel x $(printf -- '--nic tap=t%d ' 1 2 3 4 5 6 7 8 9)", "9 cards are more than the 8"),
+    ("--kernel x --egress 10.0.2.15/24", "--egress: is for one card by a stream, and there are 0"),
+    ("--kernel x --egress 10.0.2.15/24 --nic tap=a", "--egress: is for one card by a stream, and there are 0"),
+    ("--egress 10.0.2.15/+24", "--egress 10.0.2.15/+24: give ADDRESS/LENGTH"),
+    ("--egress 10.0.2.15/24,udp=0", "--egress 10.0.2.15/24,udp=0: give ADDRESS/LENGTH"),
     ("--lifeline 3", "--lifeline 3: give fd:N"),
     ("--com1 fd:x", "--com1 fd:x: give fd:N"),
     ("--kvm=fd:", "--kvm fd:: give fd:N"),

@@ -139,6 +139,23 @@ package struct PublishedPort: Equatable, Sendable {
     return ports
   }
 
+  /// The guest's ports that datagrams are led to, each as `PORT`, those in a row as `FIRST-LAST`: there may be thousands.
+  static func datagramPorts(of published: [PublishedPort]) -> [String] {
+    var ports: Set<Int> = []
+    for port in published where port.transport == .udp {
+      if case .port(let number) = port.guest { ports.insert(Int(number)) }
+    }
+    var rows: [ClosedRange<Int>] = []
+    for port in ports.sorted() {
+      if let last = rows.last, last.upperBound == port - 1 {
+        rows[rows.count - 1] = last.lowerBound...port
+      } else {
+        rows.append(port...port)
+      }
+    }
+    return rows.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+  }
+
   /// `FIRST-LAST`
   private static func range(_ text: Substring?) -> ClosedRange<UInt16>? {
     let ends = text?.split(separator: "-", omittingEmptySubsequences: false) ?? []

@@ -187,8 +187,10 @@ package struct MachineRequest: Sendable {
   ///   - volumes: the directories of `volumes`, one each.
   ///   - packs: the trees of `packs`, one each.
   ///   - userCard: the card of its user network, if it has one.
+  ///   - ledIn: those of the published ports that come by it.
   package func compose(
-    kernel: KernelFiles, scratch: String, volumes: [String] = [], packs: [String] = [], userCard: CardRequest? = nil
+    kernel: KernelFiles, scratch: String, volumes: [String] = [], packs: [String] = [], userCard: CardRequest? = nil,
+    ledIn: [PublishedPort] = []
   ) -> MachineDescription {
     var machine = rootDisk.map { onDisk($0, kernel) } ?? onTree(kernel, scratch, volumes, packs)
     machine.hides = hides
@@ -197,8 +199,9 @@ package struct MachineRequest: Sendable {
     machine.cards = (userCard.map { [$0] } ?? []) + cards
     if let userCard, isClosed || !denied.isEmpty {
       let words = Array((userCard.addresses ?? []).prefix(1))
-      let rest = userCard.resolvers.map { "dns=\($0)" } + (isClosed ? ["closed"] : [])
-      machine.egress = (words + rest).joined(separator: ",")
+      let resolvers = userCard.resolvers.map { "dns=\($0)" }
+      let ports = PublishedPort.datagramPorts(of: ledIn).map { "udp=\($0)" }
+      machine.egress = (words + resolvers + ports + (isClosed ? ["closed"] : [])).joined(separator: ",")
       machine.allowed = allowed
       machine.denied = denied
     }

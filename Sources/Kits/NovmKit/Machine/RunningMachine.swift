@@ -56,7 +56,7 @@ final class RunningMachine {
     marks = try MachineMarks(into: timings)
     let description = request.compose(
       kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree),
-      userCard: network?.card)
+      userCard: network?.card, ledIn: network?.ports ?? [])
     let places = isKept ? try DeviceLayout.kept(in: directory, for: description).arguments : []
     var arguments = ByteArguments()
     arguments.append("--vsock", directory.vsock)

@@ -8,7 +8,7 @@ import KVM
 ///
 /// One list is for the loop, for the threads that serve queues, and for those that come later; a shorter one is for the threads
 /// of vCPUs, which are held to both. What a path or a structure in memory asks for a filter does not see: there it is Landlock
-/// that decides (``Machine/confine()``).
+/// that decides (``MachineConfinement``).
 struct ConfinementPolicy {
   /// For all threads of the process.
   let all: CallFilter

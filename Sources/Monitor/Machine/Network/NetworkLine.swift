@@ -205,7 +205,7 @@ final class NetworkLine: DevicePart {
   ) throws(MachineError) -> any NetworkBackend {
     let card = EgressFilter.Card(
       hardwareAddress: address.reduce(0) { $0 << 8 | UInt64($1) }, address: egress.address,
-      prefixLength: egress.prefixLength, resolvers: egress.resolvers)
+      prefixLength: egress.prefixLength, resolvers: egress.resolvers, datagramPorts: egress.datagramPorts)
     let filter = EgressFilter(card, egress.grants) { [self] refusal in
       report("warning: network card \(index) does not reach \(String(decoding: refusal.text, as: UTF8.self))")
     }
