@@ -95,6 +95,10 @@ extension NovmError {
     case .publishing(.port(let port, _), Errno(EACCES)) where port < 1024:
       "--publish: port \(port) of this host is root's alone; give one from 1024 on, or lower net.ipv4.ip_unprivileged_port_start"
     case .publishing(let place, let error): "--publish: cannot listen on \(place) of this host: \(error.description)"
+    case .volumeOption(let bytes, let option):
+      "--volume: '\(Self.text(bytes))': '\(ByteString.printable(option))' is not for a volume, which is written to; leave it out"
+    case .mountKey(let text, let key, let type):
+      "--mount '\(Self.text(text))': \(key) is for type=\(type) alone; leave it out"
     case .mount(let text, let key?):
       "--mount '\(Self.text(text))': no key '\(ByteString.printable(key))'; \(Self.mountKeys)"
     case .mount(let text, nil): "--mount '\(Self.text(text))': \(Self.mountKeys)"
@@ -131,6 +135,10 @@ extension NovmError {
       "the guest's agent speaks version \(version) of the protocol, this novm \(Agent.version); import the kernel again"
     case .guestFailed(let failure):
       "the guest does not come up: \(Self.text(failure.message)); --com1 shows its kernel's log"
+    case .excessFiles(.count(let limit)): "the guest sends more than \(limit) files, which is all that is kept of it"
+    case .excessFiles(.names(let limit)):
+      "the guest sends more than \(limit) bytes of names, which is all that is kept of it"
+    case .excessFiles(.size(let limit)): "the guest sends more than \(limit) bytes, which is all that is kept of it"
     case .protocolViolation(let error): "the guest sent what is no answer (\(error)); import the kernel again"
     case .agentRefused: "the guest takes no commands; --com1 shows its kernel's log"
     case .portRefused(let port): "nobody in the machine listens at port \(port) of its vsock"

@@ -35,8 +35,12 @@ package enum NovmError: Error, Equatable {
   case volume([UInt8])
   /// Its path of the guest's is none.
   case volumeGuest([UInt8])
+  /// Behind the path of a volume, which takes none.
+  case volumeOption([UInt8], String)
   /// Of `--mount`, with a key that there is not.
   case mount([UInt8], String?)
+  /// Of `--mount`, with a key that only this type has.
+  case mountKey([UInt8], String, type: String)
   case temporary(String)
   case shmSize(String)
   /// A disk's file that is not there.
@@ -127,6 +131,8 @@ package enum NovmError: Error, Equatable {
   /// The guest could not make a machine of itself, and says why.
   case guestFailed(Failure)
   case protocolViolation(FrameError)
+  /// The guest sends more files than are kept of it.
+  case excessFiles(FileCollector.Excess)
   /// The guest refused the connection for commands.
   case agentRefused
   /// Nobody in the guest listens at a port of its vsock.

@@ -40,8 +40,8 @@ extension Failure {
     case .portRefused(let port): (.missing, "\(port)", nil)
     case .builtIn, .unfitFile: (.command, "", nil)
     case .refused(let what, _): (.machine, what, nil)
-    case .machineEnded, .start, .agentLost, .agentVersion, .guestFailed, .protocolViolation, .agentRefused,
-      .userNetwork:
+    case .machineEnded, .start, .agentLost, .agentVersion, .guestFailed, .protocolViolation, .excessFiles,
+      .agentRefused, .userNetwork:
       (.machine, "", nil)
     case .output(let number): (.system, "", number)
     case .interrupted: (.canceled, "", nil)

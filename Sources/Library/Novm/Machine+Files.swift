@@ -43,18 +43,23 @@ extension Machine {
   public func read(_ guest: [UInt8], limit: Int = 64 << 20, patience: Duration = .forever) throws(Failure) -> [UInt8] {
     try Self.check(guest)
     let copy = try copy(patience)
-    let files = FileCollector(sizeLimit: max(0, limit))
+    // A second one is of a directory.
+    let files = FileCollector(sizeLimit: max(0, limit), countLimit: 1)
     do throws(NovmError) {
       try copy.read(guest, followsLink: true, into: files)
-    } catch NovmError.protocolViolation(.malformedRecord) {
+    } catch NovmError.excessFiles(.size) {
       throw Failure(.argument, "\(NovmError.text(guest)): larger than \(limit) bytes", about: NovmError.text(guest))
+    } catch NovmError.excessFiles(.count) {
+      throw Self.notAFile(guest)
     } catch {
       throw Failure(error)
     }
-    guard files.files.count == 1, let file = files.files.first, file.record.kind == .file else {
-      throw Failure(.argument, "\(NovmError.text(guest)): no regular file", about: NovmError.text(guest))
-    }
+    guard let file = files.files.first, file.record.kind == .file else { throw Self.notAFile(guest) }
     return file.data
+  }
+
+  private static func notAFile(_ guest: [UInt8]) -> Failure {
+    Failure(.argument, "\(NovmError.text(guest)): no regular file", about: NovmError.text(guest))
   }
 
   private func copy(_ patience: Duration) throws(Failure) -> FileCopy {

@@ -13,6 +13,8 @@ package struct MonitorControl {
   }
 
   private let path: String
+  /// In milliseconds. A monitor answers at once; on a host that is busy with much else, later.
+  var patience: UInt64 = 10_000
 
   /// nil for a machine that does not run.
   package init?(_ record: MachineRecord) {
@@ -85,19 +87,22 @@ package struct MonitorControl {
 
   /// The line that answers an order; nothing behind it is read.
   private func answer(on socket: borrowing FileDescriptor, to order: String) throws(NovmError) -> String {
-    let deadline = MonotonicTime.after(milliseconds: Self.patience)
+    let deadline = MonotonicTime.after(milliseconds: patience)
     let line = Array("\(order)\n".utf8)
     _ = unsafe line.withUnsafeBytes { unsafe send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     var answer: [UInt8] = []
     while answer.last != UInt8(ascii: "\n") {
       var interest = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
       let count = unsafe poll(&interest, 1, deadline.millisecondsFromNow)
-      if count == 0 { throw .agentSilent }
+      // Also of one that always has another byte.
+      if count == 0 || deadline <= .now { throw .agentSilent }
+      if count < 0 { continue }
+      guard answer.count < Self.answerLimit else { throw .system(doing: "ask", path: path, Errno(EMSGSIZE)) }
       if case .end = InputChunk.read(socket.raw, into: &answer, limit: 1) { break }
     }
     return String(decoding: answer.dropLast(), as: UTF8.self)
   }
 
-  /// In milliseconds. A monitor answers at once; on a host that is busy with much else, later.
-  private static let patience: UInt64 = 10_000
+  /// In bytes. A monitor's answers are short; one that its guest has taken over may say anything.
+  private static let answerLimit = 4096
 }
