@@ -66,6 +66,20 @@ struct LocalKernelTests {
     #expect(try KernelStore(directory: "\(store.directory)/.builds").list().bundles.count == 3)
   }
 
+  @Test func whoLooksMakesNothing() throws {
+    let kernel = try LocalKernel(build)
+    #expect(throws: KernelBundleError.self) { try kernel.made(in: store) }
+    #expect(!FileManager.default.fileExists(atPath: store.directory))
+    let first = try bundle(build)
+    #expect(try kernel.made(in: store) == first)
+    // By whatever name.
+    let link = "\(directory.path)/link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: build)
+    #expect(try LocalKernel(link).made(in: store) == first)
+    try directory.write("linux/.config", "CONFIG_64BIT=y\n#\n")
+    #expect(throws: KernelBundleError.self) { try LocalKernel(build).made(in: store) }
+  }
+
   @Test func anImageInItsPlaceHasTheBuildsModules() throws {
     let bundle = try bundle("\(build)/arch/x86/boot/bzImage")
     #expect(bundle.modules != nil)

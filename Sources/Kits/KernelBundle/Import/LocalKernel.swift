@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import Host
 import Packs
@@ -17,7 +16,7 @@ package struct LocalKernel {
 
   /// - Parameter path: a directory in which a kernel was built, a bzImage or a vmlinux.
   package init(_ path: String) throws(KernelBundleError) {
-    self.path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    self.path = Self.resolved(path)
     source = .image(path: self.path, modules: nil)
     try source.check()
     files = try KernelFiles(source, work: "", packageTool: "", progress: { _ in })
@@ -26,15 +25,35 @@ package struct LocalKernel {
   package func bundle(
     in store: KernelStore, noguest: String, progress: @escaping (ImportProgress) -> Void
   ) throws(KernelBundleError) -> KernelBundle {
-    let builds = KernelStore(directory: "\(store.directory)/.builds")
-    let place = Self.digits(of: path)
-    let name = "\(place)-\(Self.digits(of: state))"
+    let builds = Self.builds(of: store)
+    let (place, name) = (self.place, self.name)
     let bundle = try builds.import(source, name: name, noguest: noguest, isKept: true, progress: progress)
     let others = try builds.list().bundles.filter { $0.name.hasPrefix("\(place)-") && $0.name != name }
     for old in others.sorted(by: { $0.description.imported > $1.description.imported }).dropFirst(Self.kept - 1) {
       try? builds.remove(old.name)
     }
     return bundle
+  }
+
+  /// The bundle that was made of what is built there now.
+  ///
+  /// - Throws: ``KernelBundleError/noSuchBundle(_:store:)`` if none was.
+  package func made(in store: KernelStore) throws(KernelBundleError) -> KernelBundle {
+    try Self.builds(of: store).bundle(named: name)
+  }
+
+  private static func builds(of store: KernelStore) -> KernelStore {
+    KernelStore(directory: "\(store.directory)/.builds")
+  }
+
+  private var place: String { Self.digits(of: path) }
+  private var name: String { "\(place)-\(Self.digits(of: state))" }
+
+  /// With every link on the way resolved; what is not there stays as it is, to be told of.
+  private static func resolved(_ path: String) -> String {
+    guard let real = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(real) }
+    return unsafe String(cString: real)
   }
 
   /// Of all that a bundle is made of: which file it is, its size, and when it was written.

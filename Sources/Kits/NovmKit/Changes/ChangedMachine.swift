@@ -15,7 +15,7 @@ package struct ChangedMachine {
     var kernel: KernelFiles?
     if let definition = MachineDefinition(record) {
       let request = try MachineRequest(definition.machine, directory: Array("/".utf8))
-      kernel = try? machines.kernel(for: request)
+      kernel = try? machines.kernel(for: request, makes: false)
     }
     trees = try MachineTrees(record, kernel: kernel, packs: machines.packs)
   }

@@ -26,10 +26,8 @@ final class ControlGroup {
     let parent = try Self.parent(request.place)
     Self.removeLeftovers(parent)
     path = "\(parent)/novm-\(name)"
-    guard unsafe mkdir(path, 0o755) == 0 || Errno.current == .exists else { throw .cgroup(path, .directory(.current)) }
     do throws(Errno) {
-      lock = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
-      try checked(flock(lock.raw, LOCK_EX | LOCK_NB))
+      lock = try Self.make(path)
       entrance = try FileDescriptor.open("\(path)/cgroup.procs", O_WRONLY)
     } catch {
       throw .cgroup(path, .directory(error))
@@ -42,6 +40,31 @@ final class ControlGroup {
   }
 
   deinit { remove() }
+
+  /// Makes and locks it. Between the two, one who looks for what was left behind may lock and remove it; so it is made again.
+  private static func make(_ path: String) throws(Errno) -> FileDescriptor {
+    var attempts = 10
+    while true {
+      attempts -= 1
+      do throws(Errno) {
+        guard unsafe mkdir(path, 0o755) == 0 || Errno.current == .exists else { throw .current }
+        let lock = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
+        try checked(flock(lock.raw, LOCK_EX | LOCK_NB))
+        if isThere(lock, at: path) { return lock }
+        throw .notFound
+      } catch {
+        guard attempts > 0, error == .notFound || error == Errno(EWOULDBLOCK) else { throw error }
+      }
+      usleep(2000)
+    }
+  }
+
+  /// Whether the directory of this path is the one that is open.
+  private static func isThere(_ directory: borrowing FileDescriptor, at path: String) -> Bool {
+    var (open, named) = (stat(), stat())
+    guard unsafe fstat(directory.raw, &open) == 0, unsafe stat(path, &named) == 0 else { return false }
+    return open.st_dev == named.st_dev && open.st_ino == named.st_ino
+  }
 
   /// Whether the host's kernel ended it for the memory that it took.
   var ranOutOfMemory: Bool {
@@ -73,6 +96,8 @@ final class ControlGroup {
 
   private static func parent(_ place: ControlGroupRequest.Place) throws(NovmError) -> String {
     if case .path(let path) = place {
+      // Before anything is made or written there.
+      guard unsafe access("\(path)/cgroup.controllers", F_OK) == 0 else { throw .cgroup(path, .notAGroup) }
       enableControllers(path)
       return path
     }
@@ -130,7 +155,8 @@ final class ControlGroup {
     else { return }
     for name in names where name.starts(with: "novm-".utf8) {
       let path = "\(parent)/\(String(decoding: name, as: UTF8.self))"
-      guard let lock = try? FileDescriptor.open(path, O_RDONLY | O_DIRECTORY), flock(lock.raw, LOCK_EX | LOCK_NB) == 0
+      guard let lock = try? FileDescriptor.open(path, O_RDONLY | O_DIRECTORY), flock(lock.raw, LOCK_EX | LOCK_NB) == 0,
+        isThere(lock, at: path)
       else { continue }
       _ = unsafe rmdir(path)
     }
@@ -145,6 +171,7 @@ final class ControlGroup {
 /// Why a control group cannot be had.
 package enum ControlGroupFault: Equatable, Sendable {
   case version
+  case notAGroup
   case notDelegated
   case directory(Errno)
   case file(String, Errno)
@@ -153,6 +180,7 @@ package enum ControlGroupFault: Equatable, Sendable {
   var words: String {
     switch self {
     case .version: "there is no cgroup file system of version 2"
+    case .notAGroup: "it is no control group of version 2; give auto, or a directory below /sys/fs/cgroup"
     case .notDelegated:
       "it is not yours to divide; start novm by 'systemd-run --user --scope -p Delegate=yes', or name a directory that is"
     case .directory(let error): error.description

@@ -1,4 +1,5 @@
 import Egress
+import Glibc
 import Host
 import Store
 
@@ -19,6 +20,8 @@ package struct GrantChanges {
 
   /// One after the other: what the machine has been told is what is written down, wherever it ends.
   package func make(of record: MachineRecord) throws(NovmError) {
+    let turn = try Self.turn(record)
+    defer { _ = turn.raw }
     guard var definition = MachineDefinition(record) else {
       throw .machineDefinition("\(record.path)/\(MachineDefinition.file)")
     }
@@ -33,6 +36,19 @@ package struct GrantChanges {
           throw .store(error)
         }
       }
+    }
+  }
+
+  /// Held from before the definition is read until it is written, or one of two who change it at once would lose its grants.
+  private static func turn(_ record: MachineRecord) throws(NovmError) -> FileDescriptor {
+    do throws(Errno) {
+      let directory = try FileDescriptor.open(record.path, O_RDONLY | O_DIRECTORY)
+      while flock(directory.raw, LOCK_EX) != 0 {
+        if Errno.current != Errno(EINTR) { throw .current }
+      }
+      return directory
+    } catch {
+      throw .system(doing: "lock", path: record.path, error)
     }
   }
 }

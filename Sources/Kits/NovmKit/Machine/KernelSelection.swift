@@ -10,9 +10,12 @@ extension MachineRequest.Kernel {
 
   /// Finds the bundle, and sees to it that its initramfs holds this novm's `noguest`.
   ///
-  /// - Parameter parts: what the machine needs besides.
+  /// - Parameters:
+  ///   - parts: what the machine needs besides.
+  ///   - makes: whether anything is made for it: a bundle of what was built, an initramfs with this noguest, those parts.
+  ///     Else the bundle is as it is found, for whoever looks and does not boot.
   package func find(
-    in store: KernelStore, noguest: String, parts: [InitramfsPart] = [],
+    in store: KernelStore, noguest: String, parts: [InitramfsPart] = [], makes: Bool = true,
     progress: @escaping (ImportProgress) -> Void = { _ in }
   ) throws(NovmError) -> KernelFiles {
     let bundle: KernelBundle
@@ -24,11 +27,12 @@ extension MachineRequest.Kernel {
       case .named(let name): bundle = try store.bundle(named: name)
       case .path(let path) where unsafe access("\(path)/bundle.json", F_OK) == 0:
         bundle = try KernelBundle(name: String(path.split(separator: "/").last ?? "kernel"), directory: path)
+      case .path(let path) where !makes: bundle = try LocalKernel(path).made(in: store)
       case .path(let path):
         bundle = try LocalKernel(path).bundle(in: store, noguest: noguest, progress: progress)
       }
-      try bundle.refreshInitramfs(noguest: noguest)
-      for part in parts {
+      if makes { try bundle.refreshInitramfs(noguest: noguest) }
+      for part in makes ? parts : [] {
         if let archive = try bundle.archive(part) { archives.append(archive) }
       }
     } catch {

@@ -51,12 +51,14 @@ package struct StoreMachines: Sendable {
     return "\(runtime)/vsock"
   }
 
-  /// - Parameter progress: called as a kernel is made ready that is booted from where it was built.
+  /// - Parameters:
+  ///   - makes: as of ``MachineRequest/Kernel/find(in:noguest:parts:makes:progress:)``.
+  ///   - progress: called as a kernel is made ready that is booted from where it was built.
   package func kernel(
-    for request: MachineRequest, progress: @escaping (ImportProgress) -> Void = { _ in }
+    for request: MachineRequest, makes: Bool = true, progress: @escaping (ImportProgress) -> Void = { _ in }
   ) throws(NovmError) -> KernelFiles {
     try request.kernel.find(
-      in: kernels, noguest: programs.noguest, parts: request.initramfsParts, progress: progress)
+      in: kernels, noguest: programs.noguest, parts: request.initramfsParts, makes: makes, progress: progress)
   }
 
   // MARK: Making and starting
@@ -103,7 +105,7 @@ package struct StoreMachines: Sendable {
   ///
   /// - Parameter grace: seconds that the guest has for it.
   package func stop(_ record: MachineRecord, grace: Double) throws(NovmError) {
-    if let supervisor = SupervisorProcess.of(record) {
+    if let supervisor = try supervisor(of: record) {
       // One that is paused has no way to end by itself.
       _ = try? MonitorControl(record)?.resume()
       supervisor.send(SIGTERM)
@@ -120,13 +122,30 @@ package struct StoreMachines: Sendable {
   package func kill(_ record: MachineRecord) throws(NovmError) {
     // Before it is gone, if it removes itself.
     let definition = MachineDefinition(record)
-    SupervisorProcess.of(record)?.send(SIGKILL)
+    if let supervisor = try supervisor(of: record) { supervisor.send(SIGKILL) }
     try awaitEnd(record)
     // Nobody was left to do it.
     PortForwards.removeAbandoned(definition?.machine.publish.flatMap { PublishedPort.ports($0) ?? [] } ?? [])
-    guard !(definition?.remove ?? true), var state = MachineState(record) else { return }
+    // One that had ended before keeps how.
+    guard !(definition?.remove ?? true), var state = MachineState(record), state.finished == nil else { return }
     state.end(exitStatus: 128 + SIGKILL)
     try state.write(to: record)
+  }
+
+  /// The process that looks after a machine; waits for it to say who it is if the machine is on its way.
+  ///
+  /// - Returns: nil if the machine does not run.
+  private func supervisor(of record: MachineRecord) throws(NovmError) -> SupervisorProcess? {
+    do throws(StoreError) {
+      while true {
+        if let found = SupervisorProcess.of(record) { return found }
+        // It writes it down once it has a monitor; one that was killed leaves its monitor alive for moments.
+        if try !store.isAlive(record) { return nil }
+        usleep(5000)
+      }
+    } catch {
+      throw .store(error)
+    }
   }
 
   /// Removes a machine that does not run.
