@@ -42,7 +42,7 @@ enum ForeignOptions {
     "link": "machines reach each other by cards on a bridge (--nic bridge=), or by ports (--publish)",
     "expose": "ports are led into the machine by --publish HOST:GUEST",
     "volumes-from": "name the volume again: --volume 'NAME=>PATH'",
-    "pull": "images come by docker save or skopeo: docker save NAME | novm load",
+    "pull": "what is not there is pulled by itself; anew: novm pull NAME",
     "platform": "machines are x86-64",
     "log-driver": "novm logs shows what a machine in the background writes",
     "health-cmd": "look from outside: novm exec NAME COMMAND",

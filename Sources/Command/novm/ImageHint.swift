@@ -17,7 +17,6 @@ enum ImageHint {
     let base = name.split(separator: ":").first.map(String.init) ?? name
     guard isLoaded || known.contains(base) || name.contains(":") else { return nil }
     let rest = words.dropFirst().isEmpty ? "" : " -- " + words.dropFirst().joined(separator: " ")
-    let load = isLoaded ? "" : ", once it is here: docker save \(name) | novm load"
-    return "; if it is an image: novm run --image \(name)\(rest)\(load)"
+    return "; if it is an image: novm run --image \(name)\(rest)"
   }
 }

@@ -110,6 +110,9 @@ struct MachineFile {
     do {
       _ = try MachineRequest(try MachineOptions.parse(words).settings, directory: Surroundings.workingDirectory)
       return
+    } catch NovmError.grantWithoutNetwork {
+      // Which another entry gives, or the command line.
+      return
     } catch let error as NovmError {
       message = error.message
     } catch {
@@ -138,14 +141,9 @@ struct MachineFile {
     else {
       throw YAMLNode.Fault(line: node.line, message: "\(name): is a text, and there is none")
     }
-    if isPath(name), text == "~" || text.hasSuffix("=>~") || text.hasPrefix("~/") || text.contains("=>~/") {
-      throw YAMLNode.Fault(
-        line: node.line, message: "\(name): ~ stands for no directory in a file; write the path whole")
+    if let fault = NamedSettings.pathFault(name, text) {
+      throw YAMLNode.Fault(line: node.line, message: "\(name): \(fault)")
     }
     return text
-  }
-
-  private func isPath(_ name: String) -> Bool {
-    ["read", "write", "share", "volume", "disk", "root-disk", "pmem", "kernel", "com2", "publish", "cwd"].contains(name)
   }
 }

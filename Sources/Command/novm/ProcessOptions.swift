@@ -31,7 +31,7 @@ struct ProcessOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "End the command after so long, as timeout(1) does, with status 124.",
+      "End the command after so long, as timeout(1) does, with status 124; 0 is never.",
       discussion: "By SIGTERM, and ten seconds later by SIGKILL. Seconds, or with s, m, h, d: 90s, 10m.",
       valueName: "time"))
   var timeout: String?

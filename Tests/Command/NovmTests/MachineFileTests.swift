@@ -42,6 +42,7 @@ struct MachineFileTests {
     ("cwd: ~\n", "m.yaml:1: cwd: is a text, and there is none"),
     ("\nread: ['/src=>~/src']\n", "m.yaml:2: read: ~ stands for no directory in a file; write the path whole"),
     ("share:\n - ~/src\n", "m.yaml:2: share: ~ stands for no directory"),
+    ("mount: type=bind,source=~/src,target=/src\n", "m.yaml:1: mount: ~ stands for no directory"),
     ("zzz: 1\n", "m.yaml:1: zzz: no such setting; see: man novm-run"),
   ])
   func mistakesNameLineAndField(text: String, words: String) throws {
@@ -58,6 +59,8 @@ struct MachineFileTests {
     #expect(try run("memory: 1M\ncommand: [ls]\n").contains("--memory: 1 MiB is too little"))
     #expect(try run("memory: 1G\n").contains("no command to run"))
     #expect(try run("detach: true\ncommand: [ls]\n", verb: "create").contains("detach: no such setting"))
+    #expect(try !run("allow: [example.com]\nnet: user\ncommand: [ls]\n").contains("m.yaml"))
+    #expect(try run("allow: [example.com]\ncommand: [ls]\n").contains("--allow"))
     #expect(try run("env: [=x]\ncommand: [ls]\n").contains("--env: '=x' is not NAME=VALUE"))
   }
 
@@ -73,6 +76,13 @@ struct MachineFileTests {
     #expect(try run("memory: 1G\n", "--file", "x").contains("--file: given twice"))
     #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file:0: No such file") == false)
     #expect(try novm.run("run", "-f", "/no/such/file", "ls").errors.contains("/no/such/file: No such file"))
+  }
+
+  @Test func eachNameIsDocumented() throws {
+    let text = try String(contentsOfFile: "docs/machine-file.md", encoding: .utf8)
+    for name in NamedSettings.names + ["image", "entrypoint", "detach", "verbose", "timings"] {
+      #expect(text.contains("`\(name)`"), "\(name)")
+    }
   }
 
   /// Each name that libnovm takes, the command's files take, too.

@@ -26,6 +26,24 @@ struct MountArgumentTests {
     #expect(request.temporaries.map(\.argument) == ["/cache:size=64m,mode=1770"])
   }
 
+  @Test(arguments: [
+    ("source=db,target=/a,readonly", "readonly", "bind"), ("type=tmpfs,target=/a,ro=true", "readonly", "bind"),
+    ("type=bind,source=/a,target=/b,tmpfs-size=1m", "tmpfs-size", "tmpfs"),
+    ("type=volume,source=a,target=/b,tmpfs-mode=700", "tmpfs-mode", "tmpfs"),
+  ])
+  func keysAreOfTheirType(_ text: String, key: String, type: String) {
+    #expect(throws: NovmError.mountKey(Array(text.utf8), key, type: type)) {
+      try MountArgument(Array(text.utf8), directory: [])
+    }
+  }
+
+  @Test func writableSaysNothingNew() throws {
+    let text = "source=db,target=/a,readonly=false"
+    #expect(
+      try MountArgument(Array(text.utf8), directory: [])
+        == .volume(VolumeMap(name: "db", guest: Array("/a".utf8))))
+  }
+
   @Test func directoriesInMemory() throws {
     let request = try request {
       $0.tmpfs = ["/a//b/", "/c:rw,noexec,size=1g,mode=1777"]

@@ -51,6 +51,9 @@ struct NamedSettingsTests {
     ("init: perhaps", 1, "init"), ("command: ls -l", 1, "command"), ("timeout: soon", 1, "timeout"),
     ("name: ~", 1, "name"), ("memory: \"1\\0G\"", 1, "memory"), ("- 1", 1, ""), ("cpus: 1\ncpus: 2", 2, ""),
     ("env: [NAME]", 1, "env"), ("read: [/a=>b, c=>d]", 1, "read"), ("image: debian", 1, "image"),
+    ("user: ''", 1, "user"), ("read: '~/src'", 1, "read"), ("cpus: 1\nshare: ['/a=>/b', '/src=>~']", 2, "share"),
+    ("mount: 'type=bind,source=~/a,target=/b'", 1, "mount"), ("net: none\nallow: [example.com]", 2, "allow"),
+    ("allow: [example.com]\nnet: none", 2, "net"), ("allow: ['no name!']", 1, "allow"),
   ])
   func faultsNameLineAndSetting(_ text: String, _ line: Int, _ name: String) throws {
     guard case .setting(name, line, let words)? = fault(text) else {
@@ -58,6 +61,23 @@ struct NamedSettingsTests {
       return
     }
     #expect(!words.isEmpty)
+  }
+
+  @Test(arguments: ["allow: [example.com]\nnet: user\n", "net: user\nallow: [example.com]\n"])
+  func grantsMayComeBeforeTheNetwork(_ text: String) throws {
+    let machine = try settings(text).machine
+    #expect(machine.allow == ["example.com"] && machine.net == .user)
+    // Without one the machine is refused.
+    #expect(throws: NovmError.grantWithoutNetwork(option: "--deny", "example.com")) {
+      try settings("deny: example.com\n")
+    }
+  }
+
+  /// A thousand times as much takes about a thousand times as long: this took minutes.
+  @Test(.timeLimit(.minutes(1))) func longListsAreTakenAtOnce() throws {
+    let words = (0..<50_000).map { "w\($0)" }
+    let process = try #require(try settings("command: [\(words.joined(separator: ", "))]\n").process)
+    #expect(process.command == words)
   }
 
   @Test func whatFailsChangesNothing() throws {

@@ -41,6 +41,19 @@ struct SessionTests {
     agent.join()
   }
 
+  @Test func noTimeIsNoLimit() throws {
+    let agent = try FakeAgent { agent in
+      guard case .exec? = agent.receive() else { return }
+      agent.send(.started(pid: 1), .exited(code: 0))
+    }
+    let end = try run(agent, output: -1, error: -1) { session in
+      #expect(CommandTimeout(session, seconds: 0).deadline == nil)
+      #expect(CommandTimeout(session, seconds: 1).deadline != nil)
+    }
+    #expect(end == .exited(0))
+    agent.join()
+  }
+
   private static let size = 24 << 20
 
   /// Much to the guest, within the window that it grants, and the end of input after it.

@@ -61,6 +61,38 @@ struct VolumeMapTests {
     #expect(throws: NovmError.volume(Array(text.utf8))) { try parse(text) }
   }
 
+  private func argument(_ text: String) throws -> VolumeMap.Argument {
+    try VolumeMap.argument(parsing: Array(text.utf8), directory: Array("/work".utf8))
+  }
+
+  @Test(arguments: ["db:/data", "db:/data:rw", "db=>/data", "db=>/data:rw"]) func asDockerHasThem(_ text: String) throws
+  {
+    guard case .volume(let volume) = try argument(text) else {
+      Issue.record("no volume")
+      return
+    }
+    #expect(volume == VolumeMap(name: "db", guest: Array("/data".utf8)) && volume.argument == "db=>/data")
+  }
+
+  @Test(arguments: ["db:/data:ro", "db=>/data:ro", "db:/data:rw,z", "db:/data:"])
+  func theyAreWrittenTo(_ text: String) throws {
+    let option = String(text[text.index(after: try #require(text.lastIndex(of: ":")))...])
+    #expect(throws: NovmError.volumeOption(Array(text.utf8), option)) { try argument(text) }
+  }
+
+  @Test func aPathMayEndLikeAnOption() throws {
+    let map = VolumeMap(name: "db", guest: Array("/data:ro".utf8))
+    guard case .volume(map) = try argument(map.argument) else {
+      Issue.record("\(map.argument)")
+      return
+    }
+    guard case .share(let share) = try argument("./db:/data:ro") else {
+      Issue.record("no share")
+      return
+    }
+    #expect(share.isReadOnly && share.map.guest == Array("/data".utf8))
+  }
+
   @Test(arguments: ["home=>root", "home=>", "home=>/a/../b"]) func refusesPaths(_ text: String) {
     #expect(throws: NovmError.self) { try parse(text) }
   }

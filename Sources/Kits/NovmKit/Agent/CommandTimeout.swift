@@ -12,9 +12,10 @@ package final class CommandTimeout: PollSource {
   package private(set) var deadline: MonotonicTime?
   private(set) var hasPassed = false
 
+  /// - Parameter seconds: 0 for as long as it takes, as for timeout(1).
   package init(_ session: Session, seconds: Double) {
     self.session = session
-    deadline = MonotonicTime.now.advanced(milliseconds: UInt64(min(max(seconds, 0), 1e9) * 1000))
+    deadline = seconds == 0 ? nil : MonotonicTime.now.advanced(milliseconds: UInt64(min(max(seconds, 0), 1e9) * 1000))
   }
 
   package var interest: PollInterest? { nil }

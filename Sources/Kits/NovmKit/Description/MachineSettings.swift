@@ -105,7 +105,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.read = request.reads.map { ByteString.string($0.argument) }
     settings.write = request.writes.map { ByteString.string($0.writeArgument) }
     settings.share = request.shares.map { ByteString.string($0.argument) }
-    settings.volume = request.volumes.map { "\($0.name)=>\(ByteString.string($0.guest))" }
+    settings.volume = request.volumes.map(\.argument)
     settings.mount = []
     settings.shmSize = nil
     settings.tmpfs = request.temporaries.map(\.argument)

@@ -19,6 +19,10 @@ package enum MountArgument: Equatable, Sendable {
     let flag = text("readonly")
     let isReadOnly = flag != nil && !["false", "0"].contains(flag)
     let type = text("type") ?? "volume"
+    for (key, only) in [("readonly", "bind"), ("tmpfs-size", "tmpfs"), ("tmpfs-mode", "tmpfs")]
+    where type != only && values[key] != nil && (key != "readonly" || isReadOnly) {
+      throw .mountKey(bytes, key, type: only)
+    }
     let arrow = Array("=>".utf8)
     switch (type, values["source"]) {
     case ("bind", let source?):

@@ -82,15 +82,36 @@ package struct NamedSettings: Sendable {
   ///
   /// - Parameter text: `true` or `false` for what is so or not.
   package mutating func set(_ name: String, _ text: String, line: Int = 0) throws(NovmError) {
+    try set(name, [text], line)
+  }
+
+  /// - Parameter texts: several for what takes several.
+  private mutating func set(_ name: String, _ texts: [String], _ line: Int) throws(NovmError) {
     let kind = try Self.kind(name, line)
-    if text.utf8.contains(0) { throw .setting(name, line: line, "has a NUL in it, which no name or argument can have") }
-    switch kind {
-    case .text: put(name, .text(text))
-    case .list:
-      var list: [String] = []
-      if case .list(let old)? = machine[Self.property(name)] ?? process[Self.property(name)] { list = old }
+    for text in texts {
+      if text.utf8.contains(0) {
+        throw .setting(name, line: line, "has a NUL in it, which no name or argument can have")
+      }
+      if let fault = Self.pathFault(name, text) { throw .setting(name, line: line, fault) }
       if name == "env", !text.contains("=") { throw .setting(name, line: line, "'\(text)' is not NAME=VALUE") }
-      put(name, .list(list + [text]))
+    }
+    if kind == .list {
+      append(texts, to: name)
+    } else {
+      for text in texts { try set(name, text, kind, line) }
+    }
+    try check(name, line)
+  }
+
+  /// - Parameter kind: not a list.
+  private mutating func set(_ name: String, _ text: String, _ kind: Kind, _ line: Int) throws(NovmError) {
+    switch kind {
+    case .text, .list:
+      // Which the guest would take for root.
+      if name == "user", text.isEmpty {
+        throw .setting(name, line: line, "'' names nobody; give a name or a number, or leave it out for root")
+      }
+      put(name, .text(text))
     case .flag:
       guard text == "true" || text == "false" else { throw .setting(name, line: line, "is true or false") }
       put(name, .flag(text == "true"))
@@ -101,8 +122,32 @@ package struct NamedSettings: Sendable {
       }
       put(name, .time(Double(span.seconds)))
     }
-    try check(name, line)
   }
+
+  private mutating func append(_ texts: [String], to name: String) {
+    let property = Self.property(name)
+    // Out of where it is meanwhile, so that what there is already is not copied.
+    let isProcess = Self.processKinds[name] != nil
+    let old = isProcess ? process.removeValue(forKey: property) : machine.removeValue(forKey: property)
+    var list: [String] = []
+    if case .list(let elements)? = old { list = elements }
+    list += texts
+    put(name, .list(list))
+  }
+
+  /// What is wrong with a path for a setting that has one of the host's: nobody makes a directory of `~` here, as a shell
+  /// does.
+  package static func pathFault(_ name: String, _ text: String) -> String? {
+    let isHome =
+      text == "~" || text.hasPrefix("~/") || text.hasSuffix("=~") || text.hasSuffix("=>~") || text.contains("=~/")
+      || text.contains("=>~/")
+    guard isHome, hostPaths.contains(name) else { return nil }
+    return "~ stands for no directory in a file; write the path whole"
+  }
+
+  private static let hostPaths: Set<String> = [
+    "read", "write", "share", "volume", "mount", "disk", "root-disk", "pmem", "kernel", "com2", "publish", "cwd",
+  ]
 
   private mutating func put(_ name: String, _ value: Value) {
     switch (name, value) {
@@ -117,9 +162,11 @@ package struct NamedSettings: Sendable {
   /// Tells what is wrong with a value when it is set, as far as that shows without the others.
   private func check(_ name: String, _ line: Int) throws(NovmError) {
     guard Self.machineKinds[name] != nil else { return }
-    guard let settings: MachineSettings = Self.decode(machine) else {
+    guard var settings: MachineSettings = Self.decode(machine) else {
       throw .setting(name, line: line, "none of the values that it takes")
     }
+    // The network that grants are of may yet come; who makes the machine asks for it.
+    if machine["net"] == nil, !(settings.allow.isEmpty && settings.deny.isEmpty) { settings.net = .user }
     do throws(NovmError) {
       _ = try MachineRequest(settings, directory: [UInt8(ascii: "/")])
     } catch {
@@ -139,9 +186,7 @@ package struct NamedSettings: Sendable {
       throw .setting("", line: document.line, "no description; it begins with a name, such as 'memory: 1G'")
     }
     var new = self
-    for entry in entries {
-      for value in try Self.values(of: entry) { try new.set(entry.key, value, line: entry.line) }
-    }
+    for entry in entries { try new.set(entry.key, try Self.values(of: entry), entry.line) }
     self = new
   }
 

@@ -32,24 +32,45 @@ package struct VolumeMap: Equatable, Sendable {
   }
 
   /// Parses `NAME=>GUEST`, or as Docker has it `NAME:GUEST` and `HOST:GUEST[:ro|:rw]`, a path of the host having a `/` in it or
-  /// beginning with a `.`.
+  /// beginning with a `.`. A volume is there to be written to: `rw` behind it is all that it takes, and says nothing.
   package static func argument(parsing bytes: [UInt8], directory: [UInt8]) throws(NovmError) -> Argument {
     let (colon, slash) = (UInt8(ascii: ":"), UInt8(ascii: "/"))
     let parts = bytes.split(separator: colon, omittingEmptySubsequences: false)
     guard bytes.firstRange(of: Array("=>".utf8)) == nil, parts.count > 1 else {
-      return .volume(try Self(parsing: bytes))
+      // A colon of the path's own, unless what follows says how a share is to be.
+      guard let last = parts.dropFirst().last, Self.options.contains(String(decoding: last, as: UTF8.self)) else {
+        return .volume(try Self(parsing: bytes))
+      }
+      try requireNone(last, of: bytes)
+      return .volume(try Self(parsing: Array(bytes.dropLast(last.count + 1))))
     }
     // A path may have colons of its own, before the last one that a path follows.
     guard let place = bytes.indices.last(where: { bytes[$0] == slash && $0 > 0 && bytes[$0 - 1] == colon }) else {
       throw isName(parts[0]) ? .volumeGuest(bytes) : .volume(bytes)
     }
     let host = bytes[..<(place - 1)]
-    if isName(host) { return .volume(try Self(host, guest: bytes[place...], of: bytes)) }
-    guard host.contains(slash) || host.first == UInt8(ascii: ".") else { throw .volume(bytes) }
     let rest = bytes[place...].split(separator: colon, maxSplits: 1, omittingEmptySubsequences: false)
+    if isName(host) {
+      if rest.count > 1 { try requireNone(rest[1], of: bytes) }
+      return .volume(try Self(host, guest: rest[0], of: bytes))
+    }
+    guard host.contains(slash) || host.first == UInt8(ascii: ".") else { throw .volume(bytes) }
     let options = rest.count > 1 ? [colon] + rest[1] : []
     return .share(
       try TreeShare(parsing: Array(rest[0]) + Array("=>".utf8) + host + options, directory: directory))
+  }
+
+  /// As `--volume` takes it.
+  package var argument: String {
+    let guest = ByteString.string(guest)
+    // A path that ends like an option has one behind it.
+    return "\(name)=>\(guest)" + (Self.options.contains { guest.hasSuffix(":\($0)") } ? ":rw" : "")
+  }
+
+  private static let options = ["ro", "rw"]
+
+  private static func requireNone(_ options: ArraySlice<UInt8>, of bytes: [UInt8]) throws(NovmError) {
+    guard options.elementsEqual("rw".utf8) else { throw .volumeOption(bytes, ByteString.string(Array(options))) }
   }
 
   private static func isName(_ bytes: ArraySlice<UInt8>) -> Bool {
