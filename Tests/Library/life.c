@@ -65,6 +65,12 @@ static void *two_hundred(void *unused) {
   return NULL;
 }
 
+// Waits for a command until it has ended, however.
+static void *wait_for(void *command) {
+  novm_error error;
+  return (void *)(intptr_t)novm_command_wait(*(novm_handle *)command, -1, NULL, &error);
+}
+
 int main(int count, char **words) {
   CHECK(count == 3, "life KERNEL DIRECTORY");
   signal(SIGCHLD, child_ended);
@@ -148,6 +154,17 @@ int main(int count, char **words) {
   CHECK(status == 128 + SIGTERM, "status %d", status);
   OK(novm_close(command, &error));
 
+  // One that is closed while a thread waits for it is given up.
+  OK(novm_command_start(machine, &options, &command, &error));
+  novm_handle waited_for = command;
+  pthread_t waiter;
+  CHECK(pthread_create(&waiter, NULL, wait_for, &waited_for) == 0, "thread");
+  usleep(200000);
+  OK(novm_close(command, &error));
+  void *waited;
+  pthread_join(waiter, &waited);
+  CHECK((intptr_t)waited == NOVM_ERROR_CANCELED, "status %d", (int)(intptr_t)waited);
+
   // A pipe for output whose reader goes away: the command hears of it, and this program does not.
   int ends[2];
   CHECK(pipe(ends) == 0, "pipe");
@@ -185,6 +202,10 @@ int main(int count, char **words) {
   CHECK(length == 9 && !memcmp(data, "hello\0you", 9), "%zu bytes", length);
   novm_free(data);
   FAILS(NOVM_ERROR_ARGUMENT, novm_files_read(machine, "/srv/note", 3, 60000, &data, &length, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_files_read(machine, "/srv", 1 << 20, 60000, &data, &length, &error));
+  OK(novm_files_read(machine, "/srv/note", SIZE_MAX, 60000, &data, &length, &error));
+  CHECK(length == 9, "%zu bytes", length);
+  novm_free(data);
   FAILS(NOVM_ERROR_COMMAND, novm_files_read(machine, "/srv/nothing", 99, 60000, &data, &length, &error));
   char path[4096];
   snprintf(path, sizeof path, "%s/out", words[2]);
@@ -278,6 +299,14 @@ int main(int count, char **words) {
   CHECK(access(path, R_OK) == 0, "%s", path);
   OK(novm_machine_remove(machine, &error));
   CHECK(descriptors() == before, "%d descriptors, not %d", descriptors(), before);
+  OK(novm_close(machine, &error));
+
+  // One that is still on its way ends, too.
+  OK(novm_machine_create(store, description, &machine, &error));
+  FAILS(NOVM_ERROR_TIMED_OUT, novm_machine_start(machine, 0, 0, &error));
+  OK(novm_machine_kill(machine, &error));
+  OK(novm_machine_wait(machine, 60000, &state, &error));
+  OK(novm_machine_remove(machine, &error));
   OK(novm_close(machine, &error));
   OK(novm_close(description, &error));
   OK(novm_close(store, &error));

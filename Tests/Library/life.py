@@ -68,6 +68,13 @@ def main(kernel: str, directory: str) -> None:
 
         asyncio.run(three())
 
+        async def two_wait() -> None:
+            with machine.start_command(["sleep", "1"]) as sleep:
+                assert await asyncio.wait_for(asyncio.gather(sleep.wait_async(), sleep.wait_async()), 60) == [0, 0]
+                assert not sleep._waiting
+
+        asyncio.run(two_wait())
+
         machine.write("/srv/file", b"content", mode=0o600)
         assert machine.read("/srv/file") == b"content"
         machine.copy_out("/srv/file", os.path.join(directory, "copied"))
@@ -77,6 +84,27 @@ def main(kernel: str, directory: str) -> None:
         machine.stop()
         changes = machine.changes(["/srv/file"])
         assert [(change.path, change.kind) for change in changes] == [("/srv/file", "added")], list(changes)
+
+    # One that does not come up leaves nothing, and one that somebody else started is left alone.
+    broken = novm.Machine(kernel=kernel, name="broken", cgroup=directory)
+    try:
+        with broken:
+            raise AssertionError("no control group")
+    except novm.MachineError:
+        pass
+    with novm.Store() as store:
+        try:
+            store.machine("broken")
+            raise AssertionError("a machine that did not start")
+        except novm.MissingError:
+            pass
+        with novm.Machine(kernel=kernel, memory="256M", name="first", store=store):
+            try:
+                with store.machine("first"):
+                    raise AssertionError("started twice")
+            except novm.RunningError:
+                pass
+            assert store.machine("first").state.name == "running"
 
     # Its own children are the only ones that it has.
     try:

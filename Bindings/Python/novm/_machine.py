@@ -10,7 +10,7 @@ import socket
 from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _library
-from ._errors import MissingError
+from ._errors import MissingError, RunningError
 from ._library import Handle, StateStruct, Text
 from ._process import Completed, Process
 from ._store import Store
@@ -350,7 +350,14 @@ class Machine:
         self._handle.close()
 
     def __enter__(self) -> Machine:
-        return self.start()
+        try:
+            return self.start()
+        except RunningError:
+            # Somebody else's, as far as anybody knows here.
+            raise
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -364,8 +371,15 @@ class Machine:
         self.close()
 
     async def __aenter__(self) -> Machine:
-        await asyncio.get_running_loop().run_in_executor(None, self.start)
-        return self
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(None, self.start)
+        except RunningError:
+            raise
+        except BaseException:
+            # A start that is under way ends with its machine.
+            await loop.run_in_executor(None, self.__exit__)
+            raise
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.__exit__)

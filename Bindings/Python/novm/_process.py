@@ -7,7 +7,7 @@ import ctypes
 import dataclasses
 import os
 import subprocess
-from typing import IO, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import IO, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _library
 from ._errors import CommandError
@@ -90,6 +90,7 @@ class Process:
         if terminal is not None:
             options.flags = 1
             options.rows, options.columns = terminal
+        self._waiting: Dict[asyncio.AbstractEventLoop, List[asyncio.Future[None]]] = {}
         theirs: List[int] = []
         try:
             if input is not None:
@@ -152,18 +153,26 @@ class Process:
     async def wait_async(self) -> int:
         """The same for asyncio. A task that is cancelled leaves the command running."""
         loop = asyncio.get_running_loop()
-        ended = loop.create_future()
         descriptor = self.fileno()
+        # A loop has one reader of a descriptor, for all that wait.
+        waiting = self._waiting.setdefault(loop, [])
 
         def end() -> None:
-            if not ended.done():
-                ended.set_result(None)
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
 
-        loop.add_reader(descriptor, end)
+        ended = loop.create_future()
+        if not waiting:
+            loop.add_reader(descriptor, end)
+        waiting.append(ended)
         try:
             await ended
         finally:
-            loop.remove_reader(descriptor)
+            waiting.remove(ended)
+            if not waiting:
+                loop.remove_reader(descriptor)
+                self._waiting.pop(loop, None)
         return self.wait(0)
 
     def poll(self) -> Optional[int]:

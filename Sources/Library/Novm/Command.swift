@@ -13,7 +13,7 @@ public struct Command: Sendable {
 
   public enum Output: Sendable {
     case nothing
-    /// Kept in memory, up to so many bytes; what comes after them is dropped (``RunningCommand/isTruncated``).
+    /// Kept in memory, up to so many bytes; all that comes after them is dropped (``RunningCommand/isTruncated``).
     case collected(limit: Int)
     /// A descriptor, of which the library keeps a copy until the command has ended.
     case descriptor(Int32)
@@ -42,7 +42,7 @@ public struct Command: Sendable {
   public var error = Output.collected(limit: 64 << 20)
   /// The command's terminal; all that it writes is then `output`.
   public var terminal: Terminal?
-  /// After so long it is ended, by SIGTERM and ten seconds later by SIGKILL, with status 124.
+  /// After so long it is ended, by SIGTERM and ten seconds later by SIGKILL, with status 124; zero is never.
   public var limit: Duration?
 
   public init(_ arguments: [[UInt8]]) { self.arguments = arguments }

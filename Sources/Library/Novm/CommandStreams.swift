@@ -8,27 +8,36 @@ final class CollectedOutput: ImmediateOutput, @unchecked Sendable {
   private let lock = Lock()
   private let limit: Int
   private var bytes: [UInt8] = []
+  /// So many of them were taken.
+  private var start = 0
   private var wasCut = false
 
   init(limit: Int) { self.limit = max(0, limit) }
 
-  var contents: [UInt8] { lock.withLock { bytes } }
+  var contents: [UInt8] { lock.withLock { Array(bytes[start...]) } }
   var isTruncated: Bool { lock.withLock { wasCut } }
 
   /// Takes the first of what there is away.
   func take(_ count: Int) -> [UInt8] {
     lock.withLock {
-      let taken = Array(bytes.prefix(max(0, count)))
-      bytes.removeFirst(taken.count)
+      let taken = Array(bytes[start...].prefix(max(0, count)))
+      start += taken.count
+      // Now and then, so that each byte is moved once in the mean.
+      if start > bytes.count / 2 {
+        bytes.removeFirst(start)
+        start = 0
+      }
       return taken
     }
   }
 
   func write(_ more: ArraySlice<UInt8>) {
     lock.withLock {
-      let room = max(0, limit - bytes.count)
+      // What comes behind a gap would look as if there were none.
+      if wasCut { return }
+      let room = max(0, limit - (bytes.count - start))
       bytes += more.prefix(room)
-      if more.count > room { wasCut = true }
+      wasCut = more.count > room
     }
   }
 }

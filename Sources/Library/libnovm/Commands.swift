@@ -102,9 +102,9 @@ public func novm_command_output(
   call(error) { () throws(Failure) in
     let result = try required(count, "count")
     guard stream == 1 || stream == 2 else { throw Failure(.argument, "stream: 1 or 2", about: "stream") }
-    guard capacity >= 0, capacity == 0 || buffer != nil else {
-      throw Failure(.argument, "buffer is NULL", about: "buffer")
-    }
+    guard capacity == 0 || buffer != nil else { throw Failure(.argument, "buffer is NULL", about: "buffer") }
+    // More than an Int holds comes as a negative one.
+    let capacity = capacity < 0 ? .max : capacity
     let taken = try Handles.all.value(command, RunningCommand.self).take(capacity, ofError: stream == 2)
     if !taken.isEmpty { buffer?.copyMemory(from: taken, byteCount: taken.count) }
     result.pointee = taken.count

@@ -50,7 +50,8 @@ public func novm_files_read(
   call(error) { () throws(Failure) in
     let (result, count) = (try required(data, "data"), try required(length, "length"))
     let content = try libnovm.machine(machine).read(
-      bytes(guest, "guest"), limit: max(0, limit), patience: patience(timeout))
+      // More than an Int holds comes as a negative one, and is no limit.
+      bytes(guest, "guest"), limit: limit < 0 ? .max : limit, patience: patience(timeout))
     guard let memory = malloc(content.count + 1) else { throw Failure(.system, "no memory", number: ENOMEM) }
     memory.copyMemory(from: content + [0], byteCount: content.count + 1)
     result.pointee = memory

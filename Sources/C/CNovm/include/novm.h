@@ -168,7 +168,7 @@ typedef struct novm_command_options {
   int32_t timeout;                ///< milliseconds after which it is ended, with status 124; 0 for never
   const void *input_data;         ///< with NOVM_STREAM_MEMORY
   uint64_t input_length;
-  uint64_t output_limit;          ///< bytes of each stream that are kept in memory; 0 for 64 MiB
+  uint64_t output_limit;          ///< bytes of each stream that are kept, and at which it ends; 0 for 64 MiB
   uint16_t rows;                  ///< with NOVM_COMMAND_TERMINAL
   uint16_t columns;
   uint32_t reserved;
