@@ -38,6 +38,12 @@ def main(novm: str, kernel: str, directory: str) -> None:
     assert begun["protocolVersion"] == "2025-03-26" and "tools" in begun["capabilities"], begun
     send({"method": "notifications/initialized"})
     assert ask("two", "ping")["result"] == {}
+    for wrong in (True, [1], {"a": 1}):
+        send({"id": wrong, "method": "ping"})
+        message = json.loads(server.stdout.readline())
+        assert message["id"] is None and message["error"]["code"] == -32600, message
+    assert ask(2.5, "ping")["result"] == {}
+    assert ask(30, "tools/call", name="machine_list", _meta={"progressToken": []})["error"]["code"] == -32600
     assert ask(3, "nosuch")["error"]["code"] == -32601
     tools = {tool["name"] for tool in ask(4, "tools/list")["result"]["tools"]}
     assert {"machine_start", "command_run", "file_read", "file_write", "changes_list", "changes_apply"} <= tools, tools
@@ -51,6 +57,12 @@ def main(novm: str, kernel: str, directory: str) -> None:
     text, failed = call(9, "command_run", machine=machine, command=["sh", "-c", "cat; echo $NAME; exit 3"], input="in\n",
                         environment={"NAME": "value"})
     assert failed and text.startswith("in\nvalue\n") and "exit status 3" in text, text
+    for arguments in ({"command": ["echo", 1]}, {"command": 1}, {"command": "true", "environment": {"A": 1}},
+                      {"command": "true", "timeout": "long"}):
+        text, failed = call(90, "command_run", machine=machine, **arguments)
+        assert failed and ":" in text and "exit status" not in text, text
+    # Not all of it.
+    assert call(91, "changes_apply", machine=machine, paths=[1])[1]
     assert call(10, "file_write", machine=machine, path="/work/note", content="new\n") == ("4 bytes are in /work/note", False)
     assert call(11, "file_read", machine=machine, path="/work/note") == ("new\n", False)
 

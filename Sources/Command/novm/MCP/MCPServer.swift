@@ -56,6 +56,7 @@ final class MCPServer: @unchecked Sendable {
       }
       return
     }
+    guard Self.isIdentifier(id) else { return fail(.null, -32600, "id: is a text or a number") }
     switch method {
     case "initialize":
       let asked = parameters["protocolVersion"]?.text ?? ""
@@ -79,6 +80,7 @@ final class MCPServer: @unchecked Sendable {
     guard let name = parameters["name"]?.text else { return fail(id, -32602, "name: which tool?") }
     let key = Self.key(id)
     let token = parameters["_meta"]?["progressToken"]
+    if let token, !Self.isIdentifier(token) { return fail(id, -32600, "progressToken: is a text or a number") }
     let call = MCPCall { [self] seconds, words in
       guard let token else { return }
       send([
@@ -102,6 +104,14 @@ final class MCPServer: @unchecked Sendable {
     if thread == nil {
       lock.withLock { calls[key] = nil }
       fail(id, -32603, "the host has no room for another thread")
+    }
+  }
+
+  /// All else is no identifier, and may be as long and as deep as a message ("Requests").
+  private static func isIdentifier(_ value: JSONValue) -> Bool {
+    switch value {
+    case .string, .integer, .number: true
+    case .null, .bool, .array, .object: false
     }
   }
 

@@ -12,10 +12,13 @@ final class MCPTools: @unchecked Sendable {
   private let mayApply: Bool
   private let most: Int
   private let lock = Lock()
+  /// Those on their way, too.
   private var machines: [String: Machine] = [:]
-  /// Machines that are on their way.
-  private var coming = 0
+  /// No more are to come.
+  private var isOver = false
 
+  /// For a file's way in or out.
+  private static let patience = Duration.seconds(60)
   /// What a tool tells of output or a file, in bytes; more is no use to a model.
   private static let textLimit = 256 << 10
 
@@ -28,7 +31,11 @@ final class MCPTools: @unchecked Sendable {
 
   /// Ends and removes all machines.
   func end() {
-    for machine in lock.withLock({ Array(machines.values) }) { try? Self.discard(machine) }
+    let last = lock.withLock {
+      isOver = true
+      return Array(machines.values)
+    }
+    for machine in last { try? Self.discard(machine) }
   }
 
   private static func discard(_ machine: Machine) throws(Failure) {
@@ -136,23 +143,23 @@ final class MCPTools: @unchecked Sendable {
   }
 
   private func start() throws(Failure) -> String {
-    let hasRoom = lock.withLock {
-      if machines.count + coming >= most { return false }
-      coming += 1
-      return true
+    // Made and entered at once: there is none that end() does not see.
+    let machine = try lock.withLock { () throws(Failure) -> Machine in
+      if isOver { throw Failure(.canceled, "the client is gone") }
+      guard machines.count < most else {
+        throw Failure(.argument, "there are \(most) machines, which is all that may be; remove one with machine_remove")
+      }
+      let machine = try store.create(definition)
+      machines[machine.name] = machine
+      return machine
     }
-    guard hasRoom else {
-      throw Failure(.argument, "there are \(most) machines, which is all that may be; remove one with machine_remove")
-    }
-    defer { lock.withLock { coming -= 1 } }
-    let machine = try store.create(definition)
     do throws(Failure) {
       try machine.start(patience: .seconds(120))
     } catch {
       try? Self.discard(machine)
+      lock.withLock { machines[machine.name] = nil }
       throw error
     }
-    lock.withLock { machines[machine.name] = machine }
     return machine.name
   }
 
@@ -178,6 +185,22 @@ final class MCPTools: @unchecked Sendable {
     return text
   }
 
+  /// nil if it is left out.
+  private static func text(_ arguments: JSONValue, _ name: String) throws(Failure) -> String? {
+    guard let value = arguments[name], value != .null else { return nil }
+    guard let text = value.text else { throw Failure(.argument, "\(name): is a text", about: name) }
+    return text
+  }
+
+  private static func texts(_ list: [JSONValue], _ name: String) throws(Failure) -> [String] {
+    var texts: [String] = []
+    for element in list {
+      guard let text = element.text else { throw Failure(.argument, "\(name): is a list of texts alone", about: name) }
+      texts.append(text)
+    }
+    return texts
+  }
+
   private func remove(_ arguments: JSONValue) throws(Failure) -> String {
     let machine = try machine(arguments)
     lock.withLock { machines[machine.name] = nil }
@@ -187,21 +210,28 @@ final class MCPTools: @unchecked Sendable {
 
   private func run(_ arguments: JSONValue, _ call: MCPCall) throws(Failure) -> JSONValue {
     let machine = try machine(arguments)
-    var words: [String]
+    let words: [String]
     switch arguments["command"] {
     case .string(let text)?: words = ["/bin/sh", "-c", text]
-    case .array(let list)?: words = list.compactMap(\.text)
-    default: words = []
+    case .array(let list)?: words = try Self.texts(list, "command")
+    default: throw Failure(.argument, "command: is a text, or a list of texts", about: "command")
     }
     var command = Command(words.map { Array($0.utf8) })
     command.output = .collected(limit: Self.textLimit)
     command.error = .collected(limit: Self.textLimit)
-    if let directory = arguments["directory"]?.text { command.directory = Array(directory.utf8) }
-    if let input = arguments["input"]?.text { command.input = .bytes(Array(input.utf8)) }
-    if case .object(let variables)? = arguments["environment"] {
-      for (name, value) in variables { command.environment.append(Array("\(name)=\(value.text ?? "")".utf8)) }
+    if let directory = try Self.text(arguments, "directory") { command.directory = Array(directory.utf8) }
+    if let input = try Self.text(arguments, "input") { command.input = .bytes(Array(input.utf8)) }
+    switch arguments["environment"] {
+    case .object(let variables)?:
+      for name in variables.keys {
+        let value = try Self.text(arguments["environment"] ?? [:], name) ?? ""
+        command.environment.append(Array("\(name)=\(value)".utf8))
+      }
+    case .null?, nil: break
+    default: throw Failure(.argument, "environment: is texts by name", about: "environment")
     }
-    if let seconds = arguments["timeout"]?.seconds {
+    if let timeout = arguments["timeout"], timeout != .null {
+      guard let seconds = timeout.seconds else { throw Failure(.argument, "timeout: is a number", about: "timeout") }
       command.limit = .milliseconds(Int64(min(max(seconds, 0.001), 1e6) * 1000))
     }
     let running = try machine.run(command)
@@ -232,22 +262,26 @@ final class MCPTools: @unchecked Sendable {
   }
 
   private func read(_ arguments: JSONValue) throws(Failure) -> String {
-    let content = try machine(arguments).read(Array(Self.required(arguments, "path").utf8), limit: Self.textLimit)
+    let content = try machine(arguments).read(
+      Array(Self.required(arguments, "path").utf8), limit: Self.textLimit, patience: Self.patience)
     return String(decoding: content, as: UTF8.self)
   }
 
   private func write(_ arguments: JSONValue) throws(Failure) -> String {
     let (path, content) = (try Self.required(arguments, "path"), try Self.required(arguments, "content"))
-    try machine(arguments).write(Array(content.utf8), to: Array(path.utf8))
+    try machine(arguments).write(Array(content.utf8), to: Array(path.utf8), patience: Self.patience)
     return "\(content.utf8.count) bytes are in \(path)"
   }
 
-  private static func paths(_ arguments: JSONValue) -> [[UInt8]] {
-    (arguments["paths"]?.list ?? []).compactMap { $0.text.map { Array($0.utf8) } }
+  /// None stands for all: so what is no list of texts must not come to none.
+  private static func paths(_ arguments: JSONValue) throws(Failure) -> [[UInt8]] {
+    guard let value = arguments["paths"], value != .null else { return [] }
+    guard let list = value.list else { throw Failure(.argument, "paths: is a list of texts", about: "paths") }
+    return try texts(list, "paths").map { Array($0.utf8) }
   }
 
   private func changes(_ arguments: JSONValue) throws(Failure) -> String {
-    Self.text(try machine(arguments).changes(Self.paths(arguments)).list)
+    Self.text(try machine(arguments).changes(try Self.paths(arguments)).list)
   }
 
   private static func text(_ changes: [Change]) -> String {
@@ -258,9 +292,9 @@ final class MCPTools: @unchecked Sendable {
   }
 
   private func apply(_ arguments: JSONValue) throws(Failure) -> String {
-    let machine = try machine(arguments)
+    let (machine, paths) = (try machine(arguments), try Self.paths(arguments))
     try machine.stop()
-    let changes = try machine.changes(Self.paths(arguments))
+    let changes = try machine.changes(paths)
     try changes.apply()
     return "applied:\n" + Self.text(changes.list)
   }
