@@ -37,7 +37,11 @@ try: novm.Machine(memory="1G")
 except novm.MissingError as error: assert "novm kernel import" in str(error), error
 else: raise AssertionError("a machine without a kernel")
 ' || fail 'Python'
-! command -v mypy >/dev/null || (cd Bindings/Python && mypy --strict --cache-dir=/dev/null novm) || fail 'mypy'
+if command -v mypy >/dev/null; then
+  (cd Bindings/Python && mypy --strict --cache-dir=/dev/null novm) || fail 'mypy'
+else
+  echo 'left out: mypy is not installed'
+fi
 if [[ -x .build/library/run-rust ]]; then
   expect_status 1 .build/library/run-rust 2>"$TEST/log"
   grep -q 'novm kernel import' "$TEST/log" || fail "$(<"$TEST/log")"
