@@ -20,6 +20,7 @@ struct CreateCommand: ParsableCommand {
   @OptionGroup(title: "The machine") var machine: MachineOptions
   @OptionGroup(title: "The command") var process: ProcessOptions
   @OptionGroup(title: "The command") var input: InputOptions
+  @OptionGroup(title: "The command") var health: EndAndHealthOptions
   @OptionGroup(title: "What becomes of it") var keeping: KeepingOptions
 
   @Argument(
@@ -32,9 +33,9 @@ struct CreateCommand: ParsableCommand {
 
   func run() throws {
     let words = try CommandWords(words, of: Self.self).words
-    let (machine, image, layers) = try machine.settings.ofImage()
+    let (machine, image, layers) = try machine.settings.ofImage(publishesAll: machine.publishAll)
     defer { withExtendedLifetime(layers) {} }
-    var settings = try process.settings(words, on: machine).of(image, entrypoint: input.entrypoint)
+    var settings = try process.settings(words, on: machine).of(image, entrypoint: input.entrypoint, health)
     settings?.input = input.interactive
     try Machines.create(keeping.name, machine.definition(settings, remove: keeping.rm), verbose: false)
   }

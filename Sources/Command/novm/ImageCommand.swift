@@ -19,7 +19,10 @@ struct ImageCommand: ParsableCommand {
         docker save debian:12 | novm load
         novm run --image debian:12 -- cat /etc/os-release
       """,
-    subcommands: [List.self, Pull.self, Load.self, Import.self, Tag.self, Inspect.self, History.self, Remove.self])
+    subcommands: [
+      List.self, Pull.self, Load.self, Import.self, Tag.self, Inspect.self, History.self,
+      Remove.self,
+    ])
 
   static var store: ImageStore {
     ImageStore(directory: "\(Surroundings.paths.root)/images", packs: PackCommand.store)
@@ -46,20 +49,70 @@ extension ImageCommand {
       commandName: "ls",
       abstract: "List images.",
       discussion: """
-        Example:
+        --format prints a line for each name, with {{.ID}}, {{.Digest}}, {{.Name}}, {{.Repository}}, {{.Tag}}, {{.Created}}, \
+        {{.Layers}} and {{.Size}} replaced.
+
+        Examples:
           novm images --json
+          novm images --format '{{.Name}} {{.Size}}'
         """,
       aliases: ["list"])
 
     @Flag(help: "Print JSON: a list of objects.")
     var json = false
 
+    @Option(help: ArgumentHelp("Print this for each name, or JSON by the word json.", valueName: "template"))
+    var format: String?
+
     @Flag(name: .shortAndLong, help: "Print identifiers only.")
     var quiet = false
 
+    /// What a template may have.
+    private enum Field: String, CaseIterable {
+      case identifier = "ID"
+      case digest = "Digest"
+      case name = "Name"
+      case repository = "Repository"
+      case tag = "Tag"
+      case created = "Created"
+      case layers = "Layers"
+      case size = "Size"
+    }
+
+    private var isJSON: Bool { json || format == "json" }
+
+    func validate() throws {
+      if let format, !isJSON { _ = try LineTemplate<Field>(format) }
+    }
+
+    private static func text(_ field: Field, _ image: Image, _ reference: ImageReference?) -> String {
+      switch field {
+      case .identifier: image.shortID
+      case .digest: image.id.description
+      case .name: reference?.familiar ?? none
+      case .repository: reference?.familiarRepository ?? none
+      case .tag: reference?.tag ?? none
+      case .created: ByteString.printable(image.configuration.created ?? "")
+      case .layers: String(image.packs.count)
+      case .size: ByteCount.text(image.record.size)
+      }
+    }
+
+    private static let none = "<none>"
+
     func run() throws {
       let images = try ImageCommand.store.list()
-      if json { return try JSONOutput.print(images.map { ImageReport($0) }) }
+      if isJSON { return try JSONOutput.print(images.map { ImageReport($0) }) }
+      if let format, !quiet {
+        let template = try LineTemplate<Field>(format)
+        for image in images {
+          let references: [ImageReference?] = image.references.isEmpty ? [nil] : image.references
+          for reference in references {
+            print(template.fill { Self.text($0, image, reference) })
+          }
+        }
+        return
+      }
       if quiet {
         for image in images { print(image.shortID) }
         return

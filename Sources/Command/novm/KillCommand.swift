@@ -21,7 +21,11 @@ struct KillCommand: ParsableCommand {
 
   @OptionGroup var machines: MachineNames
 
-  private var number: Int32? { SignalName.number(signal) }
+  private var number: Int32? {
+    SignalName.number(signal).flatMap {
+      [SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2].contains($0) ? $0 : nil
+    }
+  }
 
   func validate() throws {
     guard number != nil else {

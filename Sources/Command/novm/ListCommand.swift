@@ -8,12 +8,14 @@ struct ListCommand: ParsableCommand {
     abstract: "List machines, newest first.",
     discussion: """
       Those that run, unless told otherwise. PORTS are what of the host leads into which of the guest's, while the machine \
-      runs. --format prints a line for each, with {{.ID}}, {{.Name}}, {{.Status}}, {{.Kernel}}, {{.Created}}, {{.Memory}}, \
-      {{.Ports}} and {{.Command}} replaced.
+      runs; STATUS tells how the command fares, if that is looked at (--health-cmd). --format prints a line for each, with \
+      {{.ID}}, {{.Name}}, {{.Status}}, {{.Kernel}}, {{.Created}}, {{.Memory}}, {{.Ports}}, {{.Labels}} and {{.Command}} \
+      replaced.
 
       Examples:
         novm ls --all
         novm ls --dead --format '{{.Name}}: {{.Status}}'
+        novm ls --filter label=team=web
       """,
     aliases: ["list", "ps"])
 
@@ -29,36 +31,57 @@ struct ListCommand: ParsableCommand {
   @Flag(name: [.short, .long], help: "Print identifiers only.")
   var quiet = false
 
-  @Option(help: ArgumentHelp("Print this for each machine.", valueName: "template"))
+  @Option(help: ArgumentHelp("Print this for each machine, or JSON by the word json.", valueName: "template"))
   var format: String?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Only machines with this label: label=KEY or label=KEY=VALUE. Repeatable, all have to be there.",
+      valueName: "label=KEY[=VALUE]"))
+  var filter: [String] = []
 
   @Flag(help: "Print JSON: a list of objects.")
   var json = false
 
+  private var isJSON: Bool { json || format == "json" }
+
   func validate() throws {
-    for place in format?.matches(of: /{{\.(.*?)}}/) ?? [] where Field(rawValue: String(place.1)) == nil {
-      let names = Field.allCases.map { "{{.\($0.rawValue)}}" }.joined(separator: " ")
-      throw ValidationError("--format: no field '\(place.1)'; there are \(names)")
+    if let format, !isJSON { _ = try LineTemplate<Field>(format) }
+    for text in filter where !text.hasPrefix("label=") || text.count == "label=".count {
+      throw ValidationError("--filter: '\(ByteString.printable(text))' is not label=KEY or label=KEY=VALUE")
+    }
+  }
+
+  /// Whether a machine has all the labels that are asked for.
+  private func isWanted(_ labels: [String]) -> Bool {
+    filter.allSatisfy { text in
+      let wanted = text.dropFirst("label=".count)
+      return labels.contains { label in
+        wanted.contains("=") ? label == wanted : label.prefix { $0 != "=" } == wanted
+      }
     }
   }
 
   func run() throws {
     let records = try Machines.list().filter { all || (alive && dead) || $0.isAlive != dead }
-    if json {
+    if isJSON {
       return try JSONOutput.print(
-        records.map(MachineReport.init).sorted { ($0.created, $0.id) > ($1.created, $1.id) })
+        records.map(MachineReport.init).filter { isWanted($0.machine?.label ?? []) }
+          .sorted { ($0.created, $0.id) > ($1.created, $1.id) })
     }
-    let machines = records.map(MachineOutline.init).sorted {
+    let machines = records.map(MachineOutline.init).filter { isWanted($0.labels) }.sorted {
       ($0.created, $0.identifier) > ($1.created, $1.identifier)
     }
     if let format = quiet ? "{{.ID}}" : format {
-      for machine in machines { print(Self.fill(format, machine)) }
+      let template = try LineTemplate<Field>(format)
+      for machine in machines { print(template.fill { Self.text($0, machine) }) }
       return
     }
     var table = Table("ID", "NAME", "STATUS", "KERNEL", "CREATED", "MEMORY", "PORTS", "COMMAND")
     for machine in machines {
       table.add(
-        machine.identifier, machine.name, machine.status.text, machine.kernel ?? "-", machine.created,
+        machine.identifier, machine.name, machine.statusText, machine.kernel ?? "-", machine.created,
         machine.memory?.description ?? "-",
         Self.ports(machine),
         String(Self.words(machine).prefix(40)))
@@ -75,19 +98,16 @@ struct ListCommand: ParsableCommand {
     return ByteString.printable(machine.published.joined(separator: ", "))
   }
 
-  private static func fill(_ template: String, _ machine: MachineOutline) -> String {
-    template.replacing(/{{\.(.*?)}}/) { place in Field(rawValue: String(place.1)).map { text($0, machine) } ?? "" }
-  }
-
   private static func text(_ field: Field, _ machine: MachineOutline) -> String {
     switch field {
     case .identifier: machine.identifier
     case .name: machine.name
-    case .status: machine.status.text
+    case .status: machine.statusText
     case .kernel: machine.kernel ?? ""
     case .created: machine.created
     case .memory: machine.memory?.description ?? ""
     case .ports: ports(machine)
+    case .labels: ByteString.printable(machine.labels.joined(separator: ","))
     case .command: words(machine)
     }
   }
@@ -101,6 +121,7 @@ struct ListCommand: ParsableCommand {
     case created = "Created"
     case memory = "Memory"
     case ports = "Ports"
+    case labels = "Labels"
     case command = "Command"
   }
 }

@@ -46,9 +46,9 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp(
       "Keep the guest's writes at a path from machine to machine, under a name. Repeatable.",
       discussion: """
-        One machine at a time can use a volume. With a path of the host's, as Docker has it, that is shared: \
-        HOST:GUEST[:ro].
-        """, valueName: "NAME=>GUEST"))
+        One machine at a time can use a volume. With GUEST alone it is the machine's, and goes with it. With a path of the \
+        host's, as Docker has it, that is shared: HOST:GUEST[:ro].
+        """, valueName: "[NAME=>]GUEST"))
   var volume: [String] = []
 
   @Option(
@@ -129,6 +129,12 @@ struct MachineOptions: ParsableArguments {
         reaches the guest's own loopback, with one the card's address.
         """, valueName: "[ADDRESS:]HOST:GUEST[/udp]"))
   var publish: [String] = []
+
+  @Flag(
+    name: [.customShort("P"), .long],
+    help:
+      "With --image: lead a free port of the host's loopback to each port that the image exposes; novm ls shows them.")
+  var publishAll = false
 
   @Option(
     help: ArgumentHelp(
@@ -219,6 +225,12 @@ struct MachineOptions: ParsableArguments {
       "Whether the kernel lies at an address that nobody can know (KASLR): on, where it can, or off.",
       valueName: "on|off"))
   var kaslr = KASLR.on
+
+  @Option(
+    name: [.customShort("l", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Something to find the machine by: novm ls --filter label=KEY. Repeatable.", valueName: "KEY[=VALUE]"))
+  var label: [String] = []
 
   @Option(help: ArgumentHelp("The guest's host name.", valueName: "name"))
   var hostname = "novm"
@@ -329,6 +341,7 @@ struct MachineOptions: ParsableArguments {
     settings.disk = disk
     settings.rootDisk = rootDisk
     settings.pmem = pmem
+    settings.label = label
     return settings
   }
 

@@ -18,6 +18,8 @@ struct MachineReport: Encodable {
   var monitor: Int32?
   var directory: String
   var vsock: String?
+  /// How the command fares, if that is looked at.
+  var health: Health?
   var remove: Bool
   var machine: MachineSettings?
   var process: CommandSettings?
@@ -39,6 +41,7 @@ struct MachineReport: Encodable {
     monitor = record.isAlive ? state?.monitor : nil
     directory = record.path
     vsock = record.isAlive ? record.runtime.map { "\($0)/vsock" } : nil
+    health = status.isRunning ? state?.health : nil
     remove = definition?.remove ?? false
     machine = definition?.machine
     process = definition?.process

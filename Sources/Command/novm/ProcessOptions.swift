@@ -12,6 +12,13 @@ struct ProcessOptions: ParsableArguments {
   var env: [String] = []
 
   @Option(
+    help: ArgumentHelp(
+      "Set the variables of a file, a line each as --env has them; # begins a remark. Repeatable, --env comes after it.",
+      valueName: "path"),
+    completion: .file())
+  var envFile: [String] = []
+
+  @Option(
     name: [.customShort("w"), .long, .customLong("workdir")],
     help: ArgumentHelp(
       "The command's working directory in the guest.",
@@ -73,7 +80,7 @@ struct ProcessOptions: ParsableArguments {
     if terminal, let term = ByteString.environment("TERM"), !term.isEmpty {
       variables.append(Array("TERM=".utf8) + term)
     }
-    for argument in env {
+    for argument in try envFile.flatMap({ try EnvironmentFile.lines($0) }) + env {
       let bytes = ByteString.bytes(argument)
       guard let first = bytes.first, first != UInt8(ascii: "=") else { throw NovmError.environment(argument) }
       if bytes.contains(UInt8(ascii: "=")) {

@@ -34,6 +34,7 @@ struct RunCommand: ParsableCommand {
   @OptionGroup(title: "The machine") var machine: MachineOptions
   @OptionGroup(title: "The command") var process: ProcessOptions
   @OptionGroup(title: "The command") var input: InputOptions
+  @OptionGroup(title: "The command") var health: EndAndHealthOptions
   @OptionGroup(title: "What becomes of it") var keeping: KeepingOptions
   @OptionGroup(title: "What becomes of it") var ending: EndingOptions
 
@@ -71,9 +72,9 @@ struct RunCommand: ParsableCommand {
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
-    let (described, image, layers) = try machine.settings.ofImage()
+    let (described, image, layers) = try machine.settings.ofImage(publishesAll: machine.publishAll)
     defer { withExtendedLifetime(layers) {} }
-    guard var settings = try process.settings(words, on: described).of(image, entrypoint: input.entrypoint)
+    guard var settings = try process.settings(words, on: described).of(image, entrypoint: input.entrypoint, health)
     else {
       throw CommandFailure("the image \(image?.name ?? "") names no command; such as: novm run --image NAME -- /bin/sh")
     }

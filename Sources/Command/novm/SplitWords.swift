@@ -99,17 +99,21 @@ struct SplitWords {
   private static let machineOptions: [String: Kind] = [
     "read": .list, "write": .list, "share": .list, "volume": .list, "mount": .list, "tmpfs": .list, "shm-size": .text,
     "image": .text, "pack": .list, "hide": .list, "uidmap": .list, "gidmap": .list, "net": .text, "allow": .list,
-    "deny": .list, "publish": .list, "nic": .list, "disk": .list, "pmem": .list, "root-disk": .text,
+    "deny": .list, "publish": .list, "publish-all": .flag, "label": .list, "nic": .list, "disk": .list, "pmem": .list,
+    "root-disk": .text,
     "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text, "kernel": .text, "cmdline": .list,
     "kaslr": .text, "confine": .text, "write-limit": .text, "cgroup": .text, "run-as": .text,
     "hostname": .text, "init": .flag, "com1": .flag, "com2": .text, "no-balloon": .flag, "transport": .text,
     "huge-pages": .text, "prefault": .flag, "entropy-rate": .text,
   ]
   private static let processOptions: [String: Kind] = [
-    "env": .list, "cwd": .text, "user": .text, "terminal": .flag, "timeout": .text,
+    "env": .list, "env-file": .list, "cwd": .text, "user": .text, "terminal": .flag, "timeout": .text,
   ]
   private static let keepingOptions: [String: Kind] = [
     "file": .text, "interactive": .flag, "name": .text, "rm": .flag, "entrypoint": .text,
+    "stop-signal": .text, "health-cmd": .text, "health-interval": .text, "health-timeout": .text,
+    "health-start-period": .text,
+    "health-retries": .text, "no-healthcheck": .flag,
   ]
   /// Those of `run` that a description may have as well.
   private static let runOptions: [String: Kind] = ["detach": .flag, "verbose": .flag, "timings": .flag]
@@ -127,7 +131,7 @@ struct SplitWords {
 
   private static let short: [Character: String] = [
     "m": "memory", "e": "env", "u": "user", "t": "terminal", "i": "interactive", "d": "detach", "f": "file",
-    "p": "publish", "v": "volume", "w": "cwd",
+    "p": "publish", "P": "publish-all", "v": "volume", "w": "cwd", "l": "label",
   ]
   /// Other names of long options.
   private static let aliases: [String: String] = ["network": "net", "workdir": "cwd", "append": "cmdline"]

@@ -37,6 +37,25 @@ package struct Image: Sendable {
     return first + (words.isEmpty && entrypoint == nil ? process?.command ?? [] : words)
   }
 
+  /// What it says it listens on, each `PORT` or `PORT/TRANSPORT`, in their order.
+  package var exposedPorts: [String] {
+    (configuration.config?.exposedPorts ?? [:]).keys.sorted {
+      ($0.utf8.count, $0) < ($1.utf8.count, $1)
+    }
+  }
+
+  /// Its labels with the user's in their place, `KEY=VALUE`, by their keys.
+  package func labels(_ user: [String]) -> [String] {
+    var labels = configuration.config?.labels ?? [:]
+    for text in user {
+      let key = text.prefix { $0 != "=" }
+      labels[String(key)] = String(text.dropFirst(key.count + 1))
+    }
+    return labels.sorted { $0.key < $1.key }.filter { !$0.key.isEmpty && !$0.key.contains("=") }.map {
+      "\($0.key)=\($0.value)"
+    }
+  }
+
   /// The image's environment with the user's variables in it, each name once.
   package func environment(_ user: [String]) -> [String] {
     var names: [Substring] = []

@@ -11,6 +11,12 @@ package struct ImageDescriptor: Codable, Equatable, Sendable {
     package var os: String
     package var variant: String?
 
+    package init(architecture: String, os: String, variant: String? = nil) {
+      self.architecture = architecture
+      self.os = os
+      self.variant = variant
+    }
+
     /// What novm's machines are.
     package var isOurs: Bool { os == "linux" && architecture == "amd64" }
     package var text: String { "\(os)/\(architecture)" + (variant.map { "/\($0)" } ?? "") }
@@ -21,6 +27,12 @@ package struct ImageDescriptor: Codable, Equatable, Sendable {
   package var size: UInt64
   package var platform: Platform?
   package var annotations: [String: String]?
+
+  package init(mediaType: String?, digest: Digest, size: UInt64) {
+    self.mediaType = mediaType
+    self.digest = digest
+    self.size = size
+  }
 
   /// A signature or statement about another image, and not one itself.
   package var isAttestation: Bool { annotations?["vnd.docker.reference.type"] != nil }
@@ -49,6 +61,13 @@ package struct ImageManifest: Codable, Equatable, Sendable {
   package static let mostLayers = 500
 }
 
+/// `index.json` of a layout.
+struct LayoutIndex: Encodable {
+  var schemaVersion = 2
+  var mediaType = "application/vnd.oci.image.index.v1+json"
+  var manifests: [ImageDescriptor]
+}
+
 /// `manifest.json` of what `docker save` writes.
 struct SavedImage: Codable {
   var configuration: String
@@ -74,6 +93,7 @@ package struct ImageConfiguration: Codable, Equatable, Sendable {
     package var workingDirectory: String?
     package var labels: [String: String]?
     package var stopSignal: String?
+    package var healthcheck: Healthcheck?
 
     package init() {}
 
@@ -87,10 +107,52 @@ package struct ImageConfiguration: Codable, Equatable, Sendable {
       case workingDirectory = "WorkingDir"
       case labels = "Labels"
       case stopSignal = "StopSignal"
+      case healthcheck = "Healthcheck"
     }
   }
 
   package struct Empty: Codable, Equatable, Sendable {}
+
+  /// Docker's (its image specification 1.2): no specification of OCI's has it, and one that makes no sense is none.
+  package struct Healthcheck: Codable, Equatable, Sendable {
+    /// `NONE`, `CMD` and a command's words, or `CMD-SHELL` and a shell's.
+    package var test: [String]?
+    // In nanoseconds; 0 is the same as none.
+    package var interval: Int64?
+    package var timeout: Int64?
+    package var startPeriod: Int64?
+    package var startInterval: Int64?
+    package var retries: Int64?
+
+    package init(from decoder: any Decoder) {
+      guard let keys = try? decoder.container(keyedBy: CodingKeys.self) else { return }
+      test = try? keys.decodeIfPresent([String].self, forKey: .test)
+      interval = try? keys.decodeIfPresent(Int64.self, forKey: .interval)
+      timeout = try? keys.decodeIfPresent(Int64.self, forKey: .timeout)
+      startPeriod = try? keys.decodeIfPresent(Int64.self, forKey: .startPeriod)
+      startInterval = try? keys.decodeIfPresent(Int64.self, forKey: .startInterval)
+      retries = try? keys.decodeIfPresent(Int64.self, forKey: .retries)
+    }
+
+    /// The program and its arguments; nil where nothing is checked.
+    package var command: [String]? {
+      guard let words = test, words.count > 1 else { return nil }
+      switch words[0] {
+      case "CMD": return Array(words.dropFirst())
+      case "CMD-SHELL": return ["/bin/sh", "-c", words[1]]
+      default: return nil
+      }
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case test = "Test"
+      case interval = "Interval"
+      case timeout = "Timeout"
+      case startPeriod = "StartPeriod"
+      case startInterval = "StartInterval"
+      case retries = "Retries"
+    }
+  }
 
   package struct RootFS: Codable, Equatable, Sendable {
     package var type: String
@@ -131,6 +193,13 @@ package struct ImageConfiguration: Codable, Equatable, Sendable {
 package enum ImageJSON {
   /// Bytes of the largest document that is read: what registries refuse to take, too.
   package static let limit = 4 << 20
+
+  static func encode(_ value: some Encodable) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // Texts, whole numbers, lists and what was JSON before: always JSON.
+    return (try? encoder.encode(value)).map { Array($0) } ?? []
+  }
 
   static func decode<Value: Decodable>(_ bytes: [UInt8], of source: String) throws(ImageError) -> Value {
     guard bytes.count <= limit else { throw .malformed(source: source, "a description of more than 4 MiB") }

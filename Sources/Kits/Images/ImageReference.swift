@@ -63,7 +63,10 @@ package struct ImageReference: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// As people write it: without what goes without saying.
-  package var familiar: String {
+  package var familiar: String { familiarRepository + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "") }
+
+  /// The same without tag and digest.
+  package var familiarRepository: String {
     let parts = repository.split(separator: "/", maxSplits: 1)
     var name = "\(registry)/\(repository)"
     if registry == Self.defaultRegistry {
@@ -74,7 +77,7 @@ package struct ImageReference: Hashable, Sendable, CustomStringConvertible {
         name = repository
       }
     }
-    return name + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
+    return name
   }
 
   private static func looksLikeHost(_ text: Substring) -> Bool {

@@ -30,8 +30,9 @@ extension NovmError {
     case .storeWithoutAttributes(let path):
       "\(path): its file system has no user attributes, which record owners and modes without root; "
         + "set NOVM_ROOT to a directory on ext4, XFS or Btrfs"
+    case .label(let text): "--label: '\(ByteString.printable(text))' is not KEY=VALUE"
     case .volume(let bytes):
-      "--volume: '\(Self.text(bytes))' is not NAME=>GUEST, the name of up to 64 letters, digits, '.', '_' and '-'"
+      "--volume: '\(Self.text(bytes))' is neither GUEST nor NAME=>GUEST, the name of up to 64 letters, digits, '.', '_' and '-'"
     case .volumeGuest(let bytes):
       "--volume: '\(Self.text(bytes))': the path in the guest must begin with / and have no ..; such as 'data=>/var/lib/data'"
     case .diskMissing(let option, let path):

@@ -83,6 +83,8 @@ package enum NovmError: Error, Equatable {
   case tooManyDisks(Int)
   case repeatedSerial(String)
   case repeatedDiskName(String)
+  /// Not `KEY=VALUE`.
+  case label(String)
   /// Not `[ADDRESS:]HOST:GUEST[/udp]`.
   case published(String)
   case grant(option: String, String)

@@ -89,6 +89,9 @@ package final class MachineDirectory {
   /// The directory for the guest's writes.
   package var root: String { "\(path)/root" }
 
+  /// The directory for volumes that are the machine's alone, and go with it.
+  package var volumes: String { "\(path)/volumes" }
+
   /// What the machine is, in the words of who made it.
   package var definition: String { "\(path)/machine.json" }
 

@@ -24,6 +24,17 @@ package enum InternetSocket {
     return socket
   }
 
+  /// getsockname(2): the port that a socket has; nil if it has none.
+  package static func port(of socket: borrowing FileDescriptor) -> UInt16? {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let number = socket.raw
+    let status = unsafe withUnsafeMutablePointer(to: &storage) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(number, $0, &length) }
+    }
+    return status == 0 ? InternetAddress(storage, length).port : nil
+  }
+
   private static func set(_ socket: Int32, _ level: Int32, _ option: Int32, to value: Int32) throws(Errno) {
     var value = value
     try checked(unsafe setsockopt(socket, level, option, &value, socklen_t(MemoryLayout<Int32>.size)))
@@ -96,6 +107,9 @@ package struct InternetAddress: Hashable, Sendable {
   fileprivate init(_ storage: sockaddr_storage, _ length: socklen_t) {
     bytes = unsafe withUnsafeBytes(of: storage) { unsafe Array($0.prefix(Int(length))) }
   }
+
+  /// Behind the family, in both (ip(7), ipv6(7)).
+  package var port: UInt16 { UInt16(bytes[2]) << 8 | UInt16(bytes[3]) }
 
   fileprivate var family: Int32 { bytes.count == MemoryLayout<sockaddr_in6>.size ? AF_INET6 : AF_INET }
 

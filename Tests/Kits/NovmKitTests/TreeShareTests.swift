@@ -56,6 +56,22 @@ struct VolumeMapTests {
     #expect(try parse("a.b-c_1=>/x//y/") == VolumeMap(name: "a.b-c_1", guest: Array("/x/y".utf8)))
   }
 
+  /// What others' volumes are called is for them; one without a name is the machine's.
+  @Test func machinesHaveTheirOwn() throws {
+    guard case .volume(let own) = try VolumeMap.argument(parsing: Array("/var//lib/db/".utf8), directory: [0x2f]) else {
+      throw NovmError.noUser
+    }
+    #expect(own.isOwn && own.guest == Array("/var/lib/db".utf8) && own.argument == "/var/lib/db")
+    var settings = MachineSettings()
+    settings.volume = ["/a", "x=>/b"]
+    settings.mount = ["type=volume,target=/c"]
+    let request = try MachineRequest(settings, directory: [0x2f])
+    #expect(request.volumes.map(\.isOwn) == [true, false, true])
+    #expect(try settings.absolute([0x2f]).volume == ["/a", "x=>/b", "/c"])
+    try request.validate(host: HostLimits(memory: MemorySize(mebibytes: 1 << 20)))
+    #expect(throws: NovmError.self) { try VolumeMap.argument(parsing: Array("/a/../b".utf8), directory: [0x2f]) }
+  }
+
   @Test(arguments: ["", "home", "=>/root", "../x=>/root", ".x=>/", "-x=>/", "a/b=>/", "a b=>/", "home=/root"])
   func refusesNames(_ text: String) {
     #expect(throws: NovmError.volume(Array(text.utf8))) { try parse(text) }

@@ -36,7 +36,11 @@ package final class Session {
   package private(set) var outputFault: Errno?
 
   package private(set) var isStarted = false
-  private var end: End?
+  private var end: End? {
+    didSet { if oldValue == nil, end != nil { onEnd() } }
+  }
+  /// Called once when it is known how the command ended.
+  package var onEnd: () -> Void = {}
 
   /// - Parameters:
   ///   - input: the descriptor for the command's standard input; nil for none.

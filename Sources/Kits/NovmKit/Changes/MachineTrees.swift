@@ -22,7 +22,7 @@ package struct MachineTrees {
     let request = try MachineRequest(definition.machine, directory: [UInt8(ascii: "/")])
     held = try HeldPack.hold(request.packs, in: packs)
     // Volumes and shares are not the machine's alone.
-    let volumes = request.volumes.map { "\(record.path)/no-volume-\($0.name)" }
+    let volumes = request.volumes.indices.map { "\(record.path)/no-volume-\($0)" }
     let machine = request.compose(
       kernel: kernel ?? KernelFiles(name: "", release: "", image: ""), scratch: "\(record.path)/root",
       volumes: volumes, packs: held.map(\.pack.tree))

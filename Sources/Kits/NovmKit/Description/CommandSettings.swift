@@ -15,6 +15,9 @@ package struct CommandSettings: Codable, Equatable, Sendable {
   package var terminal = false
   /// Whether its input stays open though nobody is there yet.
   package var input = false
+  /// What ends it when the machine is stopped, as a name or number; SIGTERM if nil.
+  package var stopSignal: String?
+  package var health: HealthCheck?
 
   package init() {}
 
@@ -28,6 +31,8 @@ package struct CommandSettings: Codable, Equatable, Sendable {
     try keys.read(.user, into: &user)
     try keys.read(.terminal, into: &terminal)
     try keys.read(.input, into: &input)
+    try keys.read(.stopSignal, into: &stopSignal)
+    try keys.read(.health, into: &health)
   }
 
   /// What the guest's agent is told of it.

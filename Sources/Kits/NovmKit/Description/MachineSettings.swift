@@ -49,6 +49,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var disk: [String] = []
   package var rootDisk: String?
   package var pmem: [String] = []
+  /// `KEY=VALUE`, for people and their programs.
+  package var label: [String] = []
 
   package init() {}
 
@@ -94,6 +96,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.disk, into: &disk)
     try keys.read(.rootDisk, into: &rootDisk)
     try keys.read(.pmem, into: &pmem)
+    try keys.read(.label, into: &label)
   }
 
   /// The same, for any working directory: host paths are absolute.
@@ -249,6 +252,7 @@ extension MachineRequest {
       guard let ports = PublishedPort.ports(text, directory: directory) else { throw .published(text) }
       publishedPorts += ports
     }
+    for text in settings.label where text.isEmpty || text.hasPrefix("=") { throw .label(text) }
     for text in settings.nic { cards.append(try CardRequest(text)) }
     if let text = settings.rootDisk {
       rootDisk = try Disk(ByteString.bytes(text), option: "--root-disk", directory: directory)

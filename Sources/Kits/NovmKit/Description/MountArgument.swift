@@ -29,6 +29,7 @@ package enum MountArgument: Equatable, Sendable {
       var share = try TreeShare(parsing: target + arrow + source + Array(":rw".utf8), directory: directory)
       share.isReadOnly = isReadOnly
       self = .share(share)
+    case ("volume", nil): self = .volume(try VolumeMap(ownAt: target))
     case ("volume", let source?): self = .volume(try VolumeMap(parsing: source + arrow + target))
     case ("tmpfs", nil):
       var options: [String] = []

@@ -39,7 +39,7 @@ package struct NamedSettings: Sendable {
   private static let machineKinds = Self.kinds(of: MachineSettings()).filter { $0.key != "image" }
   /// Those of its command's.
   private static let processKinds: [String: Kind] = {
-    var kinds = Self.kinds(of: CommandSettings()).filter { $0.key != "called-in" }
+    var kinds = Self.kinds(of: CommandSettings()).filter { !["called-in", "health"].contains($0.key) }
     kinds["interactive"] = kinds.removeValue(forKey: "input")
     kinds["timeout"] = .time
     return kinds
@@ -111,6 +111,9 @@ package struct NamedSettings: Sendable {
       if name == "user", text.isEmpty {
         throw .setting(name, line: line, "'' names nobody; give a name or a number, or leave it out for root")
       }
+      if name == "stop-signal", SignalName.number(text) == nil {
+        throw .setting(name, line: line, "'\(text)' is no signal; such as TERM, QUIT, RTMIN+3 or 15")
+      }
       put(name, .text(text))
     case .flag:
       guard text == "true" || text == "false" else { throw .setting(name, line: line, "is true or false") }
@@ -147,6 +150,7 @@ package struct NamedSettings: Sendable {
 
   private static let hostPaths: Set<String> = [
     "read", "write", "share", "volume", "mount", "disk", "root-disk", "pmem", "kernel", "com2", "publish", "cwd",
+    "env-file",
   ]
 
   private mutating func put(_ name: String, _ value: Value) {

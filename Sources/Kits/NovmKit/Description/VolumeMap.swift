@@ -1,5 +1,7 @@
-/// A named tree of writes that outlives its machines, and where the guest finds it.
+/// A tree of writes apart from the machine's others, and where the guest finds it: named, and outliving its machines, or one
+/// machine's own.
 package struct VolumeMap: Equatable, Sendable {
+  /// Empty for the machine's own.
   package var name: String
   /// Absolute.
   package var guest: [UInt8]
@@ -8,6 +10,17 @@ package struct VolumeMap: Equatable, Sendable {
     self.name = name
     self.guest = guest
   }
+
+  /// Whether it goes with its machine.
+  package var isOwn: Bool { name.isEmpty }
+
+  /// One of the machine's own.
+  ///
+  /// - Parameter path: of the guest.
+  package init(ownAt path: [UInt8]) throws(NovmError) { try self.init([], guest: path[...], of: path) }
+
+  /// As `--volume` takes it.
+  package var argument: String { isOwn ? ByteString.string(guest) : "\(name)=>\(ByteString.string(guest))" }
 
   /// Parses `NAME=>GUEST`. Names are for directories: 1 to 64 letters, digits, `.`, `_` and `-`, not first a `.` or `-`.
   package init(parsing bytes: [UInt8]) throws(NovmError) {
@@ -31,12 +44,14 @@ package struct VolumeMap: Equatable, Sendable {
     case share(TreeShare)
   }
 
-  /// Parses `NAME=>GUEST`, or as Docker has it `NAME:GUEST` and `HOST:GUEST[:ro|:rw]`, a path of the host having a `/` in it or
-  /// beginning with a `.`. A volume is there to be written to: `rw` behind it is all that it takes, and says nothing.
+  /// Parses `NAME=>GUEST`, or as Docker has it `GUEST` alone, `NAME:GUEST` and `HOST:GUEST[:ro|:rw]`, a path of the host having a
+  /// `/` in it or beginning with a `.`. A volume is there to be written to: `rw` behind it is all that it takes, and says nothing.
   package static func argument(parsing bytes: [UInt8], directory: [UInt8]) throws(NovmError) -> Argument {
     let (colon, slash) = (UInt8(ascii: ":"), UInt8(ascii: "/"))
     let parts = bytes.split(separator: colon, omittingEmptySubsequences: false)
-    guard bytes.firstRange(of: Array("=>".utf8)) == nil, parts.count > 1 else {
+    let hasArrow = bytes.firstRange(of: Array("=>".utf8)) != nil
+    if !hasArrow, parts.count == 1, bytes.first == slash { return .volume(try Self(ownAt: bytes)) }
+    guard !hasArrow, parts.count > 1 else {
       // A colon of the path's own, unless what follows says how a share is to be.
       guard let last = parts.dropFirst().last, Self.options.contains(String(decoding: last, as: UTF8.self)) else {
         return .volume(try Self(parsing: bytes))

@@ -14,5 +14,12 @@ final class ErrorText: ImmediateOutput {
     bytes.split(separator: UInt8(ascii: "\n")).last.map { String(printable: Array($0)) }
   }
 
+  /// The end of it, for a person.
+  var text: String {
+    bytes.suffix(4096).split(separator: UInt8(ascii: "\n")).map { String(printable: Array($0)) + "\n" }.joined()
+  }
+
+  func clear() { bytes = [] }
+
   private static let limit = 16 << 10
 }

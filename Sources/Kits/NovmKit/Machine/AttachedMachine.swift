@@ -68,10 +68,10 @@ package final class AttachedMachine {
     // Whoever asks something afterwards is interrupted as usual.
     defer { loop.remove(signals) }
     let directory: MachineDirectory
-    var opened: [Volume] = []
+    let named: [Volume?]
     do throws(StoreError) {
       for stale in try store.removeStale() { logger.debug("removed what machine \(stale) left behind") }
-      for volume in request.volumes { opened.append(try Volume(volume.name, in: volumes)) }
+      named = try request.namedVolumes(in: volumes)
       directory = try store.create(
         name: record.name, definition: record.definition.json, isKept: !record.definition.remove)
     } catch {
@@ -81,7 +81,8 @@ package final class AttachedMachine {
     let life = MachineLife(directory)
     var result: Result<Int32, NovmError>
     do throws(NovmError) {
-      result = .success(try run(in: directory, opened, packs, novmm, life))
+      let volumes = try request.allVolumes(named, in: directory)
+      result = .success(try run(in: directory, volumes, packs, novmm, life))
     } catch {
       result = .failure(error)
     }
@@ -111,7 +112,10 @@ package final class AttachedMachine {
       try life.isReady()
       for port in request.publishedPorts { logger.notice("\(port.announcement)") }
       if isKept, !request.serialLog { machine.recordBoot() }
+      let health = HealthWatch(record.definition.process, on: machine, loop: loop, life)
+      defer { health?.leave() }
       guard let status = try command.run(on: machine.connect(), timings: timings) else { try machine.explainLoss() }
+      health?.leave()
       logger.debug("the command ended with status \(status)")
       let outputFault = command.outputFault
       try machine.shutDown()

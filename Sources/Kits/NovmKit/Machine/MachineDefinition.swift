@@ -46,6 +46,8 @@ package struct MachineState: Codable, Equatable, Sendable {
   package var started: Date?
   /// Whether the guest has said that it is ready.
   package var isReady = false
+  /// Of a command that is looked after.
+  package var health: Health?
   package var finished: Date?
   /// The command's, or 125 if the machine failed.
   package var exitStatus: Int32?
@@ -61,6 +63,7 @@ package struct MachineState: Codable, Equatable, Sendable {
     try keys.read(.kernel, into: &kernel)
     try keys.read(.started, into: &started)
     try keys.read(.isReady, into: &isReady)
+    try keys.read(.health, into: &health)
     try keys.read(.finished, into: &finished)
     try keys.read(.exitStatus, into: &exitStatus)
     try keys.read(.error, into: &error)

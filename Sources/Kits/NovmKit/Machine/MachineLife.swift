@@ -24,6 +24,11 @@ final class MachineLife {
     try state.write(to: record)
   }
 
+  func fares(_ health: Health) throws(NovmError) {
+    state.health = health
+    try state.write(to: record)
+  }
+
   /// - Parameter result: the command's status, or why there is none.
   func ended(_ result: Result<Int32, NovmError>) throws(NovmError) {
     switch result {

@@ -13,6 +13,10 @@ package struct MachineOutline {
   package let command: [String]
   /// What of the host leads into it, as `--publish` has it.
   package let published: [String]
+  /// `KEY=VALUE`.
+  package let labels: [String]
+  /// Of one that runs, if it is looked at.
+  package let health: Health.Status?
   /// What it was given.
   package let memory: MemorySize?
 
@@ -26,9 +30,14 @@ package struct MachineOutline {
     kernel = state?.kernel ?? definition?.machine?.kernel
     command = definition?.process?.command ?? []
     published = definition?.machine?.publish ?? []
+    labels = definition?.machine?.label ?? []
+    health = status.isRunning ? state?.health?.status : nil
     // Before there was another default it need not be written down.
     memory = definition?.machine?.memory.map { MemorySize($0) } ?? MemorySize.modest
   }
+
+  /// The status as people see it, with how the command fares.
+  package var statusText: String { status.text + (health.map { " (\($0.rawValue))" } ?? "") }
 
   private static func decode<Value: Decodable>(_ record: MachineRecord, _ file: String) -> Value? {
     record.read(file).flatMap { StoredJSON.decode($0) }
@@ -39,6 +48,7 @@ package struct MachineOutline {
     struct Machine: Decodable {
       var kernel: String?
       var publish: [String]?
+      var label: [String]?
       var memory: String?
     }
     struct Process: Decodable { var command: [String]? }
@@ -52,6 +62,7 @@ package struct MachineOutline {
   fileprivate struct State: Decodable {
     var kernel: String?
     var isReady: Bool?
+    var health: Health?
     var finished: String?
     var exitStatus: Int32?
     var error: String?

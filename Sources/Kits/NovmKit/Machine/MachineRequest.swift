@@ -102,7 +102,7 @@ package struct MachineRequest: Sendable {
       if UserAttributes.areNeeded { try Self.checkAttributes(map.host) }
     }
     var kept: Set<String> = []
-    for volume in volumes {
+    for volume in volumes where !volume.isOwn {
       guard kept.insert(volume.name).inserted else { throw .volumeTwice(volume.name) }
     }
     for share in shares { try Self.check(share) }

@@ -63,6 +63,9 @@ package enum MachineStatus: Equatable, Sendable {
     }
   }
 
+  /// Whether its command is under way, though it may stand still.
+  package var isRunning: Bool { self == .running || self == .paused }
+
   /// One word.
   package var name: String {
     switch self {

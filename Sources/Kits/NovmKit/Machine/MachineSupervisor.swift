@@ -11,7 +11,7 @@ import Store
 ///
 /// | signal | |
 /// |---|---|
-/// | SIGTERM | ends the command with it, or powers the machine off if that has none; a second one ends the machine |
+/// | SIGTERM | ends the command with its stop signal, or powers the machine off if that has none; a second one ends the machine |
 /// | SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 | is passed on to the command |
 /// | SIGKILL | ends the machine as it stands |
 ///
@@ -54,8 +54,7 @@ package final class MachineSupervisor {
     do throws(NovmError) {
       let request = try MachineRequest(definition.machine, directory: [UInt8(ascii: "/")])
       try request.validate(host: .current)
-      var opened: [Volume] = []
-      for volume in request.volumes { opened.append(try Self.open(volume, in: volumes)) }
+      let opened = try request.allVolumes(try Self.named(request, volumes), in: directory)
       result = .success(try run(request, opened, packs, try kernel(request), novmm, started))
     } catch {
       result = .failure(error)
@@ -68,8 +67,8 @@ package final class MachineSupervisor {
     _ = try result.get()
   }
 
-  private static func open(_ volume: VolumeMap, in directory: String) throws(NovmError) -> Volume {
-    do { return try Volume(volume.name, in: directory) } catch { throw .store(error) }
+  private static func named(_ request: MachineRequest, _ directory: String) throws(NovmError) -> [Volume?] {
+    do { return try request.namedVolumes(in: directory) } catch { throw .store(error) }
   }
 
   private func run(
@@ -127,9 +126,12 @@ package final class MachineSupervisor {
       try life.isReady()
       started()
     }
+    let health = session.isStarted ? HealthWatch(definition.process, on: machine, loop: loop, life) : nil
+    defer { health?.leave() }
     let limit = definition.process?.timeout.map { CommandTimeout(session, seconds: $0) }
     if let limit { loop.add(limit) }
     try loop.run { session.result != nil || stops > 1 }
+    health?.leave()
     session.leave(loop)
     log.end()
     try attach.finish(session.result)
@@ -140,6 +142,9 @@ package final class MachineSupervisor {
     case let end?: return limit.map { $0.status(end.exitStatus) ?? 125 } ?? end.exitStatus ?? 125
     }
   }
+
+  /// What ends the command.
+  private var stopSignal: Int32 { definition.process?.stopSignal.flatMap { SignalName.number($0) } ?? SIGTERM }
 
   private static let signals = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE]
 
@@ -153,7 +158,7 @@ package final class MachineSupervisor {
     if signal == SIGPIPE { return }
     if signal == SIGTERM { stops += 1 }
     if let session, session.result == nil {
-      try session.signal(signal)
+      try session.signal(signal == SIGTERM ? stopSignal : signal)
     } else if signal == SIGTERM, session == nil, definition.process != nil {
       // There is no command to end yet.
       throw .interrupted(signal)
