@@ -1,28 +1,53 @@
 import ArgumentParser
 import Host
+import Images
 import NovmKit
 import Packs
+import Store
 
 struct CommitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "commit",
-    abstract: "Make a pack of what a machine wrote.",
+    abstract: "Make a pack, or an image, of what a machine wrote.",
     discussion: """
       As a layer over the same directories the pack shows what the machine saw: removed files stay removed. Prints the \
       pack's digest. The machine must not run.
 
-      Example:
+      With --image it becomes a layer above those of the image that the machine was made of: an image that says of its command what \
+      that one does. Volumes and shares are no part of it. Prints the image's identifier.
+
+      Examples:
         novm commit work tools
         novm run --read / --pack tools -- /usr/local/bin/tool
+        novm commit --image --message 'with curl' box localhost/box:2
       """)
 
   @Argument(help: "The machine's name or identifier.", completion: .machines)
   var machine: String
 
-  @Argument(help: "The new pack's name; the machine's if not given.")
+  @Argument(help: "The new pack's name, the machine's if not given; or the image's, which may have none.")
   var name: String?
 
+  @Flag(help: "Make an image, above the one that the machine was made of.")
+  var image = false
+
+  @Option(
+    name: [.short, .long], help: ArgumentHelp("With --image: what was changed, for its history.", valueName: "words"))
+  var message: String?
+
+  @Option(name: [.short, .long], help: ArgumentHelp("With --image: who changed it.", valueName: "name"))
+  var author: String?
+
   @OptionGroup var options: PackMakingOptions
+
+  func validate() throws {
+    if !image, message != nil || author != nil {
+      throw ValidationError("--message, --author: for an image; give --image")
+    }
+    if image, options.owner != nil || options.replace {
+      throw ValidationError("--owner, --replace: for packs; leave out --image")
+    }
+  }
 
   func run() throws {
     let record = try Machines.find(machine)
@@ -31,8 +56,45 @@ struct CommitCommand: ParsableCommand {
       throw CommandFailure("\(record.name): what it writes to / goes to a volume or share; there is nothing to commit")
     }
     let patterns = try options.patterns()
+    if image { return try commit(DirectorySource(source, patterns: patterns), of: record) }
     try options.make(name ?? record.name, origin: "machine \(record.name)") { (builder, progress) throws(PackError) in
       try DirectorySource(source, patterns: patterns).read(into: builder) { progress("reading: \($0) files") }
     }
+  }
+
+  private func commit(_ changes: DirectorySource, of record: MachineRecord) throws {
+    var references: [ImageReference] = []
+    if let name {
+      guard let reference = ImageReference(name), reference.digest == nil else { throw ImageError.reference(name) }
+      references = [reference]
+    }
+    let store = ImageCommand.store
+    let base = try base(of: record, in: store)
+    let line = ProgressLine()
+    defer { line.clear() }
+    let image = try store.commit(
+      changes, above: base, ImageCommit(origin: "machine \(record.name)", author: author, message: message),
+      references: references
+    ) { line.show("\(record.name): reading: \($0) files") }
+    line.clear()
+    if options.json { return try JSONOutput.print(ImageReport(image, isWhole: true)) }
+    print(image.id)
+  }
+
+  /// The image that a machine was made of, and of nothing else.
+  private func base(of record: MachineRecord, in store: ImageStore) throws -> Image {
+    guard let machine = MachineDefinition(record)?.machine, let id = machine.image else {
+      throw CommandFailure("\(record.name): was not made of an image; without --image a pack is made of what it wrote")
+    }
+    let image = try store.find(id)
+    let request = try MachineRequest(machine, directory: [UInt8(ascii: "/")])
+    let root = [UInt8(ascii: "/")]
+    let others =
+      request.reads.map(\.guest) + request.packs.dropFirst(image.packs.count).map(\.guest)
+    if others.contains(root) || !request.hides.isEmpty {
+      throw CommandFailure(
+        "\(record.name): has more at its / than the image (--read, --pack, --hide), which an image of it would lack")
+    }
+    return image
   }
 }

@@ -16,6 +16,19 @@ enum ForeignOptions {
     return verbs.contains(verb) || verb == "exec" ? answers[name].map { "\(option): \($0)" } : nil
   }
 
+  /// Commands that there are not, and what does the same.
+  static let commands = [
+    "build": "novm builds no images; buildah does, into what novm takes: buildah build --tag app . && "
+      + "buildah push app oci-archive:app.tar && novm load --input app.tar --name app",
+    "search": "novm does not search registries; look there for the name, and: novm pull NAME",
+    "volume": "a volume is made by naming it: novm run --volume 'NAME=>PATH'; one of the machine's own goes with that",
+    "network": "a machine has a network by --net user, or a card on a bridge by --nic bridge=NAME",
+    "compose": "a machine is described in a file: novm run --file machine.yaml; see docs/machine-file.md",
+    "export": "a machine's files come out by novm cp NAME:/ -, what it wrote by novm commit and novm pack export",
+    "port": "novm ls shows what of the host leads into which of a machine's ports",
+    "port-forward": "ports are led into a machine by --publish HOST:GUEST",
+  ]
+
   /// What is a machine's from its start on.
   private static let devices: Set<String> = [
     "read", "write", "share", "volume", "mount", "tmpfs", "pack", "disk", "pmem", "nic", "net", "network", "publish",

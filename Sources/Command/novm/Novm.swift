@@ -121,6 +121,7 @@ struct Novm: ParsableCommand {
     if name.hasPrefix("-") { return nil }
     let commands = group.configuration.subcommands
     if let command = commands.first(where: { $0.isCalled(name) }) { return command }
+    if group == Self.self, let answer = ForeignOptions.commands[name] { throw ValidationError("\(name): \(answer)") }
     let near = Suggestion.nearest(to: name, in: commands.flatMap { $0.names }).map { "did you mean \($0)?" }
     throw ValidationError("no command '\(name)'; \(near ?? "see: \(path) --help")")
   }

@@ -13,6 +13,7 @@ enum OldNames {
     "pull": ["image", "pull"],
     "import": ["image", "import"],
     "load": ["image", "load"],
+    "save": ["image", "save"],
     "tag": ["image", "tag"],
     "rmi": ["image", "rm"],
     "history": ["image", "history"],

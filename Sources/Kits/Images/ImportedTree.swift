@@ -41,10 +41,7 @@ extension ImageParts {
       created: created, architecture: "amd64", os: "linux", config: .init(),
       rootfs: .init(type: "layers", layers: [diff]),
       history: [.init(created: created, createdBy: nil, comment: "imported from \(source)", isEmpty: nil)])
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    // Texts and lists: always JSON.
-    let json = (try? encoder.encode(configuration)).map { Array($0) } ?? []
+    let json = ImageJSON.encode(configuration)
     let layer = Layer(digest: nil) { () throws(ImageError) in RangeBytes(file, 0..<end, path: path) }
     return try ImageParts(source: source, configuration: json, layers: [layer], references: references)
   }

@@ -95,6 +95,39 @@ struct MachineCommandsTests {
     close(lock)
   }
 
+  @Test func imagesAreMadeOfImages() throws {
+    expectFailure(try novm.run("commit", "--image", "web", "x:1"), naming: "web: was not made of an image")
+    expectFailure(try novm.run("commit", "--message", "x", "web"), naming: "give --image")
+    expectFailure(try novm.run("commit", "--image", "--owner", "0:0", "web"), naming: "leave out --image")
+    expectFailure(try novm.run("build", "-t", "x", "."), naming: "buildah")
+  }
+
+  @Test func labelsAndHealthAreShown() throws {
+    let directory = "store/machines/aaaaaaaaaaa1"
+    try novm.write(
+      "\(directory)/machine.json",
+      #"{ "machine" : { "label" : [ "team=web", "x=" ] }, "process" : { "command" : [ "a" ] } }"#)
+    func list(_ filters: String...) throws -> String {
+      try novm.run(["ls", "--all", "--quiet"] + filters.flatMap { ["--filter", $0] }).output
+    }
+    #expect(try list("label=team") == "aaaaaaaaaaa1\n")
+    #expect(try list("label=team=web", "label=x") == "aaaaaaaaaaa1\n")
+    #expect(try list("label=team=we") == "" && list("label=team", "label=y") == "")
+    #expect(try novm.run("ls", "--all", "--format", "{{.Labels}}").output.hasSuffix("team=web,x=\n"))
+    expectFailure(try novm.run("ls", "--filter", "label="), naming: "label=KEY")
+    try novm.write(
+      "\(directory)/state.json",
+      #"{ "isReady" : true, "health" : { "status" : "unhealthy", "failures" : 4, "output" : "no" } }"#)
+    func status() throws -> String {
+      try novm.run("ls", "--all", "--filter", "label=x", "--format", "{{.Status}}").output
+    }
+    #expect(try status() == "killed\n")
+    let lock = open("\(novm.directory)/\(directory)/lock", O_RDWR | O_CLOEXEC)
+    #expect(flock(lock, LOCK_EX) == 0)
+    #expect(try status() == "running (unhealthy)\n")
+    close(lock)
+  }
+
   @Test func whatCannotBePrintedIsAFailure() throws {
     let process = Process()
     process.executableURL = try BuiltProgram.url("novm")

@@ -1,8 +1,8 @@
 import FoundationEssentials
 import Glibc
 import Host
+import Images
 import Novm
-import Registry
 
 /// The Model Context Protocol on standard input and output: a JSON-RPC message on each line (specification of 2025-06-18,
 /// "Base Protocol", "Transports").

@@ -1,7 +1,7 @@
 import Host
+import Images
 import Novm
 import NovmKit
-import Registry
 
 /// What a client of `novm mcp` can do: machines of one definition, and what is in them.
 ///
