@@ -63,6 +63,24 @@ id=$(skopeo inspect --tls-verify=false --raw "docker://127.0.0.1:$port/team/app:
 digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://127.0.0.1:$port/team/app:1")
 "$NOVM" pull --quiet "127.0.0.1:$port/team/app@$digest" >/dev/null
 
+# What is pushed others take. What came from this registry is there by its digests, in another repository too.
+"$NOVM" push "127.0.0.1:$port/team/app:1" "127.0.0.1:$port/other/app:1" 2>errors >output || fail "$(<errors)"
+[[ $(grep -c 'there, from team/app' errors) == 2 ]] || fail "$(cat output errors)"
+digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://127.0.0.1:$port/other/app:1")
+[[ $(<output) == "127.0.0.1:$port/other/app:1@$digest" ]] || fail "$(<output), not $digest"
+[[ $("$NOVM" pull --quiet "127.0.0.1:$port/other/app:1") == "$id" ]] || fail 'another image came back'
+# An image of novm's own making: more than one piece, and layers that nobody has.
+head -c 40000000 /dev/urandom >one/rootfs/noise
+tar --create --file one.tar -C one/rootfs .
+"$NOVM" import one.tar localhost/one:1 >/dev/null
+"$NOVM" push localhost/one:1 "127.0.0.1:$port/new/one:1" 2>errors >/dev/null || fail "$(<errors)"
+skopeo --insecure-policy copy --quiet --src-tls-verify=false "docker://127.0.0.1:$port/new/one:1" oci:pulled:one
+umoci unpack --rootless --image pulled:one pulled-one >/dev/null 2>&1
+cmp one/rootfs/noise pulled-one/rootfs/noise || fail 'another file'
+"$NOVM" push --quiet localhost/one:1 "127.0.0.1:$port/new/one:1" >first
+"$NOVM" push localhost/one:1 "127.0.0.1:$port/new/one:2" 2>errors >output || fail "$(<errors)"
+[[ $(<errors) == *': there' && $(<output) == *"@$(<first)" ]] || fail "$(cat first output errors)"
+
 # TLS: by the authority that certs.d names, which without it is not believed for another name than loopback's.
 mkdir -p "$HOME/.config/containers/certs.d/localhost:$tls"
 "$NOVM" pull "localhost:$tls/team/app:1" 2>errors && fail 'pulled without a user'
@@ -74,6 +92,7 @@ printf secret | "$NOVM" login --username me --password-stdin "localhost:$tls" >o
 [[ $(<output) == "kept in $HOME/.config/containers/auth.json" && $(stat -c %a "$HOME/.config/containers/auth.json") == 600 ]] ||
   fail "$(<output)"
 "$NOVM" pull --quiet "localhost:$tls/team/app:1" >/dev/null
+"$NOVM" push --quiet localhost/one:1 "localhost:$tls/own/one:1" >/dev/null
 # What is kept serves skopeo, too.
 skopeo inspect --tls-verify=false --authfile "$HOME/.config/containers/auth.json" "docker://localhost:$tls/team/app:1" >/dev/null
 "$NOVM" logout "localhost:$tls"

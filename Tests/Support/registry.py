@@ -53,6 +53,7 @@ indices = {
 }
 indices['described-cut'] = indices['index']
 seen, lock = {}, threading.Lock()
+pieces, stored = {}, {}
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
@@ -96,10 +97,58 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def do_HEAD(self): self.do_GET()
+    def do_POST(self): self.take()
+    def do_PATCH(self): self.take()
+    def do_PUT(self): self.take()
 
-    def do_GET(self):
+    def note(self):
         with lock, open('log', 'a') as log:
             print(self.command, self.path, self.headers.get('Range', '-'), self.headers.get('Authorization', '-'), file=log)
+
+    # What is sent: pieces are kept by the repository, and written below its name once they are whole.
+    def take(self):
+        self.note()
+        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        name = self.path.split('/')[2]
+        if name == 'push-refused': return self.error(403)
+        if name == 'push-token' and 'push' not in self.headers.get('Authorization', ''):
+            return self.error(401, WWW_Authenticate=f'Bearer realm="http://{self.headers["Host"]}/token",service="here"')
+        if '/manifests/' in self.path:
+            said = digest(b'x') if name == 'push-lies' else digest(body)
+            with lock: stored.setdefault(name, {})[digest(body)] = body
+            return self.answer(201, Docker_Content_Digest=said)
+        if self.command == 'POST':
+            with lock: pieces[name] = b''
+            if 'mount=' in self.path and name == 'push-mounts':
+                wanted = self.path.split('mount=sha256%3A')[1].split('&')[0]
+                with lock: stored.setdefault(name, {})['sha256:' + wanted] = None
+                return self.answer(201)
+            if name == 'push-nowhere': return self.answer(202)
+            place = {'push-file': 'file:///etc/passwd', 'push-lines': '/v2/a b', 'push-user': f'http://me@{self.headers["Host"]}/x'}
+            return self.answer(202, Location=place.get(name, f'/v2/{name}/blobs/uploads/1?state=a'), OCI_Chunk_Min_Length='16')
+        if self.command == 'PATCH':
+            start = int(self.headers['Content-Range'].split('-')[0])
+            if name == 'push-busy': return self.error(503)
+            if start != len(pieces[name]): return self.error(416)
+            if name == 'push-cut' and self.count() == 1: body = body[:1000]
+            with lock: pieces[name] += body
+            if name == 'push-cut' and len(body) == 1000:
+                self.close_connection = True
+                return
+            last = 5 if name == 'push-short' else (1 << 64) - 1 if name == 'push-long' else len(pieces[name]) - 1
+            return self.answer(202, Location=f'/v2/{name}/blobs/uploads/1?state=b', Range=f'0-{last}')
+        which = 'sha256:' + self.path.split('digest=sha256%3A')[1]
+        if digest(pieces[name]) != which: return self.error(400, 'DIGEST_INVALID')
+        with lock: stored.setdefault(name, {})[which] = pieces[name]
+        self.answer(201)
+
+    def do_GET(self):
+        self.note()
+        if '/v2/push-' in self.path:
+            name, which = self.path.split('/')[2], self.path.split('/')[-1]
+            if '/uploads/' in self.path: return self.answer(204, Range=f'0-{max(len(pieces[name]), 1) - 1}')
+            if which in stored.get(name, {}): return self.answer(200, stored[name][which] or b'')
+            return self.error(404, 'BLOB_UNKNOWN')
         if self.path.startswith('/token'):
             from urllib.parse import parse_qs, urlparse
             scope = parse_qs(urlparse(self.path).query).get('scope', [''])[0]

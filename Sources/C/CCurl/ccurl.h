@@ -25,6 +25,10 @@ static inline CURLcode ccurl_set_write(CURL *handle, ccurl_write function) {
   return curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, function);
 }
 
+static inline CURLcode ccurl_set_read(CURL *handle, ccurl_write function) {
+  return curl_easy_setopt(handle, CURLOPT_READFUNCTION, function);
+}
+
 typedef int (*ccurl_progress)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
 static inline CURLcode ccurl_set_progress(CURL *handle, ccurl_progress function) {

@@ -29,6 +29,8 @@ import Host
   private var start: UInt64 = 0
   /// Of the body that comes, bytes that were passed on before.
   private var known: UInt64 = 0
+  /// Bytes of what is sent that were taken.
+  private var sent: UInt64 = 0
   /// Of an answer's body, bytes that nobody has a use for.
   private var unwanted: UInt64 = 0
   /// The answer is none that goes on: nothing of its body is part of what was asked for.
@@ -41,7 +43,9 @@ import Host
   private var headBytes = 0
 
   /// What is of use to a client of registries.
-  private static let wanted: Set<String> = ["www-authenticate", "docker-content-digest"]
+  private static let wanted: Set<String> = [
+    "www-authenticate", "docker-content-digest", "location", "range", "oci-chunk-min-length",
+  ]
   private static let mostHeadBytes = 256 << 10
   private static let mostFields = 16
   /// A server that asks for longer is told of.
@@ -73,7 +77,7 @@ import Host
     unsafe ccurl_set_list(handle, CURLOPT_HTTPHEADER, list)
     prepareMethod()
     let client = unsafe Unmanaged.passUnretained(self).toOpaque()
-    for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_XFERINFODATA] {
+    for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_READDATA, CURLOPT_XFERINFODATA] {
       unsafe ccurl_set_pointer(handle, option, client)
     }
     _ = unsafe ccurl_set_header(handle) { bytes, size, number, client in
@@ -85,6 +89,11 @@ import Host
       guard let client = unsafe client else { return 0 }
       return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue()
         .take(body: UnsafeRawBufferPointer(start: bytes, count: size * number))
+    }
+    _ = unsafe ccurl_set_read(handle) { bytes, size, number, client in
+      guard let client = unsafe client else { return 0 }
+      return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue()
+        .fill(UnsafeMutableRawBufferPointer(start: bytes, count: size * number))
     }
     _ = unsafe ccurl_set_progress(handle) { client, _, count, _, _ in
       guard let client = unsafe client else { return 1 }
@@ -101,16 +110,20 @@ import Host
     switch exchange.method {
     case .get: return
     case .head: unsafe ccurl_set_number(handle, CURLOPT_NOBODY, 1)
-    case .post:
-      unsafe ccurl_set_number(handle, CURLOPT_POST, 1)
-      unsafe ccurl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(exchange.content.count))
-      // Copied: as many as were said before.
-      _ = unsafe exchange.content.withUnsafeBytes {
-        unsafe ccurl_set_pointer(
-          handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: $0.baseAddress))
-      }
+    case .post, .put, .patch:
+      unsafe ccurl_set_number(handle, CURLOPT_UPLOAD, 1)
+      unsafe ccurl_set_text(handle, CURLOPT_CUSTOMREQUEST, exchange.method.rawValue)
+      unsafe ccurl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(clamping: contentSize))
       // Where that leads is for whoever asked.
       unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
+    }
+  }
+
+  private var contentSize: UInt64 {
+    switch exchange.content {
+    case .none: 0
+    case .bytes(let bytes): UInt64(bytes.count)
+    case .file(_, let range): UInt64(range.count)
     }
   }
 
@@ -120,7 +133,7 @@ import Host
   /// - Throws: what will be the same next time.
   func run(isLast: Bool) throws(FetchReport.Failure) -> Setback? {
     self.isLast = isLast
-    (status, fields, headBytes, unwanted, isRefusal) = (0, [], 0, 0, false)
+    (status, fields, headBytes, sent, unwanted, isRefusal) = (0, [], 0, 0, 0, false)
     (start, known) = (count, count)
     // A range of its own making: libcurl's would take a server that has only the whole for one that fails.
     if count > 0 { unsafe ccurl_set_text(handle, CURLOPT_RANGE, "\(count)-") }
@@ -253,6 +266,26 @@ import Host
     }
     count += UInt64(bytes.count)
     return true
+  }
+
+  // MARK: What is sent
+
+  private func fill(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
+    switch exchange.content {
+    case .none: return 0
+    case .bytes(let bytes):
+      let piece = bytes[Int(sent)...].prefix(buffer.count)
+      unsafe buffer.copyBytes(from: piece)
+      sent += UInt64(piece.count)
+      return piece.count
+    case .file(let file, let range):
+      let wanted = min(buffer.count, range.count - Int(sent))
+      let got = unsafe pread(file, buffer.baseAddress, wanted, off_t(range.lowerBound + sent))
+      // CURL_READFUNC_ABORT.
+      guard got >= 0, got > 0 || wanted == 0 else { return 0x1000_0000 }
+      sent += UInt64(got)
+      return got
+    }
   }
 
   /// - Parameter count: bytes of this answer's body. libcurl itself reads, and drops, that of a redirect.

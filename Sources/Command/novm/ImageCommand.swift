@@ -12,7 +12,7 @@ struct ImageCommand: ParsableCommand {
     abstract: "Manage container images, of which machines are made by --image.",
     discussion: """
       A layer of an image is a pack, so that images share their layers and nothing is built. Docker's names work too: \
-      novm images, pull, load, save, import, tag, rmi, history.
+      novm images, pull, push, load, save, import, tag, rmi, history.
 
       Examples:
         novm pull debian:12
@@ -20,7 +20,7 @@ struct ImageCommand: ParsableCommand {
         novm run --image debian:12 -- cat /etc/os-release
       """,
     subcommands: [
-      List.self, Pull.self, Load.self, Save.self, Import.self, Tag.self, Inspect.self, History.self,
+      List.self, Pull.self, Push.self, Load.self, Save.self, Import.self, Tag.self, Inspect.self, History.self,
       Remove.self,
     ])
 

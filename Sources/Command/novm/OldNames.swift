@@ -11,6 +11,7 @@ enum OldNames {
     "rmkernel": ["kernel", "rm"],
     "images": ["image", "ls"],
     "pull": ["image", "pull"],
+    "push": ["image", "push"],
     "import": ["image", "import"],
     "load": ["image", "load"],
     "save": ["image", "save"],

@@ -11,6 +11,8 @@ package struct Exchange: Equatable, Sendable {
     case get = "GET"
     case head = "HEAD"
     case post = "POST"
+    case put = "PUT"
+    case patch = "PATCH"
   }
 
   package struct Field: Equatable, Sendable {
@@ -21,6 +23,15 @@ package struct Exchange: Equatable, Sendable {
       self.name = name
       self.value = value
     }
+  }
+
+  /// What is sent.
+  package enum Content: Equatable, Sendable {
+    case none
+    /// A form or the like: text.
+    case bytes([UInt8])
+    /// A piece of an open file.
+    case file(Int32, Range<UInt64>)
   }
 
   /// Whom to believe, beside the system's certificates, and as whom to appear. PEM.
@@ -38,8 +49,7 @@ package struct Exchange: Equatable, Sendable {
   package let address: String
   package var fields: [Field] = []
   package var trust = Trust()
-  /// What a POST sends.
-  package var content: [UInt8] = []
+  package var content = Content.none
   /// Bytes that may come.
   package var limit: UInt64
   /// Whether the rest may be asked for where a connection was cut: what the whole must be is known.

@@ -34,7 +34,11 @@ package struct ExchangeOrder: Equatable, Sendable {
     if !exchange.trust.authorities.isEmpty { add("authorities", exchange.trust.authorities) }
     if !exchange.trust.certificate.isEmpty { add("certificate", exchange.trust.certificate) }
     if !exchange.trust.key.isEmpty { add("key", exchange.trust.key) }
-    if !exchange.content.isEmpty { add("content", exchange.content) }
+    switch exchange.content {
+    case .none: break
+    case .bytes(let content): add("content", content)
+    case .file(let number, let range): add("upload", "\(number) \(range.lowerBound) \(range.upperBound)".utf8)
+    }
     for (name, number) in [
       ("limit", exchange.limit), ("attempts", UInt64(exchange.attempts)), ("pause", UInt64(exchange.pause)),
       ("silence", UInt64(exchange.silence)), ("time", UInt64(exchange.time)), ("resume", exchange.resumes ? 1 : 0),
@@ -80,7 +84,12 @@ package struct ExchangeOrder: Equatable, Sendable {
     exchange.trust.authorities = values["authorities"]?.first ?? []
     exchange.trust.certificate = values["certificate"]?.first ?? []
     exchange.trust.key = values["key"]?.first ?? []
-    exchange.content = values["content"]?.first ?? []
+    if let content = values["content"]?.first { exchange.content = .bytes(content) }
+    if let upload = text("upload") {
+      let numbers = upload.split(separator: " ").compactMap { UInt64($0) }
+      guard numbers.count == 3, numbers[1] <= numbers[2], let file = Int32(exactly: numbers[0]) else { return nil }
+      exchange.content = .file(file, numbers[1]..<numbers[2])
+    }
     exchange.attempts = Int(clamping: attempts)
     exchange.pause = UInt32(clamping: pause)
     exchange.silence = Int(clamping: silence)

@@ -21,9 +21,9 @@ package final class RunningExchange {
     let secret = try Pipe()
     let contents = ExchangeOrder.contents(of: exchange)
     let order = ExchangeOrder(exchange, order: secret.reader.raw, answer: body, report: pipe.writer.raw)
-    process = try Spawn.start(
-      program, order.words, errors: STDERR_FILENO,
-      inherited: [secret.reader.raw, body, pipe.writer.raw], session: false)
+    var inherited = [secret.reader.raw, body, pipe.writer.raw]
+    if case .file(let number, _) = exchange.content { inherited.append(number) }
+    process = try Spawn.start(program, order.words, errors: STDERR_FILENO, inherited: inherited, session: false)
     reports = FetchReports(pipe.takeReader())
     // Once somebody reads: a pipe may have room for a page only (pipe(7), pipe-user-pages-soft).
     try OrderPipe.write(contents, secret)

@@ -18,14 +18,20 @@ package final class RegistryClient {
   /// What tokens are asked for.
   private var scopes: [String]
 
-  package init(_ source: RegistriesConfiguration.Source, _ access: RegistryAccess) throws(RegistryError) {
+  /// - Parameters:
+  ///   - pushes: whether things are to be written there.
+  ///   - others: repositories of the same registry that layers may be taken over from.
+  package init(
+    _ source: RegistriesConfiguration.Source, _ access: RegistryAccess, pushes: Bool = false, others: [String] = []
+  ) throws(RegistryError) {
     self.source = source
     self.access = access
     isInsecure = source.isInsecure || !access.verifies || Self.isLoopback(source.host)
     var trust = try access.certificates.trust(in: source.host)
     trust.verifies = !isInsecure || !trust.authorities.isEmpty && !source.isInsecure && access.verifies
     self.trust = trust
-    scopes = ["repository:\(source.repository):pull"]
+    scopes = ["repository:\(source.repository):pull" + (pushes ? ",push" : "")]
+    scopes += others.map { "repository:\($0):pull" }
   }
 
   /// Nobody else is there, and has a certificate for it (Docker's rule): by its own name or an address, and no name that only
@@ -65,13 +71,36 @@ package final class RegistryClient {
       var exchange = try Exchange(address, limit: limit)
       exchange.method = method
       exchange.fields = fields
-      exchange.trust = trust
       // What belongs to the registry goes nowhere else.
-      if let authorization, isOurs(address) { exchange.fields.append(.init("Authorization", authorization)) }
+      if isOurs(address) {
+        exchange.trust = trust
+        if let authorization { exchange.fields.append(.init("Authorization", authorization)) }
+      } else {
+        exchange.trust.verifies = access.verifies && !source.isInsecure
+      }
       return exchange
     } catch {
       throw .download(error)
     }
+  }
+
+  /// Where the registry has something sent to: it alone, or a server that is neither this host nor one behind it.
+  ///
+  /// - Parameter location: as a field has it (RFC 9110, 10.2.2).
+  func place(_ location: String) throws(RegistryError) -> String {
+    guard location.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+      throw .answer(registry: source.host, "it wants something sent to no address")
+    }
+    if location.hasPrefix("/"), !location.hasPrefix("//") { return base + location }
+    guard Download.isAddress(location) else {
+      throw .answer(registry: source.host, "it wants something sent to no address")
+    }
+    if isOurs(location) { return location }
+    let host = String(location.drop { $0 != "/" }.dropFirst(2).prefix { !"/?#".contains($0) })
+    guard scheme == "http" || location.lowercased().hasPrefix("https://"), !host.contains("@"),
+      !Self.isOfThisHost(host) || Self.isOfThisHost(source.host)
+    else { throw .answer(registry: source.host, "it wants something sent to \(host)") }
+    return location
   }
 
   private func isOurs(_ address: String) -> Bool { address == base || address.hasPrefix(base + "/") }
@@ -188,7 +217,7 @@ package final class RegistryClient {
         exchange = try Exchange(realm, limit: 1 << 20)
         exchange.method = .post
         exchange.fields = [.init("Content-Type", "application/x-www-form-urlencoded")]
-        exchange.content = Array(Self.encoded(query).utf8)
+        exchange.content = .bytes(Array(Self.encoded(query).utf8))
       } else {
         query += scopes.map { ("scope", $0) }
         exchange = try Exchange(realm + (realm.contains("?") ? "&" : "?") + Self.encoded(query), limit: 1 << 20)

@@ -5,17 +5,18 @@ import Testing
 struct ExchangeOrderTests {
   @Test func words() throws {
     var exchange = try Exchange("https://x/y?a=b", limit: 7)
-    exchange.method = .post
+    exchange.method = .patch
     exchange.fields = [.init("Authorization", "Bearer secret: x"), .init("Accept", "*/*")]
     exchange.trust.verifies = false
     exchange.trust.authorities = Array("-----\n".utf8)
+    exchange.content = .file(9, 3..<8)
     exchange.resumes = true
     exchange.wantsWords = false
     exchange.time = 4
     let order = ExchangeOrder(exchange, order: 4, answer: 5, report: 6)
     let contents = ExchangeOrder.contents(of: exchange)
     #expect(ExchangeOrder(order.words) { _ in contents } == order)
-    exchange.content = Array("a=b".utf8)
+    exchange.content = .bytes(Array("a=b".utf8))
     let second = ExchangeOrder(exchange, order: 4, answer: 5, report: 6)
     #expect(ExchangeOrder(second.words) { _ in ExchangeOrder.contents(of: exchange) } == second)
     // Everybody on the host can read a process's arguments.
