@@ -24,6 +24,7 @@ static void table(novm_handle bad, int isDescription) {
   FAILS(NOVM_ERROR_HANDLE, novm_store_machines(bad, &made, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_store_remove_kernel(bad, "x", &error));
   FAILS(NOVM_ERROR_HANDLE, novm_store_remove_pack(bad, "x", &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_store_import_kernel(bad, NULL, NULL, NULL, NULL, NULL, &made, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_list_count(bad, &count, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_list_text(bad, 0, "name", &text, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_list_json(bad, &json, &error));
@@ -45,6 +46,11 @@ static void table(novm_handle bad, int isDescription) {
   FAILS(NOVM_ERROR_HANDLE, novm_machine_descriptor(bad, &number, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_machine_usage(bad, &made, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_machine_connect(bad, 1, 0, &number, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_machine_publish(bad, "8080:80", &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_machine_commit(bad, "x", 0, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_pool_open(bad, bad, 1, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_pool_take(bad, 0, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_pool_give(bad, bad, 0, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_events_open(bad, &made, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_events_next(bad, 0, &state, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_events_descriptor(bad, &number, &error));
@@ -77,6 +83,12 @@ static void arguments(novm_handle store) {
   FAILS(NOVM_ERROR_MISSING, novm_machine_find(store, "nosuch", &made, &error));
   FAILS(NOVM_ERROR_MISSING, novm_machine_find(store, "", &made, &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_machine_find(store, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_kernel(store, NULL, NULL, NULL, NULL, NULL, NULL, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_kernel(store, NULL, "/lib/modules", NULL, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_kernel(store, "/x.deb", "/lib/modules", NULL, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_MISSING, novm_store_import_kernel(store, "/nowhere", NULL, NULL, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_MISSING, novm_store_import_kernel(store, "/nowhere.deb", NULL, NULL, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_kernel(store, "/bin/true", NULL, NULL, NULL, NULL, &made, &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_description_new(NULL, &error));
   OK(novm_description_new(&description, &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_description_set(description, NULL, "x", &error));
@@ -97,6 +109,18 @@ static void arguments(novm_handle store) {
   FAILS(NOVM_ERROR_DESCRIPTION, novm_description_parse(description, "cpus: 1\ncpus: 2", 15, &error));
   CHECK(error.line == 2, "line %d", error.line);
   OK(novm_description_parse(description, "", 0, &error));
+  // Pools.
+  novm_handle pool;
+  FAILS(NOVM_ERROR_ARGUMENT, novm_pool_open(store, description, 0, &pool, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_pool_open(store, description, 1025, &pool, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_pool_open(store, description, 1, NULL, &error));
+  OK(novm_pool_open(store, description, 2, &pool, &error));
+  // There is no kernel here, which each call tells.
+  for (int i = 0; i < 2; ++i) FAILS(NOVM_ERROR_MISSING, novm_pool_take(pool, 60000, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_pool_give(pool, store, 0, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_pool_give(pool, store, 2, &error));
+  OK(novm_close(pool, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_pool_take(pool, 0, &made, &error));
   // A path that is no text.
   OK(novm_description_set(description, "read", "/data=>/tmp/\xff\xfe", &error));
   FAILS(NOVM_ERROR_DESCRIPTION, novm_machine_create(store, description, &made, &error));
@@ -153,7 +177,7 @@ static void random_call(novm_handle store) {
   novm_handle closed;
   novm_handle handle = random_below(4) ? some() : store;
   const char *description;
-  switch (random_below(26)) {
+  switch (random_below(31)) {
     case 0: novm_store_kernels(handle, place(), told); break;
     case 1: novm_store_packs(handle, place(), told); break;
     case 2: novm_store_machines(handle, place(), told); break;
@@ -183,6 +207,11 @@ static void random_call(novm_handle store) {
       break;
     case 23: novm_changes_open(handle, random_below(2) ? words : NULL, place(), told); break;
     case 24: novm_changes_apply(handle, random_below(3), told); break;
+    case 25: novm_machine_publish(handle, word(), place(), told); break;
+    case 26: novm_machine_commit(handle, word(), random_below(3), told); break;
+    case 27: novm_pool_open(handle, some(), random_below(3), place(), told); break;
+    case 28: novm_pool_take(handle, random_below(3), place(), told); break;
+    case 29: novm_pool_give(handle, some(), random_below(3), told); break;
     default:
       closed = some();
       if (closed != store) novm_close(closed, told);

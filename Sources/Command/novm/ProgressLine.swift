@@ -16,18 +16,3 @@ final class ProgressLine {
     isShown = false
   }
 }
-
-extension ImportProgress {
-  var text: String {
-    switch self {
-    case .waitingForLock: "waiting for another import…"
-    case .downloading(let package): "downloading \(package)…"
-    case .unpacking(let package, let files): "unpacking \(package): \(files) files"
-    case .reading(let bytes): ProgressBar.text("reading", bytes, of: nil)
-    case .decompressing(let path): "decompressing \(path)…"
-    case .resolvingModules: "resolving modules…"
-    case .copyingModules(let files): "copying modules: \(files) files"
-    case .indexingModules(let done, let total): "indexing modules: \(done) of \(total)"
-    }
-  }
-}

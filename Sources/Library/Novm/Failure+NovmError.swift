@@ -70,7 +70,11 @@ extension Failure {
     case .noBundles(let store): (.missing, store, nil)
     case .invalidName(let name): (.argument, name, nil)
     case .toolMissing(let name): (.installation, name, nil)
-    default: (.damaged, "", nil)
+    case .input(_, let path, let number): (number == .notFound ? .missing : .system, path, number)
+    case .noRunningKernel(let path): (.missing, path, nil)
+    case .badDescription, .damagedBundle, .cannotRefresh: (.damaged, "", nil)
+    // What is left is about what was to be imported.
+    default: (.argument, "", nil)
     }
   }
 

@@ -118,7 +118,7 @@ public struct Store: Sendable {
     return variables
   }
 
-  private static var workingDirectory: [UInt8] {
+  static var workingDirectory: [UInt8] {
     guard let path = unsafe getcwd(nil, 0) else { return [UInt8(ascii: "/")] }
     defer { unsafe free(path) }
     return unsafe UnsafeRawBufferPointer(start: path, count: strlen(path)).map { $0 }

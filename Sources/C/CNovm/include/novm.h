@@ -72,9 +72,19 @@ novm_status novm_store_open(const char *root, const char *programs, novm_handle 
 novm_status novm_store_kernels(novm_handle store, novm_handle *list, novm_error *error);
 novm_status novm_store_packs(novm_handle store, novm_handle *list, novm_error *error);
 novm_status novm_store_machines(novm_handle store, novm_handle *list, novm_error *error);
+/// Removes a kernel; and a pack, if no machine has it.
 novm_status novm_store_remove_kernel(novm_handle store, const char *name, novm_error *error);
 novm_status novm_store_remove_pack(novm_handle store, const char *name, novm_error *error);
 
+/// Makes a kernel ready to boot, as `novm kernel import` does; one of the same name is replaced. `source` is NULL for the running
+/// system's, or the path of a bzImage, of a vmlinux, of a directory in which a kernel was built, or of a Debian package (.deb).
+/// `modules` is the directory of an image's, or NULL; `name` NULL for its release. `progress`, unless NULL, is called on this thread
+/// with lines for a person. The list has one row, as of novm_store_kernels.
+novm_status novm_store_import_kernel(
+  novm_handle store, const char *source, const char *modules, const char *name,
+  void (*progress)(void *context, const char *line), void *context, novm_handle *list, novm_error *error);
+
+/// How many rows there are.
 novm_status novm_list_count(novm_handle list, size_t *count, novm_error *error);
 /// The text is the list's, and ends with it; NULL for a field that this row does not have.
 novm_status novm_list_text(novm_handle list, size_t row, const char *field, const char **text, novm_error *error);
@@ -83,6 +93,7 @@ novm_status novm_list_json(novm_handle list, char **json, novm_error *error);
 
 // ---- Descriptions ----
 
+/// An empty one, of which each setting is what the command takes where nothing is said.
 novm_status novm_description_new(novm_handle *description, novm_error *error);
 /// Sets what takes one value, and adds to what takes several; names are those of options and machine files.
 novm_status novm_description_set(novm_handle description, const char *name, const char *value, novm_error *error);
@@ -120,14 +131,17 @@ novm_status novm_machine_find(novm_handle store, const char *reference, novm_han
 novm_status novm_machine_names(novm_handle machine, const char **identifier, const char **name, novm_error *error);
 /// Returns once it takes commands, and its own command runs if it has one. After NOVM_ERROR_TIMED_OUT it is on its way still.
 novm_status novm_machine_start(novm_handle machine, uint32_t flags, int64_t timeout, novm_error *error);
+/// How it fares now.
 novm_status novm_machine_state_get(novm_handle machine, novm_machine_state *state, novm_error *error);
 /// Waits until the last of its processes has ended.
 novm_status novm_machine_wait(novm_handle machine, int64_t timeout, novm_machine_state *state, novm_error *error);
 /// Ends its command by SIGTERM, or powers it off; after `grace` it is ended, with what it holds written back.
 novm_status novm_machine_stop(novm_handle machine, int64_t grace, novm_error *error);
+/// Ends it as it stands, and waits for that.
 novm_status novm_machine_kill(novm_handle machine, novm_error *error);
 /// With what it wrote. It must not run.
 novm_status novm_machine_remove(novm_handle machine, novm_error *error);
+/// Stops its processors, and lets them go on; its memory stays.
 novm_status novm_machine_pause(novm_handle machine, novm_error *error);
 novm_status novm_machine_resume(novm_handle machine, novm_error *error);
 /// A descriptor that is readable once the machine has ended; the caller's to close.
@@ -137,6 +151,23 @@ novm_status novm_machine_usage(novm_handle machine, novm_handle *list, novm_erro
 /// A stream to a port of the guest's vsock: a descriptor that blocks, the caller's to close.
 novm_status novm_machine_connect(
   novm_handle machine, uint32_t port, int64_t timeout, int *descriptor, novm_error *error);
+/// Leads a port or socket of the host's into a machine that runs, until its handle is closed: `8080:80`,
+/// `127.0.0.1:5353:53/udp`, `/run/web.sock:80`, as of --publish. NOVM_ERROR_IN_USE, with errno, if nobody can listen there.
+novm_status novm_machine_publish(novm_handle machine, const char *port, novm_handle *publication, novm_error *error);
+
+// ---- Pools ----
+
+/// Machines of one description, without a name, that are kept ready: never more than `size` (1 to 1024), those that were taken
+/// included. Returns at once. Closing it ends those that nobody has taken; all are gone when they have ended.
+novm_status novm_pool_open(
+  novm_handle store, novm_handle description, uint32_t size, novm_handle *pool, novm_error *error);
+/// A machine that runs; waits if there is none now. What keeps machines from coming up is told here, and the next call tries anew.
+novm_status novm_pool_take(novm_handle pool, int64_t timeout, novm_handle *machine, novm_error *error);
+
+enum { NOVM_POOL_REUSE = 1 /**< who takes it next finds what was done in it */ };
+
+/// Gives a machine back, and closes its handle. Without NOVM_POOL_REUSE it is ended, and another one is made.
+novm_status novm_pool_give(novm_handle pool, novm_handle machine, uint32_t flags, novm_error *error);
 
 // ---- Events ----
 
@@ -188,7 +219,9 @@ novm_status novm_command_start(
 novm_status novm_command_wait(novm_handle command, int64_t timeout, int *exit_status, novm_error *error);
 /// Readable once the command has ended; the handle's, and ends with it.
 novm_status novm_command_descriptor(novm_handle command, int *descriptor, novm_error *error);
+/// Sends it a signal.
 novm_status novm_command_signal(novm_handle command, int number, novm_error *error);
+/// Tells its terminal the size.
 novm_status novm_command_resize(novm_handle command, uint16_t rows, uint16_t columns, novm_error *error);
 /// Takes the first of what was kept of stream 1 (output) or 2 (error) away; `count` is 0 if there is nothing now.
 novm_status novm_command_output(
@@ -201,6 +234,7 @@ novm_status novm_files_copy_in(
   novm_handle machine, const char *host, const char *guest, int64_t timeout, novm_error *error);
 novm_status novm_files_copy_out(
   novm_handle machine, const char *guest, const char *host, int64_t timeout, novm_error *error);
+/// A file that is there is replaced at once and whole.
 novm_status novm_files_write(
   novm_handle machine, const char *guest, const void *data, size_t length, uint32_t mode, int64_t timeout,
   novm_error *error);
@@ -220,6 +254,10 @@ enum { NOVM_APPLY_OVERWRITE = 1 /**< also over what was changed on the host sinc
 
 /// Brings them back to the host's directories. If they are all that there were, what the machine wrote is discarded.
 novm_status novm_changes_apply(novm_handle changes, uint32_t flags, novm_error *error);
+enum { NOVM_COMMIT_REPLACE = 1 /**< also if another pack has the name, which is then this one's */ };
+
+/// Makes a pack of what it wrote to /. It must not run.
+novm_status novm_machine_commit(novm_handle machine, const char *name, uint32_t flags, novm_error *error);
 /// Removes all that the machine wrote, and keeps the machine.
 novm_status novm_changes_discard(novm_handle machine, novm_error *error);
 

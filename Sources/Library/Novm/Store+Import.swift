@@ -1,0 +1,66 @@
+import Host
+import KernelBundle
+import NovmKit
+import Packs
+
+extension Store {
+  /// What a kernel is made of.
+  public enum KernelOrigin: Sendable {
+    /// The kernel that this system runs.
+    case runningSystem
+    /// A bzImage or vmlinux, or a directory in which a kernel was built; and the directory of its modules.
+    case image(String, modules: String? = nil)
+    /// Debian packages' files: one with the kernel, and others with modules where a distribution packs them apart.
+    case packages([String])
+  }
+
+  /// Makes a kernel ready to boot, as `novm kernel import` does; one of the same name is replaced.
+  ///
+  /// - Parameters:
+  ///   - name: its release if not given.
+  ///   - progress: is told what goes on, in lines for a person, on the thread that calls.
+  /// - Throws: ``Failure/Code/missing``, ``Failure/Code/argument`` for what is no kernel, or lacks what machines need.
+  public func importKernel(
+    _ origin: KernelOrigin = .runningSystem, name: String? = nil, progress: (String) -> Void = { _ in }
+  ) throws(Failure) -> Kernel {
+    let source: KernelSource =
+      switch origin {
+      case .runningSystem: .runningSystem
+      case .image(let path, let modules): .image(path: path, modules: modules)
+      case .packages(let paths): .packageFiles(paths)
+      }
+    try told { () throws(NovmError) in try InstalledPrograms.require(machines.programs.noguest) }
+    return try withoutActuallyEscaping(progress) { (progress) throws(Failure) in
+      try told(NovmError.bundle) { () throws(KernelBundleError) in
+        Kernel(
+          try machines.kernels.import(source, name: name, noguest: machines.programs.noguest) { progress($0.text) })
+      }
+    }
+  }
+}
+
+extension Machine {
+  /// Makes a pack of what it wrote to `/`. It must not run.
+  ///
+  /// - Parameter replacing: whether another pack may have the name, which is then this one's.
+  /// - Throws: ``Failure/Code/taken``, ``Failure/Code/running``.
+  public func commit(to name: String, replacing: Bool = false) throws(Failure) -> Pack {
+    let record = try current()
+    return try told { () throws(NovmError) in
+      if record.isAlive { throw .store(.machineRuns(record.name)) }
+      guard let source = try ChangedMachine(record, of: machines).trees.rootWrites else {
+        throw .refused(record.name, "what it writes to / goes to a volume or share; there is nothing to commit")
+      }
+      do throws(PackError) {
+        let everything = try PathPatterns(include: [], exclude: [])
+        return Pack(
+          try machines.packs.create(name, origin: "machine \(record.name)", replacing: replacing) {
+            (builder) throws(PackError) in
+            try DirectorySource(source, patterns: everything).read(into: builder)
+          })
+      } catch {
+        throw .pack(error)
+      }
+    }
+  }
+}
