@@ -17,12 +17,15 @@ def main(directory: str) -> None:
     tag = "py3-none-linux_x86_64"
     information = f"novm-{version}.dist-info"
     files = {f"novm/{path.name}": path for path in sorted((SOURCE / "novm").iterdir()) if path.is_file()}
+    files[f"{information}/licenses/LICENSE"] = pathlib.Path("LICENSE")
     files.update({f"novm/_installed/{name}": BUILT / name for name in PROGRAMS})
     texts = {
         f"{information}/METADATA": f"Metadata-Version: 2.1\nName: novm\nVersion: {version}\n"
-        "Summary: Machines of directory trees: libnovm for Python\nRequires-Python: >=3.9\nLicense: Apache-2.0\n",
+        "Summary: Machines of directory trees: libnovm for Python\nRequires-Python: >=3.9\nLicense: Apache-2.0\n"
+        "Description-Content-Type: text/markdown\n\n" + (SOURCE / "README.md").read_text(),
         f"{information}/WHEEL": f"Wheel-Version: 1.0\nGenerator: novm\nRoot-Is-Purelib: false\nTag: {tag}\n",
-        f"{information}/entry_points.txt": "[pytest11]\nnovm = novm.pytest_plugin\n",
+        f"{information}/entry_points.txt": "[console_scripts]\nnovm = novm.__main__:main\n\n"
+        "[pytest11]\nnovm = novm.pytest_plugin\n",
     }
     path = pathlib.Path(directory) / f"novm-{version}-{tag}.whl"
     record = []

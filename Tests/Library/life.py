@@ -1,11 +1,102 @@
 """The life of a machine by the package novm: life.py KERNEL DIRECTORY. Needs KVM."""
 
 import asyncio
+import errno
 import os
+import signal
+import socket
 import subprocess
 import sys
+from typing import Callable, List
 
 import novm
+
+
+def events_end(machine: novm.Machine) -> Callable[[], object]:
+    """Waits for what comes after the state that it is in."""
+    events = machine.events()
+    assert events.next(0) is not None
+    return events.next
+
+
+def pooled(kernel: str) -> None:
+    """Machines that are kept ready."""
+    with novm.Store() as store, novm.Pool(2, store=store, kernel=kernel, memory="256M") as pool:
+        first, second = pool.take(120), pool.take(120)
+        assert {first.state.name, second.state.name} == {"running"} and first.id != second.id
+        try:
+            pool.take(0.3)
+            raise AssertionError("a third of two")
+        except novm.TimeoutError:
+            pass
+        first.write("/srv/mark", b"")
+        name = first.id
+        pool.give(first, reuse=True)
+        with pool.machine(120) as again:
+            assert again.id == name and again.read("/srv/mark") == b""
+        # That one was ended, and another is made.
+        with pool.machine(120, reuse=True) as new:
+            assert new.id not in (name, second.id), new.id
+            new.kill()
+        # One that has ended meanwhile is not given to anybody.
+        with pool.machine(120) as alive:
+            assert alive.state.name == "running"
+        assert name not in {machine.id for machine in store.machines()}
+        second.kill()
+        pool.give(second)
+    with novm.Store() as store:
+        assert store.machines() == [], store.machines()
+    with novm.Pool(2, kernel=kernel, memory="256M", cgroup="/") as pool:
+        for _ in range(2):
+            try:
+                pool.take(120)
+                raise AssertionError("machines that do not come up")
+            except novm.MachineError:
+                pass
+
+
+def published(machine: novm.Machine) -> None:
+    """Ports that are led in while the machine runs."""
+
+    def ask(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+            client.sendall(b"word\n")
+            client.shutdown(socket.SHUT_WR)
+            return client.makefile("rb").read()
+
+    server = "import socketserver as s; "
+    server += "h = type('H', (s.StreamRequestHandler,), {'handle': lambda h: h.wfile.write(h.rfile.read().upper())}); "
+    server += "t = s.TCPServer(('127.0.0.1', 80), h); print('up', flush=True); t.serve_forever()"
+    with machine.start_command(["python3", "-c", server], stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == b"up\n", process.errors()
+        with machine.publish("127.0.0.1:8161:80") as publication:
+            assert ask(8161) == b"WORD\n"
+            try:
+                machine.publish("127.0.0.1:8161:80")
+                raise AssertionError("a port that is taken")
+            except novm.InUseError as error:
+                assert error.number == errno.EADDRINUSE, error
+            # Nobody listens there.
+            with machine.publish("127.0.0.1:8162:9"):
+                try:
+                    assert ask(8162) == b""
+                except ConnectionError:
+                    pass
+            assert ask(8161) == b"WORD\n"
+        publication.close()
+        try:
+            ask(8161)
+            raise AssertionError("a port that was closed")
+        except ConnectionRefusedError:
+            pass
+        with machine.publish("127.0.0.1:8161:80"):
+            assert ask(8161) == b"WORD\n"
+    for wrong in ("80", "x:80", "80:80:80:80"):
+        try:
+            machine.publish(wrong)
+            raise AssertionError("no port")
+        except novm.DescriptionError:
+            pass
 
 
 def main(kernel: str, directory: str) -> None:
@@ -70,10 +161,25 @@ def main(kernel: str, directory: str) -> None:
 
         async def two_wait() -> None:
             with machine.start_command(["sleep", "1"]) as sleep:
-                assert await asyncio.wait_for(asyncio.gather(sleep.wait_async(), sleep.wait_async()), 60) == [0, 0]
-                assert not sleep._waiting
+                ends = await asyncio.wait_for(asyncio.gather(sleep.wait_async(), sleep.wait_async()), 60)
+                assert list(ends) == [0, 0], ends
 
         asyncio.run(two_wait())
+
+        # A signal is handled while one waits.
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
+        for wait in (lambda: machine.run(["sleep", "1000"]), machine.wait, events_end(machine)):
+            signal.alarm(2)
+            try:
+                wait()
+                raise AssertionError("an interrupt")
+            except KeyboardInterrupt:
+                pass
+
+        published(machine)
 
         machine.write("/srv/file", b"content", mode=0o600)
         assert machine.read("/srv/file") == b"content"
@@ -84,6 +190,43 @@ def main(kernel: str, directory: str) -> None:
         machine.stop()
         changes = machine.changes(["/srv/file"])
         assert [(change.path, change.kind) for change in changes] == [("/srv/file", "added")], list(changes)
+        machine.commit("snake")
+        try:
+            machine.commit("snake")
+            raise AssertionError("a name that is taken")
+        except novm.TakenError:
+            machine.commit("snake", replace=True)
+
+    with novm.Machine(kernel=kernel, memory="256M", read="/", pack="snake") as machine:
+        assert machine.read("/srv/file") == b"content"
+        try:
+            machine.commit("other")
+            raise AssertionError("of a machine that runs")
+        except novm.RunningError:
+            pass
+    with novm.Store() as store:
+        store.remove_pack("snake")
+
+    # The whole life by asyncio.
+    async def life() -> List[str]:
+        async with novm.Machine(kernel=kernel, memory="256M", name="async") as machine:
+            told = asyncio.ensure_future(names(machine.events()))
+            assert (await machine.run_async(["echo", "x"], check=True)).stdout == b"x\n"
+            end = asyncio.ensure_future(machine.wait_async())
+            await asyncio.sleep(0)
+            assert not end.done()
+            await asyncio.get_running_loop().run_in_executor(None, machine.kill)
+            assert (await asyncio.wait_for(end, 60)).is_over
+            return await asyncio.wait_for(told, 60)
+
+    async def names(events: novm.Events) -> List[str]:
+        return [state.name async for state in events]
+
+    told = asyncio.run(life())
+    # It is killed, until who killed it has written down with what status it ended.
+    assert told in (["running", "killed"], ["running", "exited"]), told
+
+    pooled(kernel)
 
     # One that does not come up leaves nothing, and one that somebody else started is left alone.
     broken = novm.Machine(kernel=kernel, name="broken", cgroup=directory)

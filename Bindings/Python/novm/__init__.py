@@ -23,7 +23,8 @@ from ._errors import (
     TakenError,
     TimeoutError,
 )
-from ._machine import Change, Changes, Events, Machine, State
+from ._machine import Change, Changes, Events, Machine, Publication, State
+from ._pool import Pool
 from ._process import Completed, Process
 from ._store import Kernel, Pack, Store
 
@@ -44,7 +45,9 @@ __all__ = [
     "NotRunningError",
     "NovmError",
     "Pack",
+    "Pool",
     "Process",
+    "Publication",
     "RunningError",
     "State",
     "Store",

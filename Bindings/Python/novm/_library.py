@@ -57,6 +57,8 @@ class CommandOptions(ctypes.Structure):
     ]
 
 
+PROGRESS = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
+
 _H = c_uint64
 _OUT = POINTER(c_uint64)
 _INT = POINTER(c_int)
@@ -71,6 +73,7 @@ _SIGNATURES: Dict[str, Sequence[Any]] = {
     "novm_store_machines": [_H, _OUT],
     "novm_store_remove_kernel": [_H, c_char_p],
     "novm_store_remove_pack": [_H, c_char_p],
+    "novm_store_import_kernel": [_H, c_char_p, c_char_p, c_char_p, PROGRESS, c_void_p, _OUT],
     "novm_list_count": [_H, _SIZE],
     "novm_list_text": [_H, c_size_t, c_char_p, POINTER(c_char_p)],
     "novm_description_new": [_OUT],
@@ -90,6 +93,11 @@ _SIGNATURES: Dict[str, Sequence[Any]] = {
     "novm_machine_descriptor": [_H, _INT],
     "novm_machine_usage": [_H, _OUT],
     "novm_machine_connect": [_H, c_uint32, c_int64, _INT],
+    "novm_machine_publish": [_H, c_char_p, _OUT],
+    "novm_machine_commit": [_H, c_char_p, c_uint32],
+    "novm_pool_open": [_H, _H, c_uint32, _OUT],
+    "novm_pool_take": [_H, c_int64, _OUT],
+    "novm_pool_give": [_H, _H, c_uint32],
     "novm_events_open": [_H, _OUT],
     "novm_events_next": [_H, c_int64, POINTER(StateStruct)],
     "novm_events_descriptor": [_H, _INT],
@@ -212,6 +220,10 @@ class Handle:
         number = c_uint64()
         call(name, *arguments, ctypes.byref(number))
         return cls(number.value)
+
+    def forget(self) -> None:
+        """It was closed by a call."""
+        self._number = 0
 
     def close(self) -> None:
         number, self._number = self._number, 0

@@ -7,10 +7,11 @@ import ctypes
 import dataclasses
 import os
 import socket
+import time
 from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from . import _library
-from ._errors import MissingError, RunningError
+from . import _library, _waiting
+from ._errors import MissingError, NotRunningError, RunningError, TimeoutError
 from ._library import Handle, StateStruct, Text
 from ._process import Completed, Process
 from ._store import Store
@@ -119,14 +120,26 @@ class Events(Iterator[State]):
         Raises:
             TimeoutError: not within ``timeout`` seconds.
         """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return self._next()
+            except TimeoutError:
+                rest = self._PATIENCE if deadline is None else min(self._PATIENCE, deadline - time.monotonic())
+                if rest <= 0:
+                    raise
+                _waiting.readable(self.fileno(), rest)
+
+    def _next(self) -> Optional[State]:
         struct = _new_state()
         try:
-            _library.call(
-                "novm_events_next", self._handle.number, _library.milliseconds(timeout), ctypes.byref(struct)
-            )
+            _library.call("novm_events_next", self._handle.number, 0, ctypes.byref(struct))
         except MissingError:
             return None
         return _state(struct)
+
+    # What is not told by the descriptor, such as a kill, is looked for so often; in seconds.
+    _PATIENCE = 1.0
 
     def fileno(self) -> int:
         """Readable when there may be something to tell."""
@@ -139,6 +152,37 @@ class Events(Iterator[State]):
         if state is None:
             raise StopIteration
         return state
+
+    def __aiter__(self) -> Events:
+        return self
+
+    async def __anext__(self) -> State:
+        while True:
+            try:
+                state = self._next()
+            except TimeoutError:
+                await _waiting.readable_async(self.fileno(), self._PATIENCE)
+                continue
+            if state is None:
+                raise StopAsyncIteration
+            return state
+
+
+class Publication:
+    """A port or socket of the host's that leads into a machine, until it is closed."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def close(self) -> None:
+        """Ends it, and the connections by it; the port is free then."""
+        self._handle.close()
+
+    def __enter__(self) -> Publication:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Machine:
@@ -159,14 +203,7 @@ class Machine:
 
     def __init__(self, *, file: Optional[str] = None, store: Optional[Store] = None, **settings: Setting) -> None:
         self.store = store or Store()
-        description = Handle.made("novm_description_new")
-        if file is not None:
-            text = file.encode()
-            _library.call("novm_description_parse", description.number, text, len(text))
-        for name, value in settings.items():
-            option = name.rstrip("_").replace("_", "-")
-            for text in _texts(value):
-                _library.call("novm_description_set", description.number, option.encode(), text)
+        description = _description(file, settings)
         self._open(Handle.made("novm_machine_create", self.store._handle.number, description.number))
 
     @classmethod
@@ -206,7 +243,42 @@ class Machine:
         return _state(struct)
 
     def wait(self, timeout: Optional[float] = None) -> State:
-        """Waits for its end."""
+        """Waits for its end.
+
+        Raises:
+            TimeoutError: not within ``timeout`` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        descriptor = self._end()
+        if descriptor is not None:
+            try:
+                # Out of the library, so that signals are handled meanwhile.
+                _waiting.readable(descriptor, timeout)
+            finally:
+                os.close(descriptor)
+        return self._wait(None if deadline is None else max(0, deadline - time.monotonic()))
+
+    async def wait_async(self) -> State:
+        """The same for asyncio. A task that is cancelled leaves the machine running."""
+        descriptor = self._end()
+        if descriptor is not None:
+            try:
+                await _waiting.readable_async(descriptor)
+            finally:
+                os.close(descriptor)
+        # The last of its processes ends at once.
+        return await asyncio.get_running_loop().run_in_executor(None, self._wait, None)
+
+    def _end(self) -> Optional[int]:
+        """A descriptor that is readable once it has ended; None if it does not run."""
+        number = ctypes.c_int()
+        try:
+            _library.call("novm_machine_descriptor", self._handle.number, ctypes.byref(number))
+        except NotRunningError:
+            return None
+        return number.value
+
+    def _wait(self, timeout: Optional[float]) -> State:
         struct = _new_state()
         _library.call(
             "novm_machine_wait", self._handle.number, _library.milliseconds(timeout), ctypes.byref(struct)
@@ -284,6 +356,17 @@ class Machine:
         )
         return socket.socket(fileno=descriptor.value)
 
+    def publish(self, port: Text) -> Publication:
+        """Leads a port or socket of the host's into this machine, which runs, until what this gives is closed.
+
+        Args:
+            port: as ``--publish`` takes it: ``8080:80``, ``127.0.0.1:5353:53/udp``, ``/run/web.sock:80``.
+
+        Raises:
+            InUseError: nobody can listen there; ``number`` says why.
+        """
+        return Publication(Handle.made("novm_machine_publish", self._handle.number, _library.encoded(port, "port")))
+
     # Files
 
     def copy_in(self, host: Text, guest: Text, timeout: Optional[float] = None) -> None:
@@ -339,6 +422,18 @@ class Machine:
         words = None if paths is None else _library.vector(paths, "paths")
         return Changes(Handle.made("novm_changes_open", self._handle.number, words))
 
+    def commit(self, name: str, replace: bool = False) -> None:
+        """Makes a pack of what it wrote to ``/``. It must not run.
+
+        Args:
+            name: the pack's.
+            replace: whether another pack may have the name, which is then this one's.
+
+        Raises:
+            TakenError: another pack has the name.
+        """
+        _library.call("novm_machine_commit", self._handle.number, _library.encoded(name, "name"), int(replace))
+
     def discard(self) -> None:
         """Removes all that it wrote, and keeps the machine. It must not run."""
         _library.call("novm_changes_discard", self._handle.number)
@@ -386,6 +481,18 @@ class Machine:
 
     def __repr__(self) -> str:
         return f"<novm.Machine {self.name}>"
+
+
+def _description(file: Optional[str], settings: Mapping[str, Setting]) -> Handle:
+    description = Handle.made("novm_description_new")
+    if file is not None:
+        text = file.encode()
+        _library.call("novm_description_parse", description.number, text, len(text))
+    for name, value in settings.items():
+        option = name.rstrip("_").replace("_", "-")
+        for text in _texts(value):
+            _library.call("novm_description_set", description.number, option.encode(), text)
+    return description
 
 
 def _texts(value: Setting) -> List[bytes]:

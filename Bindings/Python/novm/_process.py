@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import dataclasses
 import os
 import subprocess
-from typing import IO, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import IO, List, Mapping, Optional, Sequence, Tuple, Union
 
-from . import _library
+from . import _library, _waiting
 from ._errors import CommandError
 from ._library import CommandOptions, Handle, Text
 
@@ -90,7 +89,6 @@ class Process:
         if terminal is not None:
             options.flags = 1
             options.rows, options.columns = terminal
-        self._waiting: Dict[asyncio.AbstractEventLoop, List[asyncio.Future[None]]] = {}
         theirs: List[int] = []
         try:
             if input is not None:
@@ -147,32 +145,14 @@ class Process:
             MachineError, NotRunningError: its machine ended.
         """
         status = ctypes.c_int()
-        _library.call("novm_command_wait", self._handle.number, _library.milliseconds(timeout), ctypes.byref(status))
+        # Out of the library, so that signals are handled meanwhile.
+        _waiting.readable(self.fileno(), timeout)
+        _library.call("novm_command_wait", self._handle.number, 0, ctypes.byref(status))
         return status.value
 
     async def wait_async(self) -> int:
         """The same for asyncio. A task that is cancelled leaves the command running."""
-        loop = asyncio.get_running_loop()
-        descriptor = self.fileno()
-        # A loop has one reader of a descriptor, for all that wait.
-        waiting = self._waiting.setdefault(loop, [])
-
-        def end() -> None:
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
-
-        ended = loop.create_future()
-        if not waiting:
-            loop.add_reader(descriptor, end)
-        waiting.append(ended)
-        try:
-            await ended
-        finally:
-            waiting.remove(ended)
-            if not waiting:
-                loop.remove_reader(descriptor)
-                self._waiting.pop(loop, None)
+        await _waiting.readable_async(self.fileno())
         return self.wait(0)
 
     def poll(self) -> Optional[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, Callable, List, Optional
 
 from . import _library
 from ._library import Handle, Text
@@ -60,9 +60,41 @@ class Store:
         path = None if root is None else _library.encoded(root, "root")
         self._handle = Handle.made("novm_store_open", path, _library.programs())
 
+    def import_kernel(
+        self,
+        source: Optional[Text] = None,
+        *,
+        modules: Optional[Text] = None,
+        name: Optional[str] = None,
+        progress: Optional[Callable[[str], None]] = None,
+    ) -> Kernel:
+        """Makes a kernel ready to boot, as ``novm kernel import`` does; one of the same name is replaced.
+
+        Args:
+            source: a bzImage, a vmlinux, a directory in which a kernel was built, or a Debian package (``.deb``); the running
+                system's kernel if not given.
+            modules: the directory of an image's modules.
+            name: its release if not given.
+            progress: is called with lines for a person. What it raises is not told.
+        """
+        tell = _library.PROGRESS(lambda _, line: progress((line or b"").decode(errors="replace")) if progress else None)
+        found = Handle.made(
+            "novm_store_import_kernel",
+            self._handle.number,
+            None if source is None else _library.encoded(source, "source"),
+            None if modules is None else _library.encoded(modules, "modules"),
+            None if name is None else _library.encoded(name, "name"),
+            tell,
+            None,
+        )
+        return self._kernels(found)[0]
+
     def kernels(self) -> List[Kernel]:
         """The kernels, newest first."""
-        found = Handle.made("novm_store_kernels", self._handle.number)
+        return self._kernels(Handle.made("novm_store_kernels", self._handle.number))
+
+    @staticmethod
+    def _kernels(found: Handle) -> List[Kernel]:
         return [
             Kernel(*((value or b"").decode(errors="replace") for value in row))
             for row in _library.rows(found, ["name", "release", "directory"])

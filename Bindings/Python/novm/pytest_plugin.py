@@ -1,25 +1,49 @@
 """A pytest plugin: tests in machines of their own.
 
-    def test_install(novm_machine):                        # a machine over this host's tree
-        novm_machine.run(["make", "install"], cwd="/src", check=True)
+    @pytest.mark.novm(memory="1G")                         # this test runs in a machine over the current tree
+    def test_install():
+        subprocess.run(["make", "install"], check=True)    # as root, and the host keeps its files as they are
 
-    @pytest.mark.novm(memory="1G", read="/srv/debian")     # with other settings
+    def test_server(novm_machine):                         # this one runs here, and has a machine
+        novm_machine.run(["systemctl", "start", "server"], check=True)
+
+    @pytest.mark.novm(read="/srv/debian")                  # with other settings
     def test_other(novm_machine): ...
 
-The machine is started before the test, and stopped and removed after it.
+Settings are those of ``novm.Machine``. A machine is started before its test, and stopped and removed after it. A test that runs in
+a machine runs by the same Python with the same environment, so its tree has to have them where they are here, as this host's
+has; ``timeout=60`` is the seconds that it has. What it writes is gone with the machine.
 """
 
 from __future__ import annotations
 
-from typing import Iterator
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional
 
 import pytest
 
+from ._errors import NovmError
 from ._machine import Machine
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+# What tells pytest in a machine where to leave its reports.
+_REPORTS = "NOVM_PYTEST_REPORTS"
+# In bytes; a test may write what it likes.
+_REPORT_LIMIT = 64 << 20
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "novm(**settings): the settings of the test's machine")
+    config.addinivalue_line(
+        "markers",
+        "novm(timeout=None, **settings): run the test in a machine of its own; with the fixture novm_machine, the settings of that",
+    )
+    path = os.environ.get(_REPORTS)
+    if path:
+        config.pluginmanager.register(_Reporter(config, path), "novm-reporter")
 
 
 @pytest.fixture
@@ -28,3 +52,78 @@ def novm_machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     mark = request.node.get_closest_marker("novm")
     with Machine(**(mark.kwargs if mark else {})) as machine:
         yield machine
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> Optional[bool]:
+    """Has a marked test run in a machine, and reports what is reported there."""
+    mark = item.get_closest_marker("novm")
+    if mark is None or _REPORTS in os.environ or "novm_machine" in getattr(item, "fixturenames", ()):
+        return None
+    if mark.args:
+        raise pytest.UsageError(f"{item.nodeid}: novm takes settings by name, such as novm(memory='1G')")
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in _run(item, **mark.kwargs):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _run(item: pytest.Item, timeout: Optional[float] = None, **settings: Any) -> List[pytest.TestReport]:
+    """Runs one test in a machine of its own."""
+    config, path = item.config, "/run/novm-pytest"
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(config.rootpath)]
+    if config.inipath is not None:
+        words += ["-c", str(config.inipath)]
+    name = config.pluginmanager.get_name(sys.modules[__name__])
+    # As an entry point it comes by itself.
+    if name == __name__:
+        words += ["-p", name]
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")}
+    environment[_REPORTS] = path
+    try:
+        with Machine(**settings) as machine:
+            done = machine.run([*words, item.nodeid], cwd=config.rootpath, env=environment, timeout=timeout)
+            try:
+                lines = machine.read(path, limit=_REPORT_LIMIT).splitlines()
+            except NovmError:
+                lines = []
+            reports = [_report(config, line) for line in lines]
+    except (NovmError, ValueError) as error:
+        return [_failed(item, "setup", f"{type(error).__name__}: {error}")]
+    if not any(report.when == "teardown" for report in reports):
+        why = "it took too long" if done.returncode == 124 else f"pytest ended with status {done.returncode}"
+        output = (done.stdout + done.stderr).decode(errors="replace")
+        reports.append(_failed(item, "call", f"in the machine {why}\n{output}"))
+    return reports
+
+
+def _report(config: pytest.Config, line: bytes) -> pytest.TestReport:
+    """What a line says, which the test may have written itself.
+
+    Raises:
+        ValueError: it is no report.
+    """
+    try:
+        report = config.hook.pytest_report_from_serializable(config=config, data=json.loads(line))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("the test's machine gives no report of it") from error
+    if not isinstance(report, pytest.TestReport):
+        raise ValueError("the test's machine gives no report of it")
+    return report
+
+
+def _failed(item: pytest.Item, when: Literal["setup", "call"], words: str) -> pytest.TestReport:
+    return pytest.TestReport(item.nodeid, item.location, {}, "failed", words, when)
+
+
+class _Reporter:
+    """Leaves reports for the pytest that made the machine."""
+
+    def __init__(self, config: pytest.Config, path: str) -> None:
+        self._config = config
+        self._path = path
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        with open(self._path, "a") as file:
+            file.write(json.dumps(data) + "\n")
