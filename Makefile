@@ -8,6 +8,8 @@ help:
 	@echo 'make setup     install the packages that the rest needs (root, or by sudo)'
 	@echo 'make build     novm and its other programs, in .build/novm'
 	@echo 'make library   libnovm, beside what make build makes'
+	@echo 'make wheel     the Python package with all of this in it, in .build/wheel'
+	@echo 'make examples  the programs of Examples, in each language whose compiler is there'
 	@echo 'make install   the same into PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make deb       the same as a Debian package, in .build'
 	@echo 'make rpm       the same as an RPM package, in .build'
@@ -20,8 +22,8 @@ help:
 	@echo 'make bench     the measured promises of SPECIFICATION.md; ONLY=name for one'
 	@echo 'make clean     remove what these made'
 
-.PHONY: setup build library test check fmt embedded bench fuzz deb rpm
-setup build library check fmt embedded deb rpm:
+.PHONY: setup build library wheel examples test check fmt embedded bench fuzz deb rpm
+setup build library wheel examples check fmt embedded deb rpm:
 	@scripts/$@
 
 test:
@@ -44,5 +46,5 @@ install: build library
 
 .PHONY: clean
 clean:
-	rm -rf .build/novm .build/embedded .build/fuzz .build/deb .build/*.deb .build/rpm .build/*.rpm
+	rm -rf .build/novm .build/embedded .build/fuzz .build/deb .build/*.deb .build/rpm .build/*.rpm .build/wheel .build/examples .build/go
 	swift package clean

@@ -36,6 +36,9 @@ let libraryLinking: [LinkerSetting] =
           "--gc-sections", "-z", "pack-relative-relocs",
         ].flatMap { ["-Xlinker", $0] })
   ]
+/// Programs with `import Novm`, as others write them; scripts/examples links them.
+let examples: [Target] =
+  isLibrary ? [.executableTarget(name: "examples", dependencies: ["Novm"], path: "Examples/Swift")] : []
 let products: [Product] = isLibrary ? [.library(name: "libnovm", type: .dynamic, targets: ["libnovm"])] : []
 
 func headers(_ name: String) -> Target { .target(name: name, path: "Sources/C/\(name)") }
@@ -66,7 +69,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
-  targets: [
+  targets: examples + [
     // C: headers only, ours (constants, layouts, static inlines) and those of libraries.
     headers("CLinux"),
     headers("CKVM"),

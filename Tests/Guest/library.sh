@@ -37,13 +37,3 @@ expect_output '' "$NOVM" ls --all --quiet
 export NOVM_LIBRARY=$library PYTHONPATH=$PWD/Bindings/Python
 /usr/bin/python3 Tests/Library/life.py "$KERNEL" "$TEST" || fail 'life.py'
 expect_output '' "$NOVM" ls --all --quiet
-
-# Examples, which take the newest kernel.
-release=$("$NOVM" run -- uname -r)
-expect_output "$release" .build/library/run
-expect_output "$release" /usr/bin/python3 Examples/Python/run.py
-[[ ! -x .build/library/run-rust ]] || expect_output "$release" .build/library/run-rust
-mkdir "$TEST/work"
-expect_output 'added /work/note' /usr/bin/python3 Examples/Python/try_diff_apply.py "$TEST/work"
-[[ $(<"$TEST/work/note") == changed ]] || fail 'what was applied'
-expect_output '' "$NOVM" ls --all --quiet

@@ -4,18 +4,28 @@
 //! let store = novm::Store::open()?;
 //! let machine = store.create(novm::Description::new()?.set("memory", "512M")?)?;
 //! machine.start(None)?;
-//! let done = machine.run(&["uname", "-r"])?;
+//! let done = machine.run(["uname", "-r"])?;
 //! print!("{}", String::from_utf8_lossy(&done.stdout));
 //! # Ok::<(), novm::Error>(())
 //! ```
 //!
 //! A machine ends with the program. Dropping a [`Machine`] lets go of it; dropping a [`Process`] gives its command up.
 
+mod changes;
+mod command;
 mod ffi;
+mod files;
+mod pool;
+mod state;
+
+pub use changes::{Change, Changes};
+pub use command::{Command, Completed, Process};
+pub use pool::Pool;
+pub use state::{Events, State};
 
 use std::ffi::{CStr, CString};
 use std::fmt;
-use std::os::raw::{c_char, c_int, c_void};
+use std::os::raw::{c_char, c_int};
 use std::time::Duration;
 
 /// Why something could not be done.
@@ -63,19 +73,20 @@ fn call(body: impl FnOnce(*mut ffi::Error) -> c_int) -> Result<()> {
     if body(&mut error) == 0 {
         return Ok(());
     }
-    let text = |field: &[c_char]| {
-        // The library ends every text with a NUL within its field.
-        let bytes: Vec<u8> = field.iter().take_while(|byte| **byte != 0).map(|byte| *byte as u8).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
     Err(Error {
         status: error.status,
         number: error.number,
         line: error.line,
         exit_status: error.exit_status,
-        subject: text(&error.subject),
-        message: text(&error.message),
+        subject: field(&error.subject),
+        message: field(&error.message),
     })
+}
+
+/// What a field of a structure says; the library ends each with a NUL within it.
+fn field(field: &[c_char]) -> String {
+    let bytes: Vec<u8> = field.iter().take_while(|byte| **byte != 0).map(|byte| *byte as u8).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn text(value: &str) -> Result<CString> {
@@ -94,6 +105,26 @@ impl Handle {
         let mut number = 0;
         call(|error| body(&mut number, error))?;
         Ok(Self(number))
+    }
+}
+
+impl Handle {
+    /// What a list has of these fields; None where a row has none.
+    fn rows(&self, fields: &[&CStr]) -> Result<Vec<Vec<Option<Vec<u8>>>>> {
+        let mut count = 0;
+        // SAFETY: places are valid for the calls; texts are the list's, which outlives their copies.
+        call(|error| unsafe { ffi::novm_list_count(self.0, &mut count, error) })?;
+        let mut rows = Vec::new();
+        for row in 0..count {
+            let mut values = Vec::new();
+            for name in fields {
+                let mut value: *const c_char = std::ptr::null();
+                call(|error| unsafe { ffi::novm_list_text(self.0, row, name.as_ptr(), &mut value, error) })?;
+                values.push((!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_bytes().to_vec()));
+            }
+            rows.push(values);
+        }
+        Ok(rows)
     }
 }
 
@@ -119,21 +150,10 @@ impl Store {
 
     /// Names of the kernels, newest first.
     pub fn kernels(&self) -> Result<Vec<String>> {
-        // SAFETY: places are valid for the calls; texts are the list's, which outlives their copies.
-        unsafe {
-            let list = Handle::made(|list, error| ffi::novm_store_kernels(self.0 .0, list, error))?;
-            let mut count = 0;
-            call(|error| ffi::novm_list_count(list.0, &mut count, error))?;
-            let mut names = Vec::new();
-            for row in 0..count {
-                let mut name: *const c_char = std::ptr::null();
-                call(|error| ffi::novm_list_text(list.0, row, c"name".as_ptr(), &mut name, error))?;
-                if !name.is_null() {
-                    names.push(CStr::from_ptr(name).to_string_lossy().into_owned());
-                }
-            }
-            Ok(names)
-        }
+        // SAFETY: the place is valid for the call.
+        let list = Handle::made(|list, error| unsafe { ffi::novm_store_kernels(self.0 .0, list, error) })?;
+        let rows = list.rows(&[c"name"])?;
+        Ok(rows.into_iter().flatten().flatten().map(|name| String::from_utf8_lossy(&name).into_owned()).collect())
     }
 
     /// Makes a machine, which does not run yet.
@@ -183,15 +203,6 @@ impl Description {
     }
 }
 
-/// A command that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Completed {
-    /// 128 and the number of a signal that ended it.
-    pub status: i32,
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-}
-
 /// A machine.
 pub struct Machine(Handle);
 
@@ -217,56 +228,15 @@ impl Machine {
         call(|error| unsafe { ffi::novm_machine_remove(self.0 .0, error) })
     }
 
-    /// Starts a command, whose output is kept.
-    pub fn spawn(&self, words: &[&str]) -> Result<Process> {
-        let words = words.iter().map(|word| text(word)).collect::<Result<Vec<_>>>()?;
-        let mut pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
-        pointers.push(std::ptr::null());
-        let options = ffi::CommandOptions::new(pointers.as_ptr());
-        // SAFETY: the library copies what the options point to before it returns.
-        Handle::made(|command, error| unsafe { ffi::novm_command_start(self.0 .0, &options, command, error) })
-            .map(Process)
-    }
-
-    /// Runs a command to its end.
-    pub fn run(&self, words: &[&str]) -> Result<Completed> {
-        let process = self.spawn(words)?;
-        let status = process.wait(None)?;
-        Ok(Completed { status, stdout: process.output(1)?, stderr: process.output(2)? })
+    /// Leads a port or socket of the host's into it, as of `--publish`: `8080:80`. It must run.
+    pub fn publish(&self, port: &str) -> Result<Publication> {
+        let port = text(port)?;
+        Handle::made(|publication, error| unsafe {
+            ffi::novm_machine_publish(self.0 .0, port.as_ptr(), publication, error)
+        })
+        .map(Publication)
     }
 }
 
-/// A command in a machine.
-pub struct Process(Handle);
-
-impl Process {
-    /// Waits for its end; after [`Error::TIMED_OUT`] one may wait again.
-    pub fn wait(&self, limit: Option<Duration>) -> Result<i32> {
-        let mut status: c_int = 0;
-        // SAFETY: the place is valid for the call.
-        call(|error| unsafe { ffi::novm_command_wait(self.0 .0, milliseconds(limit), &mut status, error) })?;
-        Ok(status)
-    }
-
-    pub fn signal(&self, number: i32) -> Result<()> {
-        call(|error| unsafe { ffi::novm_command_signal(self.0 .0, number, error) })
-    }
-
-    /// Takes away what it has written so far: to standard output (1) or standard error (2).
-    pub fn output(&self, stream: i32) -> Result<Vec<u8>> {
-        let mut taken = Vec::new();
-        let mut buffer = [0u8; 1 << 14];
-        loop {
-            let mut count = 0;
-            // SAFETY: the buffer is as large as is said.
-            call(|error| unsafe {
-                let place: *mut c_void = buffer.as_mut_ptr().cast();
-                ffi::novm_command_output(self.0 .0, stream, place, buffer.len(), &mut count, error)
-            })?;
-            if count == 0 {
-                return Ok(taken);
-            }
-            taken.extend_from_slice(&buffer[..count]);
-        }
-    }
-}
+/// A port or socket of the host's that leads into a machine, until it is dropped.
+pub struct Publication(#[allow(dead_code)] Handle);

@@ -1,0 +1,3 @@
+module novm
+
+go 1.19
