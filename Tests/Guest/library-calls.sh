@@ -20,6 +20,14 @@ glibc=$(readelf --version-info --wide "$build/lib/libnovm.so.1" | grep -o 'GLIBC
 g++ -x c++ -std=c++17 -Wall -Werror -fsyntax-only -I "$build/include" - <<<'#include <novm.h>
 int main() { novm_command_options options = NOVM_COMMAND_OPTIONS; return options.input + 1; }' || fail 'C++'
 
+# Each function has a manual page.
+scripts/library-manual "$TEST/man3" 1.0
+for name in libnovm $(nm --dynamic --defined-only "$build/lib/libnovm.so.1" | awk '$3 ~ /^novm_/ { sub("@.*", "", $3); print $3 }'); do
+  [[ -s $TEST/man3/$name.3 ]] || fail "no manual page of $name"
+done
+manual=$(MANROFFSEQ='' MANWIDTH=80 man --local-file --warnings "$TEST/man3/libnovm.3" 2>&1)
+[[ $manual == *NAME* && $manual == *novm_machine_start* && $manual == *NOVM_ERROR_CANCELED* && $manual != *warning* ]] || fail "$manual"
+
 # As it is installed: found by pkg-config wherever it lies.
 DESTDIR=$TEST/installed scripts/install-library /usr lib/x86_64-linux-gnu
 export PKG_CONFIG_PATH=$TEST/installed/usr/lib/x86_64-linux-gnu/pkgconfig
@@ -37,12 +45,27 @@ try: novm.Machine(memory="1G")
 except novm.MissingError as error: assert "novm kernel import" in str(error), error
 else: raise AssertionError("a machine without a kernel")
 ' || fail 'Python'
+# A kernel's import, without the command.
+if package=$(scripts/kernel-packages cloud 2>/dev/null | head -n 1) && [[ -f $package ]]; then
+  /usr/bin/python3 -c '
+import sys, novm
+with novm.Store() as store:
+    lines = []
+    kernel = store.import_kernel(sys.argv[1], name="mine", progress=lines.append)
+    assert kernel.name == "mine" and kernel in store.kernels() and lines, (kernel, lines)
+    store.remove_kernel("mine")
+    assert store.kernels() == []
+' "$package" || fail 'import'
+else
+  echo 'left out: no package of a kernel'
+fi
 if command -v mypy >/dev/null; then
   (cd Bindings/Python && mypy --strict --cache-dir=/dev/null novm) || fail 'mypy'
 else
   echo 'left out: mypy is not installed'
 fi
-if [[ -x .build/library/run-rust ]]; then
-  expect_status 1 .build/library/run-rust 2>"$TEST/log"
-  grep -q 'novm kernel import' "$TEST/log" || fail "$(<"$TEST/log")"
-fi
+for program in .build/examples/{c/run,go/run,rust/run,swift/examples}; do
+  [[ -x $program ]] || { echo "left out: $program is not built" && continue; }
+  expect_status 1 "$program" run 2>"$TEST/log"
+  grep -q 'novm kernel import' "$TEST/log" || fail "$program: $(<"$TEST/log")"
+done
