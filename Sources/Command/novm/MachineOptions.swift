@@ -36,8 +36,9 @@ struct MachineOptions: ParsableArguments {
       discussion: """
         A file is the one that is there at the start; with --confine off also what takes its place, as editors do it. \
         :ro lets the guest only read. :cache=none shows each change of the host's at once, auto (the default) within a \
-        second and with each open, always never. suid and dev are as with --write.
-        """, valueName: "[GUEST=>]HOST[:ro,cache=none|auto|always,suid,dev]"),
+        second and with each open, always never. With notify, programs in the guest that watch files (inotify) \
+        are told what the host changes. suid and dev are as with --write.
+        """, valueName: "[GUEST=>]HOST[:ro,cache=none|auto|always,notify,suid,dev]"),
     completion: .directory)
   var share: [String] = []
 

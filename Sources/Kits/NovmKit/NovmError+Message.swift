@@ -190,8 +190,8 @@ extension HostPathFault {
         + "'\(String(printable: guest))=>\(String(printable: host))', or with Docker's words -v "
         + "'\(String(printable: host)):\(String(printable: guest))'"
     case .noShareOptions:
-      "no such directory on the host, and no options of a share: they follow a colon, and are ro, rw and cache=none, "
-        + "auto or always, with commas between them"
+      "no such directory on the host, and no options of a share: they follow a colon, and are ro, rw, cache=none, "
+        + "auto or always, and without the last notify, with commas between them"
     case .notADirectory: "neither a directory nor a regular file, which is all that can be given to a machine"
     case .fileToWrite: "a file; --write takes a directory, --share a file for the guest to write to"
     case .fileAtRoot: "a file; say where the guest is to have it, such as '/etc/app.conf=>app.conf'"

@@ -17,7 +17,9 @@ extension FileSystemServer {
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try SetattrRequest(&reader) }
     let node = try node(header.node)
+    if Announcements.isStamp(request) { return try announce(node, &reply) }
     let status = try host { () throws(Errno) in try tree.setAttributes(node, request) }
+    announcements.changed(node.id)
     try write(node, status, to: &reply)
   }
 
@@ -34,7 +36,7 @@ extension FileSystemServer {
   }
 
   /// The attributes of a node, and if the host has taken its name away, of what is still open of it.
-  private func status(_ node: Node) throws(Failure) -> FileStatus {
+  func status(_ node: Node) throws(Failure) -> FileStatus {
     do throws(Errno) {
       return try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: node) }
     } catch {
@@ -50,7 +52,7 @@ extension FileSystemServer {
   /// Compressed, immutable, append-only, no-dump, encrypted, verity: what is true of the file in the guest as well.
   private static let shownFlags: UInt64 = 0x4 | 0x10 | 0x20 | 0x40 | 0x800 | 0x10_0000
 
-  private func write(_ node: Node, _ status: FileStatus, to reply: inout ReplyWriter) throws(Failure) {
+  func write(_ node: Node, _ status: FileStatus, to reply: inout ReplyWriter) throws(Failure) {
     let answer = AttributesReply(attributes: attributes(node, status), validity: FileSystemServer.validity(node))
     try message { () throws(MessageError) in try answer.write(to: &reply) }
   }

@@ -9,6 +9,7 @@ extension FileSystemServer {
     try host { () throws(Errno) in
       try tree.open(node, flags: request.flags, killPrivileges: request.killPrivileges)
     }
+    if Int32(bitPattern: request.flags) & OpenFlags.truncate != 0 { announcements.changed(node.id) }
     do throws(Failure) {
       try answerOpen(node, &reply)
     } catch {
@@ -41,6 +42,7 @@ extension FileSystemServer {
       return try openExisting(parent, name, request, &reply)
     }
     tree.files.add(made.entry.node, made.file!, isWritable: true)
+    announcements.changed(made.entry.node.id)
     try answer(made.entry, &reply)
   }
 
@@ -199,6 +201,7 @@ extension FileSystemServer {
       }
     }
     resized(request.nodeOut, target)
+    announcements.changed(request.nodeOut)
     try message { () throws(MessageError) in
       try reply.append(UInt32(copied))
       try reply.append(UInt32(0))

@@ -53,6 +53,7 @@ extension FileSystemServer {
     let made = try host { () throws(Errno) in
       try tree.make(object, parent, name, mode: mode, by: caller(header, umask: umask))
     }
+    announcements.changed(made.entry.node.id)
     try write(made.entry, to: &reply)
   }
 
@@ -65,6 +66,7 @@ extension FileSystemServer {
     let request = try message { () throws(MessageError) in try LinkRequest(&reader) }
     let (old, parent) = (try node(request.node), try node(header.node))
     let entry = try host { () throws(Errno) in try tree.link(old, parent, request.name) }
+    announcements.changed(old.id)
     try write(entry, to: &reply)
   }
 
@@ -82,6 +84,9 @@ extension FileSystemServer {
         oldParent, request.oldName, to: newParent, request.newName, RenameFlags(rawValue: request.flags),
         by: caller(header, umask: 0))
     }
+    announcements.changed(newParent.id)
+    let moved = tree.namespace.withReadLock { tree.nodes.peek(newParent, request.newName.terminated) }
+    if let moved { announcements.changed(moved.id) }
   }
 
   func readlink(_ header: RequestHeader, _ reply: inout ReplyWriter) throws(Failure) {

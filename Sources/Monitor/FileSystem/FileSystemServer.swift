@@ -8,6 +8,7 @@ import Host
 package final class FileSystemServer: @unchecked Sendable {
   let tree: LayeredTree
   let settings = Settings()
+  let announcements = Announcements()
   /// Called when a guest has mounted the tree, on a thread that serves it. Set before there is one.
   package var whenMounted: () -> Void = {}
 
@@ -91,6 +92,7 @@ package final class FileSystemServer: @unchecked Sendable {
         guard (try? RequestHeader(&reader)) != nil else { throw error }
         try answer(opcode, header, &reader, &reply)
       }
+      noteChange(opcode, header)
       return reply.finish(unique: header.unique)
     } catch {
       return reply.fail(error.errno.code, unique: header.unique)

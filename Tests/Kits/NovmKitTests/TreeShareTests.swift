@@ -42,6 +42,15 @@ struct TreeShareTests {
     }
   }
 
+  @Test func isWatched() throws {
+    let share = try parse("/src=>/a:ro,notify")
+    #expect(share.isWatched && share.isReadOnly && share.map.host == Array("/a".utf8))
+    // novmm does not watch.
+    #expect(try !TreeShare(parsing: share.argument, directory: []).isWatched)
+    // Who says that nothing changes is told of no change.
+    #expect(try parse("/src=>/a:cache=always,notify").map.host == Array("/a:cache=always,notify".utf8))
+  }
+
   @Test func refusesWhatIsNoMap() {
     #expect(throws: NovmError.treeMap(Array("src=>/a".utf8), .relativeGuestPath)) { try parse("src=>/a:ro") }
     #expect(throws: NovmError.treeMap(Array("/src=>".utf8), .noHostPath)) { try parse("/src=>:ro") }

@@ -96,6 +96,45 @@ struct ShareTests {
     #expect(try client(.always).flags.contains(.cacheSymlinks))
   }
 
+  @Test func aStampTellsOfTheHostsChangesAndIsNone() throws {
+    // Of two changes within a tick of the host's clock the second cannot be seen.
+    func put(_ name: String, _ text: String) {
+      usleep(30_000)
+      layers.put(shared + name, text)
+    }
+    func stamp(_ path: String) throws -> FUSEClient.Attributes { try client.set(path, modified: FileSystemServer.stamp) }
+    put("/f", "text")
+    put("/d/g", "")
+    let client = try client()
+    let before = try client.attributes("s/f")
+    #expect(try stamp("s/f").modified == before.modified)
+    #expect(throws: Errno.exists) { try stamp("s/f") }
+    put("/f", "longer")
+    #expect(try stamp("s/f").length == 6)
+    put("/d/new", "")
+    #expect(try stamp("s/d").modified == client.attributes("s/d").modified)
+
+    // What the guest does itself its kernel has told; the host's next change is told again.
+    try client.put("s/f", "own")
+    #expect(throws: Errno.exists) { try stamp("s/f") }
+    put("/f", "the host's")
+    #expect(try stamp("s/f").length == 10)
+    try client.put("s/d/made", "x")
+    for path in ["s/d", "s/d/made"] { #expect(throws: Errno.exists) { try stamp(path) } }
+    try client.rename("s/d/made", "s/moved")
+    for path in ["s", "s/d", "s/moved"] { #expect(throws: Errno.exists) { try stamp(path) } }
+    try client.set("s/d/g", mode: 0o600)
+    #expect(throws: Errno.exists) { try stamp("s/d/g") }
+
+    // Nor is one a change where nobody else makes any, or none can be made.
+    try client.put("beside", "x")
+    let beside = try client.attributes("beside")
+    #expect(throws: Errno.exists) { try stamp("beside") }
+    #expect(try client.attributes("beside") == beside)
+    let reading = try self.client(isReadOnly: true)
+    #expect(try reading.set("s/f", modified: FileSystemServer.stamp).length == 10)
+  }
+
   @Test func asynchronousDirectWritesAreOnlyForWhatIsNotCached() throws {
     let none = Share(map: LayerMap(guestPath: "/", hostPath: shared), caching: .none)
     let flags = FUSEClient(FileSystemServer(try LayeredTree(reads: [], shares: [none]))).flags

@@ -104,6 +104,15 @@ static inline int clinux_inotify_add_directory(int inotify, const char *path) {
   return inotify_add_watch(inotify, path, IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR);
 }
 
+// What happens to the names in an open directory, and to what they stand for.
+static inline int clinux_inotify_add_entries(int inotify, int directory) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
+  return inotify_add_watch(
+      inotify, path,
+      IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK);
+}
+
 static inline void clinux_inotify_remove(int inotify, int number) { inotify_rm_watch(inotify, number); }
 
 static inline int clinux_syncfs(int fd) { return (int)syscall(SYS_syncfs, fd); }

@@ -16,6 +16,11 @@ enum BuiltIn {
       case ("processes", 1): try Reports.processes()
       case ("usage", 1): try Reports.usage()
       case ("kernel-log", 1): try Reports.kernelLog()
+      case ("stamp", let count) where count > 3:
+        let bothTimes = try flag(arguments[1], "-a")
+        for index in 3..<count {
+          Stamps.set(arguments[index], bothTimes: bothTimes, seconds: arguments[2].decimal ?? 0)
+        }
       default: throw Trouble(text: "the agent has nothing built in that is called '" + arguments[0] + "'")
       }
       return 0

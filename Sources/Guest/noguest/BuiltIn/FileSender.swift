@@ -152,12 +152,27 @@ struct FileSender {
     do throws(SystemError) { return try body() } catch { throw BuiltIn.Trouble(path, error) }
   }
 
-  /// The names in a directory, sorted, the last one first.
+  /// The names in a directory, sorted, the last one first. By a heap: the library's sort is 4 KB of this program.
   private static func names(_ path: Bytes) throws(BuiltIn.Trouble) -> [Bytes] {
-    do throws(SystemError) {
-      return try Files.names(path).sorted { $1.lexicographicallyPrecedes($0) }
-    } catch {
-      throw BuiltIn.Trouble(path, error)
+    var names: [Bytes]
+    do throws(SystemError) { names = try Files.names(path) } catch { throw BuiltIn.Trouble(path, error) }
+    for root in (0..<names.count / 2).reversed() { sift(&names, root, names.count) }
+    for end in (0..<names.count).reversed() {
+      names.swapAt(0, end)
+      sift(&names, 0, end)
+    }
+    return names
+  }
+
+  /// Has a name sink to where none below it, before `end`, precedes it.
+  private static func sift(_ names: inout [Bytes], _ root: Int, _ end: Int) {
+    var root = root
+    while 2 * root + 1 < end {
+      var child = 2 * root + 1
+      if child + 1 < end, names[child + 1].lexicographicallyPrecedes(names[child]) { child += 1 }
+      guard names[child].lexicographicallyPrecedes(names[root]) else { return }
+      names.swapAt(child, root)
+      root = child
     }
   }
 }

@@ -29,6 +29,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -83,6 +84,16 @@ static inline int cguest_close_range(unsigned first) { return (int)syscall(SYS_c
 static inline int cguest_set_modified(int file, const char *path, long long seconds, long nanoseconds) {
   const struct timespec times[2] = {{0, UTIME_OMIT}, {seconds, nanoseconds}};
   return file >= 0 ? futimens(file, times) : utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+}
+
+// Of an open file: whether FUSE has it; and its times, by utimensat(2), that of access only if both are asked for.
+static inline bool cguest_is_fuse(int file) {
+  struct statfs status;
+  return fstatfs(file, &status) == 0 && status.f_type == 0x65735546 /* FUSE_SUPER_MAGIC */;
+}
+static inline int cguest_set_times(int file, bool both, long long seconds) {
+  const struct timespec times[2] = {{seconds, both ? 0 : UTIME_OMIT}, {seconds, 0}};
+  return utimensat(file, "", times, 0x1000 /* AT_EMPTY_PATH */);
 }
 
 // open(2), O_PATH

@@ -89,7 +89,9 @@ package struct MachineDescription: Sendable {
     for share in shares.filter({ !$0.map.isFile }) + shares.filter(\.map.isFile) {
       guard let tag = share.tag else { continue }
       let isModules = tag == Self.modulesTag
-      let option = isModules ? "novm.modules" : share.isReadOnly ? "novm.mount-ro" : "novm.mount"
+      // What is mounted for reading only takes no stamps; novmm refuses all else.
+      let isReadOnly = share.isReadOnly && !share.isWatched
+      let option = isModules ? "novm.modules" : isReadOnly ? "novm.mount-ro" : "novm.mount"
       words.append("\(option)=\(tag):\(String(decoding: share.map.guest, as: UTF8.self))")
     }
     words += temporaries.map { "novm.tmpfs=\($0.argument)" }

@@ -9,6 +9,8 @@ package struct TreeShare: Equatable, Sendable {
   package var map: TreeMap
   package var isReadOnly = false
   package var caching = Caching.auto
+  /// Whether programs in the guest that watch it are told what the host changes.
+  package var isWatched = false
   /// Set where it is a device of its own, which `noguest` mounts; part of the tree otherwise.
   package var tag: String?
 
@@ -19,7 +21,7 @@ package struct TreeShare: Equatable, Sendable {
   }
 
   /// Parses `GUEST=>HOST[:OPTION[,OPTION]...]`, the options being `ro`, `rw`, `cache=none`, `auto`
-  /// or `always`, `suid` and `dev`.
+  /// or `always`, `notify`, `suid` and `dev`.
   ///
   /// What follows the last colon belongs to the path unless all of it is options, so that a path may have colons; one that
   /// ends like options is written with some behind it.
@@ -30,6 +32,7 @@ package struct TreeShare: Equatable, Sendable {
         switch option {
         case .access(let isReadOnly): self.isReadOnly = isReadOnly
         case .caching(let caching): self.caching = caching
+        case .watch: isWatched = true
         case .privilege(let privilege): map.privileges.insert(privilege)
         }
       }
@@ -38,7 +41,7 @@ package struct TreeShare: Equatable, Sendable {
     }
   }
 
-  /// As novmm's `--share` takes it.
+  /// As novmm's `--share` takes it, which does not watch.
   package var argument: [UInt8] {
     let options = "\(isReadOnly ? "ro" : "rw"),cache=\(caching.rawValue)\(map.privileges.options)"
     return map.argument + Array(":\(options)\(tag.map { ",tag=\($0)" } ?? "")".utf8)
@@ -47,6 +50,7 @@ package struct TreeShare: Equatable, Sendable {
   private enum Option: Equatable {
     case access(isReadOnly: Bool)
     case caching(Caching)
+    case watch
     case privilege(Privileges)
   }
 
@@ -56,6 +60,7 @@ package struct TreeShare: Equatable, Sendable {
       switch String(decoding: word, as: UTF8.self) {
       case "ro": options.append(.access(isReadOnly: true))
       case "rw": options.append(.access(isReadOnly: false))
+      case "notify": options.append(.watch)
       case let word:
         if let privilege = Privileges(option: word) {
           options.append(.privilege(privilege))
@@ -66,7 +71,9 @@ package struct TreeShare: Equatable, Sendable {
       }
     }
     // Both at once say nothing.
-    let contradict = options.contains(.access(isReadOnly: true)) && options.contains(.access(isReadOnly: false))
+    let contradict =
+      options.contains(.access(isReadOnly: true)) && options.contains(.access(isReadOnly: false))
+      || options.contains(.watch) && options.contains(.caching(.always))
     return contradict ? nil : options
   }
 }

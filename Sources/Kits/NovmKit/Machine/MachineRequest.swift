@@ -259,7 +259,9 @@ package struct MachineRequest: Sendable {
       writes: Array(resolved[(layers.count + shares.count)...]), hostname: hostname, commandLine: commandLine,
       serialLog: serialLog, verbose: verbose)
     machine.shares = zip(shares, resolved[layers.count...]).map { share, map in
-      TreeShare(map, isReadOnly: share.isReadOnly, caching: share.caching)
+      var placed = share
+      placed.map = map
+      return placed
     }
     machine.separateShares()
     machine.separateFiles()

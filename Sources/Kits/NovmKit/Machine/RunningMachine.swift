@@ -18,6 +18,8 @@ final class RunningMachine {
   private let network: UserNetwork?
   private let hasOwnInit: Bool
   private let forwards: PortForwards
+  private let stamps: GuestStamps
+  private var watched: [WatchedShare] = []
   private let hello: HelloListener
   private let marks: MachineMarks
   private let loop: PollLoop
@@ -53,6 +55,7 @@ final class RunningMachine {
     let forwarded = listeners.filter { network?.ports.contains($0) != true }
     forwards = try PortForwards(
       forwarded, vsock: directory.vsock, toCard: request.hasCards, loop: loop, logger: logger)
+    stamps = GuestStamps(vsock: directory.vsock, loop: loop)
     marks = try MachineMarks(into: timings)
     let description = request.compose(
       kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree),
@@ -94,6 +97,20 @@ final class RunningMachine {
     }
     for source in [hello, marks, process, log] as [any PollSource] { loop.add(source) }
     if let network { loop.add(network) }
+    watch(description.shares.filter(\.isWatched))
+  }
+
+  private func watch(_ shares: [TreeShare]) {
+    for share in shares {
+      do throws(Errno) {
+        watched.append(try WatchedShare(share.map, stamps: stamps, logger: logger))
+      } catch {
+        let host = String(printable: share.map.host)
+        logger.warning("the guest is not told what changes in \(host), which cannot be watched: \(error.description)")
+      }
+    }
+    for source in watched { loop.add(source) }
+    if !watched.isEmpty { loop.add(stamps) }
   }
 
   private static func network(
@@ -114,6 +131,8 @@ final class RunningMachine {
       logger.warning("the user network: passt: \(words); the machine goes on without")
     }
     forwards.open()
+    stamps.open()
+    for share in watched { share.open() }
     timings.mark("ready")
     logger.debug("the guest is ready: Linux \(String(decoding: hello.hello?.kernelRelease ?? [], as: UTF8.self))")
   }
