@@ -3,7 +3,8 @@
 #: timeout 400
 run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
-expect_status 42 run -- sh -c 'exit 42'
+# shellcheck disable=SC2016 # for the shell in there
+expect_status 42 run --ulimit nofile=77:99 --user nobody -- sh -c 'test "$(ulimit -n) $(ulimit -Hn)" = "77 99" && exit 42'
 # shellcheck disable=SC2016 # for the shell in there
 expect_status 137 run -- sh -c 'kill -KILL $$'
 expect_status 126 run -- /etc/passwd 2>"$TEST/errors"

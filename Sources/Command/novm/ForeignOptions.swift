@@ -38,7 +38,6 @@ enum ForeignOptions {
   private static let answers = [
     "restart": "to start a machine with the host and anew when it fails is systemd's part: novm generate systemd NAME",
     "stop-timeout": "is said when the machine is stopped: novm stop --time SECONDS NAME",
-    "ulimit": "set it where the command starts: novm run -- prlimit --nofile=1024:2048 COMMAND",
     "privileged": "the machine's root may do all in the machine, and nothing outside of it; leave it out",
     "cap-add": "the machine's root has all capabilities, in the machine; leave it out",
     "cap-drop": "drop them where the command starts: novm run -- setpriv --bounding-set=-all COMMAND",

@@ -33,6 +33,13 @@ struct ProcessOptions: ParsableArguments {
       "The guest's user for the command, by name or number; root if not given.", valueName: "USER[:GROUP]"))
   var user: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Limit what the command may take, as Docker has it. Repeatable.",
+      discussion: "In the limit's own unit (setrlimit(2)); -1 is none. The hard limit is the soft one if not given.",
+      valueName: "NAME=SOFT[:HARD]"))
+  var ulimit: [String] = []
+
   @Flag(name: [.short, .long], help: "Give the command a terminal, and your keys to it.")
   var terminal = false
 
@@ -44,6 +51,9 @@ struct ProcessOptions: ParsableArguments {
   var timeout: String?
 
   func validate() throws {
+    for limit in ulimit where ResourceLimit(limit) == nil {
+      throw ValidationError("--ulimit: '\(limit)' \(ResourceLimit.advice)")
+    }
     if let timeout, TimeSpan(timeout) == nil {
       throw ValidationError(
         "--timeout: '\(timeout)' is no time; give seconds, or a number with s, m, h or d, such as 10m")
@@ -63,6 +73,7 @@ struct ProcessOptions: ParsableArguments {
     }
     settings.timeout = timeout.flatMap { TimeSpan($0) }.map { Double($0.seconds) }
     settings.user = user
+    settings.ulimit = ulimit
     settings.terminal = terminal
     return settings
   }

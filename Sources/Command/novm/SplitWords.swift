@@ -107,7 +107,7 @@ struct SplitWords {
     "huge-pages": .text, "prefault": .flag, "entropy-rate": .text,
   ]
   private static let processOptions: [String: Kind] = [
-    "env": .list, "env-file": .list, "cwd": .text, "user": .text, "terminal": .flag, "timeout": .text,
+    "env": .list, "env-file": .list, "cwd": .text, "user": .text, "ulimit": .list, "terminal": .flag, "timeout": .text,
   ]
   private static let keepingOptions: [String: Kind] = [
     "file": .text, "interactive": .flag, "name": .text, "rm": .flag, "entrypoint": .text,

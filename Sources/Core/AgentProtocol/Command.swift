@@ -3,6 +3,7 @@
 ///     u16 options, u16 rows, u16 columns, u16 reserved
 ///     string user, string directory
 ///     u32 count and that many strings of arguments, u32 count and that many strings of environment
+///     with the option `limited` u32 count and that many limits
 package struct Command: Equatable, Sendable {
   package struct Options: OptionSet, Equatable, Sendable {
     package let rawValue: UInt16
@@ -22,6 +23,9 @@ package struct Command: Equatable, Sendable {
     /// Where the guest has no such directory, or the user may not enter it, start in `/`.
     package static let directoryMayMiss = Options(rawValue: 1 << 4)
 
+    /// Limits follow: said by there being some.
+    static let limited = Options(rawValue: 1 << 5)
+
     static let defined: Options = [.terminal, .input, .builtIn, .detached, .directoryMayMiss]
   }
 
@@ -36,10 +40,13 @@ package struct Command: Equatable, Sendable {
   package var arguments: [[UInt8]]
   /// `NAME=VALUE`; `PATH`, `HOME` and, on a terminal, `TERM` are supplied where they are missing.
   package var environment: [[UInt8]]
+  /// ``limits`` as they are sent, ``ResourceLimit/size`` bytes each: the guest has no use for an array of them, which would take
+  /// more of it than all else about them.
+  package var limitRecords: [UInt8] = []
 
   package init(
     arguments: [[UInt8]], environment: [[UInt8]] = [], directory: [UInt8] = [], user: [UInt8] = [],
-    options: Options = [], window: WindowSize = WindowSize(rows: 0, columns: 0)
+    options: Options = [], window: WindowSize = WindowSize(rows: 0, columns: 0), limits: [ResourceLimit] = []
   ) {
     self.arguments = arguments
     self.environment = environment
@@ -47,5 +54,6 @@ package struct Command: Equatable, Sendable {
     self.user = user
     self.options = options
     self.window = window
+    for limit in limits { limit.encode(into: &limitRecords) }
   }
 }

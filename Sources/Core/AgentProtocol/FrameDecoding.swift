@@ -52,8 +52,9 @@ extension Frame {
 
 extension Command {
   fileprivate init(_ reader: inout PayloadReader) throws(FrameError) {
-    let options = Options(rawValue: try reader.u16())
+    var options = Options(rawValue: try reader.u16())
     let window = WindowSize(rows: try reader.u16(), columns: try reader.u16())
+    let isLimited = options.remove(.limited) != nil
     guard Options.defined.isSuperset(of: options), try reader.u16() == 0 else { throw .reservedBits(.exec) }
     let user = try reader.string()
     let directory = try reader.string()
@@ -62,6 +63,16 @@ extension Command {
     self.init(
       arguments: arguments, environment: try reader.strings(), directory: directory, user: user, options: options,
       window: window)
+    guard isLimited else { return }
+    // As many as the payload has, whatever the count says.
+    let count = try reader.u32()
+    guard count > 0 else { throw .malformed(.exec) }
+    for _ in 0..<count {
+      let resource = try reader.byte()
+      guard resource < ResourceLimit.resources else { throw .malformed(.exec) }
+      limitRecords.append(resource)
+      for _ in 1..<ResourceLimit.size { limitRecords.append(try reader.byte()) }
+    }
   }
 }
 

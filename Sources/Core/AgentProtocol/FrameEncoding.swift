@@ -73,13 +73,17 @@ extension Frame {
 
 extension Command {
   fileprivate func encode(into bytes: inout [UInt8]) -> Bool {
-    bytes.append(little: options.rawValue)
+    bytes.append(little: options.union(limitRecords.isEmpty ? [] : .limited).rawValue)
     bytes.append(little: window.rows)
     bytes.append(little: window.columns)
     bytes.append(little: UInt16(0))
     guard Options.defined.isSuperset(of: options), !arguments.isEmpty else { return false }
     guard bytes.append(string: user), bytes.append(string: directory) else { return false }
-    return bytes.append(strings: arguments) && bytes.append(strings: environment)
+    guard bytes.append(strings: arguments), bytes.append(strings: environment) else { return false }
+    guard !limitRecords.isEmpty else { return true }
+    bytes.append(little: UInt32(limitRecords.count / ResourceLimit.size))
+    bytes.append(contentsOf: limitRecords)
+    return true
   }
 }
 

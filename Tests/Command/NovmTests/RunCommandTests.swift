@@ -31,7 +31,7 @@ struct RunCommandTests {
   @Test func optionsOfOthersAreAnswered() throws {
     try expectRefusal("novm generate systemd NAME", "--restart=always", "--", "true")
     try expectRefusal("novm stop --time SECONDS NAME", "--stop-timeout", "5", "--", "true")
-    try expectRefusal("prlimit --nofile=", "--ulimit", "nofile=5", "--", "true")
+    try expectRefusal("--ulimit: 'nofile=5:4' is no limit", "--ulimit", "nofile=5:4", "--", "true")
     try expectRefusal("type=bind,source=PATH", "--mount", "type=bind", "--", "true")
     try expectRefusal("--shm-size: 'lots' is no amount", "--shm-size", "lots", "--", "true")
     for words in [["exec", "--share", "/a=>.", "box", "--", "true"], ["start", "--disk", "x", "box"]] {

@@ -100,7 +100,11 @@ import Testing
     // a byte too many.
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(16), FrameError.malformed(.exec)),
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [0xff, 0xff, 0xff, 0x7f] + zeros(4), .malformed(.exec)),
-    ([32, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(4), .reservedBits(.exec)),
+    ([64, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(4), .reservedBits(.exec)),
+    // Limits: none, fewer than it says, and of what there is not.
+    (limited + zeros(4), .malformed(.exec)),
+    (limited + [2, 0, 0, 0, 7] + zeros(16), .malformed(.exec)),
+    (limited + [1, 0, 0, 0, 16] + zeros(16), .malformed(.exec)),
     ([0, 0, 0, 0, 0, 0, 1, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(4), .reservedBits(.exec)),
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0] + zeros(4), .malformed(.exec)),
     ([0, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(5), .malformed(.exec)),
@@ -132,3 +136,6 @@ import Testing
 }
 
 private func zeros(_ count: Int) -> [UInt8] { Array(repeating: 0, count: count) }
+
+/// The payload of an `exec` of `a`, up to where its limits follow.
+private let limited: [UInt8] = [32, 0, 0, 0, 0, 0, 0, 0] + zeros(8) + [1, 0, 0, 0, 1, 0, 0, 0, 0x61] + zeros(4)

@@ -14,6 +14,13 @@ let sampleFrames: [Frame] = [
       directory: "/srv".bytes, user: "daemon:1".bytes, options: [.terminal, .input],
       window: WindowSize(rows: 50, columns: 0x1234))),
   .exec(Command(arguments: ["true".bytes])),
+  .exec(
+    Command(
+      arguments: ["true".bytes],
+      limits: [
+        ResourceLimit(resource: 7, soft: 0x0102_0304_0506, hard: ResourceLimit.unlimited)!,
+        ResourceLimit(resource: 15, soft: 0, hard: 0)!,
+      ])),
   .started(pid: 0x0102_0304),
   .stdin([0, 1, 2, 255]),
   .endOfInput,

@@ -28,6 +28,7 @@ struct Launch {
       }
       try isolate()
       try connect(owner: identity, terminalGroup: accounts.terminalGroup)
+      try setLimits()
       do throws(SystemError) { try identity.assume() } catch {
         throw Failure(.rejected, error, "cannot become user '" + command.user + "'")
       }
@@ -45,6 +46,15 @@ struct Launch {
       return execute(environment)
     } catch {
       return error
+    }
+  }
+
+  private func setLimits() throws(Failure) {
+    for start in stride(from: 0, to: command.limitRecords.count, by: ResourceLimit.size) {
+      let result = unsafe command.limitRecords.withUnsafeBufferPointer {
+        unsafe cguest_set_limit($0.baseAddress! + start)
+      }
+      if result < 0 { throw Failure(.rejected, .last, "a limit") }
     }
   }
 

@@ -96,6 +96,13 @@ static inline int cguest_set_times(int file, bool both, long long seconds) {
   return utimensat(file, "", times, 0x1000 /* AT_EMPTY_PATH */);
 }
 
+// setrlimit(2), of a record of AgentProtocol's: a byte that names the resource, the soft limit and the hard one.
+static inline int cguest_set_limit(const unsigned char *record) {
+  struct rlimit limit;
+  memcpy(&limit, record + 1, sizeof limit);
+  return setrlimit(record[0], &limit);
+}
+
 // open(2), O_PATH
 static const int cguest_O_PATH = 010000000;
 

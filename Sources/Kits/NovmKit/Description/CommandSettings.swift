@@ -12,6 +12,8 @@ package struct CommandSettings: Codable, Equatable, Sendable {
   /// Seconds after which it is ended.
   package var timeout: Double?
   package var user: String?
+  /// As ``ResourceLimit`` parses them.
+  package var ulimit: [String] = []
   package var terminal = false
   /// Whether its input stays open though nobody is there yet.
   package var input = false
@@ -29,6 +31,7 @@ package struct CommandSettings: Codable, Equatable, Sendable {
     try keys.read(.calledIn, into: &calledIn)
     try keys.read(.timeout, into: &timeout)
     try keys.read(.user, into: &user)
+    try keys.read(.ulimit, into: &ulimit)
     try keys.read(.terminal, into: &terminal)
     try keys.read(.input, into: &input)
     try keys.read(.stopSignal, into: &stopSignal)
@@ -39,7 +42,8 @@ package struct CommandSettings: Codable, Equatable, Sendable {
   package var agentCommand: Command {
     var result = Command(
       arguments: command.map(ByteString.bytes), environment: env.map(ByteString.bytes),
-      directory: ByteString.bytes(cwd ?? calledIn ?? ""), user: ByteString.bytes(user ?? ""))
+      directory: ByteString.bytes(cwd ?? calledIn ?? ""), user: ByteString.bytes(user ?? ""),
+      limits: ulimit.compactMap { ResourceLimit($0) })
     if cwd == nil, calledIn != nil { result.options.insert(.directoryMayMiss) }
     if input { result.options.insert(.input) }
     if terminal {

@@ -1,3 +1,4 @@
+import AgentProtocol
 import FoundationEssentials
 import Host
 
@@ -93,6 +94,7 @@ package struct NamedSettings: Sendable {
         throw .setting(name, line: line, "has a NUL in it, which no name or argument can have")
       }
       if let fault = Self.pathFault(name, text) { throw .setting(name, line: line, fault) }
+      if name == "ulimit", ResourceLimit(text) == nil { throw .setting(name, line: line, ResourceLimit.advice) }
       if name == "env", !text.contains("=") { throw .setting(name, line: line, "'\(text)' is not NAME=VALUE") }
     }
     if kind == .list {
