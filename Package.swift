@@ -99,16 +99,17 @@ let package = Package(
     module("Monitor", "Host", ["CLinux"]),
     module("Monitor", "Confinement", ["CLinux", "Host"]),
     module("Monitor", "IOURing", ["CURing", "CLinux", "Host"]),
-    module("Monitor", "KVM", ["Boot", "GuestMemory", "Host", "LittleEndian", "CKVM"]),
+    module("Monitor", "KVM", ["Boot", "GuestMemory", "State", "Host", "LittleEndian", "CKVM"]),
     module("Monitor", "FileSystem", ["FUSE", "Host", "GuestMemory", "LittleEndian"]),
     module(
       "Monitor", "Machine",
       [
         "Confinement", "KVM", "IOURing", "Devices", "Egress", "Boot", "FileSystem", "AgentProtocol", "Host", "PCI",
-        "Virtio", "GuestMemory", "LittleEndian",
+        "Virtio", "State", "GuestMemory", "LittleEndian",
       ]),
     .executableTarget(
-      name: "novmm", dependencies: ["Machine", "Confinement"], path: "Sources/Monitor/novmm", swiftSettings: strict,
+      name: "novmm", dependencies: ["Machine", "Confinement", "State"], path: "Sources/Monitor/novmm",
+      swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
     // Guest: noguest, which scripts/build-noguest compiles, of itself and AgentProtocol.
@@ -187,7 +188,7 @@ let package = Package(
     .executableTarget(
       name: "confined", dependencies: ["Confinement", "CLinux", "Host"], path: "Tests/Monitor/confined"),
     tests("Monitor", "IOURingTests", ["IOURing", "CURing", "Host"]),
-    tests("Monitor", "KVMTests", ["KVM", "Boot"]),
+    tests("Monitor", "KVMTests", ["KVM", "Boot", "State", "LittleEndian"]),
     tests(
       "Monitor", "FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting", "HostTesting"]),
     // Mounts a tree on this host through /dev/fuse.
@@ -198,7 +199,7 @@ let package = Package(
     .executableTarget(
       name: "allocations", dependencies: ["CCountingAllocator", "FileSystem", "FUSE", "GuestMemory"],
       path: "Tests/Monitor/allocations"),
-    tests("Monitor", "MachineTests", ["Machine", "Confinement", "IOURing", "LittleEndian", "VirtioTesting"]),
+    tests("Monitor", "MachineTests", ["Machine", "Confinement", "IOURing", "State", "LittleEndian", "VirtioTesting"]),
     // A machine whose monitor was taken over.
     .executableTarget(
       name: "takeover", dependencies: ["Machine", "Confinement", "FileSystem", "Host", "CLinux"],

@@ -73,6 +73,15 @@ public struct FileDescriptor: ~Copyable, Sendable {
     }
   }
 
+  /// Whether it is a regular file that has no content and can be given some anywhere.
+  package func isEmptyAndWritable() throws(Errno) -> Bool {
+    var status = stat()
+    try checked(unsafe fstat(raw, &status))
+    let flags = try checked(fcntl(raw, F_GETFL))
+    return status.st_mode & S_IFMT == S_IFREG && status.st_size == 0 && flags & O_ACCMODE != O_RDONLY
+      && flags & O_APPEND == 0
+  }
+
   /// Sets or clears `O_NONBLOCK`.
   public func setNonblocking(_ on: Bool = true) throws(Errno) {
     let flags = try checked(fcntl(raw, F_GETFL))

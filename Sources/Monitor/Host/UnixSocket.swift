@@ -104,6 +104,21 @@ package enum UnixSocket {
     }
   }
 
+  /// recvmsg(2) with the first descriptor that came along, if any; 0 at the end.
+  package static func receive(
+    _ socket: borrowing FileDescriptor, into buffer: inout [UInt8], _ descriptor: inout FileDescriptor?
+  ) throws(Errno) -> Int {
+    let number = socket.raw
+    var received: Int32 = -1
+    let count = try retryingInterrupts {
+      unsafe buffer.withUnsafeMutableBytes {
+        unsafe clinux_receive_with_descriptor(number, $0.baseAddress, $0.count, &received)
+      }
+    }
+    if received >= 0 { descriptor = FileDescriptor(owning: received) }
+    return count
+  }
+
   /// send(2) without SIGPIPE.
   package static func send(_ socket: borrowing FileDescriptor, _ bytes: Span<UInt8>) throws(Errno) -> Int {
     let number = socket.raw

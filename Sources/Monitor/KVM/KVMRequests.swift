@@ -9,6 +9,14 @@ package enum KVMRequests {
     ].map { UInt32(truncatingIfNeeded: $0) }
   }
 
+  /// What a machine's state is read by; nothing is changed by them.
+  package static var saving: [UInt32] {
+    [
+      ckvm_get_mp_state, ckvm_get_xsave, ckvm_get_xsave2, ckvm_get_xcrs, ckvm_get_debugregs, ckvm_get_msrs,
+      ckvm_get_lapic, ckvm_get_vcpu_events, ckvm_get_tsc_khz, ckvm_get_device_attr, ckvm_get_irqchip, ckvm_get_clock,
+    ].map { UInt32(truncatingIfNeeded: $0) }
+  }
+
   /// Where the guest moves what is on a bus.
   package static var onBus: [UInt32] {
     [ckvm_ioeventfd, ckvm_set_user_memory_region].map { UInt32(truncatingIfNeeded: $0) }

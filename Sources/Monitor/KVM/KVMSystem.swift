@@ -84,6 +84,16 @@ public final class KVMSystem: Sendable {
     return CPUID(entries)
   }
 
+  /// KVM_GET_MSR_INDEX_LIST, in order.
+  func savedMSRs() throws(KVMError) -> [UInt32] {
+    var list = ckvm_msr_list()
+    list.nmsrs = UInt32(CKVM_MSR_CAPACITY)
+    try request("KVM_GET_MSR_INDEX_LIST") {
+      unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_get_msr_index_list, &list)
+    }
+    return (0..<min(list.nmsrs, UInt32(CKVM_MSR_CAPACITY))).map { unsafe ckvm_msr_index(&list, $0) }.sorted()
+  }
+
   /// Bytes of the shared `kvm_run` page(s).
   func runSize() throws(KVMError) -> Int {
     Int(try request("KVM_GET_VCPU_MMAP_SIZE") { clinux_ioctl(descriptor.raw, ckvm_get_vcpu_mmap_size, 0) })

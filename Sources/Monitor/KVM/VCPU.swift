@@ -18,9 +18,11 @@ public final class VCPU: @unchecked Sendable {
   /// Also the APIC ID.
   public let index: Int
 
-  private let machine: VirtualMachine
+  let machine: VirtualMachine
   let descriptor: FileDescriptor
   private let page: MemoryMapping
+  /// What it was given.
+  private(set) var cpuid = CPUID([])
   private let lock = Lock()
   private var requests: [() -> Void] = []
   private var state: UnsafeMutablePointer<kvm_run> {
@@ -54,6 +56,7 @@ public final class VCPU: @unchecked Sendable {
     table.nent = UInt32(entries.count)
     for (index, entry) in entries.enumerated() { unsafe ckvm_cpuid_entry(&table, UInt32(index)).pointee = entry }
     try request("KVM_SET_CPUID2") { unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_set_cpuid2, &table) }
+    self.cpuid = cpuid
   }
 
   func setMSR(_ index: UInt32, _ value: UInt64) throws(KVMError) {

@@ -11,10 +11,16 @@ public final class VirtualMachine: Sendable {
 
   public let system: KVMSystem
   let descriptor: FileDescriptor
+  /// The model-specific registers that make up a vCPU's state on this host, by rising numbers.
+  let msrs: [UInt32]
+  /// Bytes of a vCPU's extended registers, if they are more than 4096.
+  let extendedSize: Int
 
   /// Makes an empty machine with an in-kernel interrupt controller and no timer chip.
   public init(_ system: KVMSystem) throws(KVMError) {
     self.system = system
+    msrs = try system.savedMSRs()
+    extendedSize = Int(system.check(extension: KVM_CAP_XSAVE2))
     // EINTR comes when a signal arrives while the kernel allocates.
     do throws(Errno) {
       descriptor = FileDescriptor(

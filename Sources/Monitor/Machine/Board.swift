@@ -5,6 +5,7 @@ import GuestMemory
 import Host
 import KVM
 import PCI
+import State
 import Virtio
 
 /// Where a machine's devices are: addresses, ports, interrupts, and what the guest is told of them. It knows places, and no
@@ -34,6 +35,7 @@ final class Board {
   private let registers: RegisterPages
   private let bus: PCIBus?
   private let messages: InterruptMessages
+  private var functions: [VirtioFunction] = []
 
   /// - Throws: two devices that are to have one place.
   init(
@@ -122,7 +124,9 @@ final class Board {
     if transport.sharedMemory != nil, let index = ram.windowIndex {
       window = VirtioFunction.SharedMemory(memory: memory.regions[index], slot: index)
     }
-    bus.add(VirtioFunction(transport, slot, on: bus, vm: vm, window: window), at: place)
+    let function = VirtioFunction(transport, slot, on: bus, vm: vm, window: window)
+    functions.append(function)
+    bus.add(function, at: place)
   }
 
   /// Gives a device a page of registers, an interrupt and a node in the ACPI tables.
@@ -149,6 +153,28 @@ final class Board {
     }
     guard bus == nil, let last = slots.keys.max() else { return }
     try vm.map(registers.memory(count: last + 1).regions[0], slot: memory.regions.count, isReadOnly: true)
+  }
+
+  // MARK: State
+
+  /// Adds all virtio devices to a state. The machine is quiesced.
+  func save(to state: inout StateWriter) throws(StateError) {
+    for (place, slot) in slots.sorted(by: { $0.key < $1.key }) {
+      try slot.save(to: &state, place: UInt16(clamping: place))
+    }
+  }
+
+  /// Makes them what they were. Memory is what it was already, and nothing of the machine has run.
+  func restore(from state: inout StateReader) throws(StateError) {
+    for (place, slot) in slots.sorted(by: { $0.key < $1.key }) {
+      try slot.restore(from: &state, place: UInt16(clamping: place))
+    }
+    for function in functions { function.restored() }
+  }
+
+  /// Once the whole machine is restored: has devices and drivers look at their queues.
+  func wake() {
+    for slot in slots.values { slot.wakeAll() }
   }
 
   // MARK: What the guest is told

@@ -9,6 +9,7 @@ import Host
 /// | `quiesce` | `quiesced`, or `running` if somebody resumes it meanwhile | see ``Quiescence`` |
 /// | `resume` | `running` | |
 /// | `status` | `running`, `paused` or `quiesced` | |
+/// | `save`, and with it a descriptor | `saved`, or `refused WORDS` | see ``Machine/save(to:_:)`` |
 /// | `resize DISK [BYTES]` | `size BYTES`, or `refused WORDS` | see ``DiskLine/resize(to:)`` |
 /// | `capture N` | `capturing` | and from then on what passes network card N, as a pcapng file, until the client closes |
 /// | `egress CHANGE GRANT` | `changed`, or `refused WORDS` | CHANGE is `allow`, `deny` or `remove` (``GrantList``) |
@@ -51,6 +52,8 @@ final class ControlClient: EventHandler {
   private let machine: Machine
   private let number: Int32
   private var socket: FileDescriptor?
+  /// What came along last, for the order that wants it.
+  private var descriptor: FileDescriptor?
   private var line: [UInt8] = []
   private var left: ((ControlClient) -> Void)?
 
@@ -68,7 +71,7 @@ final class ControlClient: EventHandler {
     guard socket != nil else { return }
     var buffer = [UInt8](repeating: 0, count: Self.limit)
     do throws(Errno) {
-      let count = try socket!.read(into: &buffer)
+      let count = try UnixSocket.receive(socket!, into: &buffer, &descriptor)
       if count == 0 { return close() }
       line += buffer[..<count]
     } catch {
@@ -90,11 +93,30 @@ final class ControlClient: EventHandler {
     case .resume: machine.resume { [self] in answer("running") }
     case .quiesce: machine.quiesce { [self] isQuiesced in answer(isQuiesced ? "quiesced" : "running") }
     case .status: answer(machine.isQuiesced ? "quiesced" : machine.isPaused ? "paused" : "running")
+    case .save:
+      guard let file = descriptor.take() else {
+        return answer("refused send a file's descriptor along with the order")
+      }
+      machine.save(to: file) { [self] failure in answer(failure.map { "refused \(words($0))" } ?? "saved") }
     case .resize(let name, _): leave(order, orSay: "refused there is no disk \(name)")
     case .capture: leave(order, orSay: "no such card")
     case .egress:
       leave(order, orSay: "refused the machine runs without a list; give it one while it does not run")
     case .balloon: leave(order, orSay: "refused the machine has no balloon")
+    }
+  }
+
+  private func words(_ failure: SaveFailure) -> String {
+    switch failure {
+    case .notQuiesced: "the machine runs; quiesce it first"
+    case .busy: "the machine is being saved already"
+    case .part(.cannotSave(device: 19)): "connections by vsock cannot be saved yet; do without --vsock"
+    case .part(.cannotSave(device: 26)): "what is open of a tree cannot be saved yet; do without trees"
+    case .part(let error): "\(error)"
+    case .kvm(let error): "KVM: \(error)"
+    case .file(.invalid):
+      "the descriptor is not that of an empty regular file that can be written, and not only appended to"
+    case .file(let errno): "the file: \(errno.description)"
     }
   }
 
@@ -126,7 +148,7 @@ final class ControlClient: EventHandler {
 
 /// What a line asks for.
 enum ControlOrder: Equatable {
-  case pause, quiesce, resume, status
+  case pause, quiesce, resume, status, save
   /// By its place or its serial number; nil for the size that its file has.
   case resize(disk: String, size: UInt64?)
   case capture(Int)
@@ -143,6 +165,7 @@ enum ControlOrder: Equatable {
     case ("quiesce", 1): self = .quiesce
     case ("resume", 1): self = .resume
     case ("status", 1): self = .status
+    case ("save", 1): self = .save
     case ("capture", 2):
       guard let card = UInt16(words[1]) else { return nil }
       self = .capture(Int(card))

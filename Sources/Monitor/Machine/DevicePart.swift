@@ -1,4 +1,5 @@
 import FileSystem
+import State
 
 /// A device of a machine, and its line on the host: one part, from the making to the end. Everything here comes on the event
 /// loop's thread.
@@ -17,6 +18,12 @@ protocol DevicePart: AnyObject {
   /// machine is quiesced, so no vCPU runs, no queue is served, and the event loop calls nothing of the part's.
   func settle()
 
+  /// Adds what is no virtio device's to a machine's state; those the board does. As for `settle`.
+  func save(to state: inout StateWriter)
+
+  /// Makes the part, whose machine has not run yet, what it was.
+  func restore(from state: inout StateReader) throws(StateError)
+
   /// Open directories that its files are in, and nowhere else.
   var roots: [FileSystemServer.Root] { get }
 
@@ -29,6 +36,8 @@ extension DevicePart {
   func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool { false }
   var roots: [FileSystemServer.Root] { [] }
   func settle() {}
+  func save(to state: inout StateWriter) {}
+  func restore(from state: inout StateReader) throws(StateError) {}
   func close() {}
 }
 

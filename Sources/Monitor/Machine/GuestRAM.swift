@@ -7,6 +7,7 @@ import Virtio
 package struct GuestRAM {
   let memory: GuestMemory
   private let mappings: [MemoryMapping]
+  private let isPopulated: Bool
   /// Where the guest finds pieces of files, if anywhere: behind all RAM.
   let window: (files: FileWindow, addresses: Range<UInt64>)?
   /// Files that are memory, behind that.
@@ -47,6 +48,7 @@ package struct GuestRAM {
       regions.append(unsafe GuestMemory.Region(base: range.lowerBound, bytes: mapping.bytes))
     }
     self.mappings = mappings
+    self.isPopulated = isPopulated
     var next = Platform.end(of: map)
     if windowSize > 0 {
       let files: FileWindow
@@ -78,6 +80,29 @@ package struct GuestRAM {
   /// Whether the guest can only read there, whatever it does.
   func isReadOnly(_ region: GuestMemory.Region) -> Bool {
     disks.contains { $0.addresses.lowerBound == region.base && $0.disk.isReadOnly }
+  }
+
+  /// Writes RAM as it lies, without what is between its regions, from the beginning of a file on.
+  ///
+  /// - Returns: bytes.
+  func write(to file: Int32) throws(Errno) -> UInt64 {
+    var place: UInt64 = 0
+    for mapping in mappings {
+      try mapping.write(to: file, at: place)
+      place += UInt64(mapping.count)
+    }
+    return place
+  }
+
+  /// Puts what was written so in the place of RAM, privately (`MemoryMapping.replace`).
+  func replace(by file: Int32) throws(Errno) {
+    var place: UInt64 = 0
+    for mapping in mappings {
+      try mapping.replace(by: file, at: place)
+      place += UInt64(mapping.count)
+    }
+    // What was promised is there before the guest runs, as where it is not restored.
+    if isPopulated { for mapping in mappings { try mapping.populate() } }
   }
 
   /// The number of the window among the regions.

@@ -37,7 +37,6 @@ package final class KernelBoot: MachineStart {
     case .acpi: options.acpi = board.platform(apicIDs: apicIDs)
     case .commandLine:
       options.mp = MPPlatform(apicIDs: apicIDs, power: Platform.power)
-      board.addresses.add(AbsentClock(), atPort: AbsentClock.port, count: AbsentClock.portCount)
       // Before the rest: what follows a word of two hyphens is for init.
       var devices = board.arguments
       devices.append(options.commandLine)

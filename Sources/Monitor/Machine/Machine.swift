@@ -17,7 +17,9 @@ package final class Machine: @unchecked Sendable {
   let map: MemoryMap
   let board: Board
   private(set) var vcpus: [VCPU] = []
-  private var parts: [any DevicePart] = []
+  private(set) var parts: [any DevicePart] = []
+  /// What a state that it begins with must be of.
+  let shape: MachineShape
   private let timeline: Timeline
   private var watches: [any EventHandler] = []
   private var threads: [Thread] = []
@@ -37,7 +39,7 @@ package final class Machine: @unchecked Sendable {
   private var whenResumed: [() -> Void] = []
   private let outcomeLock = Lock()
   private let gate: PauseGate
-  private let quiescence: Quiescence
+  let quiescence: Quiescence
   private var control: ControlSocket?
 
   /// Builds the machine; nothing of it runs yet. To be called before any thread is started: it takes the process's signals.
@@ -55,6 +57,7 @@ package final class Machine: @unchecked Sendable {
     mode = description.confinement
     let description = description.confinement == .off ? description : description.detachingTrees()
     calls = description.parts(broker: broker?.process)
+    shape = MachineShape(description)
     affinity = description.affinity
     try Self.check(affinity, description.processors.count)
     let signals: FileDescriptor
@@ -261,6 +264,9 @@ package final class Machine: @unchecked Sendable {
     board.addBus()
     board.add(.panicRegister(.memory(base: UInt32(Platform.panicRegister), size: 1))) {
       $0.add(PanicDevice(handler: self), atMemory: Platform.panicRegister, size: 1)
+    }
+    if description.discovery == .commandLine {
+      board.addresses.add(AbsentClock(), atPort: AbsentClock.port, count: AbsentClock.portCount)
     }
     for kind in DeviceKind.all {
       for part in try kind.make(description, board) {

@@ -15,6 +15,8 @@ package struct MachineDescription {
   package var isRandomised = true
   /// Bytes of RAM, a whole number of MiB.
   package var memory: UInt64 = 512 << 20
+  /// The state that it begins with, in the place of a kernel.
+  package var state: Path?
   package var processors = ProcessorTopology(cores: 1)
   /// Which of the host's CPUs their threads run on; nil for all.
   package var affinity: CPUAffinity?

@@ -2,10 +2,15 @@ import Boot
 import FileSystem
 import Host
 import KVM
+import State
 
 /// What keeps a machine from starting.
 package enum MachineError: Error {
   case kvm(KVMError)
+  /// A file to begin with is no state of this machine.
+  case state(path: Path, StateError)
+  /// It is one of a machine of another shape.
+  case anotherShape(path: Path, MachineShape.Difference)
   case boot(BootError)
   case tree(TreeError)
   /// A file that was named could not be used.

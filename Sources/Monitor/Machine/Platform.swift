@@ -12,10 +12,11 @@ enum Platform {
   /// Power off, status and reset: one byte each.
   static let powerPorts: UInt16 = 0x600
 
-  static let com1 = SerialPlace(port: 0x3f8, interrupt: 4, device: .com1)
-  static let com2 = SerialPlace(port: 0x2f8, interrupt: 3, device: .com2)
+  static let com1 = SerialPlace(number: 1, port: 0x3f8, interrupt: 4, device: .com1)
+  static let com2 = SerialPlace(number: 2, port: 0x2f8, interrupt: 3, device: .com2)
 
   struct SerialPlace {
+    let number: UInt32
     let port: UInt16
     let interrupt: UInt32
     let device: ACPIDevice

@@ -11,6 +11,8 @@ final class Quiescence: @unchecked Sendable {
     /// Something may be under way yet.
     case settling
     case reached
+    /// Somebody does something with what rests.
+    case working
   }
 
   private let loop: EventLoop
@@ -29,13 +31,13 @@ final class Quiescence: @unchecked Sendable {
   /// Whether it has begun and is not over.
   var isActive: Bool { state != .none }
 
-  var isReached: Bool { state == .reached }
+  var isReached: Bool { state == .reached || state == .working }
 
   /// Has devices rest. No vCPU may run until `leave`.
   ///
   /// - Parameter done: called with true once all rest; with false if it was left before that.
   func enter(_ parts: [any DevicePart], _ done: @escaping (Bool) -> Void) {
-    if state == .reached, leaving == nil { return done(true) }
+    if isReached, leaving == nil { return done(true) }
     waiting.append(done)
     guard state == .none else { return }
     state = .settling
@@ -44,19 +46,41 @@ final class Quiescence: @unchecked Sendable {
       loop.hold()
       let slots = slots()
       for slot in slots { slot.hold() }
-      let settle = {
+      doApart {
         for slot in slots { slot.rest() }
         for part in parts { part.settle() }
-      }
-      let isBegun = try? Thread("quiesce") { [self] in
-        settle()
-        loop.post { [self] in settled() }
-      }
-      // Without room for a thread the loop waits for the host itself.
-      if isBegun == nil {
-        settle()
+      } done: { [self] in
         settled()
       }
+    }
+  }
+
+  var isWorking: Bool { state == .working }
+
+  /// Does something with what rests that takes its time: all do until it is done, whoever wants them to go on meanwhile. It is
+  /// reached, and nothing else is done.
+  ///
+  /// - Parameters:
+  ///   - body: called on another thread.
+  ///   - done: called after it.
+  func work(_ body: @escaping () -> Void, done: @escaping () -> Void) {
+    state = .working
+    doApart(body) { [self] in
+      state = .reached
+      done()
+      if leaving != nil { end() }
+    }
+  }
+
+  private func doApart(_ body: @escaping () -> Void, done: @escaping () -> Void) {
+    let isBegun = try? Thread("quiesce") { [self] in
+      body()
+      loop.post(done)
+    }
+    // Without room for a thread the loop waits for the host itself.
+    if isBegun == nil {
+      body()
+      done()
     }
   }
 

@@ -1,5 +1,6 @@
 import Devices
 import Host
+import State
 import Virtio
 
 /// A serial port with its lock, and the host's end of the line.
@@ -53,6 +54,16 @@ final class SerialLine: BusDevice, DevicePart {
       }
       if let byte { wire.send(byte) }
     }
+  }
+
+  func save(to state: inout StateWriter) {
+    state.add(SerialPort.tag, instance: place.number, lock.withLock { port.save() })
+  }
+
+  func restore(from state: inout StateReader) throws(StateError) {
+    var fields = try state.require(SerialPort.tag, instance: place.number)
+    try port.restore(from: &fields)
+    try fields.finish()
   }
 
   fileprivate func receive(_ bytes: [UInt8]) -> Int { lock.withLock { port.receive(bytes) } }

@@ -40,6 +40,7 @@ struct Arguments {
       case "--version": return .version
       case "--check": isCheck = true
       case "--verbose": isVerbose = true
+      case "--restore": machine.state = Path(try value(name, inline))
       case "--kernel": machine.kernel = Path(try value(name, inline))
       case "--setup": machine.setup = Path(try value(name, inline))
       case "--initramfs": machine.initramfs.append(Path(try value(name, inline)))
@@ -110,8 +111,17 @@ struct Arguments {
     try check(machine.cards)
     try check(machine.disks)
     if isCheck { return .check(machine.kvm) }
+    guard machine.state == nil else {
+      guard machine.kernel.isEmpty, machine.initramfs.isEmpty, machine.commandLine.isEmpty else {
+        throw UsageError(message: "--restore: has its kernel in memory; leave out --kernel, --initramfs and --cmdline")
+      }
+      guard machine.pages != .reservedHuge else {
+        throw UsageError(message: "--restore: a file is no huge pages; leave out --huge-pages hugetlbfs")
+      }
+      return .run(machine, isVerbose: isVerbose)
+    }
     guard !machine.kernel.isEmpty else {
-      throw UsageError(message: "no kernel: give --kernel FILE, a vmlinux or a bzImage")
+      throw UsageError(message: "no kernel: give --kernel FILE, a vmlinux or a bzImage, or --restore FILE")
     }
     return .run(machine, isVerbose: isVerbose)
   }

@@ -2,7 +2,7 @@
 let manual = """
   novmm: a virtual machine monitor for Linux KVM whose primary device is a file system
 
-  Usage: novmm --kernel FILE [OPTION]...
+  Usage: novmm --kernel FILE|--restore FILE [OPTION]...
 
   One process is one machine. It ends when the guest does, with a status that says how.
 
@@ -14,6 +14,10 @@ let manual = """
     --kaslr HOW             on or off: whether the kernel and its memory lie at random addresses (default on): a vmlinux with the
                             relocations behind it that its bzImage held (--verbose says whether it has them), and a bzImage
                             by itself. nokaslr in --cmdline is off, too
+    --restore FILE          goes on where another machine was saved (`save`, below, --control), in the place of a kernel: with
+                            the options of that machine for memory, processors, devices and their places, the same disks, and
+                            a processor like that machine's. FILE is mapped, not read: it must stay as it is for as long as
+                            the machine runs. What two machines from one FILE take for random numbers is the same
   Machine
     --memory MIB            RAM in MiB, up to 262144 (default 512)
     --huge-pages HOW        pages of 2 MiB: transparent (the default), where the host has them to spare; hugetlbfs, those
@@ -118,7 +122,10 @@ let manual = """
   Process
     --control PATH          a Unix socket that takes a line and answers one: `pause` stops the vCPUs (`paused`, once none
                             runs), `quiesce` the devices, too (`quiesced`, or `running` if somebody resumes it meanwhile),
-                            `resume` lets them go on (`running`), `status` tells which of the three it is;
+                            `resume` lets them go on (`running`), `status` tells which of the three it is; `save`, with the
+                            descriptor of an empty file along with it (unix(7), SCM_RIGHTS), writes the state of a quiesced
+                            machine there, its memory too, for --restore (`saved`, or `refused WORDS`; machines with trees
+                            or --vsock cannot be saved yet);
                             `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
                             [KEY=BYTES]...`, or `refused WORDS`); `egress allow|deny|remove GRANT` changes what --egress

@@ -29,8 +29,9 @@ struct Novmm {
     do throws(MachineError) {
       try description.enterControlGroup()
       let boot = KernelBoot()
-      let machine = try Machine(description, boot, report: complain)
-      if isVerbose { complain(words(boot.randomisation)) }
+      let start: any MachineStart = description.state.map { StateRestore($0) } ?? boot
+      let machine = try Machine(description, start, report: complain)
+      if isVerbose, description.state == nil { complain(words(boot.randomisation)) }
       let outcome = try machine.run { missing in
         guard isVerbose else { return }
         for what in missing { complain("this host cannot confine the monitor by \(what)") }

@@ -3,11 +3,14 @@ import FileSystem
 import Host
 import KVM
 import Machine
+import State
 
 /// What went wrong, in one line that says what to do.
 func words(_ error: MachineError, _ description: MachineDescription) -> String {
   switch error {
   case .kvm(let error): words(error)
+  case .state(let path, let error): "\(path): \(words(error))"
+  case .anotherShape(let path, let difference): "\(path): \(words(difference))"
   case .boot(let error): "kernel \(description.kernel): \(words(error))\(mend(error, description))"
   case .tree(let error): error.description
   case .file(let path, let errno): "\(path): \(errno.description)"
@@ -45,6 +48,35 @@ func words(_ error: MachineError, _ description: MachineDescription) -> String {
       + (available > 0 ? ", or give --memory \(2 * available) or less" : "")
   case .memory(let bytes, let errno):
     "the host cannot give \(bytes >> 20) MiB of memory: \(errno.description); ask for less with --memory"
+  }
+}
+
+private func words(_ error: StateError) -> String {
+  switch error {
+  case .notAState: "no machine's state, or one that was not written to its end"
+  case .version(let major):
+    "a state in version \(major) of the format, which this novmm does not read; use that which wrote it"
+  case .cutShort, .damaged, .repeated, .tooLarge: "a damaged state; save it anew"
+  case .value(let tag, let id):
+    "a damaged state, or one of another machine (\(name(tag)), field \(id)); give --restore the options of that machine"
+  case .unknownSection(let tag, let instance):
+    "the state of a machine with more devices (\(name(tag)) \(instance)); give --restore the options of that machine"
+  case .missing(let tag, let instance):
+    "the state of a machine with fewer devices (\(name(tag)) \(instance)); give --restore the options of that machine"
+  case .unknownField(let tag, let id): "has what this novmm does not know (\(name(tag)), field \(id)); use a newer one"
+  case .cannotSave(let device): "a device of kind \(device), of which there is no state yet"
+  }
+}
+
+private func name(_ tag: StateTag) -> String { String(decoding: tag.name, as: UTF8.self) }
+
+private func words(_ difference: MachineShape.Difference) -> String {
+  switch difference {
+  case .memory(let bytes): "the state of a machine with other memory; give --memory \(bytes >> 20)"
+  case .processors(let count):
+    "the state of a machine with other processors, \(count) of them; give --cpus as it was given to that"
+  case .transport: "the state of a machine with the other --transport; give the one that it was given"
+  case .discovery: "the state of a machine with the other --discovery; give the one that it was given"
   }
 }
 
@@ -122,6 +154,12 @@ func words(_ error: KVMError) -> String {
   case .version(let version): "KVM speaks version \(version), not 12; this kernel is too old or not Linux's"
   case .missing(let capability): "this host's KVM lacks \(capability); it takes a newer kernel"
   case .request(let name, let errno): "\(name): \(errno.description)"
+  case .processor(let leaf):
+    "the state is of a processor that has more than this host's (CPUID leaf 0x\(String(leaf, radix: 16))); restore it on one "
+      + "like that"
+  case .foreignMSR(let index):
+    "the state has a register that this host's KVM does not know (MSR 0x\(String(index, radix: 16))); restore it on a host "
+      + "like that which wrote it"
   case .vCPUs(let asked, let most): "\(asked) vCPUs are more than the \(most) that this host allows; lower --cpus"
   }
 }

@@ -7,6 +7,7 @@ struct ControlOrderTests {
 
   @Test func ordersAreWords() {
     #expect(order("pause") == .pause && order("resume") == .resume && order("status") == .status)
+    #expect(order("save") == .save && order("save x") == nil)
     #expect(order("quiesce") == .quiesce && order("quiesce ") == nil)
     #expect(order("resize 0") == .resize(disk: "0", size: nil))
     #expect(order("resize a-disk 1048576") == .resize(disk: "a-disk", size: 1 << 20))

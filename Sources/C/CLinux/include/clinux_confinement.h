@@ -153,6 +153,26 @@ static inline int clinux_receive_descriptor(int socket, int *descriptor) {
   return byte;
 }
 
+// What there is, and one descriptor that came along, or -1; an exec closes it. The kernel drops all further ones.
+static inline long clinux_receive_with_descriptor(int socket, void *bytes, size_t count, int *descriptor) {
+  struct iovec vector = {.iov_base = bytes, .iov_len = count};
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } control;
+  // Not CMSG_SPACE, whose padding is room for a second one.
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
+  *descriptor = -1;
+  const ssize_t received = recvmsg(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+  if (received < 0) return received;
+  const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+      header->cmsg_len == CMSG_LEN(sizeof(int)))
+    memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
+  return received;
+}
+
 // Namespaces (namespaces(7)), mounts and capabilities, which glibc shows only with _GNU_SOURCE, or not at all.
 enum {
   clinux_NEW_MOUNTS = 0x00020000,

@@ -53,19 +53,26 @@ final class VirtioFunction: PCIFunction {
   func writeConfiguration(_ value: UInt32, at offset: Int, width: Int) {
     slot.lock.withLock {
       transport.writeConfiguration(value, at: offset, width: width)
-      // What KVM refuses, such as two regions at one place, comes to us instead, and finds the one that was first.
-      follow(registers) { from, to in
-        for (index, worker) in slot.workers.enumerated() {
-          let offset = PCITransport.notifyOffset(queue: index)
-          if let from { try? vm.disconnect(writesAt: from + offset, from: worker.event) }
-          if let to { try? vm.connect(writesAt: to + offset, to: worker.event) }
-        }
+      followAll()
+    }
+  }
+
+  /// The transport is what another one was, with its regions where that one's were.
+  func restored() { slot.lock.withLock { followAll() } }
+
+  private func followAll() {
+    // What KVM refuses, such as two regions at one place, comes to us instead, and finds the one that was first.
+    follow(registers) { from, to in
+      for (index, worker) in slot.workers.enumerated() {
+        let offset = PCITransport.notifyOffset(queue: index)
+        if let from { try? vm.disconnect(writesAt: from + offset, from: worker.event) }
+        if let to { try? vm.connect(writesAt: to + offset, to: worker.event) }
       }
-      guard let (region, shared) = window else { return }
-      follow(region) { from, to in
-        if from != nil { try? vm.unmap(slot: shared.slot) }
-        if let to { try? vm.map(shared.memory, slot: shared.slot, at: to) }
-      }
+    }
+    guard let (region, shared) = window else { return }
+    follow(region) { from, to in
+      if from != nil { try? vm.unmap(slot: shared.slot) }
+      if let to { try? vm.map(shared.memory, slot: shared.slot, at: to) }
     }
   }
 

@@ -1,4 +1,5 @@
 import Host
+import State
 import Virtio
 
 /// A virtio device's place in the machine, by whatever transport: the lock of its registers, and the threads that work for
@@ -57,6 +58,16 @@ final class VirtioSlot: TransportOwner {
   func letGo() {
     for worker in workers { worker.letGo() }
   }
+
+  func save(to state: inout StateWriter, place: UInt16) throws(StateError) {
+    try transport.save(to: &state, place: place)
+  }
+
+  func restore(from state: inout StateReader, place: UInt16) throws(StateError) {
+    try transport.restore(from: &state, place: place)
+  }
+
+  func wakeAll() { transport.wake() }
 
   /// Whether nobody works on the queues, after a short while at most.
   func rests(within milliseconds: UInt64) -> Bool {

@@ -115,6 +115,9 @@ extension CallFilter {
   fileprivate mutating func allowLoop(_ parts: ConfinementPolicy.Parts) {
     allow("epoll_wait", "epoll_pwait", "eventfd2", "timerfd_create", "timerfd_settime")
     allow("readv", "writev", "recvfrom", "sendto", "recvmsg", "sendmsg", "accept4", "shutdown")
+    // The machine's state, to a file that came from the operator.
+    allow("ioctl", where: .word(1, KVMRequests.saving))
+    allow("pwrite64")
     allowStreamPairs()
     allow(
       "fcntl", where: .word(1, [UInt32(F_GETFD), UInt32(F_GETFL), UInt32(F_SETFL), UInt32(F_DUPFD_CLOEXEC)]))

@@ -1,0 +1,279 @@
+"""Saves machines whose guest is ticks.c, and restores them: saved.py NOVMM BUNDLE DIRECTORY TRANSPORT."""
+import array, os, random, re, select, signal, socket, struct, subprocess, sys, time
+
+NOVMM, BUNDLE, DIRECTORY, TRANSPORT = sys.argv[1:]
+os.chdir(DIRECTORY)
+
+def fail(*words): sys.exit(' '.join(map(str, words)))
+
+def initramfs():
+    parts = ['', '.disk', '.balloon'] + ['.pci'] * (TRANSPORT == 'pci')
+    return [f'{BUNDLE}/initramfs{part}' for part in parts if os.path.exists(f'{BUNDLE}/initramfs{part}')] + ['ticks']
+
+def ticks_of(text):
+    """By CPU, (number, nanoseconds) in order; only whole lines."""
+    found = {}
+    for cpu, number, moment in re.findall(rb'^t (\d+) (\d+) (\d+)\n', text, re.M):
+        found.setdefault(int(cpu), []).append((int(number), int(moment)))
+    return found
+
+class Line:
+    """A Unix socket that novmm connects to, and all that came of it."""
+    def __init__(self, name):
+        self.name, self.text, self.stream = name, b'', None
+        if os.path.exists(name): os.unlink(name)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(name)
+        self.listener.listen()
+
+    def poll(self, seconds):
+        watched = self.stream or self.listener
+        if not select.select([watched], [], [], seconds)[0]: return
+        if not self.stream:
+            self.stream = self.listener.accept()[0]
+            return
+        piece = self.stream.recv(65536)
+        if not piece: time.sleep(min(seconds, 0.05))
+        self.text += piece
+
+class Machine:
+    shape = ['--memory', '192']
+
+    def __init__(self, *options, cpus, kernel=True, expects=True):
+        self.serial, self.console = Line('serial'), Line('console')
+        if os.path.exists('control'): os.unlink('control')
+        start = []
+        if kernel:
+            start = ['--kernel', f'{BUNDLE}/vmlinux', '--setup', f'{BUNDLE}/setup',
+                     '--cmdline', 'quiet panic=-1 console=ttyS0']
+            for each in initramfs(): start += ['--initramfs', each]
+        self.process = subprocess.Popen(
+            [NOVMM, *start, *self.shape, '--cpus', str(cpus), '--transport', TRANSPORT, '--com1', 'unix:serial',
+             '--console', 'unix:console', '--disk', 'disk', '--balloon', '--control', 'control', *options],
+            stderr=subprocess.PIPE, text=True)
+
+    def until(self, condition, what, seconds=150):
+        deadline = time.time() + seconds
+        while not condition():
+            if self.process.poll() is not None: fail(what, 'ended:', self.process.returncode, self.process.stderr.read())
+            if time.time() > deadline:
+                self.process.send_signal(signal.SIGQUIT)
+                time.sleep(1)
+                self.process.kill()
+                fail('not in time:', what, self.serial.text[-600:], self.process.stderr.read())
+            self.serial.poll(0.02)
+            self.console.poll(0.001)
+        if b'!' in self.serial.text: fail(what, re.findall(rb'![^\n]*', self.serial.text))
+
+    def ticks(self): return ticks_of(self.serial.text)
+
+    def ticking(self, cpus, count):
+        def enough():
+            found = self.ticks()
+            return len(found) == cpus and all(len(each) >= count for each in found.values())
+        self.until(enough, f'{count} ticks of each of {cpus} CPUs')
+
+    def tell(self, order, answer):
+        start = len(self.serial.text)
+        self.serial.stream.sendall(order.encode() + b'\n')
+        found = []
+        def answered():
+            # Lines that are whole.
+            found[:] = re.findall(answer, self.serial.text[start:self.serial.text.rfind(b'\n') + 1], re.M)
+            return found
+        self.until(answered, f'an answer to {order}')
+        return found[0]
+
+    def echoed(self, word):
+        self.until(lambda: self.console.stream, 'the console')
+        start = len(self.console.text)
+        self.console.stream.sendall(word)
+        self.until(lambda: word in self.console.text[start:], 'the console')
+
+    def control(self):
+        client = socket.socket(socket.AF_UNIX)
+        for _ in range(400):
+            if client.connect_ex('control') == 0: break
+            time.sleep(0.05)
+        client.settimeout(120)
+        return client
+
+    def order(self, word, client=None, files=()):
+        client = client or self.control()
+        message = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', files))] if files else []
+        client.sendmsg([word.encode() + b'\n'], message)
+        answer = b''
+        while not answer.endswith(b'\n'): answer += client.recv(1) or fail('no answer to', word)
+        return answer.decode().strip()
+
+    def expect(self, word, answer, files=()):
+        found = self.order(word, files=files)
+        if found != answer: fail(f'{word}: {found}, not {answer}')
+
+    def save(self, name):
+        if os.path.exists(name): os.unlink(name)
+        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self.expect('quiesce', 'quiesced')
+        begin = time.time()
+        self.expect('save', 'saved', [file])
+        took = time.time() - begin
+        os.close(file)
+        return took
+
+    def drain(self):
+        """What the machine, which stands still, has said to its end."""
+        for line in (self.serial, self.console):
+            while line.stream and select.select([line.stream], [], [], 0.1)[0]:
+                before = len(line.text)
+                line.poll(0)
+                if len(line.text) == before: break
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.drain()
+
+def restored(before, name, cpus):
+    """A machine that goes on from a state, and what its guest has said since it was there as one text."""
+    machine = Machine('--restore', name, cpus=cpus, kernel=False)
+    machine.serial.text = before
+    return machine
+
+def check(machine, cpus):
+    for cpu, found in machine.ticks().items():
+        numbers = [number for number, _ in found]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+            wrong = [pair for pair in zip(numbers, numbers[1:]) if pair[1] != pair[0] + 1]
+            fail('CPU', cpu, 'lost or repeated ticks at', wrong)
+        if numbers[0] != 0: fail('CPU', cpu, 'began with', numbers[0])
+        gaps = [(after[1] - before[1], before[0]) for before, after in zip(found, found[1:])]
+        widest = max(gaps)
+        if min(gaps)[0] < 0: fail('time goes back on CPU', cpu, min(gaps))
+        print(f'# CPU {cpu}: {len(numbers)} ticks, widest gap {widest[0] / 1e6:.0f} ms after tick {widest[1]}')
+
+def story(cpus):
+    with open('disk', 'wb') as disk: disk.write(os.urandom(1 << 20) + bytes(1 << 20))
+    machine = Machine(cpus=cpus)
+    machine.ticking(cpus, 5)
+    machine.tell('hello early', rb'^hello early$')
+    first = machine.tell('disk', rb'^disk (\w+)$')
+    machine.echoed(b'before')
+    print('# clock:', machine.tell('clock', rb'^clock (.+)$').decode())
+
+    # What is no file to be saved to, and a machine that runs.
+    empty = os.open('empty', os.O_RDWR | os.O_CREAT, 0o600)
+    machine.expect('save', 'refused the machine runs; quiesce it first', [empty])
+    machine.expect('quiesce', 'quiesced')
+    machine.expect('save', "refused send a file's descriptor along with the order")
+    wrong = "refused the descriptor is not that of an empty regular file that can be written, and not only appended to"
+    machine.expect('save', wrong, [os.open('disk', os.O_RDWR)])
+    machine.expect('save', wrong, [os.open('empty', os.O_RDONLY)])
+    machine.expect('save', wrong, [os.open('empty', os.O_RDWR | os.O_APPEND)])
+    machine.expect('save', wrong, [machine.serial.listener.fileno()])
+    full = os.open('/dev/full', os.O_RDWR)
+    machine.expect('save', wrong, [full])
+    machine.expect('resume', 'running')
+    machine.ticking(cpus, 15)
+
+    # It goes on itself; then another does, from the same file, twice, each time behind what it has seen by then.
+    took = machine.save('one')
+    print(f'# saved in {took:.2f} s, {os.stat("one").st_blocks >> 11} MiB of {os.path.getsize("one") >> 20}')
+    machine.drain()
+    text = machine.serial.text
+    machine.expect('resume', 'running')
+    count = min(map(len, machine.ticks().values()))
+    machine.ticking(cpus, count + 10)
+    check(machine, cpus)
+    machine.kill()
+    last = {cpu: found[-1] for cpu, found in ticks_of(text).items()}
+    time.sleep(3)
+    for turn in range(2):
+        machine = restored(text, 'one', cpus)
+        machine.ticking(cpus, count + 40)
+        machine.tell(f'hello again {turn}', rb'^hello again$|^hello again \d$')
+        machine.tell('random', rb'^random \w+$')
+        second = machine.tell('disk', rb'^disk (\w+)$')
+        if second == first: fail('the disk is as it was before it was written')
+        first = second
+        machine.echoed(b'after')
+        check(machine, cpus)
+        # Nobody was away.
+        for cpu, (number, moment) in last.items():
+            away = machine.ticks()[cpu][number + 1][1] - moment
+            print(f'# CPU {cpu}: {away / 1e6:.0f} ms between the last tick before and the first one after')
+            if away > 2.5e9: fail('CPU', cpu, 'was away for', away, 'ns')
+        if turn == 0: machine.kill()
+
+    # One after the other, at any moment.
+    for turn in range(3):
+        time.sleep(random.random() / 5)
+        machine.serial.poll(0)
+        machine.save('next')
+        machine.kill()
+        text, count = machine.serial.text, min(map(len, machine.ticks().values()))
+        os.replace('next', 'chain')
+        machine = restored(text, 'chain', cpus)
+        machine.ticking(cpus, count + 30)
+        machine.tell(f'hello {turn}', rb'^hello \d$')
+    check(machine, cpus)
+    machine.serial.stream.sendall(b'off\n')
+    deadline = time.time() + 60
+    # Who does not read holds the guest up.
+    while machine.process.poll() is None and time.time() < deadline: machine.serial.poll(0.05)
+    if machine.process.poll() != 0:
+        machine.process.kill()
+        fail('status', machine.process.returncode, machine.process.stderr.read())
+    print(f'{cpus} CPUs: as they should')
+
+def refused(words, *options, cpus=1, file='bad', shape=None, devices=('--disk', 'disk', '--balloon')):
+    run = subprocess.run(
+        [NOVMM, '--restore', file, '--cpus', str(cpus), '--com1', 'out', '--console', 'out2', *devices,
+         *(shape or [*Machine.shape, '--transport', TRANSPORT]), *options], stderr=subprocess.PIPE, text=True, timeout=60)
+    if run.returncode not in (1, 2) or not re.search(words, run.stderr) or run.stderr.count('\n') != 1:
+        fail('refusal:', words, 'status', run.returncode, run.stderr)
+
+def hostile():
+    """Of the state of one CPU."""
+    with open('chain', 'rb') as file:
+        file.seek(-16, os.SEEK_END)
+        start, length = struct.unpack('<QQ', file.read())
+        file.seek(start)
+        stream = file.read(length)
+    subprocess.run(['cp', '--sparse=always', 'chain', 'bad'], check=True)
+    def write(tail, at=start):
+        with open('bad', 'r+b') as file:
+            file.truncate(at)
+            file.seek(at)
+            file.write(tail)
+    def end(start, length): return b'novmfile' + struct.pack('<QQ', start, length)
+    other = 'mmio' if TRANSPORT == 'pci' else 'pci'
+    refused('give --memory 192', file='chain', shape=['--memory', '256', '--transport', TRANSPORT])
+    refused('other processors, 1 of them', file='chain', cpus=2)
+    refused('other --transport', file='chain', shape=[*Machine.shape, '--transport', other])
+    refused('fewer devices', '--disk', 'disk2', file='chain')
+    refused('more devices', file='chain', devices=['--balloon'])
+    refused('another machine', file='chain', devices=['--disk', 'disk'])
+    refused('--restore: has its kernel', '--kernel', 'x', file='chain')
+    refused('No such file', file='none')
+    refused('no machine', file='/dev/null')
+    refused('no machine', file='.')
+    whole = stream + end(start, length)
+    for cut in [1, 24, 1000, length + 24]:
+        write(whole[:-cut])
+        refused('no machine')
+    write(b'', 0)
+    refused('no machine')
+    for tail, at in [(stream + end(start, 1 << 40), start), (stream + end(1 << 63, length), start),
+                     (stream[8:] + end(start, length - 8), start), (stream + end(start - 4096, length), start - 4096)]:
+        write(tail, at)
+        refused('damaged|no machine')
+    for _ in range(20):
+        place = random.randrange(length)
+        write(stream[:place] + bytes([stream[place] ^ 1 << random.randrange(8)]) + stream[place + 1:] + end(start, length))
+        refused('state|version')
+    print('hostile states: refused')
+
+with open('disk2', 'wb') as disk: disk.truncate(1 << 20)
+story(2)
+story(1)
+hostile()

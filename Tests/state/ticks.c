@@ -1,0 +1,196 @@
+// The first process of a guest that is saved and restored: it does what shows when anything of a machine is not what it was.
+//
+//   each CPU sleeps 10 ms at a time, between which nothing else runs there: a timer that is lost is never heard of again;
+//   `t CPU NUMBER NANOSECONDS` every time (CLOCK_MONOTONIC), of all CPUs in the order in which they took the time;
+//   registers of vectors hold what they held, and 16 MiB of memory what was last written there, in rounds.
+//
+// A line on the serial port is an order: `disk`, `random`, `hello WORD`, `clock`, `off`. A line on the virtio console comes back.
+// What is wrong is said after an exclamation mark.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+static int serial = 1;
+static pthread_mutex_t line = PTHREAD_MUTEX_INITIALIZER;
+
+static void say(const char *format, ...) {
+  char text[200];
+  va_list words;
+  va_start(words, format);
+  int count = vsnprintf(text, sizeof text, format, words);
+  va_end(words);
+  for (int done = 0; done < count;) {
+    ssize_t some = write(serial, text + done, count - done);
+    if (some > 0) done += some;
+  }
+}
+
+static void load(const char *list) {
+  FILE *names = fopen(list, "r");
+  char name[80], path[100];
+  while (names && fscanf(names, "%79s", name) == 1) {
+    snprintf(path, sizeof path, "/modules/%s", name);
+    int file = open(path, O_RDONLY);
+    syscall(SYS_finit_module, file, "", 3 /* whatever its signature and version */);
+    close(file);
+  }
+  if (names) fclose(names);
+}
+
+static int terminal(const char *path) {
+  int file = open(path, O_RDWR | O_NOCTTY);
+  struct termios settings;
+  if (tcgetattr(file, &settings) == 0) {
+    cfmakeraw(&settings);
+    tcsetattr(file, TCSANOW, &settings);
+  }
+  return file;
+}
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+static void *tick(void *argument) {
+  static uint64_t last;
+  const long cpu = (long)argument;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  if (sched_setaffinity(0, sizeof set, &set)) say("! no CPU %ld\n", cpu);
+  for (unsigned long number = 0;; number++) {
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    pthread_mutex_lock(&line);
+    const uint64_t time = now();
+    if (time < last) say("! CPU %ld is %llu ns behind\n", cpu, (unsigned long long)(last - time));
+    last = time;
+    say("t %ld %lu %llu\n", cpu, number, (unsigned long long)time);
+    pthread_mutex_unlock(&line);
+  }
+  return argument;
+}
+
+static unsigned long rounds;
+
+static void *vectors(void *argument) {
+  const uint64_t want[2] = {0x0123456789abcdef, 0xfedcba9876543210};
+  uint64_t found[2], others[2];
+  for (;;) {
+    // What is in registers alone while nothing but this runs here, and is the kernel's to keep while something else does.
+    __asm__ volatile(
+        "movdqu %2, %%xmm3\n movdqu %2, %%xmm15\n mov $200000, %%ecx\n"
+        "1: pause\n dec %%ecx\n jnz 1b\n"
+        "movdqu %%xmm3, %0\n movdqu %%xmm15, %1\n"
+        : "=m"(found), "=m"(others)
+        : "m"(want)
+        : "ecx", "xmm3", "xmm15", "memory");
+    if (memcmp(found, want, 16) || memcmp(others, want, 16)) say("! vectors\n");
+    rounds++;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  return argument;
+}
+
+static void *memory(void *argument) {
+  enum { COUNT = 2 << 20 };
+  uint64_t *words = malloc(COUNT * sizeof *words);
+  for (uint64_t i = 0; i < COUNT; i++) words[i] = i;
+  for (uint64_t round = 0;; round++) {
+    for (uint64_t i = 0; i < COUNT; i++) {
+      if (words[i] != i * (2 * round + 1)) {
+        say("! memory: word %llu in round %llu\n", (unsigned long long)i, (unsigned long long)round);
+        return argument;
+      }
+      words[i] = i * (2 * round + 3);
+      if (i % 4096 == 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+  }
+}
+
+static void *echo(void *argument) {
+  int file = -1;
+  for (int turn = 0; turn < 100 && file < 0; turn++) {
+    file = terminal("/dev/hvc0");
+    if (file < 0) usleep(50000);
+  }
+  char text[128];
+  for (ssize_t count; (count = read(file, text, sizeof text)) > 0;) write(file, text, count);
+  return argument;
+}
+
+// Reads 1 MiB past the guest's cache, gives its sum, and writes its first word plus one.
+static void disk(void) {
+  enum { SIZE = 1 << 20 };
+  static uint64_t *words;
+  if (!words && posix_memalign((void **)&words, 4096, SIZE)) return;
+  int file = open("/dev/vda", O_RDWR | O_DIRECT);
+  if (pread(file, words, SIZE, 0) != SIZE) {
+    say("! disk\n");
+    return;
+  }
+  uint64_t sum = 0;
+  for (int i = 0; i < SIZE / 8; i++) sum = sum * 31 + words[i];
+  words[0]++;
+  if (pwrite(file, words, 4096, 0) != 4096 || fsync(file)) say("! disk: write\n");
+  close(file);
+  say("disk %016llx\n", (unsigned long long)sum);
+}
+
+int main(void) {
+  if (getpid() != 1) return 1;  // It mounts.
+  mount("none", "/proc", "proc", 0, NULL);
+  mount("none", "/dev", "devtmpfs", 0, NULL);
+  serial = terminal("/dev/ttyS0");
+  const char *lists[] = {"/modules.order", "/modules.pci", "/modules.balloon", "/modules.disk"};
+  for (int i = 0; i < 4; i++) load(lists[i]);
+  pthread_t thread;
+  for (long cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++) pthread_create(&thread, NULL, tick, (void *)cpu);
+  pthread_create(&thread, NULL, vectors, NULL);
+  pthread_create(&thread, NULL, memory, NULL);
+  pthread_create(&thread, NULL, echo, NULL);
+  FILE *orders = fdopen(dup(serial), "r");
+  char order[100];
+  while (fgets(order, sizeof order, orders)) {
+    order[strcspn(order, "\n")] = 0;
+    uint64_t random = 0;
+    if (!strcmp(order, "off")) reboot(RB_POWER_OFF);
+    pthread_mutex_lock(&line);
+    if (!strcmp(order, "disk")) {
+      disk();
+    } else if (!strcmp(order, "random")) {
+      int file = open("/dev/hwrng", O_RDONLY);
+      if (read(file, &random, sizeof random) <= 0) say("! random\n");
+      close(file);
+      say("random %016llx\n", (unsigned long long)random);
+    } else if (!strcmp(order, "clock")) {
+      char name[40] = "none";
+      mkdir("/sys", 0755);
+      mount("none", "/sys", "sysfs", 0, NULL);
+      int file = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY);
+      ssize_t count = read(file, name, sizeof name - 1);
+      name[count > 0 ? count - 1 : 0] = 0;
+      close(file);
+      say("clock %s, vectors looked at %lu times\n", name, rounds);
+    } else {
+      say("%s\n", order);
+    }
+    pthread_mutex_unlock(&line);
+  }
+  say("! no orders any more\n");
+  pause();
+}
