@@ -102,7 +102,9 @@ struct ShareTests {
       usleep(30_000)
       layers.put(shared + name, text)
     }
-    func stamp(_ path: String) throws -> FUSEClient.Attributes { try client.set(path, modified: FileSystemServer.stamp) }
+    func stamp(_ path: String) throws -> FUSEClient.Attributes {
+      try client.set(path, modified: FileSystemServer.stamp)
+    }
     put("/f", "text")
     put("/d/g", "")
     let client = try client()
