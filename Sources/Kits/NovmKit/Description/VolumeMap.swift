@@ -19,9 +19,6 @@ package struct VolumeMap: Equatable, Sendable {
   /// - Parameter path: of the guest.
   package init(ownAt path: [UInt8]) throws(NovmError) { try self.init([], guest: path[...], of: path) }
 
-  /// As `--volume` takes it.
-  package var argument: String { isOwn ? ByteString.string(guest) : "\(name)=>\(ByteString.string(guest))" }
-
   /// Parses `NAME=>GUEST`. Names are for directories: 1 to 64 letters, digits, `.`, `_` and `-`, not first a `.` or `-`.
   package init(parsing bytes: [UInt8]) throws(NovmError) {
     guard let arrow = bytes.indices.dropLast().first(where: { bytes[$0] == 0x3d && bytes[$0 + 1] == 0x3e }),
@@ -78,6 +75,7 @@ package struct VolumeMap: Equatable, Sendable {
   /// As `--volume` takes it.
   package var argument: String {
     let guest = ByteString.string(guest)
+    if isOwn { return guest }
     // A path that ends like an option has one behind it.
     return "\(name)=>\(guest)" + (Self.options.contains { guest.hasSuffix(":\($0)") } ? ":rw" : "")
   }
