@@ -58,7 +58,7 @@ final class Processor {
     var status = Kernel.createSemaphore(Self.selector(0x321, index)) | Kernel.createSemaphore(wake)
     if index == 0 { status |= Kernel.createSemaphore(Processor.never) }
     status |= thread(handler, processor, isGlobal: false, events: 0, argument: nil)
-    for number in UInt64(0)..<256 {
+    for number in UInt64(0)..<256 where number != Exit.debug && number != Exit.alignment {
       status |= Kernel.createPortal(
         events + number, for: handler, descriptor: Self.state(number).rawValue, id: UInt64(index) << 8 | number)
     }
@@ -97,17 +97,25 @@ final class Processor {
   private enum Exit {
     static let interruptWindow: UInt64 = 0x64
     static let cpuid: UInt64 = 0x72
+    static let invalidate: UInt64 = 0x76
     static let halt: UInt64 = 0x78
     static let port: UInt64 = 0x7b
     static let register: UInt64 = 0x7c
     static let shutdown: UInt64 = 0x7f
     static let call: UInt64 = 0x81
+    static let timeStampAndAux: UInt64 = 0x87
+    static let writeBack: UInt64 = 0x89
+    /// #DB and #AC, which the kernel gives the guest where no portal asks for them.
+    static let debug: UInt64 = 0x41
+    static let alignment: UInt64 = 0x51
   }
 
   /// What a message of an event carries.
   private static func state(_ event: UInt64) -> MessageDescriptor {
     switch event {
-    case Exit.interruptWindow, Exit.cpuid, Exit.halt, Exit.port, Exit.call, Event.guestRecall: common
+    case Exit.interruptWindow, Exit.cpuid, Exit.halt, Exit.port, Exit.call, Exit.invalidate, Exit.writeBack,
+      Exit.timeStampAndAux, Event.guestRecall:
+      common
     case Exit.register: common.union(.efer)
     default: whole
     }
@@ -119,6 +127,12 @@ final class Processor {
     switch number {
     case Event.guestStartup: changed.formUnion(begin(block))
     case Event.guestRecall, Exit.interruptWindow: break
+    // Caches are coherent.
+    case Exit.invalidate, Exit.writeBack:
+      skip(2, block)
+      changed.formUnion([.instructionPointer, .states])
+    // Not offered: #UD.
+    case Exit.timeStampAndAux: block[State.injection] = 1 << 31 | 3 << 8 | 6
     case Exit.cpuid:
       topology.answer(block)
       skip(2, block)
@@ -266,9 +280,9 @@ final class Processor {
   }
 
   private func setIntercepts(_ block: MessageBlock) {
-    // CPUID, HLT; VMMCALL.
+    // CPUID, HLT; VMMCALL, RDTSCP.
     block[half: State.control] = 1 << 18 | 1 << 24
-    block[half: State.control2] = 1 << 1
+    block[half: State.control2] = 1 << 1 | 1 << 7
   }
 
   /// The first processor enters the kernel; the others wait.

@@ -33,8 +33,9 @@ struct ProcessorIdentification {
       if count > 1 { result.edx |= 1 << 28 } else { result.edx &= ~(1 << 28) }
       // DS, ACPI, TM, PBE.
       result.edx &= ~0xa060_0000
-    // Nothing that is in registers which XSAVE saves.
-    case 7: result.ebx &= ~(1 << 5 | 1 << 10)
+    // What general registers are enough for: FSGSBASE, BMI1, SMEP, BMI2, ERMS, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB, SHA. Nothing of
+    // registers that are not the guest's own (PKRU, TSC_AUX by RDPID) or that the monitor does not keep (SPEC_CTRL).
+    case 7: result = h_registers(eax: 0, ebx: subleaf == 0 ? result.ebx & 0x219c_0389 : 0, ecx: 0, edx: 0)
     case 6: result = h_registers(eax: 1 << 2, ebx: 0, ecx: 0, edx: 0)
     case 0x4000_0000: result = h_registers(eax: 0x4000_0001, ebx: 0x4b4d_564b, ecx: 0x564b_4d56, edx: 0x4d)
     case 0x4000_0001: result = h_registers(eax: GuestClock.features, ebx: 0, ecx: 0, edx: 0)
@@ -44,7 +45,12 @@ struct ProcessorIdentification {
       // SVM, IBS, XOP, SKINIT, WDT, LWP, FMA4, NodeId, topology extensions, performance counters.
       result.ecx &= ~0x11c9_bc04
       result.ecx = count > 1 ? result.ecx | 1 << 1 : result.ecx & ~(1 << 1)
-    case 0x8000_0008: result.ecx = count > 1 ? bits << 12 | (count - 1) : 0
+      // RDTSCP: TSC_AUX is the processor's.
+      result.edx &= ~(1 << 27)
+    case 0x8000_0008:
+      result.ecx = count > 1 ? bits << 12 | (count - 1) : 0
+      // CLZERO; barriers such as IBPB are by registers that are nobody's here.
+      result.ebx &= 1
     default: break
     }
     return result

@@ -20,6 +20,14 @@ M uint64_t m_cr2(void) { uint64_t v; __asm__ volatile("mov %%cr2, %0" : "=r"(v))
 M uint64_t m_cr3(void) { uint64_t v; __asm__ volatile("mov %%cr3, %0" : "=r"(v)); return v; }
 M uint64_t m_cr4(void) { uint64_t v; __asm__ volatile("mov %%cr4, %0" : "=r"(v)); return v; }
 M uint64_t m_dr7(void) { uint64_t v; __asm__ volatile("mov %%dr7, %0" : "=r"(v)); return v; }
+M void m_load_breakpoints(const void *at) {
+  const uint64_t *d = at;
+  __asm__ volatile("mov %0, %%db0; mov %1, %%db1; mov %2, %%db2; mov %3, %%db3" ::"r"(d[0]), "r"(d[1]), "r"(d[2]), "r"(d[3]));
+}
+M void m_save_breakpoints(void *at) {
+  uint64_t *d = at;
+  __asm__ volatile("mov %%db0, %0; mov %%db1, %1; mov %%db2, %2; mov %%db3, %3" : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]));
+}
 M void m_set_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0" ::"r"(v) : "memory"); }
 M void m_set_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory"); }
 M void m_set_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" ::"r"(v) : "memory"); }

@@ -6,6 +6,9 @@ import CMachine
   let address: UInt64
 
   enum Offset {
+    /// Intercepts of reads of debug registers (bits 15:0) and of writes to them (31:16); of exceptions.
+    static let debugIntercepts: UInt64 = 0x04
+    static let exceptions: UInt64 = 0x08
     /// Intercepts: words 3 and 4, which a monitor chooses of.
     static let intercepts: UInt64 = 0x0c
     static let intercepts2: UInt64 = 0x10

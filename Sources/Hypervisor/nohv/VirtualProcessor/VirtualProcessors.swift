@@ -11,16 +11,30 @@ struct VirtualProcessor {
   var generation: UInt64 = .max
   /// Whether others have its address space identifier, too.
   let isShared: Bool
+  /// DR0 to DR3, which VMRUN leaves as they are.
+  var breakpoints = InlineArray<4, UInt64>(repeating: 0)
+  /// Whether the processor has them while the guest runs. Otherwise it leaves where it wants them.
+  var hasBreakpoints = false
+
+  /// From now on, or no more.
+  mutating func setBreakpoints(_ has: Bool) {
+    hasBreakpoints = has
+    // Reads and writes of DR0 to DR3, writes of DR7 and of DR5, which may be the same.
+    block[half: ControlBlock.Offset.debugIntercepts] = has ? 0 : 0x00af_000f
+  }
 }
 
 /// Virtual processors by AMD-V with nested paging.
 enum VirtualProcessors {
   private typealias Offset = ControlBlock.Offset
 
-  /// Intercepts that a monitor cannot do without: those by which the kernel keeps the processor. Interrupts, NMI, SMI, INIT,
-  /// INVLPGA, ports, registers, shutdown; VMRUN, VMLOAD, VMSAVE, STGI, CLGI, SKINIT, MONITOR, MWAIT, XSETBV.
-  private static let forced: UInt32 = 0x9c00_000f
-  private static let forced2: UInt32 = 0x3c7d
+  /// Intercepts that a monitor cannot do without: those by which the kernel keeps the processor, and what is in its caches.
+  /// Interrupts, NMI, SMI, INIT, INVD, INVLPGA, ports, registers, shutdown; VMRUN, VMLOAD, VMSAVE, STGI, CLGI, SKINIT, WBINVD,
+  /// MONITOR, MWAIT, XSETBV.
+  private static let forced: UInt32 = 0x9c40_000f
+  private static let forced2: UInt32 = 0x3e7d
+  /// #DB, #AC and #MC.
+  private static let exceptions: UInt32 = 1 << 1 | 1 << 17 | 1 << 18
   /// The one for an open interrupt window.
   private static let window: UInt32 = 1 << 4
 
@@ -76,6 +90,8 @@ enum VirtualProcessors {
     guard FloatingPoint.make(context) else { return false }
     block[half: Offset.identifier] = unsafe min(nextIdentifier, limit - 1)
     unsafe nextIdentifier = min(nextIdentifier + 1, limit)
+    machine.object.setBreakpoints(false)
+    block[half: Offset.exceptions] = exceptions
     block[half: Offset.intercepts] = forced
     block[half: Offset.intercepts2] = forced2
     block[Offset.portMap] = unsafe portMap
@@ -118,6 +134,7 @@ enum VirtualProcessors {
     if unsafe machine.object.extendedControl != Features.extendedControl, unsafe Features.xsave {
       m_xsetbv(0, machine.object.extendedControl)
     }
+    if machine.object.hasBreakpoints { unsafe withBreakpoints(machine) { unsafe m_load_breakpoints($0) } }
     return true
   }
 
@@ -126,6 +143,11 @@ enum VirtualProcessors {
     let block = machine.object.block
     if unsafe machine.object.extendedControl != Features.extendedControl, unsafe Features.xsave {
       m_xsetbv(0, unsafe Features.extendedControl)
+    }
+    if machine.object.hasBreakpoints {
+      unsafe withBreakpoints(machine) { unsafe m_save_breakpoints($0) }
+      // Once none is set, they cost nothing until the guest wants them again.
+      if block[Offset.dr7] & 0xff == 0 { machine.object.setBreakpoints(false) }
     }
     // What was being delivered when the guest left is delivered when it comes back, unless its monitor says otherwise.
     let event = block[Offset.exitEvent]
@@ -136,11 +158,31 @@ enum VirtualProcessors {
     switch code {
     // An interrupt, NMI or SMI: the processor has taken it.
     case 0x60...0x62: break
+    case 0x20...0x3f: machine.object.setBreakpoints(true)
+    case 0x41, 0x51: except(UInt64(code), context, block)
+    case 0x52: panic("nohv: panic: machine check in a guest")
     case 0x400: Portals.raise(Event.nestedPageFault, by: context)
     case .max: Portals.raise(Event.invalidState, by: context)
     case 0..<UInt32(Event.otherExit): Portals.raise(UInt64(code), by: context)
     default: Portals.raise(Event.otherExit, by: context)
     }
+  }
+
+  @unsafe private static func withBreakpoints(
+    _ machine: Reference<VirtualProcessor>, _ body: (UnsafeMutableRawPointer) -> Void
+  ) {
+    unsafe withUnsafeMutablePointer(to: &machine.object.breakpoints) { unsafe body(UnsafeMutableRawPointer($0)) }
+  }
+
+  /// #DB or #AC, which may arise from its own delivery, again and again in one instruction that no interrupt ends (CVE-2015-8104,
+  /// CVE-2015-5307): the kernel has the processor between. A monitor with a portal for it hears of it; otherwise the guest gets
+  /// it, as it would have. What was being delivered is lost then, as is all that benign exceptions interrupt (AMD APM 2, 8.2.9).
+  private static func except(_ code: UInt64, _ context: Reference<Context>, _ block: ControlBlock) {
+    if context.object.domain[context.object.eventBase &+ code].allows(.portal, Right.call) {
+      return Portals.raise(code, by: context)
+    }
+    let error = code == 0x51 ? 1 << 11 | block[Offset.exitInformation] << 32 : 0
+    block[Offset.event] = 1 << 31 | 3 << 8 | (code & 0x1f) | error
   }
 
   // MARK: State in messages
@@ -280,7 +322,10 @@ enum VirtualProcessors {
     if descriptor.contains(.taskPriority) {
       block[Offset.interruptControl] = block[Offset.interruptControl] & ~0xff | message[State.cr8] & 0xf
     }
-    if descriptor.contains(.debugRegister) { block[Offset.dr7] = message[State.dr7] }
+    if descriptor.contains(.debugRegister) {
+      block[Offset.dr7] = message[State.dr7]
+      machine.object.setBreakpoints(message[State.dr7] & 0xff != 0)
+    }
     if descriptor.contains(.efer) { block[Offset.efer] = message[State.efer] & 0xfd01 | 1 << 12 }
     if descriptor.contains(.syscallRegisters) {
       for index in 0..<5 { block[Offset.star + UInt64(index) * 8] = canonical(message[State.star + index * 8]) }
