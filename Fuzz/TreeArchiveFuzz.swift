@@ -8,17 +8,22 @@ public func testOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   guard let tree = try? ArchiveTree(archive) else { return 0 }
   for (number, node) in tree.nodes.enumerated() {
     precondition(node.parent < max(number, 1))
-    for range in [node.name, node.data, node.target] {
-      precondition(range.lowerBound >= 0 && range.upperBound <= size)
+    precondition(node.data.lowerBound >= 0 && node.data.upperBound <= size)
+    precondition(node.first == nil || node.kind == .directory)
+    var next = node.first
+    var count = 0
+    while let entry = next {
+      precondition(tree.entries[entry].directory == number)
+      next = tree.entries[entry].next
+      count += 1
+      precondition(count <= tree.entries.count)
     }
-    var last: [UInt8]?
-    for child in node.children {
-      precondition(child.node > 0 && child.node < tree.nodes.count && node.kind == .directory)
-      let name = child.name.map { archive[$0] }
-      precondition(last.map { $0.lexicographicallyPrecedes(name) } ?? true)
-      precondition(tree.lookup(name.span, in: number) == child.node)
-      last = name
-    }
+  }
+  for entry in tree.entries {
+    precondition(entry.node > 0 && entry.node < tree.nodes.count)
+    precondition(entry.name.lowerBound >= 0 && entry.name.upperBound <= size)
+    let name = entry.name.map { archive[$0] }
+    precondition(tree.lookup(name.span, in: entry.directory) == entry.node)
   }
   return 0
 }

@@ -25,17 +25,24 @@ struct TarEntry {
     var uid: UInt32?
     var gid: UInt32?
     var modified: Int64?
+    /// The file is kept without its holes, by records of GNU tar's.
+    var isSparse = false
   }
 
   /// The entry at `place`, which then is behind it; nil at the archive's end.
   ///
-  /// - Throws: where this is no archive, or ends in the middle.
+  /// - Throws: where this is no archive, ends in the middle, or has what is not read.
   init?(_ archive: ArchiveBytes, at place: inout Int) throws(TreeError) {
     var more = Extension()
+    let first = place
     while true {
-      // Two blocks of zeros are the end; so is the end.
-      guard place <= archive.count - Self.block, archive[place] != 0 else { return nil }
       let header = place
+      // Two blocks of zeros are the end, of which one is enough: a shorter archive has lost its tail.
+      guard header <= archive.count - Self.block else { throw .truncated(place: first) }
+      if archive[header] == 0, Self.isZero(archive, header) {
+        guard header == first else { throw .damaged(place: header) }
+        return nil
+      }
       guard Self.isWhole(archive, header) else { throw .damaged(place: header) }
       let size = more.size ?? Self.number(archive, header + 124, 12)
       let start = header + Self.block
@@ -48,18 +55,27 @@ struct TarEntry {
       case UInt8(ascii: "g"): break
       case UInt8(ascii: "L"): more.name = data.lowerBound..<archive.first(0, in: data)
       case UInt8(ascii: "K"): more.target = data.lowerBound..<archive.first(0, in: data)
+      // GNU tar's: without holes; continued from another archive.
+      case UInt8(ascii: "S"), UInt8(ascii: "M"): throw .unsupported(place: header)
       default:
+        guard !more.isSparse else { throw .unsupported(place: header) }
         guard let kind = Self.kind(archive[header + 156]) else {
+          // A volume's label, say.
           more = Extension()
           continue
         }
         self.kind = kind
         fill(archive, header, more)
         // Links have none, whatever the header says.
-        if kind == .file { self.data = data }
+        if self.kind == .file { self.data = data }
         return
       }
     }
+  }
+
+  private static func isZero(_ archive: ArchiveBytes, _ header: Int) -> Bool {
+    for offset in 0..<block where archive[header + offset] != 0 { return false }
+    return true
   }
 
   private mutating func fill(_ archive: ArchiveBytes, _ header: Int, _ more: Extension) {
@@ -68,9 +84,10 @@ struct TarEntry {
       return range.lowerBound..<archive.first(0, in: range)
     }
     name = more.name ?? text(0, 100)
-    // GNU tar's own header has other things there.
-    let isPOSIX = archive[header + 262] == 0
-    if more.name == nil, isPOSIX { prefix = text(345, 155) }
+    // GNU tar's own header has other things there, and older ones nothing.
+    if more.name == nil, Self.isPOSIX(archive, header) { prefix = text(345, 155) }
+    // Before there was a kind for directories, a slash said so.
+    if kind == .file, name.last.map({ archive[$0] }) == UInt8(ascii: "/") { kind = .directory }
     target = more.target ?? text(157, 100)
     mode = UInt32(truncatingIfNeeded: Self.number(archive, header + 100, 8)) & 0o7777
     uid = more.uid ?? UInt32(truncatingIfNeeded: Self.number(archive, header + 108, 8))
@@ -80,6 +97,13 @@ struct TarEntry {
     minor = UInt32(truncatingIfNeeded: Self.number(archive, header + 337, 8))
   }
 
+  /// Whether the header says "ustar" and a zero.
+  private static func isPOSIX(_ archive: ArchiveBytes, _ header: Int) -> Bool {
+    let magic: InlineArray<6, UInt8> = [117, 115, 116, 97, 114, 0]
+    for index in magic.indices where archive[header + 257 + index] != magic[index] { return false }
+    return true
+  }
+
   private static func kind(_ type: UInt8) -> Kind? {
     switch type {
     case 0, UInt8(ascii: "0"), UInt8(ascii: "7"): .file
@@ -87,7 +111,8 @@ struct TarEntry {
     case UInt8(ascii: "2"): .symlink
     case UInt8(ascii: "3"): .character
     case UInt8(ascii: "4"): .block
-    case UInt8(ascii: "5"): .directory
+    // The second with a list of what was in it, of GNU tar's.
+    case UInt8(ascii: "5"), UInt8(ascii: "D"): .directory
     case UInt8(ascii: "6"): .pipe
     default: nil
     }
@@ -137,12 +162,15 @@ extension TarEntry.Extension {
   }
 
   private mutating func take(_ archive: ArchiveBytes, _ key: Range<Int>, _ value: Range<Int>) {
-    func isKey(_ name: StaticString) -> Bool {
-      guard key.count == name.utf8CodeUnitCount else { return false }
+    func isPrefix(_ name: StaticString) -> Bool {
+      guard key.count >= name.utf8CodeUnitCount else { return false }
       // Within the literal.
-      for index in 0..<key.count where unsafe archive[key.lowerBound + index] != name.utf8Start[index] { return false }
+      for index in 0..<name.utf8CodeUnitCount
+      where unsafe archive[key.lowerBound + index] != name.utf8Start[index] { return false }
       return true
     }
+    func isKey(_ name: StaticString) -> Bool { key.count == name.utf8CodeUnitCount && isPrefix(name) }
+    if isPrefix("GNU.sparse.") { isSparse = true }
     if isKey("path") { name = value }
     if isKey("linkpath") { target = value }
     if isKey("size") { size = Self.number(archive, value) }
@@ -158,7 +186,11 @@ extension TarEntry.Extension {
     for place in range {
       let byte = archive[place]
       guard byte >= 48, byte < 58 else { break }
-      value = value &* 10 &+ UInt64(byte - 48)
+      let (tenfold, isBeyond) = value.multipliedReportingOverflow(by: 10)
+      let (sum, isFurther) = tenfold.addingReportingOverflow(UInt64(byte - 48))
+      // More than anything can have.
+      guard !isBeyond, !isFurther else { return .max }
+      value = sum
     }
     return value
   }

@@ -111,7 +111,7 @@ package final class TreeServer: FileSystemBackend {
     attributes.gid = node.gid
     let time = Timestamp(seconds: node.modified, nanoseconds: 0)
     (attributes.accessed, attributes.modified, attributes.changed) = (time, time, time)
-    attributes.length = UInt64(node.kind == .symlink ? node.target.count : node.data.count)
+    attributes.length = UInt64(node.data.count)
     if node.kind == .directory { attributes.length = Self.blockSize }
     attributes.blocks = (attributes.length + 511) / 512
     attributes.blockSize = UInt32(Self.blockSize)
@@ -159,7 +159,7 @@ package final class TreeServer: FileSystemBackend {
     let node = tree.nodes[try number(header.node)]
     guard node.kind == .symlink else { throw .invalid }
     try message { () throws(MessageError) in
-      try tree.archive.withBytes(node.target) { (bytes) throws(MessageError) in try reply.append(bytes) }
+      try tree.archive.withBytes(node.data) { (bytes) throws(MessageError) in try reply.append(bytes) }
     }
   }
 
@@ -195,29 +195,36 @@ package final class TreeServer: FileSystemBackend {
     let node = tree.nodes[number]
     guard node.kind == .directory else { throw .notDirectory }
     var writer = DirectoryWriter(count: request.count, isPlus: isPlus, reply: reply)
-    // The directory itself and its parent come first, and are not looked up.
+    // The directory itself and its parent come first, and are not looked up. Then a place is an entry's number plus 2: of what comes
+    // next, or of none.
+    let end = UInt64(tree.entries.count) + 2
+    func behind(_ entry: Int?) -> UInt64 { entry.map { UInt64($0) + 2 } ?? end }
     var place = request.offset
-    while place < UInt64(node.children.count) + 2 {
+    while place < end {
+      let isDot = place < 2
+      let entry = isDot ? nil : tree.entries[Int(place - 2)]
+      // The client may name any.
+      if let entry, entry.directory != number { throw .invalid }
+      let next = place == 0 ? 1 : behind(isDot ? node.first : entry?.next)
       let isAppended = try message { () throws(MessageError) -> Bool in
-        if place < 2 {
+        guard let entry else {
           let dots: InlineArray<2, UInt8> = [UInt8(ascii: "."), UInt8(ascii: ".")]
           return try writer.append(
             name: dots.span.extracting(first: Int(place) + 1), inode: self.node(of: place == 0 ? number : node.parent),
-            type: 4, next: place + 1,
+            type: 4, next: next,
             entry: isPlus
               ? EntryReply(
                 node: 0, entryValidity: Self.forever, attributeValidity: Self.forever, attributes: Attributes()) : nil,
             to: &reply)
         }
-        let child = node.children[Int(place - 2)]
-        return try tree.archive.withBytes(child.name) { (name) throws(MessageError) in
+        return try tree.archive.withBytes(entry.name) { (name) throws(MessageError) in
           try writer.append(
-            name: name, inode: self.node(of: child.node), type: Self.type(tree.nodes[child.node].kind), next: place + 1,
-            entry: isPlus ? entry(child.node) : nil, to: &reply)
+            name: name, inode: self.node(of: entry.node), type: Self.type(tree.nodes[entry.node].kind), next: next,
+            entry: isPlus ? self.entry(entry.node) : nil, to: &reply)
         }
       }
       guard isAppended else { return }
-      place += 1
+      place = next
     }
   }
 

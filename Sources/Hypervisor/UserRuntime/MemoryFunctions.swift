@@ -20,12 +20,8 @@ import CHypercall
   if UInt(bitPattern: to) &- UInt(bitPattern: from) >= count {
     unsafe h_copy_bytes(to, from, UInt64(count))
   } else {
-    var index = Int(count)
-    while index > 0 {
-      index &-= 1
-      unsafe to.storeBytes(of: from.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index, as: UInt8.self)
-      h_pause()
-    }
+    // The end goes first: what is at the destination may be wanted.
+    unsafe h_copy_bytes_down(to, from, UInt64(count))
   }
   return unsafe to
 }

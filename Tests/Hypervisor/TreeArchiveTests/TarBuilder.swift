@@ -15,7 +15,9 @@ struct TarBuilder {
     }
     var header = field(Array(name.utf8), 100) + octal(mode, 8) + octal(7, 8) + octal(8, 8)
     header += octal(size ?? data.count, 12) + octal(1_000_000, 12) + [UInt8](repeating: 32, count: 8)
-    header += [type.asciiValue ?? 0] + field(Array(target.utf8), 100) + Array("ustar\0".utf8) + Array("00".utf8)
+    header += [type.asciiValue ?? 0] + field(Array(target.utf8), 100)
+    // A kind of zero is that of archives before POSIX.
+    header += type == "\0" ? [UInt8](repeating: 0, count: 8) : Array("ustar\0".utf8) + Array("00".utf8)
     header = field(header, 329) + octal(4, 8) + octal(5, 8)
     header = field(header, 512)
     let sum = header.reduce(0) { $0 + Int($1) }

@@ -117,8 +117,10 @@ import VirtioTesting
         let count = Int(number(reply.bytes, at: 16) & 0xffff_ffff)
         names.append(String(decoding: reply.bytes[24..<24 + count], as: UTF8.self))
       }
-      #expect(names == [".", "..", "link", "tool"])
+      #expect(names == [".", "..", "tool", "link"])
       #expect(ask(server, Opcode.readdir, node: bin, readArguments(.max, 4096))?.bytes == [])
+      // The place of another directory's entry.
+      #expect(ask(server, Opcode.readdir, node: bin, readArguments(2, 4096))?.error == -22)
     }
   }
 

@@ -18,6 +18,7 @@ H void h_out32(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" ::"a"
 H uint32_t h_in32(uint16_t port) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port)); return v; }
 H uint64_t h_rdtsc(void) { uint32_t a, d; __asm__ volatile("rdtsc" : "=a"(a), "=d"(d)); return (uint64_t)d << 32 | a; }
 H void h_pause(void) { __asm__ volatile("pause"); }
+H void h_barrier(void) { __asm__ volatile("" ::: "memory"); }
 H void h_undefined(void) { __asm__ volatile("ud2"); }
 H uint64_t h_load(uint64_t a) { return *(volatile uint64_t *)a; }
 H void h_store(uint64_t a, uint64_t v) { *(volatile uint64_t *)a = v; }
@@ -28,6 +29,17 @@ H void h_copy_bytes(void *to, const void *from, uint64_t n) {
   uint64_t words = n >> 3, rest = n & 7;
   __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
   __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest)::"memory");
+}
+// From the last byte to the first, by words where there are; each access is one, so that no compiler makes it memmove.
+H void h_copy_bytes_down(void *to, const void *from, uint64_t n) {
+  char *t = (char *)to + n;
+  const char *f = (const char *)from + n;
+  for (; n & 7; n--) *(volatile char *)--t = *(const volatile char *)--f;
+  for (; n; n -= 8) {
+    t -= 8;
+    f -= 8;
+    *(volatile uint64_t *)t = *(const volatile uint64_t *)f;
+  }
 }
 H void h_fill_bytes(void *to, uint8_t v, uint64_t n) { __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(v) : "memory"); }
 
