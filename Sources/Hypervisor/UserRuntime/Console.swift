@@ -30,6 +30,17 @@ package enum Console {
     }
   }
 
+  package static func write(hexadecimal number: UInt64) {
+    write("0x")
+    var shift = UInt64(max(15 - number.leadingZeroBitCount / 4, 0)) * 4
+    while true {
+      let digit = UInt8(truncatingIfNeeded: number &>> shift & 15)
+      put(digit < 10 ? 48 &+ digit : 87 &+ digit)
+      guard shift > 0 else { return }
+      shift &-= 4
+    }
+  }
+
   package static func line(_ text: StaticString, _ number: UInt64) {
     write(text)
     put(32)

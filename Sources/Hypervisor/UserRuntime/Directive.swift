@@ -16,6 +16,15 @@ package struct Directive {
 
   package func isKey(_ name: StaticString) -> Bool { Self.equal(key, name) }
 
+  /// Whether the root task knows what it says (docs/microhypervisor.md, "What root starts").
+  package var isRoots: Bool {
+    isKey("processors") || isKey("heap") || isKey("memory") || isKey("quota") || isKey("module") || isKey("ports")
+      || isKey("interrupt") || isKey("streams") || isKey("until") || isKey("restart")
+  }
+
+  /// As it stood.
+  package var line: [UInt8] { key + [32] + value }
+
   package var words: [[UInt8]] { value.split(separator: 32).map { [UInt8]($0) } }
 
   /// Decimal; nil where it is none.

@@ -12,6 +12,9 @@ package enum Grants {
   /// Portals: output (words: the stream in bits 63:32 and the count of bytes, then these), and the end (a word: the status).
   package static let output: UInt64 = 0x100
   package static let end: UInt64 = 0x101
+  /// Portals for exceptions of threads on processor `index` of the program's, for their event base: the root task ends the program
+  /// then.
+  package static func events(_ index: Int) -> UInt64 { 0x200 + UInt64(index) * 32 }
   /// The most bytes in a message of output.
   package static let outputLimit = 3840
 

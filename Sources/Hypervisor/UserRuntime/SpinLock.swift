@@ -2,7 +2,7 @@ import CHypercall
 
 /// Keeps threads of several processors apart, for a moment. Who has waited for a while gives others of its processor their
 /// turn: the one that has it may be among them.
-@safe package final class SpinLock {
+@safe package final class SpinLock: @unchecked Sendable {
   private let word: UnsafeMutablePointer<UInt32>
 
   package init() {

@@ -9,6 +9,8 @@ import UserRuntime
   private(set) var commandLine: [UInt8] = []
   /// Of the command that the guest is to run; none where its own init is to do what it does.
   private(set) var arguments: [[UInt8]] = []
+  /// The first line that is none of the root task's and none of a machine's.
+  private(set) var unknown: [UInt8]?
 
   init(_ section: [Directive]) {
     var index = 0
@@ -18,12 +20,22 @@ import UserRuntime
         index += 1
         let bytes = unsafe UnsafeBufferPointer(
           start: UnsafePointer<UInt8>(bitPattern: UInt(range.address)), count: Int(range.size))
-        if Directive.equal(role, "kernel") { unsafe kernel = bytes }
-        if Directive.equal(role, "initramfs") { unsafe initramfs = bytes }
-        if Directive.equal(role, "tree") { unsafe tree = bytes }
+        if Directive.equal(role, "kernel") {
+          unsafe kernel = bytes
+        } else if Directive.equal(role, "initramfs") {
+          unsafe initramfs = bytes
+        } else if Directive.equal(role, "tree") {
+          unsafe tree = bytes
+        } else {
+          unknown = unknown ?? directive.line
+        }
+      } else if directive.isKey("command-line") {
+        commandLine = directive.value
+      } else if directive.isKey("argument") {
+        arguments.append(directive.value)
+      } else if !directive.isRoots {
+        unknown = unknown ?? directive.line
       }
-      if directive.isKey("command-line") { commandLine = directive.value }
-      if directive.isKey("argument") { arguments.append(directive.value) }
     }
   }
 }

@@ -28,6 +28,13 @@ final class Machine {
     case boot(BootError)
     case tree(TreeError)
     case missing
+    /// A line of the section that says nothing to anybody.
+    case line([UInt8])
+  }
+
+  /// Files of a tree that the heap has room for, beside all else.
+  private static var treeLimit: Int {
+    max(Int(Grants.word(.heapSize)) - 4 << 20, 1 << 20) / ArchiveTree.bytesPerNode
   }
 
   /// As the program's section of the text says (docs/microhypervisor.md, "A machine").
@@ -40,11 +47,12 @@ final class Machine {
     clock = GuestClock(
       kilohertz: Information.kilohertz, start: Grants.word(.ticks), seconds: Grants.word(.seconds))
     let description = Description(Grants.section)
+    if let line = description.unknown { throw .line(line) }
     guard let kernel = unsafe description.kernel, size > 0 else { throw .missing }
     if let archive = unsafe description.tree {
       do throws(TreeError) {
         // The module is there for as long as the program.
-        let tree = try unsafe ArchiveTree(ArchiveBytes(archive))
+        let tree = try unsafe ArchiveTree(ArchiveBytes(archive), limit: Self.treeLimit)
         add(FileSystemDevice(tag: Array("root".utf8), requestQueues: 1, backend: TreeServer(tree)))
       } catch { throw .tree(error) }
     }
@@ -104,7 +112,10 @@ final class Machine {
     lock.give()
   }
 
-  /// Does all that devices have been asked for.
+  /// Whether a device has been asked for more than was done in its turn.
+  var hasWork: Bool { slots.contains { $0.hasWork } }
+
+  /// Does what devices have been asked for, one turn for each queue and another for what the command's streams bring about.
   func serve() {
     for slot in slots { slot.serve() }
     guard let agent else { return }
@@ -113,7 +124,10 @@ final class Machine {
     for slot in slots { slot.serve() }
   }
 
-  func end(_ status: UInt64) -> Never { Output.end(status, block) }
+  func end(_ status: UInt64) -> Never {
+    output.flush(block)
+    Output.end(status, block)
+  }
 
   // MARK: Interrupts
 

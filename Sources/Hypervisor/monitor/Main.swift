@@ -17,17 +17,29 @@ nonisolated(unsafe) private var machine: Machine?
   } catch {
     switch error {
     case .boot: fail("the kernel or its initramfs cannot be loaded", block)
-    case .tree: fail("the tree is no whole tar archive", block)
+    case .tree(.damaged(let place)): fail("the tree is no tar archive: there is no header at byte", block, place)
+    case .tree(.truncated(let place)):
+      fail("the tree is no whole archive: its end is missing, in or behind the entry at byte", block, place)
+    case .tree(.unsupported(let place)):
+      fail("the tree has a file without its holes, or a part of one (tar --sparse, --multi-volume), at", block, place)
+    case .tree(.tooManyEntries(let limit)):
+      fail("the tree has more files than the heap has room for ('heap 32' has for more), which are", block, limit)
     case .missing: fail("there is no kernel, or no memory", block)
+    case .line(let line): fail("its section says what no machine has:", block, text: line)
     }
   }
   while true { _ = Kernel.down(Processor.never) }
 }
 
-private func fail(_ why: StaticString, _ block: MessageBlock) {
+private func fail(_ why: StaticString, _ block: MessageBlock, _ number: Int) {
+  fail(why, block, text: Array(String(number).utf8))
+}
+
+private func fail(_ why: StaticString, _ block: MessageBlock, text: [UInt8] = []) {
   var line = Array("monitor: ".utf8)
   // Within the literal.
   for index in 0..<why.utf8CodeUnitCount { line.append(unsafe why.utf8Start[index]) }
+  if !text.isEmpty { line += [32] + text }
   Output().write((line + [10])[...], to: Grants.console, block)
   Output.end(Grants.failure, block)
 }

@@ -11,7 +11,12 @@ final class Output {
 
   func console(_ byte: UInt8, _ block: MessageBlock) {
     line.append(byte)
-    guard byte == 10 || line.count == 512 else { return }
+    if byte == 10 || line.count == 512 { flush(block) }
+  }
+
+  /// Tells what there is of a line.
+  func flush(_ block: MessageBlock) {
+    guard !line.isEmpty else { return }
     write(line[...], to: Grants.console, block)
     line.removeAll(keepingCapacity: true)
   }

@@ -57,7 +57,7 @@ final class Processor {
     let processor = Grants.processor(index)
     var status = Kernel.createSemaphore(Self.selector(0x321, index)) | Kernel.createSemaphore(wake)
     if index == 0 { status |= Kernel.createSemaphore(Processor.never) }
-    status |= thread(handler, processor, isGlobal: false, events: 0, argument: nil)
+    status |= thread(handler, processor, isGlobal: false, events: Grants.events(index), argument: nil)
     for number in UInt64(0)..<256 where number != Exit.debug && number != Exit.alignment {
       status |= Kernel.createPortal(
         events + number, for: handler, descriptor: Self.state(number).rawValue, id: UInt64(index) << 8 | number)
@@ -65,7 +65,10 @@ final class Processor {
     let portals = CapabilityRange(.objects, base: events, order: 8)
     status |= Kernel.delegate(portals, to: portals, of: Processor.domain, block)
     status |= Kernel.raw(3, context, flags: 1, Processor.domain, processor, 0, events).status
-    // The timer's thread is told where to begin by a portal of the same handler.
+    // The timer's thread is told where to begin by a portal of the same handler; whoever started the program is told of its faults.
+    let faults = CapabilityRange(.objects, base: Grants.events(index), order: 5, rights: Right.all)
+    status |= Kernel.delegate(
+      faults, to: CapabilityRange(.objects, base: events + 256, order: 5), hotspot: events + 256, block)
     status |= Kernel.createPortal(
       events + 256 + Event.startup, for: handler, descriptor: MessageDescriptor.instructionPointer.rawValue,
       id: Self.timerPortal)
@@ -164,6 +167,11 @@ final class Processor {
     default: machine.end(Grants.failure + number)
     }
     if case .running = phase {} else { changed.formUnion(awaitStartup(block)) }
+    if machine.hasWork {
+      // Another turn, once others had theirs: this processor comes again before it is in the guest.
+      if number == Event.guestRecall { machine.serve() }
+      if machine.hasWork { _ = Kernel.raw(9, context, flags: 0) }
+    }
     deliver(block)
     block[State.descriptor] = changed.rawValue
     block.counts = 0
@@ -206,6 +214,8 @@ final class Processor {
   }
 
   private func halt(_ block: MessageBlock) {
+    // A prompt, say: nothing will end its line before somebody has seen it.
+    machine.output.flush(block)
     let takesInterrupts = block[State.rflags] & 1 << 9 != 0
     interrupts.expire(h_rdtsc())
     // Without interrupts it is at its end, unless it is told to begin anew.

@@ -1,3 +1,4 @@
+import Chipset
 import Virtio
 
 /// A virtio device's place in the machine: its window of registers, its interrupt, and who works on its queues: whoever
@@ -7,8 +8,7 @@ final class VirtioSlot: TransportOwner, InterruptLine {
   let base: UInt64
   let input: Int
   private(set) var transport: MMIOTransport!
-  /// Queues that are to be served, a bit each.
-  private var waiting: UInt32 = 0
+  private var waiting = WaitingQueues()
   private var isLive = false
 
   init(_ device: any VirtioDevice, _ machine: Machine, index: Int) {
@@ -24,20 +24,20 @@ final class VirtioSlot: TransportOwner, InterruptLine {
 
   func started() {
     isLive = true
-    waiting = .max
+    waiting.markAll()
   }
 
   func stopped() { isLive = false }
 
-  func notified(queue: UInt32) {
-    if queue < 32 { waiting |= 1 << queue }
-  }
+  func notified(queue: UInt32) { waiting.mark(queue) }
 
-  /// Does what the driver has asked for.
+  /// Whether a queue waits for its turn.
+  var hasWork: Bool { isLive && !waiting.isEmpty }
+
+  /// Gives each queue that waits one turn. One that has more to do waits for the next.
   func serve() {
-    while isLive, waiting != 0 {
-      let index = waiting.trailingZeroBitCount
-      waiting &= ~(1 << UInt32(index))
+    var turn = waiting.take()
+    while isLive, let index = turn.next() {
       guard index < transport.queues.count else { continue }
       do throws(QueueFault) {
         try transport.device.process(transport.queues[index])

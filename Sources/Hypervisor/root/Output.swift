@@ -12,6 +12,9 @@ final class Output {
   private var matched = 0
   private static let lineLimit = 512
 
+  /// Programs are on several processors, and their handlers with them. A handler that is ended must not have it.
+  static let lock = SpinLock()
+
   init(_ number: UInt64, _ section: Section) {
     self.number = number
     hasStreams = section.hasStreams
@@ -23,23 +26,26 @@ final class Output {
     let stream = block.word(0) >> 32
     let count = Int(min(block.word(0) & 0xffff_ffff, UInt64(Grants.outputLimit)))
     var isFound = false
-    // Programs are on several processors.
-    unsafe lock.take()
     for index in 0..<count {
       let byte = UInt8(truncatingIfNeeded: block.word(1 + index / 8) >> UInt64(index % 8 * 8))
       if matches(byte) { isFound = true }
       if hasStreams, stream != Grants.console {
         Console.put(byte, to: stream == Grants.standardOutput ? Console.second : Console.third)
       } else {
-        if byte == 10 || line.count == Self.lineLimit { flush() }
+        if byte == 10 || line.count == Self.lineLimit { show() }
         if byte != 10, byte != 13 { line.append(byte) }
       }
     }
-    unsafe lock.give()
     return isFound
   }
 
-  private func flush() {
+  /// Shows the last line, which nothing has ended.
+  func flush() {
+    if !line.isEmpty { show() }
+    matched = 0
+  }
+
+  private func show() {
     Console.put(UInt8(ascii: "["))
     Console.write(number)
     Console.write("] ")
@@ -57,5 +63,3 @@ final class Output {
     return true
   }
 }
-
-nonisolated(unsafe) private let lock = SpinLock()

@@ -6,7 +6,7 @@ import UserRuntime
 enum Resources {
   static let window: UInt64 = 0x10_0000_0000
   /// Ranges that were given out.
-  nonisolated(unsafe) private static var taken = InlineArray<64, (start: UInt64, size: UInt64)>(repeating: (0, 0))
+  nonisolated(unsafe) private static var taken = InlineArray<256, (start: UInt64, size: UInt64)>(repeating: (0, 0))
   nonisolated(unsafe) private static var count = 0
 
   static var block: MessageBlock { MessageBlock(address: Root.messageBlock)! }
@@ -22,7 +22,7 @@ enum Resources {
     }
   }
 
-  /// Maps physical memory to the root task. Returns where.
+  /// Maps physical memory to the root task, which has quota for all there is. Returns where.
   static func map(_ address: UInt64, _ size: UInt64) -> UInt64 {
     pieces(address >> 12, (address + size + 4095) >> 12) { page, order in
       let source = CapabilityRange(.memory, base: page, order: order, rights: 7)
@@ -40,13 +40,28 @@ enum Resources {
       var start = min(region.address + region.size, 1 << 32) & ~(size - 1)
       while start >= region.address + size, start > 16 << 20 {
         start -= size
-        guard isFree(start, size), unsafe count < 64 else { continue }
+        guard isFree(start, size), unsafe count < 256 else { continue }
         unsafe taken[count] = (start, size)
         unsafe count += 1
         return start
       }
     }
     return nil
+  }
+
+  /// Has memory back that was mapped as a whole, for others, who are not to find what is in it.
+  static func free(_ start: UInt64) {
+    for index in unsafe 0..<count where unsafe taken[index].start == start {
+      let size = unsafe taken[index].size
+      unsafe h_fill_bytes(UnsafeMutableRawPointer(bitPattern: UInt(start + window)), 0, size)
+      // Mappings are never replaced, and the next to have it may have more.
+      pieces((start + window) >> 12, (start + window + size) >> 12) { page, order in
+        _ = Kernel.revoke(CapabilityRange(.memory, base: page, order: order))
+      }
+      unsafe count -= 1
+      unsafe taken[index] = taken[count]
+      return
+    }
   }
 
   private static func isFree(_ start: UInt64, _ size: UInt64) -> Bool {

@@ -2,9 +2,15 @@ import UserRuntime
 
 /// A section of the text module: a program, and what it is given (docs/microhypervisor.md, "What root starts").
 struct Section {
+  /// Which line is wrong, and why.
+  struct Fault: Error {
+    let line: UInt64
+    let why: StaticString
+  }
+
   var program: [UInt8] = []
   /// Processors of its threads, the first its own.
-  var processors: [UInt64] = []
+  var processors: [UInt64] = [0]
   /// Bytes of heap, of memory to give away; pages of the kernel's memory.
   var heap: UInt64 = 16 << 20
   var memory: UInt64 = 0
@@ -17,64 +23,89 @@ struct Section {
   var hasStreams = false
   /// All is taken from it as soon as its output holds these bytes.
   var until: [UInt8] = []
+  /// How many times it is started again when it has failed.
+  var restarts: UInt64 = 0
   /// The lines of the section, which the program gets, too.
   var text: [UInt8] = []
 
-  /// Nil, and the number of the line in `fault`, where one is wrong.
-  static func all(in text: [UInt8], fault: inout UInt64) -> [Section]? {
+  static func all(in text: [UInt8]) throws(Fault) -> [Section] {
     var sections: [Section] = []
     var number: UInt64 = 0
     for line in text.split(separator: 10, omittingEmptySubsequences: false) {
       number += 1
       guard let directive = Directive.all(in: [UInt8](line)).first else { continue }
       if directive.isKey("program") {
-        sections.append(Section(program: directive.value))
+        guard directive.words.count == 1 else { throw Fault(line: number, why: "a program is the name of a module") }
+        sections.append(Section(program: directive.words[0]))
         continue
       }
-      guard !sections.isEmpty, sections[sections.count - 1].take(directive) else {
-        fault = number
-        return nil
-      }
+      guard !sections.isEmpty else { throw Fault(line: number, why: "it is in no program's section") }
+      if let why = sections[sections.count - 1].take(directive) { throw Fault(line: number, why: why) }
       sections[sections.count - 1].text += line + [10]
+      guard sections[sections.count - 1].text.count <= Int(Grants.textLimit) else {
+        throw Fault(line: number, why: "with it the section is longer than 3072 bytes")
+      }
     }
     return sections
   }
 
-  /// Whether the line says something that can be. What is not root's is the program's own affair.
-  private mutating func take(_ directive: Directive) -> Bool {
+  /// Why the line says nothing that can be; nil where it does. What is not root's is the program's own affair.
+  private mutating func take(_ directive: Directive) -> StaticString? {
     let words = directive.words
     let numbers = words.compactMap { Directive.number($0) }
+    /// As many numbers, and no other words.
+    func are(_ count: Int) -> Bool { numbers.count == count && words.count == count }
     if directive.isKey("processors") {
+      guard !words.isEmpty, words.count <= Grants.processorLimit, are(words.count) else {
+        return "processors are up to 8 numbers"
+      }
       processors = numbers
-      return numbers.count == words.count && !numbers.isEmpty && numbers.count <= Grants.processorLimit
     }
-    if directive.isKey("heap") { return Self.size(directive, &heap) }
-    if directive.isKey("memory") { return Self.size(directive, &memory) }
+    if directive.isKey("heap") {
+      guard let size = Self.size(directive) else { return "a heap is a power of two of MiB, up to 2048" }
+      heap = size
+    }
+    if directive.isKey("memory") {
+      guard let size = Self.size(directive) else { return "memory is a power of two of MiB, up to 2048" }
+      memory = size
+    }
     if directive.isKey("quota") {
-      quota = numbers.first ?? 0
-      return numbers.count == 1 && words.count == 1
+      guard are(1) else { return "a quota is a number of pages" }
+      quota = numbers[0]
+    }
+    if directive.isKey("restart") {
+      guard are(1) else { return "restart takes how many times" }
+      restarts = numbers[0]
     }
     if directive.isKey("module") {
-      guard words.count == 2, modules.count < Grants.moduleLimit else { return false }
+      guard words.count == 2 else { return "a module has a role and a name" }
+      guard modules.count < Grants.moduleLimit else { return "a program has up to 8 modules" }
       modules.append(words[1])
     }
     if directive.isKey("ports") {
-      guard numbers.count == 2, numbers[0] < 65536, numbers[1] <= 65536 - numbers[0] else { return false }
+      guard are(2), numbers[0] < 65536, numbers[1] > 0, numbers[1] <= 65536 - numbers[0] else {
+        return "ports are the first and how many, below 65536"
+      }
       ports.append((numbers[0], numbers[1]))
     }
     if directive.isKey("interrupt") {
-      guard numbers.count == 1, numbers[0] < 192 else { return false }
+      guard are(1), numbers[0] < 192 else { return "an interrupt is a number below 192" }
       interrupts.append(numbers[0])
     }
-    if directive.isKey("streams") { hasStreams = true }
-    if directive.isKey("until") { until = directive.value }
-    return true
+    if directive.isKey("streams") {
+      guard words.isEmpty else { return "streams takes no words" }
+      hasStreams = true
+    }
+    if directive.isKey("until") {
+      guard !directive.value.isEmpty else { return "until takes what the program will say" }
+      until = directive.value
+    }
+    return nil
   }
 
   /// MiB, of which there is a power of two.
-  private static func size(_ directive: Directive, _ bytes: inout UInt64) -> Bool {
-    guard let number = directive.number, number > 0, number <= 2048, number & (number - 1) == 0 else { return false }
-    bytes = number << 20
-    return true
+  private static func size(_ directive: Directive) -> UInt64? {
+    guard let number = directive.number, number > 0, number <= 2048, number & (number - 1) == 0 else { return nil }
+    return number << 20
   }
 }
