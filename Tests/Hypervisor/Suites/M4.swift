@@ -30,11 +30,8 @@ nonisolated(unsafe) private var grave: UInt64 = 0
   domains()
   unsafe Console.line("suite: priorities", Suite.failures)
   priorities()
-  unsafe Console.line("suite: helping", Suite.failures)
-  helping()
   floatingPoint()
   replies()
-  time()
   if Information.processors > 1 { processors() }
   Suite.end()
 }
@@ -168,33 +165,7 @@ private func priorities() {
   Suite.expect("an end", Kernel.revoke(object(third.context)), 0)
 }
 
-/// Someone urgent calls a handler that is at work for someone who is not: it is helped to an end.
-private func helping() {
-  let events = Threads.events()
-  let slow = Suite.selector(2)
-  _ = Suite.handler(slow)
-  Suite.expect("a portal", Kernel.createPortal(slow + 1, for: slow, id: 0x2000), 0)
-  unsafe busy = slow + 1
-  unsafe log = 0
-  _ = Threads.start(20, priority: 1, events: events)
-  // It runs in turns with this one, until it is in the handler.
-  while unsafe h_load(address(of: &inside)) == 0 { _ = Kernel.raw(9, 0, flags: 1) }
-  Suite.expect("busy, and no help wanted", Kernel.call(slow + 1, failing: true), Status.timeout.rawValue)
-  let start = h_rdtsc()
-  unsafe h_store(address(of: &inside), 2)
-  _ = Threads.start(21, priority: 50, events: events)
-  Suite.expect("both end", Kernel.down(unsafe done).status, 0)
-  Suite.expect("both end", Kernel.down(unsafe done).status, 0)
-  Suite.expect("the urgent one had its answer", unsafe log, 2)
-  Suite.expect("soon", h_rdtsc() - start < Information.kilohertz * 20_000)
-}
-
 nonisolated(unsafe) private var busy: UInt64 = 0
-nonisolated(unsafe) private var inside: UInt64 = 0
-
-@unsafe private func address(of value: inout UInt64) -> UInt64 {
-  unsafe withUnsafeMutablePointer(to: &value) { UInt64(UInt(bitPattern: $0)) }
-}
 
 /// What one thread has in floating-point registers no other finds there, nor loses.
 private func floatingPoint() {
@@ -237,25 +208,6 @@ private func replies() {
   Suite.block.setItem(0, TypedItem(object(given), word: 0))
   Suite.expect("a translation", Kernel.call(other + 1), 0)
   Suite.expect("it is the gate", unsafe log, gate)
-}
-
-private func time() {
-  let before = Kernel.raw(0xa, Root.schedulingContext)
-  let end = h_rdtsc() + Information.kilohertz * 30
-  while h_rdtsc() < end { h_pause() }
-  let after = Kernel.raw(0xa, Root.schedulingContext, flags: 0)
-  // Turns of 10 ms are accounted for at their ends.
-  let micros = (after.first << 32 | after.second) - (before.first << 32 | before.second)
-  Suite.expect("30 ms are accounted for, at most a turn of it later", micros >= 15_000 && micros < 10_000_000)
-  // Many timeouts, the last one set first.
-  let start = h_rdtsc()
-  for turn in UInt64(0)..<4 {
-    let wait = 20 - turn * 5
-    let deadline = h_rdtsc() + Information.kilohertz * wait
-    Suite.expect("a timeout", Kernel.down(unsafe grave, deadline: deadline).status, Status.timeout.rawValue)
-    Suite.expect("not before its time", h_rdtsc() >= deadline)
-  }
-  Suite.expect("nor long after", h_rdtsc() - start < Information.kilohertz * 20_000)
 }
 
 private func processors() {
@@ -325,9 +277,7 @@ private func processors() {
   case 10...12:
     _ = Kernel.down(unsafe lock)
     unsafe log = log << 8 | argument
-  case 20, 21:
-    _ = Kernel.call(unsafe busy)
-    if argument == 21 { unsafe log = 2 }
+  case 20: _ = Kernel.call(unsafe busy)
   case 40:
     unsafe log = h_pop_double()
     h_push_one()
@@ -372,12 +322,6 @@ private func finish() -> Never {
     if block.typed == 1 { unsafe log = block.item(0).range.base }
     block.translateWindow = CapabilityRange(.objects, base: 0, order: 26)
     block.setCounts(untyped: 0)
-  case 0x2000:
-    unsafe h_store(insideAddress(), h_load(insideAddress()) == 0 ? 1 : h_load(insideAddress()))
-    while unsafe h_load(insideAddress()) == 1 { h_pause() }
-    block.counts = 0
   default: for index in 0..<Int(block.untyped) { block.setWord(index, block.word(index) + id) }
   }
 }
-
-@unsafe private func insideAddress() -> UInt64 { unsafe address(of: &inside) }
