@@ -279,9 +279,13 @@ struct DirectoryWalk {
       if heedsRecords(status), shown.starts(with: MarkName.overridePrefix) {
         shown.removeFirst(MarkName.overridePrefix.count)
       }
-      if !source.isRecorded, kept == MarkName.privilegedCapability.dropLast() { shown = TreeMetadata.capability }
+      if !source.isRecorded, kept == MarkName.privilegedCapability.dropLast() {
+        guard FileCalls.isSealed(directory, name.span) else { continue }
+        shown = TreeMetadata.capability
+      }
       guard TreeMetadata.isKept(shown), shown.count == kept.count || !shown.starts(with: "user.".utf8),
-        let value = try FileCalls.attribute(directory, name.span, kept + [0])
+        let value = try FileCalls.attribute(directory, name.span, kept + [0]),
+        kept != MarkName.capability.dropLast() || value != FileCalls.seal
       else { continue }
       attributes.append(.init(name: shown, value: value))
     }

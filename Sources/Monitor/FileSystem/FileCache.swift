@@ -28,6 +28,9 @@ final class FileCache {
     }
   }
 
+  /// The open file of a node that the guest says it has open.
+  func held(_ node: Node) -> SharedDescriptor? { lock.withLock { node.opens > 0 ? node.openFile?.descriptor : nil } }
+
   /// Remembers an opened file; another one may be closed for it. One that can be written takes the place of one that cannot.
   func add(_ node: Node, _ descriptor: SharedDescriptor, isWritable: Bool) {
     lock.withLock {
@@ -145,13 +148,17 @@ final class FileCache {
   }
 
   /// The guest has closed a file. One that could be written is closed here too, so that the host may execute it.
-  func release(_ node: Node) {
+  ///
+  /// - Returns: whether it has it open no more.
+  @discardableResult
+  func release(_ node: Node) -> Bool {
     lock.withLock {
-      guard node.opens > 0 else { return }
+      guard node.opens > 0 else { return true }
       node.opens -= 1
-      guard node.opens == 0 else { return }
+      guard node.opens == 0 else { return false }
       held -= 1
       if node.openFile?.isWritable == true { close(node) }
+      return true
     }
   }
 

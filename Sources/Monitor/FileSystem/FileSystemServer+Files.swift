@@ -13,7 +13,7 @@ extension FileSystemServer {
     do throws(Failure) {
       try answerOpen(node, &reply)
     } catch {
-      tree.files.release(node)
+      tree.release(node)
       throw error
     }
   }
@@ -41,6 +41,7 @@ extension FileSystemServer {
       guard error == .exists, Int32(bitPattern: request.flags) & OpenFlags.exclusive == 0 else { throw .host(error) }
       return try openExisting(parent, name, request, &reply)
     }
+    if made.entry.status.mode & 0o6000 != 0 { made.entry.node.maySeal() }
     tree.files.add(made.entry.node, made.file!, isWritable: true)
     announcements.changed(made.entry.node.id)
     try answer(made.entry, &reply)
@@ -59,7 +60,7 @@ extension FileSystemServer {
       tree.nodes.forget(entry.node.id, 1)
       throw .host(error)
     }
-    tree.files.release(entry.node)
+    tree.release(entry.node)
     try answer(Entry(node: entry.node, status: status), &reply)
   }
 
@@ -72,6 +73,7 @@ extension FileSystemServer {
     let made = try host { () throws(Errno) in
       try tree.makeTemporary(parent, mode: request.mode, by: caller(header, umask: request.umask))
     }
+    if made.entry.status.mode & 0o6000 != 0 { made.entry.node.maySeal() }
     tree.files.add(made.entry.node, made.file, isWritable: true)
     try answer(made.entry, &reply)
   }
@@ -83,7 +85,7 @@ extension FileSystemServer {
     do throws(Failure) {
       try answerOpen(entry.node, &reply)
     } catch {
-      tree.files.release(entry.node)
+      tree.release(entry.node)
       tree.nodes.forget(entry.node.id, 1)
       throw error
     }
@@ -91,7 +93,7 @@ extension FileSystemServer {
 
   func release(_ header: RequestHeader) throws(Failure) {
     // Clients that do not tell of their opens may yet tell of the end of what they made.
-    if !settings.isStateless, let node = tree.nodes.node(header.node) { tree.files.release(node) }
+    if !settings.isStateless, let node = tree.nodes.node(header.node) { tree.release(node) }
   }
 
   // MARK: Data

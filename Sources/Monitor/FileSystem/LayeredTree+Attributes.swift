@@ -87,6 +87,7 @@ extension LayeredTree {
       wanted.mode = LayeredTree.withoutPrivileges(wanted.mode)
     }
     guard let layer = node.writeLayer else { throw .readOnly }
+    if wanted.mode & 0o6000 != 0 { node.maySeal() }
     try setOwner(named, host: host, wanted: wanted, in: layer)
     if node.isSymlink, ownership == .recorded {
       for alias in node.aliases {
@@ -119,10 +120,21 @@ extension LayeredTree {
     dropCapabilities(place)
   }
 
-  func dropCapabilities(_ place: Place) {
-    for kept in keptNames(AttributeName.capability) {
-      try? FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
+  /// - Returns: whether the file is sealed.
+  @discardableResult
+  func dropCapabilities(_ place: Place) -> Bool {
+    guard ownership == .real else {
+      for kept in keptNames(AttributeName.capability) {
+        try? FileCalls.removeAttribute(place.base.raw, place.name.span, kept)
+      }
+      return false
     }
+    // Most files have neither. What is recorded of one that is not sealed is nothing.
+    guard FileCalls.hasAttribute(place.base.raw, place.name.span, MarkName.capability) else { return false }
+    let isSealed = FileCalls.isSealed(place.base.raw, place.name.span)
+    try? FileCalls.removeAttribute(
+      place.base.raw, place.name.span, isSealed ? MarkName.privilegedCapability : MarkName.capability)
+    return isSealed
   }
 
   // MARK: The rest

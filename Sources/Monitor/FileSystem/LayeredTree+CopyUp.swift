@@ -296,7 +296,7 @@ extension LayeredTree {
     guard let list = try? FileCalls.attributeNames(source.base.raw, source.name.span), !list.isEmpty else { return }
     for name in list.split(separator: 0) {
       guard let shown = shownName([UInt8](name), in: layer, source), shown != AttributeName.capability,
-        let kept = keptNames(shown, in: upper).first,
+        let kept = nameToSet(shown, in: upper),
         let value = try? FileCalls.attribute(source.base.raw, source.name.span, name + [0])
       else { continue }
       try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
@@ -305,7 +305,9 @@ extension LayeredTree {
 
   private func copyCapabilities(_ source: Place, from: Layer?, to target: Place, in layer: Layer) {
     guard let value = try? attribute(at: source, AttributeName.capability, in: from) else { return }
-    try? FileCalls.setAttribute(target.base.raw, target.name.span, capabilityName(in: layer), value)
+    guard let kept = nameToSet(AttributeName.capability, in: layer) else { return }
+    try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
+    if kept == MarkName.privilegedCapability { try? FileCalls.setSeal(target.base.raw, target.name.span) }
   }
 
   /// Makes a FIFO, socket or device, or what stands for it.

@@ -166,7 +166,7 @@ extension LayeredTree {
       node.isRemoved = node.parent == nil
       // What the guest has open of it stays, as long as it is.
       guard node.isRemoved else { return }
-      if nodes.takePin(node) { node.anonymous = files.find(node, forWriting: false) }
+      node.anonymous = nodes.takePin(node) ? files.find(node, forWriting: false) : files.held(node)
       if node.anonymous == nil { nodes.discard(node) }
     }
   }

@@ -17,8 +17,11 @@ extension LayeredTree {
       let place = try self.place(of: node)
       let file = try open(node, place, forWriting: forWriting)
       // Those that are real the host's kernel drops with each write.
-      if forWriting, !keepsRealCapabilities(node.writeLayer) {
-        dropCapabilities(Place(base: file, name: FileCalls.itself))
+      let whole = Place(base: file, name: FileCalls.itself)
+      if forWriting, !keepsRealCapabilities(node.writeLayer) || FileCalls.isSealed(file.raw, whole.name.span),
+        dropCapabilities(whole)
+      {
+        node.maySeal()
       }
       // With the lock held, so that a copy-up cannot come between.
       files.add(node, file, isWritable: forWriting)
@@ -75,5 +78,17 @@ extension LayeredTree {
       if killPrivileges { try clearPrivileges(Place(base: file, name: FileCalls.itself), of: node) }
     }
     files.hold(node)
+  }
+
+  /// RELEASE. No lock is held.
+  func release(_ node: Node) {
+    // A removed file that has no descriptor but this one cannot be reached any more.
+    let isUnreachable = { node.isRemoved && node.anonymous != nil && !self.nodes.hasPin(node) }
+    guard files.release(node), namespace.withReadLock(isUnreachable) else { return }
+    namespace.withWriteLock {
+      guard isUnreachable(), files.held(node) == nil else { return }
+      node.anonymous = nil
+      nodes.discard(node)
+    }
   }
 }

@@ -90,12 +90,15 @@ extension LayeredTree {
     var mode = wanted.mode & 0o7777
     let isStandIn = host.isRegular && wanted.mode & FileType.mask != FileType.regular
     let isRecorded = isStandIn || host.isRegular && mode & 0o6000 != 0 && !privileges.contains(.suid)
+    let isSealed = isRecorded && !isStandIn
     if isRecorded {
+      if isSealed, !isNew { dropBrokenCapability(place) }
       let record = OverrideStat(uid: uid, gid: gid, mode: wanted.mode, major: wanted.major, minor: wanted.minor)
       try FileCalls.setAttribute(place.base.raw, place.name.span, MarkName.privileges, record.bytes)
       mode = mode & 0o777 | OverrideStat.standsBeside
     } else if !isNew, host.isRegular, host.mode & OverrideStat.standsBeside != 0 {
       try? FileCalls.removeAttribute(place.base.raw, place.name.span, MarkName.privileges)
+      unseal(place)
     }
     // Where nothing differs the time of change does.
     if host.uid != uid || host.gid != gid || isLink && !isNew {
@@ -105,5 +108,7 @@ extension LayeredTree {
     } else if !isLink, !isNew || host.mode & 0o7777 != mode {
       try FileCalls.changeMode(place.base.raw, place.name.span, mode)
     }
+    // Last: a new owner breaks it.
+    if isSealed { try FileCalls.setSeal(place.base.raw, place.name.span) }
   }
 }

@@ -41,10 +41,11 @@ extension LayeredTree {
   }
 
   /// Under which names, each with its NUL, a layer may keep an attribute of the guest, and the first of them where one is set that
-  /// is no capability; none for one that it cannot have.
+  /// is no `security.*`; none for one that it cannot have.
   ///
   /// Without root, and in packs, `security.*` and `trusted.*` become `user.containers.override_security.*` and so on; without
-  /// root so do access lists. In read layers both the record and what the host has count.
+  /// root so do access lists. As root `security.*` may be recorded as `trusted.novm.security.*`. In read layers both the record and
+  /// what the host has count.
   ///
   /// - Parameter layer: nil for a write map or share.
   func keptNames(_ name: [UInt8], in layer: Layer? = nil) -> [[UInt8]] {
@@ -62,7 +63,10 @@ extension LayeredTree {
     if name.starts(with: AttributeName.security) || name.starts(with: AttributeName.trusted) {
       if isPack { return [record] }
       if ownership == .recorded { return isRead ? [record, name + [0]] : [record] }
-      return name == AttributeName.capability ? [name + [0], MarkName.privilegedCapability] : [name + [0]]
+      guard name.starts(with: AttributeName.security) else { return [name + [0]] }
+      let privileged = MarkName.trustedNovm + name + [0]
+      // A label of the host's is there, whatever the guest says of the file.
+      return name == AttributeName.capability ? [name + [0], privileged] : [privileged, name + [0]]
     }
     guard name == AttributeName.accessACL || name == AttributeName.defaultACL else {
       return isRead ? [name + [0]] : []
@@ -73,13 +77,15 @@ extension LayeredTree {
     return ownership == .real ? [name + [0]] : [record]
   }
 
-  /// Under which name, with its NUL, capabilities are kept that the guest sets in a write map or share.
-  func capabilityName(in layer: Layer) -> [UInt8] {
-    if ownership == .recorded { return MarkName.overridePrefix + AttributeName.capability + [0] }
-    return keepsRealCapabilities(layer) ? AttributeName.capability + [0] : MarkName.privilegedCapability
+  /// Under which name, with its NUL, an attribute is kept that the guest sets in a write map or share; nil for one that it cannot
+  /// have.
+  func nameToSet(_ name: [UInt8], in layer: Layer) -> [UInt8]? {
+    guard let kept = keptNames(name, in: layer).first else { return nil }
+    guard ownership == .real, name.starts(with: AttributeName.security) else { return kept }
+    return keepsRealCapabilities(layer) ? name + [0] : MarkName.trustedNovm + name + [0]
   }
 
-  /// Whether capabilities in a layer are the host's, too.
+  /// Whether capabilities and labels in a layer are the host's, too.
   func keepsRealCapabilities(_ layer: Layer?) -> Bool {
     ownership == .real && layer?.privileges.contains(.suid) == true
   }
@@ -91,7 +97,9 @@ extension LayeredTree {
       guard !name.starts(with: AttributeName.user), hasNamespace(name), mayRecord(place, in: layer) else { return nil }
       return name
     }
-    if ownership == .real, kept == MarkName.privilegedCapability.dropLast() { return AttributeName.capability }
+    if ownership == .real, layer?.isPack != true, kept.starts(with: MarkName.trustedNovm + AttributeName.security) {
+      return [UInt8](kept.dropFirst(MarkName.trustedNovm.count))
+    }
     if isMark(kept) { return nil }
     guard isOverlayfs(kept), layer?.isShare != true else { return kept }
     return layer?.isPack == true ? nil : unescaped(kept)
@@ -120,6 +128,8 @@ extension LayeredTree {
   func attribute(at place: Place, _ name: [UInt8], in layer: Layer?) throws(Errno) -> [UInt8]? {
     for kept in keptNames(name, in: layer) {
       guard let value = try FileCalls.attribute(place.base.raw, place.name.span, kept) else { continue }
+      if kept == MarkName.capability, value == FileCalls.seal { continue }
+      if kept == MarkName.privilegedCapability, !FileCalls.isSealed(place.base.raw, place.name.span) { continue }
       if !kept.starts(with: MarkName.overridePrefix) || mayRecord(place, in: layer) { return value }
     }
     return nil
@@ -145,6 +155,8 @@ extension LayeredTree {
     for kept in list.split(separator: 0) {
       guard let name = shownName([UInt8](kept), in: layer, place), seen.insert(name).inserted else { continue }
       if !isRoot, name.starts(with: AttributeName.trusted) { continue }
+      // It may be a seal, or one that is broken.
+      if name == AttributeName.capability, try attribute(at: place, name, in: layer) == nil { continue }
       names += name
       names.append(0)
     }
@@ -157,8 +169,7 @@ extension LayeredTree {
   ) throws(Errno) {
     if isMark(name) { throw .notPermitted }
     guard let layer = node.writeLayer else { throw .readOnly }
-    guard var kept = keptNames(name, in: layer).first else { throw .notSupported }
-    if name == AttributeName.capability { kept = capabilityName(in: layer) }
+    guard let kept = nameToSet(name, in: layer) else { throw .notSupported }
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
@@ -173,14 +184,19 @@ extension LayeredTree {
           }
         }
       }
+      let isRecordedCapability = kept == MarkName.privilegedCapability
+      if isRecordedCapability { try dropBrokenRecords(place, in: layer) }
       try withRoom(node, place.base, count: UInt64(kept.count + value.count)) { () throws(Errno) in
         try FileCalls.setAttribute(
           place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))
       }
-      if name == AttributeName.capability {
-        for other in keptNames(name) where other != kept {
+      if name == AttributeName.capability || kept == name + [0] {
+        for other in keptNames(name, in: layer) where other != kept {
           try? FileCalls.removeAttribute(place.base.raw, place.name.span, other)
         }
+      }
+      if name == AttributeName.capability {
+        if isRecordedCapability { try seal(node, place) }
         // The next write opens it again, and takes them away.
         files.drop(node)
       }
@@ -197,6 +213,11 @@ extension LayeredTree {
     }
   }
 
+  private func isLabelOfTheHost(_ kept: [UInt8], in layer: Layer) -> Bool {
+    ownership == .real && kept.starts(with: AttributeName.security) && kept != MarkName.capability
+      && !keepsRealCapabilities(layer)
+  }
+
   /// Removes an attribute. No lock is held.
   func removeAttribute(_ node: Node, _ name: [UInt8]) throws(Errno) {
     if isMark(name) { throw .notPermitted }
@@ -210,9 +231,16 @@ extension LayeredTree {
       let place = try pinned(node)
       // There may be some under both names, and there is at least one.
       var failure: Errno? = .noData
-      for name in kept {
+      let isSealed = FileCalls.isSealed(place.base.raw, place.name.span)
+      for each in kept {
+        if each == MarkName.capability, isSealed { continue }
+        if isLabelOfTheHost(each, in: layer) {
+          // A label that the guest did not make stays; it may have set another one over it.
+          if failure != nil { failure = .notPermitted }
+          continue
+        }
         do throws(Errno) {
-          try FileCalls.removeAttribute(place.base.raw, place.name.span, name)
+          try FileCalls.removeAttribute(place.base.raw, place.name.span, each)
           failure = nil
         } catch {
           if error != .noData { throw error }

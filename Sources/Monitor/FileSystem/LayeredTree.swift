@@ -31,6 +31,8 @@ package final class LayeredTree: @unchecked Sendable {
   /// Held while the record of a directory's symlinks is changed: taken after the namespace's, before those of nodes, files and
   /// allowances.
   let linkOwners = Lock()
+  /// Held while what may break a seal goes on; taken as that is.
+  let seals = Lock()
   let inodes: InodeNumbers
   let root: Node
   let user: UInt32
@@ -446,9 +448,14 @@ package final class LayeredTree: @unchecked Sendable {
     nodes.dropPin(node)
   }
 
-  /// Keeps a way to a file whose last name is about to go, if the guest still knows the file and descriptors allow.
+  /// Keeps a way to a file whose last name is about to go, if the guest still knows the file and descriptors allow. What the guest
+  /// says that it has open has a descriptor, of those for open files, and needs no other.
   func keepReachable(_ node: Node) {
-    guard node.anonymous == nil, node.aliases.isEmpty, nodes.takePin(node) else { return }
+    guard node.anonymous == nil, node.aliases.isEmpty else { return }
+    guard nodes.takePin(node) else {
+      node.anonymous = files.held(node)
+      return
+    }
     if let open = files.find(node, forWriting: false) {
       node.anonymous = open
     } else if let place = try? place(of: node) {

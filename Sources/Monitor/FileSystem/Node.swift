@@ -69,6 +69,11 @@ final class Node {
   /// Names of this directory that the read layers do not show.
   var hidden: [[UInt8]] = []
 
+  private let sealed = Atomic(false)
+  /// Whether there may be a seal that a write would break (`FileCalls.setSeal`).
+  var mayBeSealed: Bool { sealed.load(ordering: .relaxed) }
+  func maySeal() { sealed.store(true, ordering: .relaxed) }
+
   /// What it takes of what its write map may hold, once that was looked at. Guarded by the lock of `WriteAllowance`.
   var allotment: Allotment?
 

@@ -114,6 +114,8 @@ final class NodeTable {
   /// Whether a node may hold a descriptor that does not yet.
   var hasPinRoom: Bool { lock.withLock { nodes.hasPinRoom } }
 
+  func hasPin(_ node: Node) -> Bool { lock.withLock { node.hasPin } }
+
   /// A node needs no descriptor any more to be reached.
   func dropPin(_ node: Node) {
     lock.withLock { nodes.dropPin(node) }

@@ -260,9 +260,9 @@ extension WriteAllowance {
 }
 
 extension LayeredTree {
-  /// Runs what may have a file of a write map take more, or less, room.
-  func withRoom<Result>(
-    _ node: Node, _ file: SharedDescriptor, offset: UInt64 = 0, count: UInt64,
+  /// Runs what may have a file of a write map take more, or less, room; for `withRoom`.
+  func withAllowance<Result>(
+    _ node: Node, _ file: SharedDescriptor, offset: UInt64, count: UInt64,
     _ body: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
     guard let allowance = node.writeLayer?.allowance else { return try body() }

@@ -19,6 +19,8 @@ package enum MarkName {
   /// attribute: what others could write, a user of the host could give himself in the guest.
   package static let privileges = [UInt8]("trusted.novm.stat\0".utf8)
   package static let privilegedCapability = [UInt8]("trusted.novm.security.capability\0".utf8)
+  /// `security.capability`: the host's own, or a seal (`FileCalls.seal`).
+  package static let capability = [UInt8]("security.capability\0".utf8)
   package static let trustedNovm = [UInt8]("trusted.novm.".utf8)
   package static let overrideStat = [UInt8]("user.containers.override_stat\0".utf8)
   /// On a directory: `LinkOwners`.

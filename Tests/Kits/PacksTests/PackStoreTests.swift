@@ -108,6 +108,28 @@ struct PackStoreTests {
     }
   }
 
+  /// What root's write map records of a file holds while the file is what it was then.
+  @Test(.needsRoot) func brokenRecordsSayNothing() throws {
+    try scratch.shell("mkdir source; for name in a b; do echo a >source/$name; chmod 1755 source/$name; done")
+    let path = "\(scratch.path)/source"
+    let root = try FileDescriptor.open(path, OpenFlags.directory)
+    let capability = [UInt8](repeating: 1, count: 20)
+    for name in ["a", "b"] {
+      let name = Array("\(name)\0".utf8)
+      try FileCalls.setAttribute(root.raw, name.span, MarkName.privileges, Array("0:0:04755:file".utf8))
+      try FileCalls.setAttribute(root.raw, name.span, MarkName.privilegedCapability, capability)
+      try FileCalls.setSeal(root.raw, name.span)
+    }
+    try scratch.shell("echo b >>source/b")
+    var walk = DirectoryWalk(
+      source: DirectorySource(Array(path.utf8), patterns: try PathPatterns(), isRecorded: false), builder: nil)
+    try walk.take(root.raw, progress: { _ in })
+    let entries = walk.taken.filter { $0.path.count == 1 }.sorted { $0.path[0] < $1.path[0] }
+    #expect(entries.map(\.mode) == [0o4755, 0o755])
+    let kept = PackEntry.Attribute(name: Array("security.capability".utf8), value: capability)
+    #expect(entries.map(\.attributes) == [[kept], []])
+  }
+
   @Test func namesAreTakenOnce() throws {
     try scratch.shell("mkdir source; echo a >source/a")
     let first = try scratch.create("name")

@@ -101,6 +101,47 @@ struct HostTroubleTests {
     #expect(refused >= 500 - budget.removed)
   }
 
+  /// What the guest has open it can use, however much else it has removed; then it is gone.
+  @Test func filesThatAreOpenStayWhenTheyAreRemoved() throws {
+    let budget = DescriptorBudget(limit: 128)
+    let share = Share(map: LayerMap(guestPath: "/", hostPath: Path(layers.lower)))
+    let tree = try LayeredTree(reads: [], shares: [share], budget: budget)
+    let client = FUSEClient(FileSystemServer(tree), offering: FUSEClient.withOpens)
+    for index in 0..<2 * budget.removed {
+      try client.mkdir("d\(index)")
+      try client.rmdir("d\(index)")
+    }
+    let before = tree.nodes.count
+    var held: [(node: UInt64, handle: UInt64)] = []
+    for index in 0..<10 {
+      try client.put("f\(index)", "text")
+      let node = try client.node("f\(index)")
+      held.append((node, try client.open(node, index % 2 == 0 ? 0 : 2)))
+      if index % 3 == 0 {
+        // By somebody else, who has made another.
+        try FileManager.default.removeItem(atPath: "\(layers.lower)/f\(index)")
+        layers.lower("f\(index)", "other")
+        #expect(try client.contents("f\(index)") == "other")
+      } else {
+        try client.unlink("f\(index)")
+      }
+    }
+    for (index, file) in held.enumerated() {
+      #expect(try client.read(file.node, file.handle) == Array("text".utf8))
+      if index % 2 == 1 {
+        try client.write(file.node, file.handle, 0, Array("next".utf8))
+        #expect(try client.read(file.node, file.handle) == Array("next".utf8))
+      }
+      #expect(try client.attributes(of: file.node).length == 4)
+    }
+    for file in held {
+      client.release(file.node, file.handle)
+      #expect(throws: Errno.stale) { try client.read(file.node, file.handle) }
+    }
+    // But for those that somebody else made.
+    #expect(tree.nodes.count == before + 4 && tree.files.count <= 4)
+  }
+
   @Test func aLayerThatIsTakenAway() throws {
     layers.lower("d/f", "text")
     layers.lower("d/g", "text")

@@ -37,6 +37,18 @@ struct PrivilegesTests {
     return status
   }
 
+  private func capability(_ path: String) -> [UInt8]? {
+    let itself = FileCalls.itself
+    guard let file = try? FileDescriptor.open(path, OpenFlags.read) else { return nil }
+    return try? FileCalls.attribute(file.raw, itself.span, MarkName.capability)
+  }
+
+  /// As somebody on the host may, whom its kernel would take set-id bits and capabilities away for.
+  private func append(_ path: String) throws {
+    let file = try FileDescriptor.open(path, O_WRONLY | O_APPEND)
+    try file.writeAll(Array("evil".utf8))
+  }
+
   private static let capability = "\u{1}\0\0\u{2}\u{1}\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
   /// Makes one of each; `check` is given the client and the directory on the host, for the map and for the share.
@@ -73,7 +85,8 @@ struct PrivilegesTests {
       try showsAll(client, guest)
       #expect(host(directory + "tool").st_mode & 0o6777 == 0o755)
       #expect(host(directory + "null").st_mode & S_IFMT == S_IFREG)
-      #expect(layers.attribute(directory + "able", "security.capability") == nil)
+      // Capabilities that are none.
+      #expect(capability(directory + "able") == FileCalls.seal)
       // A directory's bit gives what is made in it to a group, and nothing else.
       #expect(host(directory + "group").st_mode & 0o7777 == 0o2775)
     }
@@ -177,6 +190,104 @@ struct PrivilegesTests {
     try client.setxattr("f", "security.capability", PrivilegesTests.capability)
     try client.removexattr("f", "security.capability")
     #expect(throws: Errno.noData) { try client.getxattr("f", "security.capability") }
+  }
+
+  /// Who may write to a program would have its privileges in the guest.
+  @Test(.needsRoot) func whatSomebodyElseHasWrittenToHasNone() throws {
+    for (guest, host) in [("", layers.upper + "/"), ("s/", shared + "/")] {
+      let client = try client()
+      for name in ["tool", "able", "cut"] { try client.put(guest + name, "x") }
+      try client.set(guest + "tool", mode: 0o6775)
+      try client.set(guest + "cut", mode: 0o4775)
+      try client.setxattr(guest + "able", "security.capability", PrivilegesTests.capability)
+      for name in ["tool", "able"] { try append(host + name) }
+      truncate(host + "cut", 0)
+      for client in [client, try self.client()] {
+        for name in ["tool", "cut"] { #expect(try client.attributes(guest + name).permissions == 0o775) }
+        #expect(throws: Errno.noData) { try client.getxattr(guest + "able", "security.capability") }
+        #expect(try client.listxattr(guest + "able") == [])
+      }
+      // What the guest then gives it is all that it has.
+      try client.setxattr(guest + "tool", "security.capability", PrivilegesTests.capability)
+      #expect(try client.attributes(guest + "tool").permissions == 0o775)
+      #expect(try client.getxattr(guest + "tool", "security.capability") == PrivilegesTests.capability)
+      try client.set(guest + "able", mode: 0o4755)
+      #expect(try client.attributes(guest + "able").permissions == 0o4755)
+      #expect(throws: Errno.noData) { try client.getxattr(guest + "able", "security.capability") }
+      try client.set(guest + "able", mode: 0o755)
+      #expect(capability(host + "able") == nil)
+    }
+  }
+
+  /// Its root keeps set-id bits as it writes (CAP_FSETID), before or behind the change of mode; capabilities go.
+  @Test(.needsRoot) func whatTheGuestWritesStays() throws {
+    let client = try client()
+    for name in ["f", "s/f"] {
+      let made = try client.create(name, 0o4755)
+      let (node, handle) = (made.entry.node, made.handle)
+      for text in ["a", "b"] { try client.write(node, handle, 0, Array(text.utf8)) }
+      #expect(try client.attributes(name).permissions == 0o4755)
+      try client.set(name, mode: 0o755)
+      try client.write(node, handle, 0, Array("c".utf8))
+      try client.set(name, mode: 0o6755)
+      try client.write(node, handle, 0, Array("d".utf8))
+      client.release(node, handle)
+      try client.setxattr(name, "security.capability", PrivilegesTests.capability)
+      #expect(try client.attributes(name).permissions == 0o6755)
+      let again = try self.client()
+      let other = try again.node(name)
+      let second = try again.open(other, 2)
+      try again.write(other, second, 0, Array("e".utf8))
+      try again.set(name, size: 0)
+      #expect(try again.attributes(name).permissions == 0o6755)
+      #expect(throws: Errno.noData) { try again.getxattr(name, "security.capability") }
+      // FUSE_WRITE_KILL_SUIDGID: somebody without the right.
+      try again.write(other, second, 0, Array("f".utf8), flags: 4)
+      #expect(try again.attributes(name).permissions == 0o755)
+    }
+  }
+
+  /// What several threads of the guest write to at once has what it had.
+  @Test(.needsRoot) func whatIsWrittenAtOnceStays() throws {
+    let server = try client().server
+    // Each makes a session of its own, so all come before the first request.
+    let clients = (0..<4).map { _ in ConcurrencyTests.Shared(FUSEClient(server)) }
+    let made = try clients[0].client.create("f", 0o4755)
+    let node = made.entry.node
+    DispatchQueue.concurrentPerform(iterations: clients.count) { index in
+      for _ in 0..<200 { _ = try? clients[index].client.write(node, made.handle, UInt64(index), [1]) }
+    }
+    #expect(try clients[0].client.attributes("f").permissions == 0o4755)
+  }
+
+  /// Labels and signatures of the guest's are nothing to the host's kernel, whose own the guest sees until it sets others.
+  @Test(.needsRoot) func labelsAreTheGuests() throws {
+    layers.lower("below", "x")
+    layers.setAttribute(layers.lower + "/below", "security.novm", "host")
+    for (guest, host) in [("", layers.upper + "/"), ("s/", shared + "/")] {
+      layers.put(host + "f", "x")
+      layers.setAttribute(host + "f", "security.novm", "host")
+      let client = try client()
+      #expect(try client.getxattr(guest + "f", "security.novm") == "host")
+      #expect(throws: Errno.notPermitted) { try client.removexattr(guest + "f", "security.novm") }
+      try client.setxattr(guest + "f", "security.novm", "guest")
+      for client in [client, try self.client()] {
+        #expect(try client.getxattr(guest + "f", "security.novm") == "guest")
+        #expect(try client.listxattr(guest + "f") == ["security.novm"])
+      }
+      #expect(layers.attribute(host + "f", "security.novm") == "host")
+      try client.removexattr(guest + "f", "security.novm")
+      #expect(try client.getxattr(guest + "f", "security.novm") == "host")
+    }
+    let client = try client()
+    try client.set("below", modified: 5)
+    #expect(try client.getxattr("below", "security.novm") == "host")
+    #expect(layers.attribute(layers.upper + "/below", "security.novm") == nil)
+    open(to: 0o700)
+    let closed = try self.client()
+    try closed.setxattr("below", "security.novm", "mine")
+    #expect(try closed.getxattr("below", "security.novm") == "mine")
+    #expect(layers.attribute(layers.upper + "/below", "security.novm") == "mine")
   }
 
   @Test(.needsRoot) func usersOfTheHostCannotMakeThemForTheGuest() throws {
