@@ -127,7 +127,35 @@ struct HostFileWriterTests {
       let output = FileStreamOutput(HostFileWriter(Array((directory.path + "/to").utf8), keepsOwners: false))
       try output.write(bytes[...])
       #expect(!output.isComplete)
+      // Nor would it if the process were killed, where files need no name.
+      let there = try FileDescriptor.open("\(directory.path)/to", OpenFlags.directoryPath)
+      let itself = Array(".\0".utf8)
+      var left = 1
+      if let file = try? FileCalls.openBeneath(there.raw, itself.span, OpenFlags.temporary, mode: 0o600) {
+        left = file.raw < 0 ? 1 : 0
+      }
+      #expect(try names("/to").count == left)
     }
     #expect(try names("/to") == [])
+  }
+
+  @Test func linksAndFIFOsArrive() throws {
+    var fifo = FileRecord(.fifo, path: Array("p".utf8), mode: 0o4640)
+    fifo.seconds = 1_000_000
+    // New, over each other, and over a file.
+    let before: [[(FileRecord, [UInt8])]] = [
+      [file("l", "x"), file("p", "x")], [], [(fifo, []), link("l", to: "there")],
+    ]
+    for first in before {
+      if !first.isEmpty { try write(first) }
+      try write([link("l", to: "nowhere"), (fifo, [])])
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: directory.path + "/to/l") == "nowhere")
+      var status = stat()
+      #expect(lstat(directory.path + "/to/p", &status) == 0)
+      #expect(status.st_mode == S_IFIFO | 0o640 && status.st_mtim.tv_sec == 1_000_000)
+      #expect(try names("/to") == ["l", "p"])
+      if first.isEmpty { continue }
+      for name in ["l", "p"] { try FileManager.default.removeItem(atPath: "\(directory.path)/to/\(name)") }
+    }
   }
 }

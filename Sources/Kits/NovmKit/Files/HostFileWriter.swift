@@ -20,7 +20,8 @@ package final class HostFileWriter: FileSink {
   /// The directory of the last file, by its path below the root.
   private var parent: FileDescriptor?
   private var parentPath: [UInt8]?
-  /// The file that is being written, under a name of its own until it is complete.
+  /// The file that is being written: without a name until it is complete, or with one of its own where the file system has no
+  /// files without (O_TMPFILE).
   private var file: FileDescriptor?
   private var place: Place?
   /// Made here, with what they are to be once nothing more is put into them.
@@ -28,9 +29,10 @@ package final class HostFileWriter: FileSink {
 
   private struct Place {
     var record: FileRecord
-    /// Both with their NUL.
-    var temporary: [UInt8]
+    /// With its NUL.
     var name: [UInt8]
+    /// What has it until it has its own, with its NUL; nil while it has none.
+    var temporary: [UInt8]?
   }
 
   /// - Parameter path: the host's, which is not made but for its last name.
@@ -157,23 +159,48 @@ package final class HostFileWriter: FileSink {
     if path.isEmpty { throw .isDirectory }
     let name = try enter(path)
     let directory = parent?.raw ?? -1
-    let temporary = Array(".novm-cp.\(String(UInt64.random(in: .min ... .max), radix: 36))".utf8) + [0]
-    let place = Place(record: record, temporary: temporary, name: name)
     switch record.kind {
-    case .file:
-      file = try FileCalls.openBeneath(directory, temporary.span, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-      self.place = place
-    case .symlink:
-      try FileCalls.makeSymlink(directory, temporary.span, target: record.target + [0])
-      self.place = place
-      try install()
-    case .fifo:
-      try FileCalls.makeNode(directory, temporary.span, mode: FileType.fifo | 0o600, major: 0, minor: 0)
-      self.place = place
-      try install()
+    case .file: try makeFile(record, directory, name)
+    case .symlink, .fifo:
+      // What is whole as it is made needs no other name, unless something has this one.
+      do throws(Errno) {
+        try makeSpecial(record, directory, name)
+      } catch {
+        guard error == .exists else { throw error }
+        let temporary = Self.temporaryName()
+        try makeSpecial(record, directory, temporary)
+        place = Place(record: record, name: name, temporary: temporary)
+        return try install()
+      }
+      try setAttributes(ofSpecial: record, directory, name)
     case .directory, .end, .characterDevice, .blockDevice, .link:
       throw .notPermitted
     }
+  }
+
+  private func makeFile(_ record: FileRecord, _ directory: Int32, _ name: [UInt8]) throws(Errno) {
+    do throws(Errno) {
+      let itself = Array(".".utf8) + [0]
+      file = try FileCalls.openBeneath(directory, itself.span, OpenFlags.temporary, mode: 0o600)
+      place = Place(record: record, name: name)
+    } catch {
+      guard error == .notSupported || error == .isDirectory || error == .notFound else { throw error }
+      let temporary = Self.temporaryName()
+      file = try FileCalls.openBeneath(directory, temporary.span, OpenFlags.createExclusively, mode: 0o600)
+      place = Place(record: record, name: name, temporary: temporary)
+    }
+  }
+
+  private func makeSpecial(_ record: FileRecord, _ directory: Int32, _ name: [UInt8]) throws(Errno) {
+    if record.kind == .symlink {
+      try FileCalls.makeSymlink(directory, name.span, target: record.target + [0])
+    } else {
+      try FileCalls.makeNode(directory, name.span, mode: FileType.fifo | 0o600, major: 0, minor: 0)
+    }
+  }
+
+  private static func temporaryName() -> [UInt8] {
+    Array(".novm-cp.\(String(UInt64.random(in: .min ... .max), radix: 36))".utf8) + [0]
   }
 
   private func makeDirectory(_ record: FileRecord, _ path: [UInt8]) throws(Errno) {
@@ -199,17 +226,24 @@ package final class HostFileWriter: FileSink {
     }
   }
 
-  /// Gives what was made its attributes and then its name.
+  /// Gives what was made its attributes and then its name. What already has that name goes with a rename, for which it takes another
+  /// one: all that a process that is killed can leave behind is that, whole, in the moment between.
   private func install() throws(Errno) {
     guard let place else { return }
     let directory = parent?.raw ?? -1
     do throws(Errno) {
       if let number = file?.raw {
         try setAttributes(number, FileCalls.itself, place.record)
-      } else {
-        try setAttributes(directory, place.temporary, place.record)
+        if place.temporary == nil, try nameFile(number, directory, place.name) {
+          file = nil
+          self.place = nil
+          return
+        }
+      } else if let temporary = place.temporary {
+        try setAttributes(ofSpecial: place.record, directory, temporary)
       }
-      try FileCalls.rename(directory, place.temporary.span, to: directory, place.name.span)
+      guard let temporary = self.place?.temporary else { return }
+      try FileCalls.rename(directory, temporary.span, to: directory, place.name.span)
     } catch {
       discard()
       throw error
@@ -218,11 +252,39 @@ package final class HostFileWriter: FileSink {
     self.place = nil
   }
 
+  /// - Returns: false where it has got a name to be renamed from, for something has this one.
+  private func nameFile(_ file: Int32, _ directory: Int32, _ name: [UInt8]) throws(Errno) -> Bool {
+    let itself = FileCalls.itself
+    do throws(Errno) {
+      try FileCalls.link(file, itself.span, to: directory, name.span)
+      return true
+    } catch {
+      guard error == .exists else { throw error }
+    }
+    let temporary = Self.temporaryName()
+    try FileCalls.link(file, itself.span, to: directory, temporary.span)
+    place?.temporary = temporary
+    return false
+  }
+
   private func discard() {
     guard let place else { return }
-    try? FileCalls.remove(parent?.raw ?? -1, place.temporary.span, isDirectory: false)
+    if let temporary = place.temporary {
+      try? FileCalls.remove(parent?.raw ?? -1, temporary.span, isDirectory: false)
+    }
     file = nil
     self.place = nil
+  }
+
+  /// Of what was just made, and of nothing that somebody has put in its place.
+  private func setAttributes(ofSpecial record: FileRecord, _ directory: Int32, _ name: [UInt8]) throws(Errno) {
+    let made = try FileCalls.openBeneath(directory, name.span, OpenFlags.path)
+    let status = try FileCalls.status(made.raw)
+    let type = record.kind == .symlink ? FileType.symlink : FileType.fifo
+    guard status.mode & FileType.mask == type, status.uid == FileCalls.effectiveUser, status.links == 1 else {
+      throw .stale
+    }
+    try setAttributes(made.raw, FileCalls.itself, record)
   }
 
   private func setAttributes(_ directory: Int32, _ name: [UInt8], _ record: FileRecord) throws(Errno) {
