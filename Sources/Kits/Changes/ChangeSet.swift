@@ -55,9 +55,18 @@ package final class ChangeSet {
     self.items = items.sorted { PackEntry.precedes($0.change.path, $1.change.path) }
   }
 
+  private func item(of change: Change) -> Item? {
+    var (low, high) = (0, items.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if PackEntry.precedes(items[middle].change.path, change.path) { low = middle + 1 } else { high = middle }
+    }
+    return items[low...].prefix { $0.change.path == change.path }.first { $0.change == change }
+  }
+
   /// The file as it was and as it is, for what is or was a regular one; nil for a side that is none.
   package func contents(of change: Change) throws(ChangesError) -> (before: Int32?, after: Int32?)? {
-    guard let item = items.first(where: { $0.change == change }) else { return nil }
+    guard let item = item(of: change) else { return nil }
     var sides: (before: Int32?, after: Int32?) = (nil, nil)
     do throws(Errno) {
       if let before = item.before, before.status.isRegular { sides.before = try before.open().release() }

@@ -6,6 +6,8 @@ import Host
 /// Looking changes nothing: all maps are for reading. One thread at a time.
 package final class TreeView {
   private let tree: LayeredTree
+  /// The directories that the last path led through: who looks at all that is deep in a tree goes each step once.
+  private var way: [(name: [UInt8], node: Node)] = []
 
   /// Where a path's file is on the host.
   package struct Origin: Equatable {
@@ -28,15 +30,24 @@ package final class TreeView {
 
   /// What is at an absolute path, no symlink followed; nil if there is nothing.
   package func item(at path: [UInt8]) throws(Errno) -> Item? {
-    var node = tree.root
-    var status = try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: node) }
-    for name in path.split(separator: UInt8(ascii: "/")) {
-      guard node.isDirectory, let name = try? FileName(Array(name)) else { return nil }
-      guard let entry = try tree.lookUp(node, name) else { return nil }
-      node = entry.node
-      status = entry.status
+    let names = path.split(separator: UInt8(ascii: "/"))
+    guard let last = names.last else {
+      let status = try tree.namespace.withReadLock { () throws(Errno) in try tree.status(of: tree.root) }
+      return Item(tree: tree, node: tree.root, status: status)
     }
-    return Item(tree: tree, node: node, status: status)
+    var known = 0
+    while known < way.count, known < names.count - 1, names[known].elementsEqual(way[known].name) { known += 1 }
+    way.removeLast(way.count - known)
+    for name in names[known..<(names.count - 1)] {
+      guard let entry = try step(name), entry.node.isDirectory else { return nil }
+      way.append((Array(name), entry.node))
+    }
+    return try step(last).map { Item(tree: tree, node: $0.node, status: $0.status) }
+  }
+
+  private func step(_ name: ArraySlice<UInt8>) throws(Errno) -> Entry? {
+    guard let name = try? FileName(Array(name)) else { return nil }
+    return try tree.lookUp(way.last?.node ?? tree.root, name)
   }
 
   /// Something in the tree.
