@@ -40,10 +40,9 @@ struct StallTests {
       for _ in 0..<4 { rings[1].offer([.readable(0x8_0000, 40)]) }
       driver.notify(queue: 1)
       while server.begun.load(ordering: .acquiring) == 0 { usleep(1000) }
-      let start = Timer.now
       slot.hold()
+      // Who waited for the worker would wait for ever.
       #expect(!slot.rests(within: 50))
-      #expect(Timer.now - start < 5_000_000_000)
     }
     // What was at hand ends, and nothing is begun after that.
     while !slot.rests(within: 1000) {}
@@ -81,7 +80,7 @@ struct StallTests {
     var byte: UInt8 = 0x42
     try #require(write(input[1], &byte, 1) == 1)
     // Data ready (LSR), and the byte; the loop has it still.
-    for _ in 0..<5000 where line.read(offset: 5, width: 1) & 1 == 0 { usleep(1000) }
+    for _ in 0..<60_000 where line.read(offset: 5, width: 1) & 1 == 0 { usleep(1000) }
     #expect(line.read(offset: 0, width: 1) == 0x42)
     loop.perform {}
     var buffer = [UInt8](repeating: 0, count: 65536)
