@@ -12,17 +12,36 @@ package enum Spawn {
   ///   - inherited: descriptors that the program gets under the same numbers.
   ///   - session: false for one that stays in this process's group and takes signals as this one does, so that those of
   ///     a terminal are for both.
+  ///   - seesOthers: false for one that sees none of the host's processes but its own, where this process may have that so: it is
+  ///     the first of a PID namespace, and what it starts ends with it (pid_namespaces(7)). It begins with the signals blocked that
+  ///     ask for an end: what has no handler yet the kernel would keep from the first.
   /// - Throws: what kept it from being executed.
   package static func start(
     _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = [],
-    session: Bool = true
+    session: Bool = true, seesOthers: Bool = true
   ) throws(Errno) -> pid_t {
     var identifier: pid_t = 0
-    let status = unsafe prepare(program, arguments, output, errors, inherited, session) { actions, attributes, words in
-      unsafe posix_spawn(&identifier, program, actions, attributes, words, environ)
+    let start = {
+      unsafe Self.prepare(program, arguments, output, errors, inherited, session, blocks: !seesOthers) {
+        actions, attributes, words in
+        unsafe posix_spawn(&identifier, program, actions, attributes, words, environ)
+      }
     }
+    let status = seesOthers ? start() : withNewProcesses(start)
     guard status == 0 else { throw Errno(status) }
     return identifier
+  }
+
+  /// Has what this thread starts be in a PID namespace of its own. Other threads go on as ever, and so does this one.
+  private static func withNewProcesses(_ start: () -> Int32) -> Int32 {
+    guard let own = try? FileDescriptor.open("/proc/self/ns/pid", O_RDONLY),
+      clinux_unshare(Int32(clinux_NEW_PROCESSES)) == 0
+    else { return start() }
+    let status = start()
+    // Who may leave it may come back.
+    let isBack = clinux_enter_namespace(own.raw, Int32(clinux_NEW_PROCESSES)) == 0
+    precondition(isBack, "setns: \(Errno.current)")
+    return status
   }
 
   /// Starts a program, in a session of its own and with default signals, that is no child of this process: neither SIGCHLD nor
@@ -41,7 +60,8 @@ package enum Spawn {
     let stack = try MemoryMapping(anonymous: 256 << 10)
     let variables = unsafe vector(environment)
     defer { unsafe release(variables) }
-    let status = unsafe prepare(program, arguments, nil, errors, inherited, true) { actions, attributes, words in
+    let status = unsafe prepare(program, arguments, nil, errors, inherited, true, blocks: false) {
+      actions, attributes, words in
       unsafe program.withCString { program in
         unsafe variables.withUnsafeBufferPointer { variables in
           var start = unsafe clinux_start(
@@ -57,7 +77,7 @@ package enum Spawn {
   /// Says how a program is to be started.
   private static func prepare(
     _ program: String, _ arguments: [[UInt8]], _ output: Int32?, _ errors: Int32, _ inherited: [Int32],
-    _ session: Bool,
+    _ session: Bool, blocks: Bool,
     _ start: (
       UnsafePointer<posix_spawn_file_actions_t>, UnsafePointer<posix_spawnattr_t>,
       UnsafePointer<UnsafeMutablePointer<CChar>?>
@@ -83,6 +103,7 @@ package enum Spawn {
     var all = sigset_t()
     unsafe sigemptyset(&none)
     unsafe sigfillset(&all)
+    if blocks { for number in [SIGINT, SIGQUIT, SIGTERM] { unsafe sigaddset(&none, number) } }
     unsafe posix_spawnattr_setsigmask(&attributes, &none)
     unsafe posix_spawnattr_setsigdefault(&attributes, &all)
     // POSIX_SPAWN_SETSID is 0x80 in glibc, shown only with _GNU_SOURCE.

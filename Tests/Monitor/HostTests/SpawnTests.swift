@@ -1,4 +1,5 @@
 import Glibc
+import HostTesting
 import Testing
 
 @testable import Host
@@ -26,6 +27,31 @@ struct SpawnTests {
     #expect(answer[0] == "value")
     #expect(answer[1] == "closed")
     #expect(answer[2] != "\(getpid())")
+  }
+
+  @Test("A program that sees no others is the first of its own, alone", .needsRoot)
+  func seesNoOthers() throws {
+    func told(seesOthers: Bool) throws -> [Substring] {
+      let pipe = try Pipe()
+      let words = ["-c", "echo $$; readlink /proc/self/ns/pid"].map { Array($0.utf8) }
+      let identifier = try Spawn.start(
+        "/bin/sh", words, output: pipe.writer.raw, errors: STDERR_FILENO, seesOthers: seesOthers)
+      let reader = pipe.takeReader()
+      var text: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 200)
+      while let count = try? reader.read(into: &buffer), count > 0 { text += buffer[..<count] }
+      var status: Int32 = 0
+      let ended = waitpid(identifier, &status, 0)
+      #expect(ended == identifier && status == 0)
+      return String(decoding: text, as: UTF8.self).split(separator: "\n")
+    }
+    let (inside, outside) = (try told(seesOthers: false), try told(seesOthers: true))
+    let place = Array("/proc/self/ns/pid\0".utf8)
+    let own = try FileCalls.readLink(AT_FDCWD, place.span)
+    #expect(outside[0] != "1" && outside[1] == String(decoding: own, as: UTF8.self))
+    // In a container root may not.
+    guard outside[1] != inside[1] else { try Test.cancel("needs CAP_SYS_ADMIN") }
+    #expect(inside[0] == "1")
   }
 
   @Test("What keeps a program from being started apart is told")

@@ -178,9 +178,11 @@ enum {
   clinux_NEW_MOUNTS = 0x00020000,
   clinux_NEW_IPC = 0x08000000,
   clinux_NEW_NETWORK = 0x40000000,
+  clinux_NEW_PROCESSES = 0x20000000,
 };
 
 static inline int clinux_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
+static inline int clinux_enter_namespace(int descriptor, int kind) { return (int)syscall(SYS_setns, descriptor, kind); }
 static inline int clinux_pivot_root(const char *to, const char *old) { return (int)syscall(SYS_pivot_root, to, old); }
 
 enum {

@@ -23,13 +23,16 @@ package final class MachineProcess: PollSource {
   /// - Parameters:
   ///   - arguments: without the program's name and without `--lifeline`.
   ///   - inherited: descriptors that novmm gets under the same numbers.
-  package init(program: String, arguments: [[UInt8]], inherited: [Int32]) throws(NovmError) {
+  ///   - seesOthers: whether it may see the host's other processes, if this one can have it otherwise.
+  package init(
+    program: String, arguments: [[UInt8]], inherited: [Int32], seesOthers: Bool = true
+  ) throws(NovmError) {
     let lifeline = try Program.pipe()
     let errors = try Program.pipe()
     let watched = lifeline.reader.raw
     identifier = try Program.start(
       program, arguments + [Array("--lifeline".utf8), Array("fd:\(watched)".utf8)], errors: errors.writer.raw,
-      inherited: inherited + [watched])
+      inherited: inherited + [watched], seesOthers: seesOthers)
     self.lifeline = lifeline.takeWriter()
     self.errors = errors.takeReader()
     do { try self.errors.setNonblocking() } catch { throw .call("fcntl", error) }

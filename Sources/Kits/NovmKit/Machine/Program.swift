@@ -4,10 +4,12 @@ import Host
 /// Starting novm's other programs, with novm's errors.
 enum Program {
   static func start(
-    _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = []
+    _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = [],
+    seesOthers: Bool = true
   ) throws(NovmError) -> pid_t {
     do {
-      return try Spawn.start(program, arguments, output: output, errors: errors, inherited: inherited)
+      return try Spawn.start(
+        program, arguments, output: output, errors: errors, inherited: inherited, seesOthers: seesOthers)
     } catch Errno(ENOENT) {
       throw .programMissing(program)
     } catch {

@@ -86,7 +86,8 @@ final class RunningMachine {
     timings.mark("spawn")
     logger.debug("starting \(novmm)")
     process = try MachineProcess(
-      program: novmm, arguments: description.arguments + places + arguments.values, inherited: inherited)
+      program: novmm, arguments: description.arguments + places + arguments.values, inherited: inherited,
+      seesOthers: request.confinement == .off || geteuid() != 0)
     log.handedOver()
     network?.handedOver()
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
