@@ -9,7 +9,11 @@ user=()
 if [[ $(id -u) == 0 ]]; then
   user=(--run-as 70000-70001)
   if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-    group=(--cgroup "auto,slack=200M")
+    group=(--cgroup "auto,slack=200M,io=50M")
+    # A disk, for the host may have none.
+    truncate -s 1M "$TEST/disk"
+    modprobe loop 2>/dev/null || true
+    if disk=$(losetup --find --show "$TEST/disk" 2>/dev/null); then trap 'losetup --detach "$disk"' EXIT; fi
     # What one that was killed has left.
     mkdir -p /sys/fs/cgroup/novm/novm-left
   else
@@ -41,11 +45,17 @@ if ((${#group[@]})); then
   done
   [[ $seen == $(((256 + 200) << 20)) ]] || fail "memory.max: '$seen'"
   [[ $(cat /sys/fs/cgroup/novm/novm-*/cpu.max) == '200000 100000' ]] || fail "$(cat /sys/fs/cgroup/novm/novm-*/cpu.max)"
+  transfers=$(cat /sys/fs/cgroup/novm/novm-*/io.max)
+  [[ -z $disk || $transfers == *"$(lsblk -ndo MAJ:MIN "$disk" | tr -d ' ') rbps=52428800 wbps=52428800"* ]] ||
+    fail "io.max: '$transfers'"
 fi
 if ((${#user[@]})); then
   # Once it is confined it is another user's.
   owns() { grep -qh '^Uid:.*70000' /proc/[0-9]*/status; }
   eventually 60 owns
+  # It is the first process of its own, and sees no others.
+  monitor=$(grep -l '^Uid:.*70000' /proc/[0-9]*/status | head -n 1)
+  grep -Eq '^NSpid:.*[[:space:]]1$' "$monitor" || fail "not the first of its processes: $(grep NSpid "$monitor")"
 fi
 wait "$machine" || fail "status $?: $(<"$TEST/output")"
 read -r _ total _ < <(head -n 1 "$TEST/output")

@@ -61,4 +61,6 @@ expect_status 126 "$NOVM" exec box -- /etc/passwd
 
 "$NOVM" stats --no-stream box >"$TEST/stats"
 grep -Eq '^box +running +[0-9]+ % +[0-9.]+M +[0-9.]+M of [0-9.]+[MG] +' "$TEST/stats" || fail "stats: $(<"$TEST/stats")"
+# The command that runs there is a stream, and the guest knows its files.
+grep -Eq ' [1-9][0-9]* +[1-9][0-9]*$' "$TEST/stats" || fail "stats: $(<"$TEST/stats")"
 "$NOVM" rm --force box

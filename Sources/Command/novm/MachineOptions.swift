@@ -262,8 +262,9 @@ struct MachineOptions: ParsableArguments {
       discussion: """
         auto is below the group that systemd delegated to novm (systemd-run --user --scope -p Delegate=yes novm ...), or for \
         root /sys/fs/cgroup/novm; a directory of a cgroup file system is where to make it instead. It holds the guest's \
-        memory and slack (256M), one processor more than the guest has, and 256 threads besides, unless told otherwise.
-        """, valueName: "auto|DIR[,slack=SIZE][,cpus=N][,pids=N]"))
+        memory and slack (256M), one processor more than the guest has, and 256 threads besides, unless told otherwise; \
+        with io, so many bytes a second read from each disk of the host's, and as many written.
+        """, valueName: "auto|DIR[,slack=SIZE][,cpus=N][,pids=N][,io=BYTES]"))
   var cgroup: String?
 
   @Flag(help: "Take all of the memory from the host at once, and keep it: no balloon takes what is free.")

@@ -10,7 +10,8 @@ struct StatsCommand: ParsableCommand {
     discussion: """
       All that run, unless some are named. CPU is the processor time that a machine takes of the host, 100 % being one \
       processor; HOST is what it has in the host's memory. The rest is the guest's own account: memory that is in use, the \
-      file system of its /, threads. On a terminal the table is shown anew each second; elsewhere once, unless --follow is \
+      file system of its /, threads. WRITTEN is what is in its write map of what --write-limit lets be there, of several the \
+      fullest; NODES the files that it knows, STREAMS its connections by vsock, such as commands. On a terminal the table is shown anew each second; elsewhere once, unless --follow is \
       given.
 
       Examples:
@@ -66,12 +67,14 @@ struct StatsCommand: ParsableCommand {
   }
 
   private static func table(_ usage: [MachineUsage]) -> String {
-    var table = Table("NAME", "STATUS", "CPU", "HOST", "MEMORY", "FILES", "THREADS")
+    var table = Table("NAME", "STATUS", "CPU", "HOST", "MEMORY", "FILES", "THREADS", "WRITTEN", "NODES", "STREAMS")
     for machine in usage {
       table.add(
         machine.name, machine.status, machine.processors.map { "\(Int(($0 * 100).rounded())) %" } ?? "-",
         Amount.text(machine.hostMemory), part(machine.memoryUsed, machine.memoryTotal),
-        part(machine.storageUsed, machine.storageTotal), machine.threads.map { "\($0)" } ?? "-")
+        part(machine.storageUsed, machine.storageTotal), machine.threads.map { "\($0)" } ?? "-",
+        part(machine.monitor?.fullest?.bytes, machine.monitor?.fullest?.limit),
+        machine.monitor.map { "\($0.nodes)" } ?? "-", machine.monitor.map { "\($0.streams)" } ?? "-")
     }
     return table.text
   }

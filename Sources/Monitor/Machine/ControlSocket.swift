@@ -13,6 +13,7 @@ import Host
 /// | `resize DISK [BYTES]` | `size BYTES`, or `refused WORDS` | see ``DiskLine/resize(to:)`` |
 /// | `capture N` | `capturing` | and from then on what passes network card N, as a pcapng file, until the client closes |
 /// | `egress CHANGE GRANT` | `changed`, or `refused WORDS` | CHANGE is `allow`, `deny` or `remove` (``GrantList``) |
+/// | `usage` | `usage [KEY=VALUE]...` | what the guest makes the monitor hold, see ``Machine/usage`` |
 /// | `balloon [BYTES]` | `balloon ASKED GIVEN [KEY=BYTES]...`, or `refused WORDS` | see ``BalloonLine`` |
 ///
 /// Anything else ends the connection. Everything here belongs to the event loop's thread.
@@ -98,6 +99,7 @@ final class ControlClient: EventHandler {
         return answer("refused send a file's descriptor along with the order")
       }
       machine.save(to: file) { [self] failure in answer(failure.map { "refused \(words($0))" } ?? "saved") }
+    case .usage: answer((["usage"] + machine.usage).joined(separator: " "))
     case .resize(let name, _): leave(order, orSay: "refused there is no disk \(name)")
     case .capture: leave(order, orSay: "no such card")
     case .egress:
@@ -148,7 +150,7 @@ final class ControlClient: EventHandler {
 
 /// What a line asks for.
 enum ControlOrder: Equatable {
-  case pause, quiesce, resume, status, save
+  case pause, quiesce, resume, status, usage, save
   /// By its place or its serial number; nil for the size that its file has.
   case resize(disk: String, size: UInt64?)
   case capture(Int)
@@ -166,6 +168,7 @@ enum ControlOrder: Equatable {
     case ("resume", 1): self = .resume
     case ("status", 1): self = .status
     case ("save", 1): self = .save
+    case ("usage", 1): self = .usage
     case ("capture", 2):
       guard let card = UInt16(words[1]) else { return nil }
       self = .capture(Int(card))

@@ -18,6 +18,9 @@ protocol DevicePart: AnyObject {
   /// machine is quiesced, so no vCPU runs, no queue is served, and the event loop calls nothing of the part's.
   func settle()
 
+  /// What the guest makes the part hold, each as `KEY=VALUE`.
+  var usage: [String] { get }
+
   /// Adds what is no virtio device's to a machine's state; those the board does. As for `settle`.
   func save(to state: inout StateWriter)
 
@@ -34,6 +37,7 @@ protocol DevicePart: AnyObject {
 
 extension DevicePart {
   func obey(_ order: ControlOrder, _ client: ControlClient) -> Bool { false }
+  var usage: [String] { [] }
   var roots: [FileSystemServer.Root] { [] }
   func settle() {}
   func save(to state: inout StateWriter) {}

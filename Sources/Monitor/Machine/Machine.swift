@@ -203,6 +203,11 @@ package final class Machine: @unchecked Sendable {
     }
   }
 
+  /// What the guest makes the monitor hold, each as `KEY=VALUE`: `nodes`, the files and directories that it knows, of each device
+  /// with files; `streams` by vsock; `written`, of each write map with a limit: `BYTES/LIMIT/NAMES`, and `/LIMIT` of those if they
+  /// have one.
+  var usage: [String] { parts.flatMap(\.usage) }
+
   /// Has the device do what an order is about.
   ///
   /// - Returns: false if there is no such device.

@@ -88,6 +88,13 @@ final class TreeLine: DevicePart {
     slot = try board.add(device, named: name)
   }
 
+  var usage: [String] {
+    ["nodes=\(server.nodeCount)"]
+      + server.written.map { map in
+        "written=\(map.bytes)/\(map.limit.bytes)/\(map.files)" + (map.limit.files.map { "/\($0)" } ?? "")
+      }
+  }
+
   var roots: [FileSystemServer.Root] { server.roots }
 
   func close() {

@@ -30,5 +30,7 @@ final class VsockLine: DevicePart {
     }
   }
 
+  var usage: [String] { ["streams=\(device.streamCount)"] }
+
   func close() { if !isKept { backend?.close() } }
 }

@@ -122,10 +122,12 @@ let manual = """
   Process
     --control PATH          a Unix socket that takes a line and answers one: `pause` stops the vCPUs (`paused`, once none
                             runs), `quiesce` the devices, too (`quiesced`, or `running` if somebody resumes it meanwhile),
-                            `resume` lets them go on (`running`), `status` tells which of the three it is; `save`, with the
-                            descriptor of an empty file along with it (unix(7), SCM_RIGHTS), writes the state of a quiesced
-                            machine there, its memory too, for --restore (`saved`, or `refused WORDS`; machines with trees
-                            or --vsock cannot be saved yet);
+                            `resume` lets them go on (`running`), `status` tells which of the three it is; `usage`
+                            tells what the guest makes the monitor hold (`usage nodes=N streams=N`, and `written=BYTES/LIMIT/
+                            NAMES[/LIMIT]` for each write map with a limit); `save`, with the descriptor of an empty file
+                            along with it (unix(7), SCM_RIGHTS), writes the state of a quiesced machine there, its memory
+                            too, for --restore (`saved`, or `refused WORDS`; machines with trees or --vsock cannot be
+                            saved yet);
                             `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
                             [KEY=BYTES]...`, or `refused WORDS`); `egress allow|deny|remove GRANT` changes what --egress

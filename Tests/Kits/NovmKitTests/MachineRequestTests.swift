@@ -219,8 +219,24 @@ struct MachineRequestTests {
     _ = first
   }
 
-  @Test(arguments: ["", "here", "auto,", "auto,slack", "auto,slack=1", "auto,cpus=0", "/x,memory=1G", "auto,pids=4"])
+  @Test(arguments: [
+    "", "here", "auto,", "auto,slack", "auto,slack=1", "auto,cpus=0", "/x,memory=1G", "auto,pids=4", "auto,io=0",
+  ])
   func whatIsNoControlGroup(_ text: String) { #expect(ControlGroupRequest(text) == nil) }
+
+  @Test func transfersHaveALimit() throws {
+    #expect(try #require(ControlGroupRequest("auto,io=20M")).transfers == 20 << 20)
+    #expect(try #require(ControlGroupRequest("auto")).transfers == nil)
+    let directory = try TemporaryDirectory()
+    for (name, size, number) in [("vda", "4096", "254:0"), ("loop0", "0", "7:0"), ("dm-0", "8", "253:0")] {
+      let path = "\(directory.path)/\(name)"
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      try "\(size)\n".write(toFile: "\(path)/size", atomically: false, encoding: .utf8)
+      try "\(number)\n".write(toFile: "\(path)/dev", atomically: false, encoding: .utf8)
+    }
+    #expect(ControlGroup.disks(in: directory.path) == ["253:0", "254:0"])
+    #expect(ControlGroup.disks(in: "\(directory.path)/none") == [])
+  }
 
   @Test func theLogIsNotQuiet() {
     var request = MachineRequest()

@@ -55,6 +55,18 @@ struct UsageTests {
     }
   }
 
+  @Test func whatMonitorsHold() throws {
+    let usage = try #require(
+      MonitorUsage("usage nodes=12 written=100/1000/7/8 written=500/1000/7 streams=3 nodes=5 other=2/1"))
+    #expect(usage.nodes == 17 && usage.streams == 3 && usage.written.count == 2)
+    // By its names.
+    #expect(usage.fullest == MonitorUsage.Written(bytes: 100, limit: 1000, names: 7, nameLimit: 8))
+    #expect(MonitorUsage("usage")?.fullest == nil)
+    for text in ["", "refused", "usage nodes", "usage nodes=-1", "usage nodes=x", "usage written=1//2"] {
+      #expect(MonitorUsage(text) == nil, "\(text)")
+    }
+  }
+
   @Test func usage() throws {
     var usage = MachineUsage(id: "a", name: "a", status: "running", hostMemory: 0)
     usage.take(

@@ -3,6 +3,10 @@ import Testing
 @testable import Machine
 
 struct ControlOrderTests {
+  @Test func usageIsAsked() {
+    #expect(order("usage") == .usage && order("usage x") == nil)
+  }
+
   private func order(_ text: String) -> ControlOrder? { ControlOrder(Array(text.utf8)[...]) }
 
   @Test func ordersAreWords() {

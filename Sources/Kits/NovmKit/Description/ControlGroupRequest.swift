@@ -1,6 +1,6 @@
 import Host
 
-/// `--cgroup WHERE[,slack=SIZE][,cpus=N][,pids=N]`: what a machine's monitor may take of the host, held by a control group of its
+/// `--cgroup WHERE[,slack=SIZE][,cpus=N][,pids=N][,io=BYTES]`: what a machine's monitor may take of the host, held by a control group of its
 /// own.
 package struct ControlGroupRequest: Equatable, Sendable {
   package enum Place: Equatable, Sendable {
@@ -17,6 +17,8 @@ package struct ControlGroupRequest: Equatable, Sendable {
   package var processors: Int?
   /// Processes and threads; nil for as many as a machine has use for.
   package var processes: Int?
+  /// Bytes a second, read and written each, of each disk of the host's; nil for no limit.
+  package var transfers: UInt64?
 
   /// For a machine.
   func limits(of machine: MachineDescription) -> ControlGroup.Limits {
@@ -24,11 +26,11 @@ package struct ControlGroupRequest: Equatable, Sendable {
     // A thread a vCPU, up to four a tree's and a disk's queues, the loop, and those that come and go for disks and passt's ports.
     return ControlGroup.Limits(
       memory: UInt64(machine.memory.mebibytes) << 20 + slack, processors: processors ?? count + 1,
-      processes: processes ?? count + 256)
+      processes: processes ?? count + 256, transfers: transfers)
   }
 
   package static let mend =
-    "give auto or a directory of a cgroup file system, and slack=SIZE, cpus=N or pids=N behind it"
+    "give auto or a directory of a cgroup file system, and slack=SIZE, cpus=N, pids=N or io=BYTES (a second) behind it"
 
   /// nil for what is none.
   package init?(_ text: String) {
@@ -51,6 +53,9 @@ package struct ControlGroupRequest: Equatable, Sendable {
       case "pids":
         guard let count = Int(parts[1]), (16...1 << 20).contains(count) else { return nil }
         processes = count
+      case "io":
+        guard let size = Quantity.parse(parts[1], in: 4096...1 << 50) else { return nil }
+        transfers = UInt64(size)
       default: return nil
       }
     }

@@ -14,6 +14,8 @@ final class ControlGroup {
     var memory: UInt64
     var processors: Int
     var processes: Int
+    /// Bytes a second, read and written each, of each of the host's disks that there is as it is made.
+    var transfers: UInt64?
   }
 
   private let path: String
@@ -23,7 +25,7 @@ final class ControlGroup {
 
   /// - Parameter name: the machine's identifier.
   init(_ request: ControlGroupRequest, _ limits: Limits, name: String) throws(NovmError) {
-    let parent = try Self.parent(request.place)
+    let parent = try Self.parent(request.place, hasTransfers: limits.transfers != nil)
     Self.removeLeftovers(parent)
     path = "\(parent)/novm-\(name)"
     do throws(Errno) {
@@ -37,6 +39,23 @@ final class ControlGroup {
     try set("memory.oom.group", "1")
     try set("cpu.max", "\(limits.processors * 100_000) 100000")
     try set("pids.max", "\(limits.processes)")
+    if let transfers = limits.transfers {
+      for disk in Self.disks() { try set("io.max", "\(disk) rbps=\(transfers) wbps=\(transfers)") }
+    }
+  }
+
+  /// `MAJOR:MINOR` of each disk that has a size: what is behind partitions, and volumes over several. Limits are for whole ones.
+  static func disks(in directory: String = "/sys/block") -> [String] {
+    guard let all = try? FileDescriptor.open(directory, O_RDONLY | O_DIRECTORY),
+      let names = try? FileCalls.names(all.raw)
+    else { return [] }
+    return names.compactMap { name in
+      let path = "\(directory)/\(String(decoding: name, as: UTF8.self))"
+      guard let size = try? SystemFile.read("\(path)/size"), size != "0\n",
+        let device = try? SystemFile.read("\(path)/dev")
+      else { return nil }
+      return String(device.prefix { $0 != "\n" })
+    }.sorted()
   }
 
   deinit { remove() }
@@ -94,11 +113,14 @@ final class ControlGroup {
   private static let mountPoint = "/sys/fs/cgroup"
   private static let controllers = ["+memory", "+cpu", "+pids"]
 
-  private static func parent(_ place: ControlGroupRequest.Place) throws(NovmError) -> String {
+  private static func parent(
+    _ place: ControlGroupRequest.Place, hasTransfers: Bool
+  ) throws(NovmError) -> String {
+    let controllers = Self.controllers + (hasTransfers ? ["+io"] : [])
     if case .path(let path) = place {
       // Before anything is made or written there.
       guard unsafe access("\(path)/cgroup.controllers", F_OK) == 0 else { throw .cgroup(path, .notAGroup) }
-      enableControllers(path)
+      enable(controllers, path)
       return path
     }
     guard let own = own() else { throw .cgroup(mountPoint, .version) }
@@ -111,16 +133,16 @@ final class ControlGroup {
       do throws(Errno) { try write("\(leaf)/cgroup.procs", "0") } catch {
         throw .cgroup(leaf, .file("cgroup.procs", error))
       }
-      enableControllers(own)
+      enable(controllers, own)
       return own
     }
     guard geteuid() == 0 else { throw .cgroup(own, .notDelegated) }
     let parent = "\(mountPoint)/novm"
-    enableControllers(mountPoint)
+    enable(controllers, mountPoint)
     guard unsafe mkdir(parent, 0o755) == 0 || Errno.current == .exists else {
       throw .cgroup(parent, .directory(.current))
     }
-    enableControllers(parent)
+    enable(controllers, parent)
     return parent
   }
 
@@ -145,7 +167,7 @@ final class ControlGroup {
   }
 
   /// What cannot be had shows when a limit is set.
-  private static func enableControllers(_ path: String) {
+  private static func enable(_ controllers: [String], _ path: String) {
     for controller in controllers { try? write("\(path)/cgroup.subtree_control", controller) }
   }
 

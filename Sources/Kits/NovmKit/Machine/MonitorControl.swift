@@ -41,6 +41,9 @@ package struct MonitorControl {
     throw .refused(disk, String(answer.dropFirst(8)))
   }
 
+  /// What the guest makes the monitor hold; nil where it does not say.
+  package func usage() throws(NovmError) -> MonitorUsage? { MonitorUsage(try ask("usage")) }
+
   /// Takes so much of the guest's memory; nil to be told only.
   package func balloon(_ size: UInt64?) throws(NovmError) -> BalloonState {
     let answer = try ask("balloon" + (size.map { " \($0)" } ?? ""))

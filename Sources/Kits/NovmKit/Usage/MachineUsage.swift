@@ -18,6 +18,8 @@ package struct MachineUsage: Encodable, Equatable, Sendable {
   package var storageUsed: UInt64?
   package var storageTotal: UInt64?
   package var threads: Int?
+  /// What it makes the monitor hold.
+  package var monitor: MonitorUsage?
 
   /// What is measured at one moment, to be compared with the next.
   package struct Sample: Sendable {
@@ -45,6 +47,7 @@ package struct MachineUsage: Encodable, Equatable, Sendable {
       let seconds = Double(now.nanoseconds - last.time.nanoseconds) / 1e9
       usage.processors = max(0, time - last.processorTime) / seconds
     }
+    usage.monitor = try? MonitorControl(record)?.usage()
     if status == .running, let runtime = record.runtime {
       let files = FileCollector()
       // A guest that does not answer is left alone for this time.
