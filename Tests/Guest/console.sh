@@ -1,6 +1,7 @@
 # What the guest's kernel says: the last of it where the guest panics, and all that it said as it booted after the fact,
 # within bounds. And what passes the second serial port, and novmm's virtio console.
-#: as root tester/pci
+#: as root
+#: also tester/pci
 #: timeout 600
 run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 

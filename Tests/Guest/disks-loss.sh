@@ -2,6 +2,7 @@
 #: as root
 #: also root/pci
 #: timeout 1500
+#: long
 # shellcheck disable=SC2153
 run() { timeout 280 "$NOVM" run --kernel "$kernel" --transport "${TRANSPORTS[$kernel]}" "$@"; }
 cd "$TEST"

@@ -1,5 +1,6 @@
 # A distribution's userland at work in a machine: a package installed with apt, a program compiled, on both kernels.
-#: as root tester
+#: as tester
+#: also root
 #: timeout 900
 
 package=$TEST/novm-test_1_all

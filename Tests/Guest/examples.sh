@@ -1,5 +1,6 @@
 #: as tester
 #: timeout 600
+#: long
 # The examples of libnovm, in each language that scripts/examples has built, say the same: `run` in all of them, and each other one in a
 # language of its own; examples-full.sh has them all in all.
 [[ -x .build/examples/c/run ]] || skip 'nothing is built; run: scripts/examples'

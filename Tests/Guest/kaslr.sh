@@ -1,5 +1,6 @@
 # Where the guest's kernel lies: elsewhere each time, unless it is told not to.
 #: timeout 300
+#: long
 
 # where OPTION...: its first virtual and physical address, as its root sees them.
 # shellcheck disable=SC2016 # for the shell in there

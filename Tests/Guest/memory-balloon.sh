@@ -3,6 +3,7 @@
 #: as root
 #: also tester/pci
 #: timeout 900
+#: long
 cd "$TEST"
 resident() { awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$monitor/status"; }
 below() { (($(resident) < $1)); }

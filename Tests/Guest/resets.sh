@@ -3,6 +3,7 @@
 #: as root
 #: also root/pci
 #: timeout 900
+#: long
 if [[ -z ${NETWORK_TEST:-} ]]; then
   export NETWORK_TEST=yes
   # shellcheck disable=SC2016 # for the shell in there

@@ -3,6 +3,7 @@
 #: as root
 #: also tester/pci
 #: timeout 1200
+#: long
 cd "$TEST"
 mkdir -p tree/bin tree/etc tree/srv
 cp "$(command -v busybox)" tree/bin/busybox

@@ -1,5 +1,6 @@
 # --read and --write: what the guest sees of the host, and where its writes go.
-#: as root tester/pci
+#: as tester/pci
+#: also root
 #: timeout 400
 run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 

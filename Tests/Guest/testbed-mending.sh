@@ -1,6 +1,7 @@
 # An emulated host of its own: starts that race, processes that are killed, and what is left in the end.
 #: outside
 #: timeout 600
+#: long
 host=(Testbed/host --instance mending --memory 1024 --cpus 1)
 state=${NOVM_TESTBED_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/novm/testbed}/instances/mending
 trap '"${host[@]}" reset' EXIT

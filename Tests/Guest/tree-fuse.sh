@@ -1,6 +1,7 @@
 # The tree on this machine's own kernel, by /dev/fuse: behaviours and programs, for each way to serve it.
 #: outside
 #: timeout 900
+#: long
 [[ $(id -u) == 0 && -e /dev/fuse ]] || skip 'needs root and /dev/fuse'
 swift build --configuration release --static-swift-stdlib --product treemount --quiet
 treemount=$(swift build --configuration release --static-swift-stdlib --show-bin-path)/treemount
