@@ -51,12 +51,14 @@ public func fuzzDeviceState(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
 private func machine(_ kind: UInt8, _ memory: GuestMemory, isOnBus: Bool) -> (transport: Transport, host: Host) {
   let host = Host()
   let device: any VirtioDevice
-  switch kind % 8 % 6 {
+  switch kind % 8 {
   case 0: device = ConsoleDevice(columns: 80, rows: 25, backend: host)
   case 1: device = BalloonDevice(memory: memory, backend: host)
   case 2: device = EntropyDevice(source: host)
   case 3: device = PersistentMemoryDevice(0x1_0000_0000..<0x1_0020_0000, backend: host)
   case 4: device = BlockDevice(size: 1 << 20, queueCount: 2, queueSize: 16, backend: host)
+  case 5: device = VsockDevice(guestCID: 3)
+  case 6: device = FileSystemDevice(tag: [1], requestQueues: 2, backend: host)
   default: device = NetworkDevice(address: [2, 0, 0, 0, 0, 1], mtu: 1500, pairs: 2, queueSize: 16, backend: host)
   }
   let transport: Transport =
@@ -90,7 +92,7 @@ private func start(_ mmio: MMIOTransport, _ kind: UInt8) {
 
 /// A host that has nothing and takes everything.
 private final class Host: ConsoleBackend, BalloonBackend, EntropySource, PersistentMemoryBackend, BlockBackend,
-  NetworkBackend,
+  NetworkBackend, FileSystemBackend,
   MessageSink, InterruptLine, TransportOwner
 {
   func write(_ slices: [GuestSlice], from offset: Int) -> Int { slices.byteCount - offset }
@@ -105,6 +107,8 @@ private final class Host: ConsoleBackend, BalloonBackend, EntropySource, Persist
   func takeEnded(queue: Int) -> BlockRequest? { nil }
   func settle() {}
   func forget() {}
+  func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 { 0 }
+  let isIdle = true
   let offloads: NetworkOffloads = [.checksum, .tcp4]
   func setReceiveOffloads(_ offloads: NetworkOffloads) {}
   func setActivePairs(_ count: Int) { precondition((1...2).contains(count)) }

@@ -49,7 +49,8 @@ class Machine:
             for each in initramfs(): start += ['--initramfs', each]
         self.process = subprocess.Popen(
             [NOVMM, *start, *self.shape, '--cpus', str(cpus), '--transport', TRANSPORT, '--com1', 'unix:serial',
-             '--console', 'unix:console', '--disk', 'disk', '--balloon', '--control', 'control', *options],
+             '--console', 'unix:console', '--disk', 'disk', '--balloon', '--control', 'control', '--read', '/=>files',
+             '--vsock', 'vsock', *options],
             stderr=subprocess.PIPE, text=True)
 
     def until(self, condition, what, seconds=150):
@@ -83,6 +84,27 @@ class Machine:
             return found
         self.until(answered, f'an answer to {order}')
         return found[0]
+
+    def tree(self):
+        """It mounts the tree, and can be saved only when it has let go of it."""
+        self.tell('mount', rb'^mount a word$')
+        self.expect('quiesce', 'quiesced')
+        file = os.open('empty', os.O_RDWR)
+        self.expect('save', 'refused a mounted tree cannot be saved yet; unmount it first', [file])
+        os.close(file)
+        self.expect('resume', 'running')
+        self.tell('unmount', rb'^unmount none$')
+
+    def called(self, word):
+        if os.path.exists('vsock_77'): os.unlink('vsock_77')
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind('vsock_77')
+            listener.listen()
+            start = len(self.serial.text)
+            self.serial.stream.sendall(b'call ' + word + b'\n')
+            self.until(lambda: select.select([listener], [], [], 0)[0], 'a call')
+            with listener.accept()[0] as stream: stream.sendall(stream.recv(64)[::-1])
+            self.until(lambda: b'called ' + word[::-1] + b'\n' in self.serial.text[start:], 'an answer to a call')
 
     def echoed(self, word):
         self.until(lambda: self.console.stream, 'the console')
@@ -158,6 +180,7 @@ def story(cpus):
     machine.tell('hello early', rb'^hello early$')
     first = machine.tell('disk', rb'^disk (\w+)$')
     machine.echoed(b'before')
+    machine.called(b'before')
     print('# clock:', machine.tell('clock', rb'^clock (.+)$').decode())
 
     # What is no file to be saved to, and a machine that runs.
@@ -196,6 +219,8 @@ def story(cpus):
         if second == first: fail('the disk is as it was before it was written')
         first = second
         machine.echoed(b'after')
+        machine.called(b'after')
+        machine.tree()
         check(machine, cpus)
         # Nobody was away.
         for cpu, (number, moment) in last.items():
@@ -225,7 +250,7 @@ def story(cpus):
         fail('status', machine.process.returncode, machine.process.stderr.read())
     print(f'{cpus} CPUs: as they should')
 
-def refused(words, *options, cpus=1, file='bad', shape=None, devices=('--disk', 'disk', '--balloon')):
+def refused(words, *options, cpus=1, file='bad', shape=None, devices=('--read', '/=>files', '--vsock', 'vsock', '--disk', 'disk', '--balloon')):
     run = subprocess.run(
         [NOVMM, '--restore', file, '--cpus', str(cpus), '--com1', 'out', '--console', 'out2', *devices,
          *(shape or [*Machine.shape, '--transport', TRANSPORT]), *options], stderr=subprocess.PIPE, text=True, timeout=60)
@@ -251,8 +276,10 @@ def hostile():
     refused('other processors, 1 of them', file='chain', cpus=2)
     refused('other --transport', file='chain', shape=[*Machine.shape, '--transport', other])
     refused('fewer devices', '--disk', 'disk2', file='chain')
-    refused('more devices', file='chain', devices=['--balloon'])
-    refused('another machine', file='chain', devices=['--disk', 'disk'])
+    files = ['--read', '/=>files', '--vsock', 'vsock']
+    refused('more devices', file='chain', devices=[*files, '--balloon'])
+    refused('another machine', file='chain', devices=[*files, '--disk', 'disk'])
+    refused('another machine .devi, field 2', file='chain', devices=[*files[:3], 'vsock,cid=9', '--disk', 'disk', '--balloon'])
     refused('--restore: has its kernel', '--kernel', 'x', file='chain')
     refused('No such file', file='none')
     refused('no machine', file='/dev/null')
@@ -273,6 +300,8 @@ def hostile():
         refused('state|version')
     print('hostile states: refused')
 
+os.mkdir('files')
+with open('files/word', 'w') as word: word.write('a word')
 with open('disk2', 'wb') as disk: disk.truncate(1 << 20)
 story(2)
 story(1)

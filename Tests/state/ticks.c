@@ -4,7 +4,8 @@
 //   `t CPU NUMBER NANOSECONDS` every time (CLOCK_MONOTONIC), of all CPUs in the order in which they took the time;
 //   registers of vectors hold what they held, and 16 MiB of memory what was last written there, in rounds.
 //
-// A line on the serial port is an order: `disk`, `random`, `hello WORD`, `clock`, `off`. A line on the virtio console comes back.
+// A line on the serial port is an order: `disk`, `random`, `hello WORD`, `clock`, `mount`,
+// `unmount`, `call WORD`, `off`. A line on the virtio console comes back.
 // What is wrong is said after an exclamation mark.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,11 +18,14 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/vm_sockets.h>
 
 static int serial = 1;
 static pthread_mutex_t line = PTHREAD_MUTEX_INITIALIZER;
@@ -177,6 +181,24 @@ int main(void) {
       if (read(file, &random, sizeof random) <= 0) say("! random\n");
       close(file);
       say("random %016llx\n", (unsigned long long)random);
+    } else if (!strcmp(order, "mount") || !strcmp(order, "unmount")) {
+      char text[100] = "none";
+      mkdir("/root", 0755);
+      if (order[0] == 'u' ? umount("/root") : mount("root", "/root", "virtiofs", 0, NULL)) say("! %s\n", order);
+      int file = open("/root/word", O_RDONLY);
+      ssize_t count = read(file, text, sizeof text - 1);
+      if (count > 0) text[count] = 0;
+      close(file);
+      say("%s %s\n", order, text);
+    } else if (!strncmp(order, "call ", 5)) {
+      struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = 2, .svm_port = 77};
+      char text[100] = "";
+      int stream = socket(AF_VSOCK, SOCK_STREAM, 0);
+      if (connect(stream, (struct sockaddr *)&address, sizeof address)) say("! connect\n");
+      write(stream, order + 5, strlen(order + 5));
+      read(stream, text, sizeof text - 1);
+      close(stream);
+      say("called %s\n", text);
     } else if (!strcmp(order, "clock")) {
       char name[40] = "none";
       mkdir("/sys", 0755);

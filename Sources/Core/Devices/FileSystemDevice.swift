@@ -1,4 +1,5 @@
 package import GuestMemory
+package import State
 package import Virtio
 
 /// A FUSE server, as a virtio-fs device sees it.
@@ -13,6 +14,9 @@ package protocol FileSystemBackend: AnyObject {
 
   /// The driver has gone, with all that it had open.
   func disconnected()
+
+  /// Whether nobody has mounted it, so that there is nothing that it knows of a client. Nobody is served meanwhile.
+  var isIdle: Bool { get }
 }
 
 /// A file system of the host's, by FUSE messages (Virtio 1.2, 5.11).
@@ -70,12 +74,16 @@ package final class FileSystemDevice: VirtioDevice {
 
   package func reset() { backend.disconnected() }
 
+  /// Nothing is with the device between two requests. What a server knows of its client nobody can write yet.
+  package func save(to fields: inout FieldWriter) -> Bool { backend.isIdle }
+
   /// The DAX window is region 0 (5.11.6.4).
   package func sharedMemory(_ number: UInt32) -> Range<UInt64>? { number == 0 ? window : nil }
 }
 
 extension FileSystemBackend {
   package func disconnected() {}
+  package var isIdle: Bool { false }
 }
 
 private final class ReusableChain {

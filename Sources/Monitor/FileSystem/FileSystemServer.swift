@@ -23,7 +23,12 @@ package final class FileSystemServer: @unchecked Sendable {
     /// The client opens files and directories without asking (`.noOpen`, `.noOpendir`), since one request is enough to read a
     /// small file then. It means that the server is not told what is open.
     var isStateless = false
+    /// Between INIT and DESTROY.
+    var isMounted = false
   }
+
+  /// Whether there is no session.
+  package var isIdle: Bool { !settings.isMounted }
 
   /// How long names and attributes stay true. The machine is the only writer of its write maps, and what is below does not
   /// change; a day, and not for ever, so that a slip of a layer heals. Shares change from either side.
@@ -168,6 +173,7 @@ package final class FileSystemServer: @unchecked Sendable {
       throw .host(.protocolError)
     }
     reset()
+    settings.isMounted = true
     var offered: InitFlags = [
       .asyncRead, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto, .maxPages,
       .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
@@ -247,6 +253,7 @@ package final class FileSystemServer: @unchecked Sendable {
 
   /// Forgets what the last session knew.
   private func reset(isLost: Bool = true) {
+    settings.isMounted = false
     tree.mapped?.unmapAll()
     tree.listings.dropAll()
     tree.files.releaseAll(isLost: isLost)

@@ -112,8 +112,8 @@ final class ControlClient: EventHandler {
     switch failure {
     case .notQuiesced: "the machine runs; quiesce it first"
     case .busy: "the machine is being saved already"
-    case .part(.cannotSave(device: 19)): "connections by vsock cannot be saved yet; do without --vsock"
-    case .part(.cannotSave(device: 26)): "what is open of a tree cannot be saved yet; do without trees"
+    case .part(.cannotSave(device: 19)): "connections by vsock cannot be saved yet; end them first"
+    case .part(.cannotSave(device: 26)): "a mounted tree cannot be saved yet; unmount it first"
     case .part(let error): "\(error)"
     case .kvm(let error): "KVM: \(error)"
     case .file(.invalid):

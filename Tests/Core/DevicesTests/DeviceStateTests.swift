@@ -193,6 +193,58 @@ struct DeviceStateTests {
     try new.expectService()
   }
 
+  /// A connection, a tree that is mounted.
+  @Test(arguments: TransportKind.allCases)
+  func whatCannotBeSavedIsNamed(by transport: TransportKind) throws {
+    for (kind, id) in [(.vsock, 19), (.fileSystem, 26)] as [(DeviceKind, UInt32)] {
+      let bench = Bench(kind, transport)
+      bench.start()
+      try bench.expectService()
+      #expect(throws: StateError.cannotSave(device: id)) { try save(bench) }
+    }
+  }
+
+  /// Without a connection there are buffers, some of which it has taken to fill them.
+  @Test(arguments: TransportKind.allCases)
+  func vsockThatIsIdle(by transport: TransportKind) throws {
+    let old = Bench(.vsock, transport)
+    old.start()
+    for index in 0..<8 { old.rings[0].offer([.writable(0x8_0000 + 0x1000 * UInt64(index), 0x1000)]) }
+    let device = try #require(old.specimen.device as? VsockDevice)
+    let endpoint = FakeEndpoint()
+    let stream = try #require(device.connect(toGuestPort: 7, endpoint))
+    endpoint.stream = stream
+    for operation in [VsockHeader.Operation.response, VsockHeader.Operation.reset] {
+      var header = VsockHeader()
+      header.sourceCID = VsockDriver.guestCID
+      header.destinationCID = VsockDevice.hostCID
+      (header.sourcePort, header.destinationPort) = (7, stream.hostPort)
+      header.type = VsockHeader.stream
+      header.operation = operation
+      header.bufferAllocation = 1 << 16
+      try old.memory.write(header.bytes, at: 0x9_0000)
+      old.rings[1].offer([.readable(0x9_0000, UInt32(header.bytes.count))])
+      #expect(throws: StateError.cannotSave(device: 19)) { try save(old) }
+      old.driver.notify(queue: 1)
+      old.owner.serve()
+      endpoint.input = [1, 2, 3]
+      device.readable(stream)
+    }
+    #expect(endpoint.closed == 1 && old.driver.transport.queues[0].underWay > 0)
+    while old.rings[0].reap() != nil {}
+    let state = try save(old)
+    let new = Bench(.vsock, transport, after: old)
+    try restore(state, new)
+    #expect(registers(new) == registers(old))
+    #expect(try save(new) == state)
+    new.driver.transport.wake()
+    new.owner.serve()
+    #expect((new.specimen.device as? VsockDevice)?.connect(toGuestPort: 8, FakeEndpoint()) != nil)
+    #expect(new.rings[0].reap() != nil)
+    new.start()
+    try new.expectService()
+  }
+
   /// Its rings are made when it begins to run.
   @Test(arguments: TransportKind.allCases)
   func noQueueIsLiveWhereNothingRuns(by transport: TransportKind) throws {
@@ -219,9 +271,16 @@ struct DeviceStateTests {
     return told() > before
   }
 
-  @Test(arguments: [(.vsock, 19), (.fileSystem, 26)] as [(DeviceKind, UInt32)])
-  func whatCannotBeSavedIsNamed(kind: DeviceKind, id: UInt32) {
-    #expect(throws: StateError.cannotSave(device: id)) { try save(Bench(kind, .mmio)) }
+  @Test(arguments: TransportKind.allCases)
+  func treeThatNobodyHasMounted(by transport: TransportKind) throws {
+    let old = Bench(.fileSystem, transport)
+    old.start()
+    let state = try save(old)
+    let new = Bench(.fileSystem, transport, after: old)
+    try restore(state, new)
+    #expect(registers(new) == registers(old))
+    #expect(try save(new) == state)
+    try new.expectService()
   }
 
   @Test func itIsOfTheSameDevice() throws {

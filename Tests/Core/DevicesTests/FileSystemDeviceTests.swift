@@ -72,4 +72,5 @@ final class Reverser: FileSystemBackend {
   }
 
   func disconnected() { disconnections += 1 }
+  var isIdle: Bool { requests == 0 }
 }

@@ -1,4 +1,5 @@
 internal import GuestMemory
+internal import State
 internal import Virtio
 
 /// Buffers of the guest that were taken from its queue and have not been used yet, oldest first.
@@ -23,6 +24,14 @@ struct VsockBuffers {
       guard chains[place].writableCount > VsockHeader.size else { throw .request }
       count += 1
     }
+  }
+
+  /// Has a buffer again that waited when a state was written, if its driver has made nothing else of it since.
+  mutating func hold(_ head: UInt16, of queue: VirtQueue, _ fault: StateError) throws(StateError) {
+    guard count < Self.capacity else { throw fault }
+    let place = (first + count) % Self.capacity
+    let isThere = try queue.walkAgain(head: head, &chains[place], fault)
+    if isThere, chains[place].writableCount > VsockHeader.size { count += 1 }
   }
 
   subscript(index: Int) -> DescriptorChain { chains[(first + index) % Self.capacity] }

@@ -1,4 +1,6 @@
 internal import GuestMemory
+internal import LittleEndian
+package import State
 package import Virtio
 
 /// Stream sockets between guest and host (Virtio 1.2, 5.10).
@@ -80,6 +82,32 @@ package final class VsockDevice: VirtioDevice {
     disconnect()
     queues = []
     fault = nil
+  }
+
+  // MARK: State
+
+  private enum Field {
+    static let buffers: UInt16 = 1
+    static let guestCID: UInt16 = 2
+  }
+
+  /// While there are streams their other ends are the host's, and nobody can write these. Without any there is nothing but buffers
+  /// that wait.
+  package func save(to fields: inout FieldWriter) -> Bool {
+    guard fault == nil, streams.count == 0, round.isEmpty, resets.isEmpty, !isTransmitStalled else { return false }
+    fields.put(Field.buffers, (0..<buffers.count).flatMap { littleEndian(buffers[$0].head) })
+    fields.put(Field.guestCID, guestCID)
+    return true
+  }
+
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
+    let heads = try fields.bytes(Field.buffers, limit: 2 * VsockBuffers.capacity)
+    guard heads.count % 2 == 0 else { throw fields.fault(Field.buffers) }
+    // Its driver has read it, and does not look again.
+    guard try fields.number(Field.guestCID) == guestCID else { throw fields.fault(Field.guestCID) }
+    for place in stride(from: 0, to: heads.count, by: 2) {
+      try buffers.hold(heads.field(at: place), of: queues[Self.receive], fields.fault(Field.buffers))
+    }
   }
 
   // MARK: The host's side
