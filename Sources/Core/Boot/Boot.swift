@@ -37,6 +37,8 @@ package struct BootPlan {
     /// 16 bytes by which the guest knows this machine from its copies, told by ACPI; none if empty. Fresh for each machine,
     /// and for each time that one goes on from a state that it had before.
     package var generation: [UInt8] = []
+    /// The input of the I/O APIC on which a pulse tells that there is another.
+    package var generationInterrupt: UInt32 = 0
     /// Without it there are no ACPI tables.
     package var acpi: ACPIPlatform?
     /// Without it there is no MP table. Not both: they would lie in one place.
@@ -62,7 +64,9 @@ package struct BootPlan {
     let initramfs = try Self.placeInitramfs(options.initramfsSize, kernel, map)
     let kernel = try Self.place(kernel, options.placement, map, initramfs)
     var acpi = options.acpi
-    if !options.generation.isEmpty { acpi?.devices.append(.generation(at: LowMemory.generation)) }
+    if !options.generation.isEmpty {
+      acpi?.devices.append(.generation(at: LowMemory.generation, interrupt: options.generationInterrupt))
+    }
     let tables: ACPITables? = if let acpi { try ACPITables(acpi, in: LowMemory.acpiTables) } else { nil }
 
     var pieces = [Piece(address: LowMemory.commandLine, bytes: options.commandLine.bytes + [0])]

@@ -31,7 +31,8 @@ package final class KernelBoot: MachineStart {
     var options = BootPlan.Options()
     options.commandLine = CommandLine(bytes: description.commandLine)
     options.seed = RandomBytes.make(64)
-    options.generation = RandomBytes.make(16)
+    options.generation = GenerationID.make()
+    options.generationInterrupt = Platform.generationInterrupt
     let apicIDs = description.processors.apicIDs
     switch description.discovery {
     case .acpi: options.acpi = board.platform(apicIDs: apicIDs)

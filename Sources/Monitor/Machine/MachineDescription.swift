@@ -17,6 +17,8 @@ package struct MachineDescription {
   package var memory: UInt64 = 512 << 20
   /// The state that it begins with, in the place of a kernel.
   package var state: Path?
+  /// Whether it is to its guest the machine that the state is of, and none of several.
+  package var keepsIdentity = false
   package var processors = ProcessorTopology(cores: 1)
   /// Which of the host's CPUs their threads run on; nil for all.
   package var affinity: CPUAffinity?

@@ -22,6 +22,8 @@ enum Platform {
     let device: ACPIDevice
   }
 
+  /// Tells the guest that it is another machine than the one that it was.
+  static let generationInterrupt: UInt32 = 1
   static let powerButtonInterrupt: UInt32 = 5
 
   /// Inputs of the I/O APIC from here to 23 are for virtio devices, one each.

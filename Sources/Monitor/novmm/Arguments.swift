@@ -41,6 +41,7 @@ struct Arguments {
       case "--check": isCheck = true
       case "--verbose": isVerbose = true
       case "--restore": machine.state = Path(try value(name, inline))
+      case "--keep-identity": machine.keepsIdentity = true
       case "--kernel": machine.kernel = Path(try value(name, inline))
       case "--setup": machine.setup = Path(try value(name, inline))
       case "--initramfs": machine.initramfs.append(Path(try value(name, inline)))
@@ -120,6 +121,7 @@ struct Arguments {
       }
       return .run(machine, isVerbose: isVerbose)
     }
+    guard !machine.keepsIdentity else { throw UsageError(message: "--keep-identity: only with --restore") }
     guard !machine.kernel.isEmpty else {
       throw UsageError(message: "no kernel: give --kernel FILE, a vmlinux or a bzImage, or --restore FILE")
     }

@@ -17,7 +17,9 @@ let manual = """
     --restore FILE          goes on where another machine was saved (`save`, below, --control), in the place of a kernel: with
                             the options of that machine for memory, processors, devices and their places, the same disks, and
                             a processor like that machine's. FILE is mapped, not read: it must stay as it is for as long as
-                            the machine runs. What two machines from one FILE take for random numbers is the same
+                            the machine runs. The guest is told by ACPI that it is another machine, and draws other random
+                            numbers if its kernel heeds that (CONFIG_VMGENID)
+    --keep-identity         with --restore, it is not told: where the machine of the state will not go on, nor another from it
   Machine
     --memory MIB            RAM in MiB, up to 262144 (default 512)
     --huge-pages HOW        pages of 2 MiB: transparent (the default), where the host has them to spare; hugetlbfs, those

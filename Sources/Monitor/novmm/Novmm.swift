@@ -29,7 +29,8 @@ struct Novmm {
     do throws(MachineError) {
       try description.enterControlGroup()
       let boot = KernelBoot()
-      let start: any MachineStart = description.state.map { StateRestore($0) } ?? boot
+      let start: any MachineStart =
+        description.state.map { StateRestore($0, isAnother: !description.keepsIdentity) } ?? boot
       let machine = try Machine(description, start, report: complain)
       if isVerbose, description.state == nil { complain(words(boot.randomisation)) }
       let outcome = try machine.run { missing in

@@ -15,7 +15,7 @@ import Testing
     devices.append(.com2)
     devices.append(.panicRegister(.memory(base: 0xd010_0000, size: 1)))
     devices.append(.powerButton(interrupt: 20))
-    devices.append(.generation(at: 0x12_3456_7890))
+    devices.append(.generation(at: 0x12_3456_7890, interrupt: 1))
     return ACPIPlatform(
       apicIDs: (0..<processors).map(UInt32.init), power: PowerRegisters(at: .port(0x600)), devices: devices)
   }

@@ -41,6 +41,7 @@ struct ArgumentsTests {
 
   @Test(arguments: [
     ("", "no kernel: give --kernel FILE"),
+    ("--kernel x --keep-identity", "--keep-identity: only with --restore"),
     ("--memroy 1", "unknown option --memroy; novmm --help lists them"),
     ("--kernel", "--kernel wants a value"),
     ("--memory 0", "--memory 0: give a whole number from 1 to 262144"),

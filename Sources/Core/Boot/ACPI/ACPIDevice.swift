@@ -47,16 +47,17 @@ package struct ACPIDevice {
   }
 
   /// The machine's generation ID at a guest-physical address (Microsoft, "Virtual Machine Generation ID"; Linux's vmgenid
-  /// driver matches the compatible ID).
-  ///
-  /// Once a machine can have another generation, the event device that reports it notifies this one: 0x80.
-  package static func generation(at address: UInt64) -> Self {
-    Self("VGEN") {
+  /// driver matches the compatible ID), and the event device that tells by a pulse on `interrupt` that it is another.
+  package static func generation(at address: UInt64, interrupt: UInt32) -> Self {
+    var writer = AMLWriter()
+    writer.device("VGEN") {
       $0.name("_HID", string: "NOVM0001")
       $0.name("_CID", string: "VM_Gen_Counter")
       $0.name("_DDN", string: "VM_Gen_Counter")
       $0.name("ADDR", package: [address & 0xffff_ffff, address >> 32])
     }
+    writer.eventDevice(1, interrupt: interrupt, for: "VGEN")
+    return Self(aml: writer.bytes)
   }
 
   /// A power button, pressed by a pulse on `interrupt`: the button and the generic event device that reports it
@@ -64,12 +65,7 @@ package struct ACPIDevice {
   package static func powerButton(interrupt: UInt32) -> Self {
     var writer = AMLWriter()
     writer.device("PWRB") { $0.name("_HID", eisaID: "PNP0C0C") }
-    writer.device("GED0") {
-      $0.name("_HID", string: "ACPI0013")
-      $0.name("_UID", 0)
-      $0.resources([.interrupt(interrupt)])
-      $0.method("_EVT", arguments: 1) { $0.notify("PWRB", 0x80, ifArgumentIs: UInt64(interrupt)) }
-    }
+    writer.eventDevice(0, interrupt: interrupt, for: "PWRB")
     return Self(aml: writer.bytes)
   }
 
@@ -92,6 +88,18 @@ package struct ACPIDevice {
       $0.name("_HID", eisaID: "PNP0C02")
       $0.name("_UID", 0)
       $0.resources(resources)
+    }
+  }
+}
+
+extension AMLWriter {
+  /// A generic event device, number `number` of at most 10: a pulse on `interrupt` notifies `device` by 0x80.
+  fileprivate mutating func eventDevice(_ number: UInt8, interrupt: UInt32, for device: String) {
+    self.device("GED\(number)") {
+      $0.name("_HID", string: "ACPI0013")
+      $0.name("_UID", UInt64(number))
+      $0.resources([.interrupt(interrupt)])
+      $0.method("_EVT", arguments: 1) { $0.notify(device, 0x80, ifArgumentIs: UInt64(interrupt)) }
     }
   }
 }

@@ -7,10 +7,17 @@ import State
 /// Begins a machine with the state of another one, of the same shape and with the same devices at the same places.
 package final class StateRestore: MachineStart {
   private let path: Path
+  private let isAnother: Bool
   private var reader: StateReader?
 
-  /// - Parameter path: of a ``StateFile``.
-  package init(_ path: Path) { self.path = path }
+  /// - Parameters:
+  ///   - path: of a ``StateFile``.
+  ///   - isAnother: whether the guest is told that it is another machine, so that it draws other random numbers. A guest
+  ///     without ACPI cannot be.
+  package init(_ path: Path, isAnother: Bool) {
+    self.path = path
+    self.isAnother = isAnother
+  }
 
   package func begin(_ description: MachineDescription, _ ram: GuestRAM, _ map: MemoryMap) throws(MachineError) {
     let file: StateFile
@@ -31,6 +38,7 @@ package final class StateRestore: MachineStart {
       throw .anotherShape(path: path, difference)
     }
     do throws(Errno) { try ram.replace(by: file.descriptor.raw) } catch { throw .file(path: path, error) }
+    if isAnother, shape.hasACPI { try GenerationID.renew(in: ram.memory) }
   }
 
   package func finish(_ machine: Machine) throws(MachineError) {
@@ -65,5 +73,7 @@ package final class StateRestore: MachineStart {
     }
     do throws(KVMError) { try machine.vm.restoreClock(chips) } catch { throw .kvm(error) }
     machine.board.wake()
+    // Before its first instruction, so that it is the first that its processors take.
+    if machine.shape.hasACPI, isAnother { GenerationID.tell(machine.board) }
   }
 }
