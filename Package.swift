@@ -182,7 +182,7 @@ let package = Package(
     tests("Core", "AgentProtocolTests", ["AgentProtocol"]),
     tests("Core", "EgressTests", ["Egress"]),
 
-    tests("Monitor", "HostTests", ["Host", "HostTesting"]),
+    tests("Monitor", "HostTests", ["Host", "HostTesting", "CLinux"]),
     tests("Monitor", "ConfinementTests", ["Confinement", "CLinux", "Host", "HostTesting"]),
     // Confines itself and tries what it is told to.
     .executableTarget(

@@ -132,27 +132,6 @@ static inline long clinux_send_descriptor(int socket, uint8_t byte, int descript
   return sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-// The byte, or -1; what came along, or -1, in `descriptor`, which an exec closes.
-static inline int clinux_receive_descriptor(int socket, int *descriptor) {
-  uint8_t byte;
-  struct iovec vector = {.iov_base = &byte, .iov_len = 1};
-  union {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
-  } control;
-  struct msghdr message = {
-      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
-  *descriptor = -1;
-  const ssize_t count = recvmsg(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */);
-  if (count == 0) errno = ECONNRESET;
-  if (count != 1) return -1;
-  const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-      header->cmsg_len == CMSG_LEN(sizeof(int)))
-    memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
-  return byte;
-}
-
 // What there is, and one descriptor that came along, or -1; an exec closes it. The kernel drops all further ones.
 static inline long clinux_receive_with_descriptor(int socket, void *bytes, size_t count, int *descriptor) {
   struct iovec vector = {.iov_base = bytes, .iov_len = count};
@@ -171,6 +150,14 @@ static inline long clinux_receive_with_descriptor(int socket, void *bytes, size_
       header->cmsg_len == CMSG_LEN(sizeof(int)))
     memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
   return received;
+}
+
+// The byte, or -1; what came along, or -1, in `descriptor`, which an exec closes.
+static inline int clinux_receive_descriptor(int socket, int *descriptor) {
+  uint8_t byte;
+  const long count = clinux_receive_with_descriptor(socket, &byte, sizeof byte, descriptor);
+  if (count == 0) errno = ECONNRESET;
+  return count == 1 ? byte : -1;
 }
 
 // Namespaces (namespaces(7)), mounts and capabilities, which glibc shows only with _GNU_SOURCE, or not at all.
