@@ -108,6 +108,7 @@ private final class Host: ConsoleBackend, BalloonBackend, EntropySource, Persist
   func settle() {}
   func forget() {}
   func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 { 0 }
+  func disconnected() {}
   let isIdle = true
   let offloads: NetworkOffloads = [.checksum, .tcp4]
   func setReceiveOffloads(_ offloads: NetworkOffloads) {}

@@ -96,6 +96,16 @@ class Machine:
         self.expect('resume', 'running')
         self.tell('unmount', rb'^unmount none$')
 
+        # One that loses its device while it is mounted has lost it.
+        self.tell('mount', rb'^mount a word$')
+        self.tell('unbind', rb'^unbind 1$')
+        self.save('without')
+        self.expect('resume', 'running')
+        self.tell('unmount', rb'^unmount none$')
+        self.tell('bind', rb'^bind 1$')
+        self.tell('mount', rb'^mount a word$')
+        self.tell('unmount', rb'^unmount none$')
+
     def numbers(self):
         """How often it was told that it is another machine, -1 where the kernel cannot be; and random numbers."""
         count, numbers = self.tell('numbers', rb'^numbers (-?\d+) (\w+)$')

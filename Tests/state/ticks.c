@@ -5,9 +5,10 @@
 //   registers of vectors hold what they held, and 16 MiB of memory what was last written there, in rounds.
 //
 // A line on the serial port is an order: `disk`, `random`, `hello WORD`, `clock`, `mount`,
-// `unmount`, `call WORD`, `numbers`, `off`. A line on the virtio console comes back.
+// `unmount`, `unbind`, `bind`, `call WORD`, `numbers`, `off`. A line on the virtio console comes back.
 // What is wrong is said after an exclamation mark.
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -157,6 +158,26 @@ static void disk(void) {
   say("disk %016llx\n", (unsigned long long)sum);
 }
 
+// Takes file systems away from their driver, whatever is mounted, or gives them back.
+static void drive(const char *order) {
+  static char names[4][16];
+  static int count;
+  const char *driver = "/sys/bus/virtio/drivers/virtiofs";
+  char path[80];
+  DIR *bound = order[0] == 'u' ? opendir(driver) : NULL;
+  if (bound) count = 0;
+  for (struct dirent *entry; bound && count < 4 && (entry = readdir(bound));)
+    if (!strncmp(entry->d_name, "virtio", 6))
+      snprintf(names[count++], sizeof names[0], "%.15s", entry->d_name);
+  if (bound) closedir(bound);
+  snprintf(path, sizeof path, "%s/%.9s", driver, order);
+  int file = open(path, O_WRONLY);
+  for (int i = 0; i < count; i++)
+    if (write(file, names[i], strlen(names[i])) < 0) say("! %s %s\n", order, names[i]);
+  close(file);
+  say("%s %d\n", order, count);
+}
+
 // How often the kernel was told that it is another machine, -1 if it cannot be; and what it gives for random numbers.
 static void numbers(void) {
   static char log[1 << 20];
@@ -220,6 +241,8 @@ int main(void) {
       read(stream, text, sizeof text - 1);
       close(stream);
       say("called %s\n", text);
+    } else if (!strcmp(order, "unbind") || !strcmp(order, "bind")) {
+      drive(order);
     } else if (!strcmp(order, "numbers")) {
       numbers();
     } else if (!strcmp(order, "clock")) {

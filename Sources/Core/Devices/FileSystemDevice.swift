@@ -12,7 +12,7 @@ package protocol FileSystemBackend: AnyObject {
   /// - Returns: bytes written to `writable`.
   func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32
 
-  /// The driver has gone, with all that it had open.
+  /// The driver has gone, with all that it had open: the device was reset. Nobody is served meanwhile.
   func disconnected()
 
   /// Whether nobody has mounted it, so that there is nothing that it knows of a client. Nobody is served meanwhile.
@@ -82,7 +82,6 @@ package final class FileSystemDevice: VirtioDevice {
 }
 
 extension FileSystemBackend {
-  package func disconnected() {}
   package var isIdle: Bool { false }
 }
 

@@ -26,6 +26,9 @@ package final class TreeServer: FileSystemBackend {
 
   package init(_ tree: ArchiveTree) { self.tree = tree }
 
+  /// It keeps nothing of its client.
+  package func disconnected() {}
+
   package func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 {
     var reader = RequestReader(readable)
     guard let header = try? RequestHeader(&reader) else { return 0 }

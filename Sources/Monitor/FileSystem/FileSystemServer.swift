@@ -23,7 +23,7 @@ package final class FileSystemServer: @unchecked Sendable {
     /// The client opens files and directories without asking (`.noOpen`, `.noOpendir`), since one request is enough to read a
     /// small file then. It means that the server is not told what is open.
     var isStateless = false
-    /// Between INIT and DESTROY.
+    /// Between INIT and DESTROY, or a reset of the device.
     var isMounted = false
   }
 
@@ -216,6 +216,10 @@ package final class FileSystemServer: @unchecked Sendable {
     reset(isLost: !isUnmounted)
     tree.close()
   }
+
+  /// Ends the session of a client whose device was reset: files are closed, and the window is empty. The next begins with INIT
+  /// (Virtio 1.2, 5.11.5), and may be long in coming. On a vCPU's thread.
+  package func disconnected() { reset() }
 
   /// Leaves everything as it is, for a process that ends while a request does not: nothing of the tree is touched any more.
   package func abandon() { tree.abandon() }

@@ -60,6 +60,25 @@ struct MappedRangesTests {
     #expect(seen(at: 0, count: 4) == "\0\0\0\0")
   }
 
+  /// Who resets the device has nothing open and mapped any more, and mounts the tree anew.
+  @Test func aResetOfTheDeviceEndsTheSession() throws {
+    layers.lower("f", "text")
+    let server = try client().server
+    let offered = FUSEClient.withOpens.union([.mapAlignment, .inodeDAX])
+    for _ in 0..<2 {
+      let client = FUSEClient(server, offering: offered)
+      let node = try client.node("f")
+      let handle = try client.open(node)
+      #expect(try client.read(node, handle) == Array("text".utf8))
+      #expect(map(client, node, at: 0) == nil)
+      #expect(server.tree.files.count == 1 && !server.isIdle)
+      server.disconnected()
+      #expect(server.tree.files.count == 0 && server.isIdle)
+      #expect(seen(at: 0, count: 4) == "\0\0\0\0")
+      #expect(throws: Errno.stale) { try client.read(node, handle) }
+    }
+  }
+
   @Test func aCopyTakesTheFilesPlaceInTheWindow() throws {
     let path = layers.lower("f", String(repeating: "x", count: 3 << 20))
     let client = try client()

@@ -48,6 +48,7 @@ struct QuiescenceTests {
         host.answer()
         return 0
       }
+      func disconnected() {}
     }
     let server = Server()
     let bench = try Bench { _ in FileSystemDevice(tag: [1], requestQueues: 1, backend: server) }

@@ -20,6 +20,7 @@ struct StallTests {
         begun.add(1, ordering: .releasing)
         return answer.withLock { 0 }
       }
+      func disconnected() {}
     }
     let server = Server()
     let memory = FakeGuestMemory(size: 1 << 20)
