@@ -44,8 +44,9 @@ class Machine:
         if os.path.exists('control'): os.unlink('control')
         start = []
         if kernel:
-            start = ['--kernel', f'{BUNDLE}/vmlinux', '--setup', f'{BUNDLE}/setup',
-                     '--cmdline', 'quiet panic=-1 console=ttyS0']
+            # What the kernel says when its host is busy would stand in the midst of a line.
+            start = ['--kernel', f'{BUNDLE}/vmlinux', '--setup', f'{BUNDLE}/setup', '--cmdline',
+                     'quiet panic=-1 console=ttyS0 nosoftlockup rcupdate.rcu_cpu_stall_suppress=1']
             for each in initramfs(): start += ['--initramfs', each]
         self.process = subprocess.Popen(
             [NOVMM, *start, *self.shape, '--cpus', str(cpus), '--transport', TRANSPORT, '--com1', 'unix:serial',
@@ -196,7 +197,8 @@ def check(machine, cpus):
         numbers = [number for number, _ in found]
         if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
             wrong = [pair for pair in zip(numbers, numbers[1:]) if pair[1] != pair[0] + 1]
-            fail('CPU', cpu, 'lost or repeated ticks at', wrong)
+            start = machine.serial.text.rfind(b't %d %d ' % (cpu, wrong[0][0]))
+            fail('CPU', cpu, 'lost or repeated ticks at', wrong, machine.serial.text[start:start + 400])
         if numbers[0] != 0: fail('CPU', cpu, 'began with', numbers[0])
         gaps = [(after[1] - before[1], before[0]) for before, after in zip(found, found[1:])]
         widest = max(gaps)
@@ -232,6 +234,7 @@ def story(cpus):
 
     # It goes on itself; then another does, from the same file, twice, each time behind what it has seen by then.
     took = machine.save('one')
+    saved = time.monotonic()
     print(f'# saved in {took:.2f} s, {os.stat("one").st_blocks >> 11} MiB of {os.path.getsize("one") >> 20}')
     machine.drain()
     text = machine.serial.text
@@ -244,6 +247,7 @@ def story(cpus):
     time.sleep(3)
     numbers, generations = set(), {generation('one')}
     for turn in range(2):
+        gone = time.monotonic() - saved
         machine = restored(text, 'one', cpus)
         numbers.add(machine.numbers_as(told + 1))
         machine.ticking(cpus, count + 40)
@@ -256,11 +260,11 @@ def story(cpus):
         machine.called(b'after')
         machine.tree()
         check(machine, cpus)
-        # Nobody was away.
+        # Nobody was away; half the time is a host that is busy.
         for cpu, (number, moment) in last.items():
             away = machine.ticks()[cpu][number + 1][1] - moment
             print(f'# CPU {cpu}: {away / 1e6:.0f} ms between the last tick before and the first one after')
-            if away > 2.5e9: fail('CPU', cpu, 'was away for', away, 'ns')
+            if away > 1e9 * max(2.5, gone / 2): fail('CPU', cpu, 'was away for', away, 'ns')
         if turn == 0: machine.kill()
     if told >= 0 and len(numbers) != 2: fail('two machines from one file draw', numbers)
 
