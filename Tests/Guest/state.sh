@@ -1,7 +1,7 @@
 # A machine that is saved and goes on in another process: what its guest says is one text, without a gap and without a repetition;
 # its timers, its time, its memory, its devices and its orders go on. What is no state of it is refused.
-#: as root tester/pci
-#: also tester root/pci
+#: as root
+#: also tester root/pci tester/pci
 #: timeout 600
 command -v gcc >/dev/null || skip 'gcc is not installed'
 command -v python3 >/dev/null || skip 'python3 is not installed'
