@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -25,6 +24,7 @@ type Cmd struct {
 	// User is NAME[:GROUP] or UID[:GID] of the guest's; "" is root.
 	User string
 	// Stdin, Stdout and Stderr are nothing if they are nil. A file's descriptor is given to the library; all else goes by pipes.
+	// If Stdout and Stderr are equal, one goroutine at a time writes to it.
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
@@ -36,7 +36,7 @@ type Cmd struct {
 	machine *Machine
 	ctx     context.Context
 	running *handle
-	copies  sync.WaitGroup
+	copies  copies
 	// Ours, for what goes by pipes.
 	ours []*os.File
 	// Takes the command away with the context.
@@ -166,21 +166,18 @@ func (c *Cmd) Start() error {
 		case *os.File:
 			return C.int32_t(writer.Fd()), nil
 		default:
-			return pipe(false, func(file *os.File) {
-				c.copies.Add(1)
-				go func() {
-					io.Copy(writer, file)
-					file.Close()
-					c.copies.Done()
-				}()
-			})
+			return pipe(false, func(file *os.File) { c.copies.begin(writer, file) })
 		}
 	}
 	if err == nil {
 		options.output, err = output(c.Stdout)
 	}
 	if err == nil {
-		options.error, err = output(c.Stderr)
+		if isSame(c.Stdout, c.Stderr) {
+			options.error = options.output
+		} else {
+			options.error, err = output(c.Stderr)
+		}
 	}
 	if err == nil {
 		c.running, err = c.machine.make(func(m C.novm_handle, command *C.novm_handle, e *C.novm_error) C.novm_status {
@@ -211,7 +208,7 @@ func (c *Cmd) Start() error {
 	return nil
 }
 
-// Wait waits for its end and its output.
+// Wait waits for its end and its output. If it ended well, what a writer said that took no more of it is the error.
 func (c *Cmd) Wait() error {
 	if c.running == nil {
 		return &Error{Status: ErrArgument, ExitStatus: 125, Message: "the command was not started, or was waited for"}
@@ -222,12 +219,15 @@ func (c *Cmd) Wait() error {
 	c.running.Close()
 	c.running = nil
 	// The library's ends of the pipes are closed by now.
-	c.copies.Wait()
+	fault := c.copies.wait()
 	if err != nil && c.ctx.Err() != nil {
 		return c.ctx.Err()
 	}
 	if err == nil && status != 0 {
 		err = &ExitError{Name: c.Args[0], Status: int(status)}
+	}
+	if err == nil {
+		err = fault
 	}
 	return err
 }

@@ -3,7 +3,10 @@ package novm
 // #include <novm.h>
 import "C"
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // Pool is machines of one description that are kept ready. There are never more than its size, those that were taken included.
 // Closing it ends those that nobody has taken.
@@ -42,6 +45,8 @@ func (p *Pool) Take(ctx context.Context) (*Machine, error) {
 // Give gives a machine back that was taken, and closes it. If it is reused, who takes it next finds what was done in it; otherwise it is
 // ended, and another one is made.
 func (p *Pool) Give(machine *Machine, reuse bool) error {
+	// Or its finalizer might close it before it is given.
+	defer runtime.KeepAlive(machine)
 	var flags C.uint32_t
 	if reuse {
 		flags = C.NOVM_POOL_REUSE
