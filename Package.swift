@@ -228,7 +228,7 @@ let package = Package(
     tests("Kits", "RegistryTests", ["Registry", "Images", "Download", "Packs", "nofetch", "Host", "HostTesting"]),
     tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
-    tests("Command", "NovmTests", ["novm", "nofetch", "Novm", "NovmKit", "HostTesting"]),
+    tests("Command", "NovmTests", ["novm", "nofetch", "Novm", "NovmKit", "Host", "HostTesting"]),
   ],
   cLanguageStandard: .gnu17
 )

@@ -1,7 +1,9 @@
 // Wrong calls of libnovm, and random ones: a status each. Needs no KVM.
 //
 //   wrong [COUNT [SEED]]    COUNT random calls, 10000 unless said
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,6 +137,45 @@ static void arguments(novm_handle store) {
   novm_free(NULL);
 }
 
+static void *take_from(void *pool) {
+  novm_handle machine;
+  return (void *)(intptr_t)novm_pool_take(*(novm_handle *)pool, -1, &machine, NULL);
+}
+
+static void *close_it(void *handle) { return (void *)(intptr_t)novm_close(*(novm_handle *)handle, NULL); }
+
+// A pool that is closed while a thread waits for a machine of it, which itself waits for a kernel that nobody describes.
+static void closed_pool(void) {
+  char root[] = "/tmp/novm-wrong-XXXXXX", kernels[64], kernel[64], bundle[96];
+  CHECK(mkdtemp(root), "%s", root);
+  snprintf(kernels, sizeof kernels, "%s/kernels", root);
+  snprintf(kernel, sizeof kernel, "%s/kernels/slow", root);
+  snprintf(bundle, sizeof bundle, "%s/kernels/slow/bundle.json", root);
+  CHECK(!mkdir(kernels, 0700) && !mkdir(kernel, 0700) && !mkfifo(bundle, 0600), "%s", bundle);
+
+  novm_handle store, description, pool, machine;
+  OK(novm_store_open(root, NULL, &store, &error));
+  OK(novm_description_new(&description, &error));
+  OK(novm_description_set(description, "kernel", "slow", &error));
+  OK(novm_pool_open(store, description, 1, &pool, &error));
+  FAILS(NOVM_ERROR_TIMED_OUT, novm_pool_take(pool, 100, &machine, &error));
+  pthread_t waiter, closer;
+  CHECK(!pthread_create(&waiter, NULL, take_from, &pool), "thread");
+  usleep(200000);
+  CHECK(!pthread_create(&closer, NULL, close_it, &pool), "thread");
+  usleep(200000);
+  // The machine on its way does not come up, which nobody is told any more.
+  close(open(bundle, O_WRONLY));
+  void *taken, *closed;
+  pthread_join(waiter, &taken);
+  pthread_join(closer, &closed);
+  CHECK((intptr_t)taken == NOVM_ERROR_CANCELED, "status %d", (int)(intptr_t)taken);
+  CHECK((intptr_t)closed == NOVM_OK, "status %d", (int)(intptr_t)closed);
+  OK(novm_close(description, &error));
+  OK(novm_close(store, &error));
+  CHECK(!unlink(bundle) && !rmdir(kernel) && !rmdir(kernels) && !rmdir(root), "%s has more in it", root);
+}
+
 // ---- Random calls ----
 
 static unsigned long long seed;
@@ -241,6 +282,7 @@ int main(int count, char **words) {
   table(~0ull, 0);
   table((novm_handle)(uintptr_t)&store, 0);
   arguments(store);
+  closed_pool();
   for (long i = 0; i < calls; ++i) random_call(store);
   for (int i = 0; i < 32; ++i)
     if (pool[i] != store) novm_close(pool[i], NULL);

@@ -34,8 +34,9 @@ final class Handles: @unchecked Sendable {
   func remove(_ handle: novm_handle) throws(Failure) {
     let removed = lock.withLock { values.removeValue(forKey: handle) }
     if removed == nil { throw Self.fault(handle, nil) }
-    // Else it would go on for as long as another thread waits for it.
+    // Else they would go on for as long as another thread waits for them.
     (removed as? RunningCommand)?.cancel()
+    (removed as? Pool)?.close()
   }
 
   private static func fault(_ handle: novm_handle, _ found: AnyObject?) -> Failure {

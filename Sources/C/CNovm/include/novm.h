@@ -162,6 +162,7 @@ novm_status novm_machine_publish(novm_handle machine, const char *port, novm_han
 novm_status novm_pool_open(
   novm_handle store, novm_handle description, uint32_t size, novm_handle *pool, novm_error *error);
 /// A machine that runs; waits if there is none now. What keeps machines from coming up is told here, and the next call tries anew.
+/// NOVM_ERROR_CANCELED if the pool is closed meanwhile.
 novm_status novm_pool_take(novm_handle pool, int64_t timeout, novm_handle *machine, novm_error *error);
 
 enum { NOVM_POOL_REUSE = 1 /**< who takes it next finds what was done in it */ };
