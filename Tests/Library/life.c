@@ -39,9 +39,12 @@ static int run(novm_handle machine, const char *const *arguments, const char *in
   }
   novm_handle command;
   int status = -1;
+  int isTruncated = -1;
   size_t count;
   OK(novm_command_start(machine, &options, &command, &error));
   OK(novm_command_wait(command, 60000, &status, &error));
+  OK(novm_command_truncated(command, &isTruncated, &error));
+  CHECK(isTruncated == 0, "%s was cut", arguments[0]);
   OK(novm_command_output(command, 1, output, sizeof output - 1, &count, &error));
   output[count] = 0;
   OK(novm_close(command, &error));
@@ -140,6 +143,23 @@ int main(int count, char **words) {
   FAILS(NOVM_ERROR_COMMAND, novm_command_wait(command, 60000, &status, &error));
   CHECK(error.exit_status == 127, "exit status %d", error.exit_status);
   OK(novm_close(command, &error));
+
+  // More than is kept; and more than nobody wants.
+  options.arguments = (const char *const[]){"/bin/sh", "-c", "echo abcdef; echo ghi >&2", NULL};
+  options.output_limit = 4;
+  for (int isCut = 1; isCut >= 0; --isCut) {
+    if (!isCut) options.output = NOVM_STREAM_NOTHING;
+    int isTruncated = -1;
+    size_t count;
+    OK(novm_command_start(machine, &options, &command, &error));
+    OK(novm_command_wait(command, 60000, &status, &error));
+    OK(novm_command_truncated(command, &isTruncated, &error));
+    CHECK(isTruncated == isCut, "%d, not %d", isTruncated, isCut);
+    OK(novm_command_output(command, 1, output, sizeof output, &count, &error));
+    CHECK(count == (isCut ? 4 : 0), "%zu bytes", count);
+    OK(novm_close(command, &error));
+  }
+  options = (novm_command_options)NOVM_COMMAND_OPTIONS;
 
   // Waits with a time, a signal, the descriptor for a loop of one's own.
   options.arguments = (const char *const[]){"/bin/sleep", "1000", NULL};

@@ -128,6 +128,14 @@ def main(kernel: str, directory: str) -> None:
             raise AssertionError("a status")
         except novm.CommandError as error:
             assert error.exit_status == 3, error
+        done = machine.run(["echo", "abcdef"], limit=4)
+        assert (done.returncode, done.stdout, done.truncated) == (0, b"abcd", True), done
+        assert not machine.run(["echo", "abcdef"], limit=4, stdout=subprocess.DEVNULL, check=True).truncated
+        try:
+            done.check()
+            raise AssertionError("output that is not whole")
+        except novm.CommandError as error:
+            assert "more than was kept" in str(error), error
         try:
             machine.run(["/no/such"])
             raise AssertionError("a command that is not there")

@@ -62,6 +62,8 @@ static void table(novm_handle bad, int isDescription) {
   FAILS(NOVM_ERROR_HANDLE, novm_command_signal(bad, 1, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_command_resize(bad, 1, 1, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_command_output(bad, 1, &number, 1, &count, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_command_truncated(bad, &number, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_command_truncated(bad, NULL, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_files_copy_in(bad, "x", "y", 0, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_files_copy_out(bad, "x", "y", 0, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_files_write(bad, "x", "y", 1, 0, 0, &error));
@@ -218,7 +220,7 @@ static void random_call(novm_handle store) {
   novm_handle closed;
   novm_handle handle = random_below(4) ? some() : store;
   const char *description;
-  switch (random_below(31)) {
+  switch (random_below(32)) {
     case 0: novm_store_kernels(handle, place(), told); break;
     case 1: novm_store_packs(handle, place(), told); break;
     case 2: novm_store_machines(handle, place(), told); break;
@@ -253,6 +255,7 @@ static void random_call(novm_handle store) {
     case 27: novm_pool_open(handle, some(), random_below(3), place(), told); break;
     case 28: novm_pool_take(handle, random_below(3), place(), told); break;
     case 29: novm_pool_give(handle, some(), random_below(3), told); break;
+    case 30: novm_command_truncated(handle, random_below(9) ? &number : NULL, told); break;
     default:
       closed = some();
       if (closed != store) novm_close(closed, told);

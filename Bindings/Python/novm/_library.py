@@ -107,6 +107,7 @@ _SIGNATURES: Dict[str, Sequence[Any]] = {
     "novm_command_signal": [_H, c_int],
     "novm_command_resize": [_H, c_uint16, c_uint16],
     "novm_command_output": [_H, c_int, c_void_p, c_size_t, _SIZE],
+    "novm_command_truncated": [_H, _INT],
     "novm_files_copy_in": [_H, c_char_p, c_char_p, c_int64],
     "novm_files_copy_out": [_H, c_char_p, c_char_p, c_int64],
     "novm_files_write": [_H, c_char_p, c_char_p, c_size_t, c_uint32, c_int64],

@@ -317,7 +317,10 @@ class Machine:
     # What runs in it
 
     def start_command(self, args: Sequence[Text], **options: Any) -> Process:
-        """Starts a command; options are those of ``Process``: input, stdin, stdout, stderr, env, cwd, user, terminal, timeout."""
+        """Starts a command; options are those of ``Process``: input, stdin, stdout, stderr, env, cwd, user, terminal, timeout, limit.
+
+        ``limit`` is how many bytes are kept of each stream that goes nowhere else, 64 MiB if it is not said.
+        """
         return Process(self._handle.number, args, **options)
 
     def run(self, args: Sequence[Text], *, check: bool = False, **options: Any) -> Completed:
@@ -325,7 +328,7 @@ class Machine:
 
         Args:
             args: the command and its arguments.
-            check: whether to raise CommandError for another status than 0.
+            check: whether to raise CommandError for another status than 0, and for more output than is kept.
             options: those of ``start_command``.
 
         Raises:

@@ -27,20 +27,24 @@ class Completed:
         returncode: its exit status; 128 and the number of a signal that ended it; 124 if it took too long.
         stdout: what it wrote, if that was kept.
         stderr: the same of standard error.
+        truncated: whether some of it was dropped: either had more than ``limit`` bytes.
     """
 
     args: Tuple[Text, ...]
     returncode: int
     stdout: bytes
     stderr: bytes
+    truncated: bool = False
 
     def check(self) -> Completed:
-        """Raises CommandError unless the status is 0."""
+        """Raises CommandError unless the status is 0 and all that was to be kept is there."""
+        name = os.fsdecode(self.args[0])
         if self.returncode != 0:
             words = self.stderr.decode(errors="replace").strip().splitlines()
-            name = os.fsdecode(self.args[0])
             detail = f": {words[-1]}" if words else ""
             raise CommandError(f"{name} ended with status {self.returncode}{detail}", 9, name, exit_status=self.returncode)
+        if self.truncated:
+            raise CommandError(f"{name} wrote more than was kept; give a greater limit, or stdout and stderr a file", 9, name)
         return self
 
 
@@ -184,8 +188,15 @@ class Process:
                 return bytes(taken)
             taken += buffer.raw[: count.value]
 
+    @property
+    def truncated(self) -> bool:
+        """Whether it has written more than is kept (``limit``), so that some of it was dropped."""
+        truncated = ctypes.c_int()
+        _library.call("novm_command_truncated", self._handle.number, ctypes.byref(truncated))
+        return truncated.value != 0
+
     def completed(self, status: int) -> Completed:
-        return Completed(self.args, status, self.output(), self.errors())
+        return Completed(self.args, status, self.output(), self.errors(), self.truncated)
 
     def send_signal(self, number: int) -> None:
         _library.call("novm_command_signal", self._handle.number, int(number))

@@ -79,6 +79,8 @@ pub struct Completed {
     pub status: i32,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+    /// Either had more than the 64 MiB that are kept; the rest was dropped.
+    pub truncated: bool,
 }
 
 impl Machine {
@@ -124,7 +126,12 @@ impl Machine {
     pub fn run(&self, command: impl Into<Command>) -> Result<Completed> {
         let process = self.spawn(command)?;
         let status = process.wait(None)?;
-        Ok(Completed { status, stdout: process.output(1)?, stderr: process.output(2)? })
+        Ok(Completed {
+            status,
+            stdout: process.output(1)?,
+            stderr: process.output(2)?,
+            truncated: process.truncated()?,
+        })
     }
 }
 
@@ -148,6 +155,14 @@ impl Process {
     /// Tells its terminal the size.
     pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
         call(|error| unsafe { ffi::novm_command_resize(self.0 .0, rows, columns, error) })
+    }
+
+    /// Whether it has written more than the 64 MiB of a stream that are kept, so that some of it was dropped.
+    pub fn truncated(&self) -> Result<bool> {
+        let mut truncated: c_int = 0;
+        // SAFETY: the place is valid for the call.
+        call(|error| unsafe { ffi::novm_command_truncated(self.0 .0, &mut truncated, error) })?;
+        Ok(truncated != 0)
     }
 
     /// Takes away what it has written so far: to standard output (1) or standard error (2).

@@ -121,6 +121,7 @@ extern "C" {
     pub fn novm_command_output(
         command: u64, stream: c_int, buffer: *mut c_void, capacity: usize, count: *mut usize, error: *mut Error,
     ) -> c_int;
+    pub fn novm_command_truncated(command: u64, truncated: *mut c_int, error: *mut Error) -> c_int;
     pub fn novm_command_resize(command: u64, rows: u16, columns: u16, error: *mut Error) -> c_int;
     pub fn novm_files_copy_in(
         machine: u64, host: *const c_char, guest: *const c_char, timeout: i64, error: *mut Error,

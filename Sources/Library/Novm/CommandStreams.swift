@@ -6,13 +6,14 @@ import NovmKit
 /// What a command of the library's writes, kept for whoever asks.
 final class CollectedOutput: ImmediateOutput, @unchecked Sendable {
   private let lock = Lock()
-  private let limit: Int
+  /// nil if nobody wants any of it.
+  private let limit: Int?
   private var bytes: [UInt8] = []
   /// So many of them were taken.
   private var start = 0
   private var wasCut = false
 
-  init(limit: Int) { self.limit = max(0, limit) }
+  init(limit: Int?) { self.limit = limit.map { max(0, $0) } }
 
   var contents: [UInt8] { lock.withLock { Array(bytes[start...]) } }
   var isTruncated: Bool { lock.withLock { wasCut } }
@@ -34,7 +35,7 @@ final class CollectedOutput: ImmediateOutput, @unchecked Sendable {
   func write(_ more: ArraySlice<UInt8>) {
     lock.withLock {
       // What comes behind a gap would look as if there were none.
-      if wasCut { return }
+      guard let limit, !wasCut else { return }
       let room = max(0, limit - (bytes.count - start))
       bytes += more.prefix(room)
       wasCut = more.count > room

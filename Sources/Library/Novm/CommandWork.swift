@@ -59,7 +59,7 @@ final class CommandWork: @unchecked Sendable {
     _ output: Command.Output, _ name: String
   ) throws(Failure) -> (CollectedOutput?, StreamCopy?) {
     switch output {
-    case .nothing: (CollectedOutput(limit: 0), nil)
+    case .nothing: (CollectedOutput(limit: nil), nil)
     case .collected(let limit): (CollectedOutput(limit: limit), nil)
     case .descriptor(let descriptor): (nil, try StreamCopy(of: descriptor, name))
     }

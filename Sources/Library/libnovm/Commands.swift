@@ -110,3 +110,13 @@ public func novm_command_output(
     result.pointee = taken.count
   }
 }
+
+@c @implementation
+public func novm_command_truncated(
+  _ command: novm_handle, _ truncated: UnsafeMutablePointer<Int32>?, _ error: UnsafeMutablePointer<novm_error>?
+) -> novm_status {
+  call(error) { () throws(Failure) in
+    let result = try required(truncated, "truncated")
+    result.pointee = try Handles.all.value(command, RunningCommand.self).isTruncated ? 1 : 0
+  }
+}

@@ -30,6 +30,17 @@ struct CollectedOutputTests {
     #expect(output.take(9) == Array("cd".utf8))
   }
 
+  /// Of what nobody wants nothing is missed.
+  @Test func whatIsNotWantedIsNotCut() {
+    for (limit, isCut) in [(nil, false), (0, true)] as [(Int?, Bool)] {
+      let output = CollectedOutput(limit: limit)
+      output.write([])
+      #expect(!output.isTruncated)
+      output.write(bytes("a"))
+      #expect(output.isTruncated == isCut && output.contents.isEmpty)
+    }
+  }
+
   /// A byte is not moved for each that is taken before it: this took minutes.
   @Test(.timeLimit(.minutes(1))) func muchIsTakenInSmallPieces() {
     let output = CollectedOutput(limit: 32 << 20)

@@ -200,7 +200,7 @@ typedef struct novm_command_options {
   int32_t timeout;                ///< milliseconds after which it is ended, with status 124; 0 for never
   const void *input_data;         ///< with NOVM_STREAM_MEMORY
   uint64_t input_length;
-  uint64_t output_limit;          ///< bytes of each stream that are kept, and at which it ends; 0 for 64 MiB
+  uint64_t output_limit;          ///< bytes of each stream that are kept, the rest is dropped; 0 for 64 MiB
   uint16_t rows;                  ///< with NOVM_COMMAND_TERMINAL
   uint16_t columns;
   uint32_t reserved;
@@ -227,6 +227,8 @@ novm_status novm_command_resize(novm_handle command, uint16_t rows, uint16_t col
 /// Takes the first of what was kept of stream 1 (output) or 2 (error) away; `count` is 0 if there is nothing now.
 novm_status novm_command_output(
   novm_handle command, int stream, void *buffer, size_t capacity, size_t *count, novm_error *error);
+/// 1 if it has written more than `output_limit` of a stream to NOVM_STREAM_MEMORY, so that some of it was dropped; or else 0.
+novm_status novm_command_truncated(novm_handle command, int *truncated, novm_error *error);
 
 // ---- Files of a machine that runs ----
 
