@@ -54,12 +54,16 @@ func (k StateKind) String() string {
 	return names[k]
 }
 
-// Usage is what a machine takes, in bytes; 0 for what its guest did not say.
+// Usage is what a machine takes, in bytes; 0 for what its guest or its monitor did not say.
 type Usage struct {
 	HostMemory                int64
 	MemoryUsed, MemoryTotal   int64
 	StorageUsed, StorageTotal int64
 	Threads                   int
+	// Written is of the map that is nearest to its limit, if any has one (--write-limit).
+	Written, WriteLimit int64
+	// Nodes are files and directories that the guest knows; Streams its connections by vsock.
+	Nodes, Streams int
 }
 
 func newMachine(h *handle, err error) (*Machine, error) {
@@ -159,7 +163,7 @@ func (m *Machine) Usage() (Usage, error) {
 		return Usage{}, err
 	}
 	defer list.Close()
-	rows, err := list.rows("host_memory", "memory_used", "memory_total", "storage_used", "storage_total", "threads")
+	rows, err := list.rows("host_memory", "memory_used", "memory_total", "storage_used", "storage_total", "threads", "written", "write_limit", "nodes", "streams")
 	if err != nil || len(rows) == 0 {
 		return Usage{}, err
 	}
@@ -169,7 +173,7 @@ func (m *Machine) Usage() (Usage, error) {
 	}
 	return Usage{
 		number("host_memory"), number("memory_used"), number("memory_total"), number("storage_used"), number("storage_total"),
-		int(number("threads")),
+		int(number("threads")), number("written"), number("write_limit"), int(number("nodes")), int(number("streams")),
 	}, nil
 }
 

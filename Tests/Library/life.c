@@ -252,6 +252,8 @@ int main(int count, char **words) {
   OK(novm_machine_usage(machine, &list, &error));
   OK(novm_list_text(list, 0, "memory_total", &text, &error));
   CHECK(text && atoll(text) > 100 << 20, "memory %s", text);
+  OK(novm_list_text(list, 0, "nodes", &text, &error));
+  CHECK(text && atoll(text) > 0, "nodes %s", text);
   OK(novm_close(list, &error));
   int port;
   FAILS(NOVM_ERROR_MISSING, novm_machine_connect(machine, 9, 10000, &port, &error));

@@ -194,7 +194,8 @@ def main(kernel: str, directory: str) -> None:
         machine.copy_out("/srv/file", os.path.join(directory, "copied"))
         with open(os.path.join(directory, "copied"), "rb") as copied:
             assert copied.read() == b"content"
-        assert machine.usage()["memory_total"] > 100 << 20
+        usage = machine.usage()
+        assert usage["memory_total"] > 100 << 20 and usage["nodes"] > 0 and "written" not in usage, usage
         machine.stop()
         changes = machine.changes(["/srv/file"])
         assert [(change.path, change.kind) for change in changes] == [("/srv/file", "added")], list(changes)

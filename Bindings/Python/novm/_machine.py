@@ -308,8 +308,13 @@ class Machine:
         return Events(Handle.made("novm_events_open", self._handle.number))
 
     def usage(self) -> Mapping[str, int]:
-        """What it takes: host_memory, memory_used, memory_total, storage_used, storage_total (bytes), threads."""
+        """What it takes: host_memory, memory_used, memory_total, storage_used, storage_total (bytes), threads.
+
+        And what it makes its monitor hold: written, of write_limit bytes, in the map that is nearest to its limit if any has one;
+        nodes, the files that the guest knows; streams.
+        """
         names = ["host_memory", "memory_used", "memory_total", "storage_used", "storage_total", "threads"]
+        names += ["written", "write_limit", "nodes", "streams"]
         found = Handle.made("novm_machine_usage", self._handle.number)
         row = _library.rows(found, names)[0]
         return {name: int(value) for name, value in zip(names, row) if value is not None}

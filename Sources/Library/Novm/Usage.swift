@@ -11,6 +11,13 @@ public struct Usage: Equatable, Sendable {
   public let storageUsed: UInt64?
   public let storageTotal: UInt64?
   public let threads: Int?
+  /// Of the write map that is nearest to its limit, in bytes; nil where none has one (`--write-limit`).
+  public let written: UInt64?
+  public let writeLimit: UInt64?
+  /// Files and directories that the guest knows, which its monitor holds. nil where the monitor did not say.
+  public let nodes: UInt64?
+  /// Connections by vsock: commands, published ports, those that others have opened.
+  public let streams: UInt64?
 
   init(_ usage: MachineUsage) {
     hostMemory = usage.hostMemory
@@ -19,5 +26,9 @@ public struct Usage: Equatable, Sendable {
     storageUsed = usage.storageUsed
     storageTotal = usage.storageTotal
     threads = usage.threads
+    written = usage.monitor?.fullest?.bytes
+    writeLimit = usage.monitor?.fullest?.limit
+    nodes = usage.monitor?.nodes
+    streams = usage.monitor?.streams
   }
 }

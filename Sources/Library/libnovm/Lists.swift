@@ -93,6 +93,8 @@ extension RowList {
         ("host_memory", number(usage?.hostMemory)), ("memory_used", number(usage?.memoryUsed)),
         ("memory_total", number(usage?.memoryTotal)), ("storage_used", number(usage?.storageUsed)),
         ("storage_total", number(usage?.storageTotal)), ("threads", number(usage?.threads.map { UInt64($0) })),
+        ("written", number(usage?.written)), ("write_limit", number(usage?.writeLimit)),
+        ("nodes", number(usage?.nodes)), ("streams", number(usage?.streams)),
       ]
     ])
   }

@@ -146,7 +146,8 @@ novm_status novm_machine_pause(novm_handle machine, novm_error *error);
 novm_status novm_machine_resume(novm_handle machine, novm_error *error);
 /// A descriptor that is readable once the machine has ended; the caller's to close.
 novm_status novm_machine_descriptor(novm_handle machine, int *descriptor, novm_error *error);
-/// A list of one row: host_memory, memory_used, memory_total, storage_used, storage_total (bytes), threads.
+/// A list of one row: host_memory, memory_used, memory_total, storage_used, storage_total (bytes), threads; written, of write_limit
+/// bytes, in the map that is nearest to its limit if any has one (--write-limit); nodes, the files that the guest knows; streams.
 novm_status novm_machine_usage(novm_handle machine, novm_handle *list, novm_error *error);
 /// A stream to a port of the guest's vsock: a descriptor that blocks, the caller's to close.
 novm_status novm_machine_connect(
