@@ -34,7 +34,10 @@ eventually 15 said one
 began=${EPOCHREALTIME/./}
 echo two >"$TEST/src/file"
 told /src/file MODIFY
-echo "told after $(((${EPOCHREALTIME/./} - began) / 1000)) ms"
+took=$(((${EPOCHREALTIME/./} - began) / 1000))
+echo "told after $took ms"
+# A second is what SPECIFICATION.md promises; the emulated host is slower.
+((took < 5000)) || fail "told after $took ms"
 inside 'cat /src/file'
 eventually 15 said two
 chmod 600 "$TEST/src/file"
@@ -90,3 +93,13 @@ told /src/file MODIFY
 exec 9>&-
 wait "$machine" || fail "the machine: $(cat "$TEST/errors")"
 expect_output '' cat "$TEST/errors"
+
+# A machine that is kept, whose supervisor watches.
+"$NOVM" create --kernel "$KERNEL" --transport "$TRANSPORT" --name box --share "/src=>$TEST/src:notify" -- \
+  inotifywait -m -e modify --format '%w%f %e' /src >/dev/null
+said() { [[ $("$NOVM" logs box 2>&1) == *"$1"* ]]; }
+"$NOVM" start box >/dev/null
+eventually 100 said 'Watches established.'
+echo four >"$TEST/src/file"
+eventually 15 said '/src/file MODIFY'
+"$NOVM" rm --force box >/dev/null

@@ -9,14 +9,14 @@ struct MachineSettingsTests {
     var settings = MachineSettings()
     settings.read = ["/srv=>tree", "/other"]
     settings.write = ["changes"]
-    settings.share = ["/work=>.:ro"]
+    settings.share = ["/work=>.:ro,notify"]
     settings.kernel = "bundles/mine"
     settings.volume = ["db=>/var/db"]
     settings.publish = ["./app:80", "8080:80"]
     let absolute = try settings.absolute(Array("/home/me".utf8))
     #expect(absolute.read == ["/srv=>/home/me/tree", "/=>/other"])
     #expect(absolute.write == ["/=>/home/me/changes"])
-    #expect(absolute.share == ["/work=>/home/me/.:ro,cache=auto"])
+    #expect(absolute.share == ["/work=>/home/me/.:ro,cache=auto,notify"])
     #expect(absolute.kernel == "/home/me/bundles/mine")
     #expect(absolute.volume == settings.volume)
     #expect(absolute.publish == ["/home/me/./app:80", "8080:80"])

@@ -47,6 +47,7 @@ struct TreeShareTests {
     #expect(share.isWatched && share.isReadOnly && share.map.host == Array("/a".utf8))
     // novmm does not watch.
     #expect(try !TreeShare(parsing: share.argument, directory: []).isWatched)
+    #expect(try TreeShare(parsing: share.settingsArgument, directory: []) == share)
     // Who says that nothing changes is told of no change.
     #expect(try parse("/src=>/a:cache=always,notify").map.host == Array("/a:cache=always,notify".utf8))
   }

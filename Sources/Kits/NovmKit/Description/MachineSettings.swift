@@ -107,7 +107,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.memory = memory ?? request.memory.argument
     settings.read = request.reads.map { ByteString.string($0.argument) }
     settings.write = request.writes.map { ByteString.string($0.writeArgument) }
-    settings.share = request.shares.map { ByteString.string($0.argument) }
+    settings.share = request.shares.map { ByteString.string($0.settingsArgument) }
     settings.volume = request.volumes.map(\.argument)
     settings.mount = []
     settings.shmSize = nil

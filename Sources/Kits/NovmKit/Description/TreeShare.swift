@@ -47,6 +47,9 @@ package struct TreeShare: Equatable, Sendable {
     return map.argument + Array(":\(options)\(tag.map { ",tag=\($0)" } ?? "")".utf8)
   }
 
+  /// As a description of a machine has it, with all that ``init(parsing:directory:)`` takes.
+  package var settingsArgument: [UInt8] { argument + (isWatched ? Array(",notify".utf8) : []) }
+
   private enum Option: Equatable {
     case access(isReadOnly: Bool)
     case caching(Caching)
