@@ -13,6 +13,8 @@ package final class DirectoryWatch {
     /// A name came, or went.
     package static let came = Changes(IN_CREATE | IN_MOVED_TO)
     package static let went = Changes(IN_DELETE | IN_MOVED_FROM)
+    /// Of those that went, one that is elsewhere now, where a directory stays watched.
+    package static let moved = Changes(IN_MOVED_FROM)
     /// What it is about is a directory.
     package static let isDirectory = Changes(IN_ISDIR)
     /// The directory is watched no more.

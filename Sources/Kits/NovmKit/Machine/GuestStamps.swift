@@ -2,35 +2,25 @@ import AgentProtocol
 import FileSystem
 import Host
 
+/// Takes what of a watched share has changed.
+protocol ChangeTaker: AnyObject {
+  /// - Parameters:
+  ///   - path: the guest's.
+  ///   - directory: what it is in, which is told in its place when there is too much.
+  ///   - share: the share's root, which is told when there is still too much.
+  func add(_ path: [UInt8], _ kind: GuestStamps.Kind, in directory: [UInt8], of share: [UInt8])
+}
+
 /// Has the guest's agent stamp what the host has changed, so that the guest's kernel tells who watches it
 /// (docs/decisions/0037-watched-shares.md). What comes within a moment goes together, one call at a time.
-final class GuestStamps: PollSource {
-  enum Kind: CaseIterable {
+final class GuestStamps: PollSource, ChangeTaker {
+  enum Kind {
     case content, attributes
-  }
-
-  /// Paths of the guest's, each once, in the order in which they came.
-  private struct Queue {
-    private var paths: [[UInt8]] = []
-    private var known: Set<[UInt8]> = []
-
-    var count: Int { paths.count }
-
-    mutating func add(_ path: [UInt8]) {
-      if known.insert(path).inserted { paths.append(path) }
-    }
-
-    mutating func take(_ most: Int) -> [[UInt8]] {
-      let taken = Array(paths.prefix(most))
-      paths.removeFirst(taken.count)
-      known.subtract(taken)
-      return taken
-    }
   }
 
   private let vsock: String
   private unowned let loop: PollLoop
-  private var queues: [Kind: Queue] = [:]
+  private var queues = StampQueues()
   private var session: Session?
   private var patience = MonotonicTime.past
   private(set) var deadline: MonotonicTime?
@@ -48,11 +38,9 @@ final class GuestStamps: PollSource {
   /// The guest takes commands from now on.
   func open() { isOpen = true }
 
-  /// - Parameter directory: what the path is in, which is told in its place when there is too much.
-  func add(_ path: [UInt8], _ kind: Kind = .content, in directory: [UInt8]) {
+  func add(_ path: [UInt8], _ kind: Kind, in directory: [UInt8], of share: [UInt8]) {
     guard isOpen else { return }
-    let isFull = queues[kind, default: Queue()].count >= Self.limit
-    queues[kind, default: Queue()].add(isFull ? directory : path)
+    queues.add(path, kind, in: directory, of: share)
     if deadline == nil { deadline = .after(milliseconds: Self.moment) }
   }
 
@@ -68,24 +56,19 @@ final class GuestStamps: PollSource {
       self.session = nil
     }
     deadline = nil
-    for kind in Kind.allCases {
-      guard let paths = queues[kind]?.take(Self.most), !paths.isEmpty else { continue }
-      let words = ["stamp", kind == .attributes ? "-a" : "", "\(-FileSystemServer.stamp)"].map { Array($0.utf8) }
-      // Of a guest that does not answer nobody is told.
-      session = try? Session(
-        Command(arguments: words + paths, options: .builtIn), on: AgentConnection(vsock: vsock), loop: loop, input: nil,
-        output: ErrorText(), error: ErrorText())
-      session?.staysApart()
-      patience = .after(milliseconds: 5000)
-      deadline = .after(milliseconds: Self.moment)
-      return
-    }
+    guard let (kind, paths) = queues.take(Self.most) else { return }
+    let words = ["stamp", kind == .attributes ? "-a" : "", "\(-FileSystemServer.stamp)"].map { Array($0.utf8) }
+    // Of a guest that does not answer nobody is told.
+    session = try? Session(
+      Command(arguments: words + paths, options: .builtIn), on: AgentConnection(vsock: vsock), loop: loop, input: nil,
+      output: ErrorText(), error: ErrorText())
+    session?.staysApart()
+    patience = .after(milliseconds: 5000)
+    deadline = .after(milliseconds: Self.moment)
   }
 
   /// How long what happens is put together, in milliseconds: editors do several things to a file.
   private static let moment: UInt64 = 50
   /// What a call takes, of at most 4 KiB each.
   private static let most = 128
-  /// What waits at most, but for directories: whoever changes more at a time is told of by these, and holds nobody else up.
-  private static let limit = 256
 }

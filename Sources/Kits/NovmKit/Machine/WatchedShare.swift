@@ -6,23 +6,39 @@ import Logging
 ///
 /// The guest may have made what is found there: no link is followed, and what is looked at is beneath the share.
 final class WatchedShare: PollSource {
-  private let watch: DirectoryWatch
+  /// What is told of a directory as it is looked through.
+  private enum Sight {
+    /// It was there before the guest looked.
+    case old
+    /// All that is in it has come with it, unseen.
+    case new
+    /// Nobody knows what has changed in it.
+    case unsure
+  }
+
+  private var watch: DirectoryWatch
   private let root: FileDescriptor
   /// The root's path in the guest; empty for `/`.
   private let guest: [UInt8]
   /// The name on the host, if the share is of that one file; `guest` is then the file's path.
   private let file: [UInt8]?
-  private let stamps: GuestStamps
+  private let stamps: any ChangeTaker
   private let logger: Logger
   /// Paths below the root, by their numbers; the root's own is empty.
   private var directories: [Int32: [UInt8]] = [:]
-  private var unscanned: [(path: [UInt8], isNew: Bool)] = [([], false)]
-  /// Directories that could not be watched.
+  private var unscanned: [(path: [UInt8], sight: Sight)] = [([], .old)]
+  /// Directories that could not be watched, or as many of them as were come by, and why the first of them could not.
   private var missed = 0
+  private var failure: Errno?
+  /// Of how many the log has: it says so again of twice as many, as the guest can make them come and go.
+  private var told = 0
   private let limit: Int
 
+  /// - Parameter limit: directories that are watched at most.
   /// - Throws: where the host cannot have it watched.
-  init(_ map: TreeMap, stamps: GuestStamps, logger: Logger) throws(Errno) {
+  init(
+    _ map: TreeMap, stamps: any ChangeTaker, limit: Int = WatchedShare.mostDirectories, logger: Logger
+  ) throws(Errno) {
     self.stamps = stamps
     self.logger = logger
     let path = Path(map.host)
@@ -30,63 +46,81 @@ final class WatchedShare: PollSource {
     file = map.isFile ? map.host.split(separator: Self.slash).last.map { Array($0) } : nil
     guest = map.guest == [UInt8(ascii: "/")] ? [] : map.guest
     watch = try DirectoryWatch()
-    limit = min(Self.mostDirectories, DirectoryWatch.mostOfUser.map { $0 / 2 } ?? Self.mostDirectories)
+    self.limit = min(limit, DirectoryWatch.mostOfUser.map { $0 / 2 } ?? limit)
   }
 
   var interest: PollInterest? { PollInterest(watch.raw, POLLIN) }
   var deadline: MonotonicTime? { unscanned.isEmpty ? nil : .past }
 
   /// The guest takes stamps: from the first one on novmm keeps account of what the guest changes itself.
-  func open() { stamps.add(inGuest([]), in: inGuest([])) }
+  func open() { stamp([], in: []) }
 
   func expired() throws(NovmError) {
     for _ in 0..<Self.turn {
-      guard let (path, isNew) = unscanned.popLast() else { break }
-      scan(path, isNew: isNew)
+      guard let (path, sight) = unscanned.popLast() else { break }
+      do throws(Errno) {
+        try scan(path, sight)
+      } catch {
+        // What is gone again, or never was one, is nobody's.
+        if ![.notFound, .notDirectory, .tooManySymlinks].contains(error) { miss(error) }
+      }
     }
-    guard unscanned.isEmpty, missed > 0 else { return }
+    guard unscanned.isEmpty, missed > 0, missed >= 2 * told else { return }
+    told = missed
+    let reason = failure.map { "; the first of them: \($0.description)" } ?? ""
     logger.warning(
       """
-      the guest is not told what changes in \(missed) directories of the share \(String(printable: guest)): no more than \
-      \(limit) are watched, half of what sysctl fs.inotify.max_user_watches grants, and at most \(Self.mostDirectories)
+      the guest is not told what changes in \(missed) directories or more of the share \(String(printable: inGuest([])))\
+      \(reason); no more than \(limit) are watched, half of what sysctl fs.inotify.max_user_watches grants, and at most \
+      \(Self.mostDirectories)
       """)
-    missed = 0
   }
 
-  /// Watches a directory, and notes those in it; one that is gone again is none.
-  ///
-  /// - Parameter isNew: whether what is in it has come with it, unseen.
-  private func scan(_ path: [UInt8], isNew: Bool) {
-    guard directories.count < limit else {
-      missed += 1
-      return
-    }
+  private func miss(_ error: Errno? = nil) {
+    missed += 1
+    if failure == nil { failure = error }
+  }
+
+  /// Watches a directory, and notes those in it.
+  private func scan(_ path: [UInt8], _ sight: Sight) throws(Errno) {
     let name = (path.isEmpty ? [UInt8(ascii: ".")] : path) + [0]
-    guard let directory = try? FileCalls.openBeneath(root.raw, name.span, OpenFlags.directory) else { return }
-    do throws(Errno) {
-      directories[try watch.add(directory.raw)] = path
-    } catch {
-      missed += 1
-      return
+    let directory = try FileCalls.openBeneath(root.raw, name.span, OpenFlags.directory)
+    let number = try watch.add(directory.raw)
+    // One that is watched already may be elsewhere now, and takes no room.
+    guard directories[number] != nil || directories.count < limit else {
+      watch.remove(number)
+      return miss()
     }
+    directories[number] = path
+    if sight == .unsure { stamp(path, in: path) }
     guard file == nil else { return }
     var buffer = [UInt8](repeating: 0, count: 1 << 15)
-    _ = try? FileCalls.eachName(directory.raw, &buffer) { name, type in
+    _ = try FileCalls.eachName(directory.raw, &buffer) { name, type in
       let child = Self.join(path, name.dropLast())
-      if isNew { stamp(child, in: path) }
-      if type == UInt8(DT_DIR) || type == UInt8(DT_UNKNOWN) { unscanned.append((child, isNew)) }
+      if sight == .new { stamp(child, in: path) }
+      guard type == UInt8(DT_DIR) || type == UInt8(DT_UNKNOWN) else { return true }
+      guard directories.count + unscanned.count < limit else {
+        miss()
+        return false
+      }
+      unscanned.append((child, sight))
       return true
     }
   }
 
   func ready(_ events: Int32) throws(NovmError) {
     for event in watch.events() {
-      if event.changes.contains(.lost) {
-        for path in directories.values { stamp(path, in: path) }
-      } else if let directory = directories[event.directory] {
-        take(event, in: directory)
-      }
+      // What came and went among the lost nobody knows, so all is looked through anew.
+      if event.changes.contains(.lost) { return startAnew() }
+      if let directory = directories[event.directory] { take(event, in: directory) }
     }
+  }
+
+  private func startAnew() {
+    if let new = try? DirectoryWatch() { watch = new }
+    directories = [:]
+    unscanned = [([], .unsure)]
+    missed = 0
   }
 
   private func take(_ event: DirectoryWatch.Event, in directory: [UInt8]) {
@@ -96,14 +130,15 @@ final class WatchedShare: PollSource {
       return
     }
     if let file {
-      if event.name == file { stamps.add(guest, changes.contains(.attributes) ? .attributes : .content, in: guest) }
+      if event.name == file { stamp([], changes.contains(.attributes) ? .attributes : .content, in: []) }
       return
     }
     let path = event.name.isEmpty ? directory : Self.join(directory, event.name)
     let isDirectory = changes.contains(.isDirectory) && !event.name.isEmpty
     if !changes.isDisjoint(with: [.came, .went]) {
-      if isDirectory {
-        if changes.isDisjoint(with: .came) { forget(path) } else { unscanned.append((path, true)) }
+      if isDirectory, changes.contains(.moved) { forget(path) }
+      if isDirectory, !changes.isDisjoint(with: .came) {
+        if unscanned.count < limit { unscanned.append((path, .new)) } else { miss() }
       }
       // Of a name that went only the guest's memory of it goes; who watches is told of the directory.
       stamp(path, in: directory)
@@ -113,7 +148,7 @@ final class WatchedShare: PollSource {
     }
   }
 
-  /// A directory is gone, or elsewhere, with all that is in it.
+  /// A directory is elsewhere, with all that is in it. Of one that was removed the kernel tells, and nothing was in it.
   private func forget(_ path: [UInt8]) {
     let beneath = path + [Self.slash]
     for (number, each) in directories where each == path || each.starts(with: beneath) {
@@ -123,7 +158,7 @@ final class WatchedShare: PollSource {
   }
 
   private func stamp(_ path: [UInt8], _ kind: GuestStamps.Kind = .content, in directory: [UInt8]) {
-    stamps.add(inGuest(path), kind, in: inGuest(directory))
+    stamps.add(inGuest(path), kind, in: inGuest(directory), of: inGuest([]))
   }
 
   private func inGuest(_ path: [UInt8]) -> [UInt8] {
@@ -137,7 +172,7 @@ final class WatchedShare: PollSource {
 
   private static let slash = UInt8(ascii: "/")
   /// For each a kilobyte of the host's kernel is taken.
-  private static let mostDirectories = 16384
+  static let mostDirectories = 16384
   /// Directories that are looked through before anything else has its turn.
   private static let turn = 64
 }
