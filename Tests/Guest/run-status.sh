@@ -5,6 +5,8 @@ run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
 # shellcheck disable=SC2016 # for the shell in there
 expect_status 42 run --ulimit nofile=77:99 --user nobody -- sh -c 'test "$(ulimit -n) $(ulimit -Hn)" = "77 99" && exit 42'
+expect_status 125 run --ulimit nofile=9999999999 -- true 2>"$TEST/errors"
+grep -q 'limit nofile: ' "$TEST/errors" || fail "$(<"$TEST/errors")"
 # shellcheck disable=SC2016 # for the shell in there
 expect_status 137 run -- sh -c 'kill -KILL $$'
 expect_status 126 run -- /etc/passwd 2>"$TEST/errors"

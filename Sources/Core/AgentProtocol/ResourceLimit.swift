@@ -10,6 +10,12 @@ package struct ResourceLimit: Equatable, Sendable {
 
   package static let unlimited = UInt64.max
 
+  /// By their numbers (`asm-generic/resource.h`); as prlimit(1) and Docker have them, but for `as`, which Docker has not.
+  package static let names: [StaticString] = [
+    "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
+    "msgqueue", "nice", "rtprio", "rttime",
+  ]
+
   /// How many Linux has.
   package static let resources: UInt8 = 16
 

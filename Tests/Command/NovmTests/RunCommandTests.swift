@@ -32,6 +32,7 @@ struct RunCommandTests {
     try expectRefusal("novm generate systemd NAME", "--restart=always", "--", "true")
     try expectRefusal("novm stop --time SECONDS NAME", "--stop-timeout", "5", "--", "true")
     try expectRefusal("--ulimit: 'nofile=5:4' is no limit", "--ulimit", "nofile=5:4", "--", "true")
+    try expectRefusal("--ulimit: 'nofile=-1' is no limit", "--ulimit", "nofile=-1", "--", "true")
     try expectRefusal("type=bind,source=PATH", "--mount", "type=bind", "--", "true")
     try expectRefusal("--shm-size: 'lots' is no amount", "--shm-size", "lots", "--", "true")
     for words in [["exec", "--share", "/a=>.", "box", "--", "true"], ["start", "--disk", "x", "box"]] {

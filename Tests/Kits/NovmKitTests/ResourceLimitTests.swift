@@ -16,8 +16,12 @@ struct ResourceLimitTests {
   @Test(arguments: [
     "", "nofile", "nofile=", "nofile=5:", "nofile=:5", "nofile=5:4", "nofile=-1:5", "nofile=1:2:3", "nofile=+5",
     "files=5",
-    "nofile=18446744073709551616", "=5", "nofile=-2",
+    "nofile=18446744073709551616", "=5", "nofile=-2", "nofile=unlimited", "nofile=-1", "nofile=1024:unlimited",
   ]) func refuses(_ text: String) { #expect(ResourceLimit(text) == nil) }
+
+  @Test func allHaveNames() { #expect(ResourceLimit.names.count == Int(ResourceLimit.resources)) }
+
+  @Test func saysHowManyFilesThereCanBe() { #expect(ResourceLimit.advice.contains("fs.nr_open")) }
 
   @Test func goesToTheAgent() throws {
     var settings = NamedSettings()

@@ -54,7 +54,10 @@ struct Launch {
       let result = unsafe command.limitRecords.withUnsafeBufferPointer {
         unsafe cguest_set_limit($0.baseAddress! + start)
       }
-      if result < 0 { throw Failure(.rejected, .last, "a limit") }
+      if result < 0 {
+        let name = ResourceLimit.names[Int(command.limitRecords[start])]
+        throw Failure(.rejected, .last, "limit " + Bytes(stringLiteral: name))
+      }
     }
   }
 

@@ -1,19 +1,16 @@
 import AgentProtocol
 
 extension ResourceLimit {
-  /// By their numbers (`asm-generic/resource.h`); as prlimit(1) and Docker have them, but for `as`, which Docker has not.
-  private static let names = [
-    "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
-    "msgqueue",
-    "nice", "rtprio", "rttime",
-  ]
+  private static let words = names.map(\.description)
 
-  /// Parses Docker's `NAME=SOFT[:HARD]`, where a number is in the resource's own unit, and -1 or `unlimited` is none.
+  /// Parses Docker's `NAME=SOFT[:HARD]`, where a number is in the resource's own unit, and -1 or `unlimited` is none, but for
+  /// `nofile`, which Linux lets be no more than `fs.nr_open` (setrlimit(2), EPERM).
   package init?(_ text: String) {
-    let words = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    guard words.count == 2, let resource = Self.names.firstIndex(of: String(words[0])) else { return nil }
-    let values = words[1].split(separator: ":", omittingEmptySubsequences: false).map(Self.value)
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, let resource = Self.words.firstIndex(of: String(parts[0])) else { return nil }
+    let values = parts[1].split(separator: ":", omittingEmptySubsequences: false).map(Self.value)
     guard (1...2).contains(values.count), let soft = values[0], let hard = values.last ?? nil else { return nil }
+    if parts[0] == "nofile", hard == Self.unlimited { return nil }
     self.init(resource: UInt8(resource), soft: soft, hard: hard)
   }
 
@@ -26,6 +23,6 @@ extension ResourceLimit {
   /// What a user does about one that is none.
   package static var advice: String {
     "is no limit; give NAME=SOFT or NAME=SOFT:HARD, such as nofile=1024:2048, with NAME one of "
-      + names.joined(separator: ", ")
+      + words.joined(separator: ", ") + "; nofile takes numbers alone, up to the guest's fs.nr_open, 1048576 as a rule"
   }
 }
