@@ -7,7 +7,7 @@ run() { "$NOVM" run --kernel "$KERNEL" --transport "$TRANSPORT" "$@"; }
 
 # A panic.
 expect_status 125 run -- sh -c 'echo c >/proc/sysrq-trigger' 2>"$TEST/errors"
-head -n 1 "$TEST/errors" | grep -q "^novm: the guest's kernel panicked: sysrq triggered crash$" || fail "$(<"$TEST/errors")"
+head -n 1 "$TEST/errors" | grep "^novm: the guest's kernel panicked: sysrq triggered crash$" >/dev/null || fail "$(<"$TEST/errors")"
 grep -q '^  \[ .*Kernel panic - not syncing: sysrq triggered crash$' "$TEST/errors" || fail "$(<"$TEST/errors")"
 # One before there is a root.
 expect_status 125 run --cmdline 'rdinit=/nothing root=/dev/nothing' -- true 2>"$TEST/errors"
@@ -17,11 +17,11 @@ expect_status 125 run --com1 -- sh -c 'echo c >/proc/sysrq-trigger' 2>"$TEST/err
 (($(grep -c 'Kernel panic - not syncing: sysrq' "$TEST/errors") == 1)) || fail "$(<"$TEST/errors")"
 
 # After the fact, and of a machine that does not run any more.
-booted() { "$NOVM" logs --console box | grep -q '^\[    0\.000000\] Linux version '; }
+booted() { "$NOVM" logs --console box | grep '^\[    0\.000000\] Linux version ' >/dev/null; }
 run --detach --name box -- sleep 1000 >/dev/null
 eventually 30 booted
 "$NOVM" exec box -- sh -c 'echo "<2>an error of mine" >/dev/kmsg'
-told() { "$NOVM" logs --console box | grep -q 'an error of mine'; }
+told() { "$NOVM" logs --console box | grep 'an error of mine' >/dev/null; }
 eventually 30 told
 "$NOVM" kill box
 "$NOVM" wait box >/dev/null || true
@@ -48,7 +48,7 @@ done
 run --detach --name box -- sleep 1000 >/dev/null
 "$NOVM" exec box -- sh -c 'echo c >/proc/sysrq-trigger' 2>/dev/null || true
 "$NOVM" wait box >/dev/null || true
-"$NOVM" inspect box | grep -q "the guest's kernel panicked: sysrq" || fail "$("$NOVM" inspect box)"
+"$NOVM" inspect box | grep "the guest's kernel panicked: sysrq" >/dev/null || fail "$("$NOVM" inspect box)"
 "$NOVM" rm box >/dev/null
 
 # The second serial port: to a file, and both ways with a Unix socket.

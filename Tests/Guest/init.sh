@@ -32,7 +32,7 @@ ExecStop=/bin/sh -c 'echo stopped >/stopped'
 END
 "$NOVM" cp job.service box:/etc/systemd/system/job.service
 expect_output active "$NOVM" exec box -- sh -c 'systemctl daemon-reload && systemctl start job && systemctl is-active job'
-journal() { "$NOVM" exec box -- journalctl --unit job --output cat | grep -qx 'job is here'; }
+journal() { "$NOVM" exec box -- journalctl --unit job --output cat | grep -x 'job is here' >/dev/null; }
 eventually 30 journal
 expect_status 7 "$NOVM" exec box -- sh -c 'exit 7'
 "$NOVM" stop --time 200 box

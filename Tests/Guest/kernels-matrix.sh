@@ -26,7 +26,7 @@ library=(.build/bench/microsandbox/lib/libkrunfw.so.*)
 if [[ -f ${library[0]} ]]; then
   NOVM_KERNELS=$TEST/kernels
   expect_output library "$NOVM" kernel import "${library[0]}" --name library 2>/dev/null
-  "$NOVM" kernel inspect library | grep -q '^Finds devices by: *command line$' || fail 'not by the command line'
+  "$NOVM" kernel inspect library | grep '^Finds devices by: *command line$' >/dev/null || fail 'not by the command line'
   # shellcheck disable=SC2016 # for the shell in there
   for cpus in 1 2; do
     expect_output "$cpus none" timeout 150 "$NOVM" run --kernel library --cpus "$cpus" -- \

@@ -99,5 +99,5 @@ status=0
 [[ $(find "$NOVM_KERNELS/.builds" -mindepth 1 -maxdepth 1 -name '*-*' | wc -l) == 2 ]] || fail "$(ls "$NOVM_KERNELS/.builds")"
 "$NOVM" run --kernel "$TEST/linux" -- true
 [[ $(find "$NOVM_KERNELS/.builds" -mindepth 1 -maxdepth 1 -name '*-*' | wc -l) == 2 ]] || fail 'it was made ready again'
-"$NOVM" kernel list | grep -q builds && fail 'a build is among the kernels with names'
+"$NOVM" kernel list | grep builds >/dev/null && fail 'a build is among the kernels with names'
 true

@@ -43,7 +43,7 @@ expect_state ticker 'exited (137)'
 
 # Attached: output from now on, input, the exit status.
 "$NOVM" run -d -i --kernel "$KERNEL" --transport "$TRANSPORT" --name talk -- sh -c 'echo early; while read -r line; do echo "got $line"; [ "$line" != end ] || exit 6; done'
-said() { "$NOVM" logs talk | grep -qx early; }
+said() { "$NOVM" logs talk | grep -x early >/dev/null; }
 eventually 20 said
 mkfifo "$TEST/typed"
 : >"$TEST/attached"

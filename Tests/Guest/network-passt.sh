@@ -66,7 +66,7 @@ while True:
 PYTHON
 PATH=$TEST/bin:$PATH "$NOVM" run --detach --name server --kernel cloud --net user,loopback --read '/srv=>.' --cwd /srv \
   --publish 127.0.0.1:8078:80 --publish 127.0.0.1:8053:53/udp -- python3 guest.py >/dev/null
-said() { "$NOVM" logs server | grep -q "$1"; }
+said() { "$NOVM" logs server | grep "$1" >/dev/null; }
 eventually 120 said up
 [[ $("$NOVM" logs server) == $'10.77.0.7\nfrom the host\nup' ]] || fail "the guest saw $("$NOVM" logs server)"
 grep -q -- '--tcp-ports 127.0.0.1/8078:80' arguments || fail "passt was told $(<arguments)"

@@ -51,7 +51,7 @@ pack create changes out/opt >/dev/null
 expect_output $'changed\necho from the pack\ngone' run --pack 'tools=>/opt' --pack 'changes=>/opt' -- \
   sh -c 'cat /opt/bin/hello /opt/bin/again; [ -e /opt/pipe ] || echo gone'
 pack export --layer changes layer.tar.gz >/dev/null
-tar tzf layer.tar.gz | grep -qx .wh.pipe || fail "$(tar tzf layer.tar.gz)"
+tar tzf layer.tar.gz | grep -x .wh.pipe >/dev/null || fail "$(tar tzf layer.tar.gz)"
 
 # A pack for / stands in for the host's.
 mkdir root

@@ -34,7 +34,7 @@ while True:
 PYTHON
 "$NOVM" run -d --kernel "$KERNEL" --transport "$TRANSPORT" --name server --read '/srv=>.' --cwd /srv --publish 127.0.0.1:8091:80 \
   --publish 127.0.0.1:8053:53/udp --publish ./lines:/run/lines --publish 127.0.0.1:8092:9 -- python3 server.py
-up() { "$NOVM" logs server | grep -q up; }
+up() { "$NOVM" logs server | grep up >/dev/null; }
 eventually 60 up
 expect_output lo "$NOVM" exec server -- ls /sys/class/net
 

@@ -119,7 +119,7 @@ run --env PATH --write "/srv/w=>$TEST/writes" --read "/srv/day=>$TEST/work" -- b
 expect_output "$expected installed" sh -c "echo \$(cat '$TEST/out')"
 
 # Containers in the machine.
-if ((EUID == 0)) && command -v buildah podman >/dev/null; then
+if ((EUID == 0)) && command -v buildah >/dev/null && command -v podman >/dev/null; then
   cat >"$TEST/work/containers.sh" <<'END'
 set -e
 export TMPDIR=/srv/w/tmp
