@@ -23,7 +23,7 @@ nonisolated(unsafe) private var machine: Machine?
     case .tree(.unsupported(let place)):
       fail("the tree has a file without its holes, or a part of one (tar --sparse, --multi-volume), at", block, place)
     case .tree(.tooManyEntries(let limit)):
-      fail("the tree has more files than the heap has room for ('heap 32' has for more), which are", block, limit)
+      fail("the tree has more files than its heap has room for ('heap', in its section), which are", block, limit)
     case .missing: fail("there is no kernel, or no memory", block)
     case .line(let line): fail("its section says what no machine has:", block, text: line)
     }
