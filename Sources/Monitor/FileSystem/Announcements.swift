@@ -10,22 +10,45 @@ import Host
 /// What the guest has changed itself, its kernel has told. Who watches on the host cannot tell the two apart, so from the first
 /// stamp on it is kept here what the guest has changed of late, and a stamp for that is refused.
 final class Announcements {
+  /// What the guest's kernel tells of a stamp: IN_MODIFY, or IN_ATTRIB.
+  enum Kind {
+    case content, attributes
+
+    init(_ request: SetattrRequest) { self = request.valid.contains(.accessed) ? .attributes : .content }
+  }
+
   private struct Known {
-    /// When the guest changed it, if it was not stamped since.
-    var ownChange: UInt64?
-    /// When it was changed last, as of the last stamp.
-    var changed: FileTime?
+    /// When the guest had changed it last, by the host's clock: its request was done then, so what it changed is of before.
+    var ownChange: FileTime?
+    /// When it was changed last, as of the last stamp of each kind.
+    var content: FileTime?
+    var attributes: FileTime?
+    /// When something of this was set last, as a number that grows.
+    var age: UInt64 = 0
+
+    subscript(_ kind: Kind) -> FileTime? {
+      get { kind == .content ? content : attributes }
+      set { if kind == .content { content = newValue } else { attributes = newValue } }
+    }
   }
 
   private struct State {
     var isActive = false
-    var known: [UInt64: Known] = [:]
+    private var known: [UInt64: Known] = [:]
+    private var age: UInt64 = 0
 
-    mutating func set(_ node: UInt64, _ value: Known) {
-      // Who is forgotten is announced once too often.
-      if known.count >= Announcements.limit { known.removeAll() }
-      known[node] = value
+    mutating func change(_ node: UInt64, _ body: (inout Known) -> Void) {
+      if known.count >= Announcements.limit, known[node] == nil {
+        // Who is forgotten is announced once too often.
+        let middle = known.values.map(\.age).sorted()[known.count / 2]
+        known = known.filter { $1.age >= middle }
+      }
+      age &+= 1
+      body(&known[node, default: Known()])
+      known[node]?.age = age
     }
+
+    func known(_ node: UInt64) -> Known? { known[node] }
   }
 
   private let lock = Lock()
@@ -41,30 +64,27 @@ final class Announcements {
   func changed(_ node: UInt64) {
     lock.withLock {
       guard state.isActive else { return }
-      let changed = state.known[node]?.changed
-      state.set(node, Known(ownChange: Timer.now, changed: changed))
+      let now = FileTime.nowPrecisely()
+      state.change(node) { $0.ownChange = now }
     }
   }
 
   /// Whether the guest's watchers are to be told of a change.
   ///
   /// - Parameter time: when the host says that the file was changed last.
-  func takes(_ node: UInt64, changed time: FileTime) -> Bool {
+  func takes(_ node: UInt64, _ kind: Kind, changed time: FileTime) -> Bool {
     lock.withLock {
       state.isActive = true
-      let last = state.known[node]
-      state.set(node, Known(changed: time))
-      if let own = last?.ownChange, Timer.now &- own < Self.echo { return false }
-      return last?.changed != time
+      let last = state.known(node)
+      state.change(node) { $0[kind] = time }
+      // A clock that was set back says nothing of what the guest did before.
+      if let own = last?.ownChange, time <= own, own <= .nowPrecisely() { return false }
+      return last?[kind] != time
     }
   }
 
-  /// What is remembered at most: a few hundred KiB.
-  private static let limit = 8192
-
-  /// How long, in nanoseconds, it takes at most that a change of the guest's comes back as a stamp. What the guest asked for may have
-  /// changed nothing, and then no stamp comes; the host's next one must not be taken for it.
-  private static let echo: UInt64 = 2_000_000_000
+  /// What is remembered at most: a megabyte or so.
+  static let limit = 8192
 }
 
 extension FileSystemServer {
@@ -83,9 +103,11 @@ extension FileSystemServer {
   }
 
   /// Answers a stamp as if it had been set.
-  func announce(_ node: Node, _ reply: inout ReplyWriter) throws(Failure) {
+  func announce(_ node: Node, _ kind: Announcements.Kind, _ reply: inout ReplyWriter) throws(Failure) {
     let status = try status(node)
-    guard node.caching != .always, announcements.takes(node.id, changed: status.changed) else { throw .host(.exists) }
+    guard node.caching != .always, announcements.takes(node.id, kind, changed: status.changed) else {
+      throw .host(.exists)
+    }
     try write(node, status, to: &reply)
   }
 }

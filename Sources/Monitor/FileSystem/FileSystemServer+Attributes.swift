@@ -17,7 +17,7 @@ extension FileSystemServer {
   ) throws(Failure) {
     let request = try message { () throws(MessageError) in try SetattrRequest(&reader) }
     let node = try node(header.node)
-    if Announcements.isStamp(request) { return try announce(node, &reply) }
+    if Announcements.isStamp(request) { return try announce(node, Announcements.Kind(request), &reply) }
     let status = try host { () throws(Errno) in try tree.setAttributes(node, request) }
     announcements.changed(node.id)
     try write(node, status, to: &reply)

@@ -85,8 +85,11 @@ extension FileSystemServer {
         by: caller(header, umask: 0))
     }
     announcements.changed(newParent.id)
-    let moved = tree.namespace.withReadLock { tree.nodes.peek(newParent, request.newName.terminated) }
-    if let moved { announcements.changed(moved.id) }
+    // Under the old name is something after an exchange.
+    for (parent, name) in [(newParent, request.newName), (oldParent, request.oldName)] {
+      let moved = tree.namespace.withReadLock { tree.nodes.peek(parent, name.terminated) }
+      if let moved { announcements.changed(moved.id) }
+    }
   }
 
   func readlink(_ header: RequestHeader, _ reply: inout ReplyWriter) throws(Failure) {

@@ -83,7 +83,7 @@ package enum FileType {
 }
 
 /// A moment, as files keep it.
-package struct FileTime: Equatable, Sendable {
+package struct FileTime: Comparable, Sendable {
   package var seconds: Int64
   package var nanoseconds: UInt32
 
@@ -97,11 +97,20 @@ package struct FileTime: Equatable, Sendable {
     nanoseconds = raw.tv_nsec
   }
 
+  package static func < (one: FileTime, other: FileTime) -> Bool {
+    (one.seconds, one.nanoseconds) < (other.seconds, other.nanoseconds)
+  }
+
   /// The clock that file times are taken from.
-  package static func now() -> FileTime {
+  package static func now() -> FileTime { FileTime(of: CLOCK_REALTIME_COARSE) }
+
+  /// The same clock between its ticks, which no file's time of before is after (multigrain timestamps, Linux 6.13).
+  package static func nowPrecisely() -> FileTime { FileTime(of: CLOCK_REALTIME) }
+
+  private init(of clock: clockid_t) {
     var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
-    return FileTime(seconds: Int64(time.tv_sec), nanoseconds: UInt32(time.tv_nsec))
+    unsafe clock_gettime(clock, &time)
+    self.init(seconds: Int64(time.tv_sec), nanoseconds: UInt32(time.tv_nsec))
   }
 }
 

@@ -348,27 +348,28 @@ final class FUSEClient {
   @discardableResult
   func set(
     _ path: String, mode: UInt32? = nil, uid: UInt32? = nil, gid: UInt32? = nil, size: UInt64? = nil,
-    modified: Int64? = nil, killPrivileges: Bool = false
+    accessed: Int64? = nil, modified: Int64? = nil, killPrivileges: Bool = false
   ) throws -> Attributes {
     try set(
-      node: try node(path), mode: mode, uid: uid, gid: gid, size: size, modified: modified,
+      node: try node(path), mode: mode, uid: uid, gid: gid, size: size, accessed: accessed, modified: modified,
       killPrivileges: killPrivileges)
   }
 
   @discardableResult
   func set(
     node: UInt64, mode: UInt32? = nil, uid: UInt32? = nil, gid: UInt32? = nil, size: UInt64? = nil,
-    modified: Int64? = nil, killPrivileges: Bool = false
+    accessed: Int64? = nil, modified: Int64? = nil, killPrivileges: Bool = false
   ) throws -> Attributes {
     var valid: UInt32 = 0
     if mode != nil { valid |= 1 }
     if uid != nil { valid |= 2 }
     if gid != nil { valid |= 4 }
     if size != nil { valid |= 8 }
+    if accessed != nil { valid |= 16 }
     if modified != nil { valid |= 32 }
     if killPrivileges { valid |= 0x800 }
     let arguments = pack(
-      valid, UInt32(0), UInt64(0), size ?? 0, UInt64(0), Int64(0), modified ?? 0, Int64(0), UInt32(0), UInt32(0),
+      valid, UInt32(0), UInt64(0), size ?? 0, UInt64(0), accessed ?? 0, modified ?? 0, Int64(0), UInt32(0), UInt32(0),
       UInt32(0), UInt32(mode ?? 0), UInt32(0), UInt32(uid ?? 0), UInt32(gid ?? 0), UInt32(0))
     return Attributes(try ask(.setattr, node, arguments), at: 16)
   }

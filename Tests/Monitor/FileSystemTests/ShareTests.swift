@@ -113,6 +113,9 @@ struct ShareTests {
     #expect(throws: Errno.exists) { try stamp("s/f") }
     put("/f", "longer")
     #expect(try stamp("s/f").length == 6)
+    // Of both kinds that there is to tell neither keeps the other from it.
+    try client.set("s/f", accessed: 0, modified: FileSystemServer.stamp)
+    #expect(throws: Errno.exists) { try client.set("s/f", accessed: 0, modified: FileSystemServer.stamp) }
     put("/d/new", "")
     #expect(try stamp("s/d").modified == client.attributes("s/d").modified)
 
@@ -125,6 +128,10 @@ struct ShareTests {
     for path in ["s/d", "s/d/made"] { #expect(throws: Errno.exists) { try stamp(path) } }
     try client.rename("s/d/made", "s/moved")
     for path in ["s", "s/d", "s/moved"] { #expect(throws: Errno.exists) { try stamp(path) } }
+    // RENAME_EXCHANGE, of names that a guest's kernel has looked up.
+    _ = try (client.node("s/d/g"), client.node("s/moved"))
+    try client.rename("s/d/g", "s/moved", flags: 2)
+    for path in ["s", "s/d", "s/d/g", "s/moved"] { #expect(throws: Errno.exists) { try stamp(path) } }
     try client.set("s/d/g", mode: 0o600)
     #expect(throws: Errno.exists) { try stamp("s/d/g") }
 
