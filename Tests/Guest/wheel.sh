@@ -7,7 +7,7 @@ python=$PWD/.build/guest-tests/wheel/bin/python
 version=$("$NOVM" --version)
 unset NOVM NOVM_LIBEXEC
 export KERNEL PYTHONDONTWRITEBYTECODE=1
-cp Tests/Library/test_plugin.py "$TEST"
+cp Tests/Library/test_plugin.py Tests/Library/test_plugin_next.py "$TEST"
 cd "$TEST"
 
 expect_output "$version" "$python" -m novm --version
@@ -32,14 +32,16 @@ assert data["License"] == "Apache-2.0" and "novm.Machine" in data.get_payload()
 ' || fail 'what is installed'
 
 status=0
-"$python" -m pytest -p no:cacheprovider -rA -q test_plugin.py >"$TEST/log" 2>&1 || status=$?
+"$python" -m pytest -p no:cacheprovider -rA -q test_plugin.py test_plugin_next.py >"$TEST/log" 2>&1 || status=$?
 cat "$TEST/log"
-summary=$(sed -n 's/^\(PASSED\|FAILED\|ERROR\) test_plugin.py::\([^ ]*\).*/\1 \2/p' "$TEST/log" | sort)
+summary=$(sed -n 's/^\(PASSED\|FAILED\|ERROR\) test_plugin[_a-z]*.py::\([^ ]*\).*/\1 \2/p' "$TEST/log" | sort)
 expected='ERROR test_that_cannot_be
 FAILED test_that_dies
 FAILED test_that_fails
 PASSED test_here
 PASSED test_inside[word]
+PASSED test_next
+PASSED test_what_is_no_report
 PASSED test_with_a_machine'
 [[ $status == 1 && $summary == "$expected" ]] || fail "status $status: $summary"
 grep -q "assert 'inside' == 'outside'" "$TEST/log" || fail 'what failed in a machine is not told'

@@ -54,7 +54,7 @@ def novm_machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
         yield machine
 
 
-def pytest_runtest_protocol(item: pytest.Item) -> Optional[bool]:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: Optional[pytest.Item]) -> Optional[bool]:
     """Has a marked test run in a machine, and reports what is reported there."""
     mark = item.get_closest_marker("novm")
     if mark is None or _REPORTS in os.environ or "novm_machine" in getattr(item, "fixturenames", ()):
@@ -64,8 +64,20 @@ def pytest_runtest_protocol(item: pytest.Item) -> Optional[bool]:
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in _run(item, **mark.kwargs):
         item.ihook.pytest_runtest_logreport(report=report)
+    _leave(item, nextitem)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+def _leave(item: pytest.Item, nextitem: Optional[pytest.Item]) -> None:
+    """Tears down what tests before this one had and the next one has not, such as their module's fixtures."""
+    # pytest_runtest_teardown would do more: other plugins' part, for a test that was never set up here.
+    call = pytest.CallInfo.from_call(
+        lambda: item.session._setupstate.teardown_exact(nextitem), when="teardown", reraise=(KeyboardInterrupt, pytest.exit.Exception)
+    )
+    if call.excinfo is not None:
+        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        item.ihook.pytest_runtest_logreport(report=report)
 
 
 def _run(item: pytest.Item, timeout: Optional[float] = None, **settings: Any) -> List[pytest.TestReport]:
@@ -105,7 +117,7 @@ def _report(config: pytest.Config, line: bytes) -> pytest.TestReport:
     """
     try:
         report = config.hook.pytest_report_from_serializable(config=config, data=json.loads(line))
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError) as error:
         raise ValueError("the test's machine gives no report of it") from error
     if not isinstance(report, pytest.TestReport):
         raise ValueError("the test's machine gives no report of it")
