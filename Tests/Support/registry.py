@@ -78,9 +78,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while self.command != 'HEAD': self.wfile.write(bytes(1 << 16))
         except OSError: pass
 
-    def count(self):
-        with lock: seen[self.path] = seen.get(self.path, 0) + 1
-        return seen[self.path]
+    def count(self, what=None):
+        what = what or self.path
+        with lock: seen[what] = seen.get(what, 0) + 1
+        return seen[what]
 
     def refused(self, name):
         own = f'http://{self.headers["Host"]}'
@@ -91,7 +92,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             form = f'Bearer realm="{own}/token",service="here"' if name == 'never' else 'Basic realm="x"'
             return self.error(401, WWW_Authenticate=form) or True
         realms = {'token': f'{own}/token', 'private': f'{own}/token', 'realm-file': 'file:///etc/passwd', 'realm-none': '',
-                  'realm-text': f'{own}/text', 'realm-lines': f'{own}/lines', 'realm-user': f'http://me@{self.headers["Host"]}/token'}
+                  'realm-text': f'{own}/text', 'realm-lines': f'{own}/lines', 'realm-user': f'http://me@{self.headers["Host"]}/token',
+                  'realm-this-host': f'{own}/away'}
         if name in realms and given != f'Bearer good-repository:{name}:pull':
             return self.error(401, WWW_Authenticate=f'Bearer realm="{realms[name]}",service="here",scope="x"') or True
         return False
@@ -102,6 +104,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self): self.take()
 
     def note(self):
+        # As a proxy it is asked for other hosts' things, and has them.
+        self.path = self.path.removeprefix(f'http://{self.headers["Host"]}')
         with lock, open('log', 'a') as log:
             print(self.command, self.path, self.headers.get('Range', '-'), self.headers.get('Authorization', '-'), file=log)
 
@@ -111,6 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         name = self.path.split('/')[2]
         if name == 'push-refused': return self.error(403)
+        if name == 'push-unknown': return self.error(404, 'NAME_UNKNOWN')
         if name == 'push-token' and 'push' not in self.headers.get('Authorization', ''):
             return self.error(401, WWW_Authenticate=f'Bearer realm="http://{self.headers["Host"]}/token",service="here"')
         if '/manifests/' in self.path:
@@ -128,7 +133,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(202, Location=place.get(name, f'/v2/{name}/blobs/uploads/1?state=a'), OCI_Chunk_Min_Length='16')
         if self.command == 'PATCH':
             start = int(self.headers['Content-Range'].split('-')[0])
-            if name == 'push-busy': return self.error(503)
+            if name in ('push-busy', 'push-gone'): return self.error(503)
+            # Takes a little, and then has nothing.
+            if name == 'push-back': return self.answer(202, Location=self.path, Range='0-5') if self.count(name) % 2 else self.error(503)
             if start != len(pieces[name]): return self.error(416)
             if name == 'push-cut' and self.count() == 1: body = body[:1000]
             with lock: pieces[name] += body
@@ -138,6 +145,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             last = 5 if name == 'push-short' else (1 << 64) - 1 if name == 'push-long' else len(pieces[name]) - 1
             return self.answer(202, Location=f'/v2/{name}/blobs/uploads/1?state=b', Range=f'0-{last}')
         which = 'sha256:' + self.path.split('digest=sha256%3A')[1]
+        if name in ('push-closes', 'push-late'):
+            # The first time it has heard all, and does not come to say so; it is there at once, or later. The upload is gone then.
+            times = self.count()
+            if times == (1 if name == 'push-closes' else 2):
+                with lock: stored.setdefault(name, {})[which] = pieces[name]
+            if times > 1: return self.error(404, 'BLOB_UPLOAD_UNKNOWN')
+            self.close_connection = True
+            return
         if digest(pieces[name]) != which: return self.error(400, 'DIGEST_INVALID')
         with lock: stored.setdefault(name, {})[which] = pieces[name]
         self.answer(201)
@@ -146,6 +161,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.note()
         if '/v2/push-' in self.path:
             name, which = self.path.split('/')[2], self.path.split('/')[-1]
+            if name == 'push-gone' and '/uploads/' in self.path: return self.error(404, 'BLOB_UPLOAD_UNKNOWN')
             if '/uploads/' in self.path: return self.answer(204, Range=f'0-{max(len(pieces[name]), 1) - 1}')
             if which in stored.get(name, {}): return self.answer(200, stored[name][which] or b'')
             return self.error(404, 'BLOB_UNKNOWN')
@@ -155,6 +171,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if 'private' in scope and self.headers.get('Authorization') != 'Basic ' + base64.b64encode(b'me:secret').decode():
                 return self.error(401, 'UNAUTHORIZED')
             return self.answer(200, json.dumps({'token': f'good-{scope}', 'expires_in': 300}).encode())
+        if self.path.startswith('/away'):
+            return self.answer(307, Location=f'http://localhost:{server.server_port}/token{self.path[5:]}')
         if self.path.startswith('/text'): return self.answer(200, b'hello')
         if self.path.startswith('/lines'): return self.answer(200, b'{"token": "a\\r\\nX-Evil: 1"}')
         if self.path == '/v2/': return self.answer(200, b'{}')
@@ -209,6 +227,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == 'endless-403': return self.endless(403)
         if name == 'loop': return self.answer(307, Location=self.path)
         if name == 'to-file': return self.answer(307, Location='file:///etc/passwd')
+        if name == 'to-this-host': return self.answer(307, Location=f'http://127.1:{server.server_port}/elsewhere/{which}')
         if name == 'token':
             port = self.headers['Host'].split(':')[1]
             return self.answer(307, Location=f'http://127.0.0.2:{port}/elsewhere/{which}')

@@ -9,7 +9,7 @@ import Host
 /// connection was cut, the next one brings the rest, or all of it, of which what came before is passed over.
 ///
 /// Safe: the handle is this value's alone, and what it keeps pointers to (this value, for its callbacks) outlives each `run`;
-/// strings and certificates are copied by libcurl, and the list of fields lives as long as the handle.
+/// strings and certificates are copied by libcurl, and the lists of fields live as long as the handle.
 @safe final class ExchangeTransfer {
   /// How an attempt went that is worth another.
   struct Setback {
@@ -22,7 +22,9 @@ import Host
   private let answer: Int32
   private let reports: ReportWriter
   private let handle: UnsafeMutableRawPointer
-  private var list: UnsafeMutablePointer<curl_slist>?
+  private let fields: UnsafeMutablePointer<curl_slist>?
+  /// Those for a server to which the first one redirects.
+  private let fieldsElsewhere: UnsafeMutablePointer<curl_slist>?
   /// Bytes of the body that were passed on.
   private(set) var count: UInt64 = 0
   /// As many as there were when this attempt began.
@@ -39,7 +41,7 @@ import Host
   private var isLast = false
   private var failure: FetchReport.Failure?
   private var status = 0
-  private var fields: [(name: String, value: String)] = []
+  private var answered: [(name: String, value: String)] = []
   private var headBytes = 0
 
   /// What is of use to a client of registries.
@@ -59,22 +61,10 @@ import Host
       throw .connection("libcurl cannot be used")
     }
     unsafe self.handle = unsafe handle
-    unsafe ccurl_set_number(handle, CURLOPT_TIMEOUT, exchange.time)
-    if !exchange.trust.verifies {
-      unsafe ccurl_set_number(handle, CURLOPT_SSL_VERIFYPEER, 0)
-      unsafe ccurl_set_number(handle, CURLOPT_SSL_VERIFYHOST, 0)
-    }
-    for (option, bytes) in [
-      (CURLOPT_CAINFO_BLOB, exchange.trust.authorities), (CURLOPT_SSLCERT_BLOB, exchange.trust.certificate),
-      (CURLOPT_SSLKEY_BLOB, exchange.trust.key),
-    ] where !bytes.isEmpty {
-      _ = unsafe bytes.withUnsafeBytes { unsafe ccurl_set_blob(handle, option, $0.baseAddress, $0.count) }
-    }
-    // libcurl would wait for a word before it sends much (RFC 9110, 10.1.1).
-    for field in exchange.fields.map({ "\($0.name): \($0.value)" }) + ["Expect:"] {
-      unsafe list = curl_slist_append(list, field)
-    }
-    unsafe ccurl_set_list(handle, CURLOPT_HTTPHEADER, list)
+    unsafe fields = unsafe Self.list(exchange.fields)
+    unsafe fieldsElsewhere = unsafe Self.list(exchange.fields.filter { $0.name.lowercased() != "authorization" })
+    // Where a redirect leads is looked at here first: libcurl takes certificates along.
+    unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
     prepareMethod()
     let client = unsafe Unmanaged.passUnretained(self).toOpaque()
     for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_READDATA, CURLOPT_XFERINFODATA] {
@@ -95,15 +85,25 @@ import Host
       return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue()
         .fill(UnsafeMutableRawBufferPointer(start: bytes, count: size * number))
     }
-    _ = unsafe ccurl_set_progress(handle) { client, _, count, _, _ in
+    _ = unsafe ccurl_set_progress(handle) { client, _, _, _, _ in
       guard let client = unsafe client else { return 1 }
-      return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue().goesOn(after: count) ? 0 : 1
+      return unsafe Unmanaged<ExchangeTransfer>.fromOpaque(client).takeUnretainedValue().reports.isAbandoned ? 1 : 0
     }
   }
 
   deinit {
     unsafe curl_easy_cleanup(handle)
-    unsafe curl_slist_free_all(list)
+    unsafe curl_slist_free_all(fields)
+    unsafe curl_slist_free_all(fieldsElsewhere)
+  }
+
+  private static func list(_ fields: [Exchange.Field]) -> UnsafeMutablePointer<curl_slist>? {
+    var list: UnsafeMutablePointer<curl_slist>?
+    // libcurl would wait for a word before it sends much (RFC 9110, 10.1.1).
+    for field in fields.map({ "\($0.name): \($0.value)" }) + ["Expect:"] {
+      unsafe list = curl_slist_append(list, field)
+    }
+    return unsafe list
   }
 
   private func prepareMethod() {
@@ -114,9 +114,30 @@ import Host
       unsafe ccurl_set_number(handle, CURLOPT_UPLOAD, 1)
       unsafe ccurl_set_text(handle, CURLOPT_CUSTOMREQUEST, exchange.method.rawValue)
       unsafe ccurl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(clamping: contentSize))
-      // Where that leads is for whoever asked.
-      unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
     }
+  }
+
+  /// Addresses the server that is asked next, with what is for it.
+  private func address(_ place: RedirectedAddress) {
+    var trust = exchange.trust
+    if place.isElsewhere {
+      trust = Exchange.Trust()
+      trust.verifies = exchange.verifiesElsewhere
+    }
+    unsafe ccurl_set_text(handle, CURLOPT_URL, place.address)
+    unsafe ccurl_set_number(handle, CURLOPT_SSL_VERIFYPEER, trust.verifies ? 1 : 0)
+    unsafe ccurl_set_number(handle, CURLOPT_SSL_VERIFYHOST, trust.verifies ? 2 : 0)
+    for (option, bytes) in [
+      (CURLOPT_CAINFO_BLOB, trust.authorities), (CURLOPT_SSLCERT_BLOB, trust.certificate),
+      (CURLOPT_SSLKEY_BLOB, trust.key),
+    ] {
+      if bytes.isEmpty {
+        unsafe ccurl_set_pointer(handle, option, nil)
+      } else {
+        _ = unsafe bytes.withUnsafeBytes { unsafe ccurl_set_blob(handle, option, $0.baseAddress, $0.count) }
+      }
+    }
+    unsafe ccurl_set_list(handle, CURLOPT_HTTPHEADER, place.isElsewhere ? fieldsElsewhere : fields)
   }
 
   private var contentSize: UInt64 {
@@ -133,13 +154,43 @@ import Host
   /// - Throws: what will be the same next time.
   func run(isLast: Bool) throws(FetchReport.Failure) -> Setback? {
     self.isLast = isLast
-    (status, fields, headBytes, sent, unwanted, isRefusal) = (0, [], 0, 0, 0, false)
     (start, known) = (count, count)
     // A range of its own making: libcurl's would take a server that has only the whole for one that fails.
     if count > 0 { unsafe ccurl_set_text(handle, CURLOPT_RANGE, "\(count)-") }
-    let code = unsafe curl_easy_perform(handle)
-    if let failure { throw failure }
-    let words = unsafe String(cString: curl_easy_strerror(code))
+    let begin = Timer.now
+    var place = RedirectedAddress(exchange.address)
+    while true {
+      (status, answered, headBytes, sent, unwanted, isRefusal) = (0, [], 0, 0, 0, false)
+      address(place)
+      if exchange.time > 0 {
+        let left = exchange.time * 1000 - Int(clamping: (Timer.now - begin) / 1_000_000)
+        unsafe ccurl_set_number(handle, CURLOPT_TIMEOUT_MS, max(left, 1))
+      }
+      let code = unsafe curl_easy_perform(handle)
+      if let failure { throw failure }
+      guard code == CURLE_OK, redirects, let location else { return try outcome(code, at: place) }
+      try place.follow(location)
+    }
+  }
+
+  /// Whether the answer is where else to ask.
+  private var redirects: Bool {
+    (exchange.method == .get || exchange.method == .head) && [301, 302, 303, 307, 308].contains(status)
+      && answered.contains { $0.name == "location" && !$0.value.isEmpty }
+  }
+
+  /// Where that is, whole.
+  private var location: String? {
+    var text: UnsafePointer<CChar>?
+    guard unsafe ccurl_get_text(handle, CURLINFO_REDIRECT_URL, &text) == CURLE_OK, let text = unsafe text else {
+      return nil
+    }
+    return unsafe String(cString: text)
+  }
+
+  private func outcome(_ code: CURLcode, at place: RedirectedAddress) throws(FetchReport.Failure) -> Setback? {
+    let way = place.isFirst ? "" : "redirected to \(HostName.authority(of: place.address)): "
+    let words = unsafe way + String(cString: curl_easy_strerror(code))
     switch code {
     case CURLE_OK: return try end()
     // Of a refusal there is enough.
@@ -179,7 +230,7 @@ import Host
   }
 
   private var pauseAsked: UInt64? {
-    fields.first { $0.name == "retry-after" }.flatMap { UInt64($0.value) }.map {
+    answered.first { $0.name == "retry-after" }.flatMap { UInt64($0.value) }.map {
       $0.multipliedReportingOverflow(by: 1000).partialValue
     }
   }
@@ -194,14 +245,14 @@ import Host
     }
     let line = unsafe String(decoding: bytes, as: UTF8.self)
     if line.hasPrefix("HTTP/") {
-      // Of the next answer, where one leads to another.
+      // Of the next answer, behind a proxy's or one that only says to wait (RFC 9110, 15.2).
       status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-      fields = []
-    } else if let colon = line.firstIndex(of: ":"), fields.count < Self.mostFields {
+      answered = []
+    } else if let colon = line.firstIndex(of: ":"), answered.count < Self.mostFields {
       let name = line[..<colon].lowercased()
       let value = line[line.index(after: colon)...].drop { $0.isWhitespace }
       if Self.wanted.contains(name) || name == "retry-after" || name == "content-range" {
-        fields.append((name, String(value.reversed().drop { $0.isWhitespace }.reversed())))
+        answered.append((name, String(value.reversed().drop { $0.isWhitespace }.reversed())))
       }
     }
     return bytes.count
@@ -211,13 +262,20 @@ import Host
     if isHeadTold { return }
     isHeadTold = true
     reports.send(.head(status))
-    for field in fields where Self.wanted.contains(field.name) && field.value.utf8.count < FetchReport.limit - 64 {
+    for field in answered where Self.wanted.contains(field.name) && field.value.utf8.count < FetchReport.limit - 64 {
       reports.send(.field(field.name, field.value))
     }
   }
 
   /// - Returns: what was taken; something else ends the attempt (CURLE_WRITE_ERROR).
   private func take(body bytes: UnsafeRawBufferPointer) -> Int {
+    // Words that nobody reads.
+    if redirects {
+      unwanted += UInt64(bytes.count)
+      if unwanted <= Exchange.wordsLimit { return bytes.count }
+      failure = .connection("the server redirects with more than \(Exchange.wordsLimit >> 10) KiB of words")
+      return 0
+    }
     guard !mayComeAgain, (200..<300).contains(status) else {
       isRefusal = true
       // What it says of why not: once, not for ever, and not among what somebody takes for the thing itself.
@@ -232,7 +290,7 @@ import Host
     var rest = unsafe bytes
     if known > 0 {
       if status == 206 {
-        guard let range = fields.first(where: { $0.name == "content-range" })?.value,
+        guard let range = answered.first(where: { $0.name == "content-range" })?.value,
           range.hasPrefix("bytes \(count)-")
         else {
           failure = .cut("the server sent another part than the one that was asked for")
@@ -288,12 +346,4 @@ import Host
     }
   }
 
-  /// - Parameter count: bytes of this answer's body. libcurl itself reads, and drops, that of a redirect.
-  private func goesOn(after count: curl_off_t) -> Bool {
-    if (300..<400).contains(status), count > curl_off_t(Exchange.wordsLimit) {
-      failure = .connection("it redirects with more than \(Exchange.wordsLimit >> 10) KiB of words")
-      return false
-    }
-    return !reports.isAbandoned
-  }
 }

@@ -29,6 +29,10 @@ import Host
     }
     unsafe self.handle = unsafe handle
     unsafe ccurl_set_number(handle, CURLOPT_FAILONERROR, 1)
+    // What began in secret stays so.
+    unsafe ccurl_set_text(handle, CURLOPT_REDIR_PROTOCOLS_STR, download.isSecure ? "https" : "http,https")
+    unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 1)
+    unsafe ccurl_set_number(handle, CURLOPT_MAXREDIRS, RedirectedAddress.most)
     let client = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe ccurl_set_pointer(handle, CURLOPT_WRITEDATA, client)
     unsafe ccurl_set_pointer(handle, CURLOPT_XFERINFODATA, client)
@@ -53,11 +57,6 @@ import Host
     unsafe ccurl_set_text(handle, CURLOPT_URL, address)
     unsafe ccurl_set_text(handle, CURLOPT_USERAGENT, "novm")
     unsafe ccurl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
-    // What began in secret stays so.
-    let isSecure = address.lowercased().hasPrefix("https://")
-    unsafe ccurl_set_text(handle, CURLOPT_REDIR_PROTOCOLS_STR, isSecure ? "https" : "http,https")
-    unsafe ccurl_set_number(handle, CURLOPT_FOLLOWLOCATION, 1)
-    unsafe ccurl_set_number(handle, CURLOPT_MAXREDIRS, 10)
     unsafe ccurl_set_number(handle, CURLOPT_NOSIGNAL, 1)
     unsafe ccurl_set_number(handle, CURLOPT_CONNECTTIMEOUT, 30)
     unsafe ccurl_set_number(handle, CURLOPT_LOW_SPEED_LIMIT, 1)

@@ -49,6 +49,8 @@ package struct Exchange: Equatable, Sendable {
   package let address: String
   package var fields: [Field] = []
   package var trust = Trust()
+  /// Whether another server has to prove who it is, to which this one redirects: it is told and shown nothing that is for this one.
+  package var verifiesElsewhere = true
   package var content = Content.none
   /// Bytes that may come.
   package var limit: UInt64

@@ -31,6 +31,7 @@ package struct ExchangeOrder: Equatable, Sendable {
     add("address", exchange.address.utf8)
     for field in exchange.fields { add("field", "\(field.name): \(field.value)".utf8) }
     add("verify", exchange.trust.verifies ? "yes".utf8 : "no".utf8)
+    add("verify-elsewhere", exchange.verifiesElsewhere ? "yes".utf8 : "no".utf8)
     if !exchange.trust.authorities.isEmpty { add("authorities", exchange.trust.authorities) }
     if !exchange.trust.certificate.isEmpty { add("certificate", exchange.trust.certificate) }
     if !exchange.trust.key.isEmpty { add("key", exchange.trust.key) }
@@ -81,6 +82,7 @@ package struct ExchangeOrder: Equatable, Sendable {
       exchange.fields.append(.init(String(parts[0]), String(parts[1])))
     }
     exchange.trust.verifies = text("verify") == "yes"
+    exchange.verifiesElsewhere = text("verify-elsewhere") == "yes"
     exchange.trust.authorities = values["authorities"]?.first ?? []
     exchange.trust.certificate = values["certificate"]?.first ?? []
     exchange.trust.key = values["key"]?.first ?? []

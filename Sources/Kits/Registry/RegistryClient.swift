@@ -26,28 +26,12 @@ package final class RegistryClient {
   ) throws(RegistryError) {
     self.source = source
     self.access = access
-    isInsecure = source.isInsecure || !access.verifies || Self.isLoopback(source.host)
+    isInsecure = source.isInsecure || !access.verifies || HostName.isLoopback(source.host)
     var trust = try access.certificates.trust(in: source.host)
     trust.verifies = !isInsecure || !trust.authorities.isEmpty && !source.isInsecure && access.verifies
     self.trust = trust
     scopes = ["repository:\(source.repository):pull" + (pushes ? ",push" : "")]
     scopes += others.map { "repository:\($0):pull" }
-  }
-
-  /// Nobody else is there, and has a certificate for it (Docker's rule): by its own name or an address, and no name that only
-  /// begins like one.
-  static func isLoopback(_ host: String) -> Bool {
-    let name = host.prefix { $0 != ":" }
-    return name == "localhost" || octets(name)?.first == 127
-  }
-
-  /// Of an IPv4 address as everybody writes it; nil for any other name.
-  private static func octets(_ name: Substring) -> [UInt8]? {
-    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-    let numbers = parts.compactMap { part in
-      part.utf8.allSatisfy { (0x30...0x39).contains($0) } && (part.count == 1 || part.first != "0") ? UInt8(part) : nil
-    }
-    return parts.count == 4 && numbers.count == 4 ? numbers : nil
   }
 
   // MARK: Requests
@@ -71,12 +55,13 @@ package final class RegistryClient {
       var exchange = try Exchange(address, limit: limit)
       exchange.method = method
       exchange.fields = fields
+      exchange.verifiesElsewhere = access.verifies && !source.isInsecure
       // What belongs to the registry goes nowhere else.
       if isOurs(address) {
         exchange.trust = trust
         if let authorization { exchange.fields.append(.init("Authorization", authorization)) }
       } else {
-        exchange.trust.verifies = access.verifies && !source.isInsecure
+        exchange.trust.verifies = exchange.verifiesElsewhere
       }
       return exchange
     } catch {
@@ -96,9 +81,9 @@ package final class RegistryClient {
       throw .answer(registry: source.host, "it wants something sent to no address")
     }
     if isOurs(location) { return location }
-    let host = String(location.drop { $0 != "/" }.dropFirst(2).prefix { !"/?#".contains($0) })
+    let host = HostName.authority(of: location)
     guard scheme == "http" || location.lowercased().hasPrefix("https://"), !host.contains("@"),
-      !Self.isOfThisHost(host) || Self.isOfThisHost(source.host)
+      !HostName.isOfThisHost(host) || HostName.isOfThisHost(source.host)
     else { throw .answer(registry: source.host, "it wants something sent to \(host)") }
     return location
   }
@@ -194,7 +179,7 @@ package final class RegistryClient {
     guard let realm = challenge.parameters["realm"], Download.isAddress(realm) else {
       throw .answer(registry: source.host, "it wants a token and does not say from where")
     }
-    let host = String(realm.drop { $0 != "/" }.dropFirst(2).prefix { !"/?#".contains($0) })
+    let host = HostName.authority(of: realm)
     // What is asked for in secret goes out in secret; and nobody's registry has servers of this host asked.
     guard scheme == "http" || realm.lowercased().hasPrefix("https://") else {
       throw .answer(registry: source.host, "it wants a token from \(host), and that without TLS")
@@ -202,7 +187,7 @@ package final class RegistryClient {
     guard !host.contains("@") else {
       throw .answer(registry: source.host, "it wants a token from an address with a user in it")
     }
-    guard !Self.isOfThisHost(host) || Self.isOfThisHost(source.host) else {
+    guard !HostName.isOfThisHost(host) || HostName.isOfThisHost(source.host) else {
       throw .answer(registry: source.host, "it wants a token from \(host), which is this host or its neighbour")
     }
     var query: [(String, String)] = []
@@ -225,7 +210,7 @@ package final class RegistryClient {
       }
       exchange.time = 60
       exchange.trust = host == source.host ? trust : Exchange.Trust()
-      if !access.verifies { exchange.trust.verifies = false }
+      if !access.verifies { (exchange.trust.verifies, exchange.verifiesElsewhere) = (false, false) }
       answer = try exchange.perform(by: access.nofetch)
     } catch {
       throw failure(error)
@@ -240,23 +225,6 @@ package final class RegistryClient {
       token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
     else { throw .answer(registry: host, "no token in its answer") }
     return token
-  }
-
-  /// Whether a host is a name or address that only this machine or its link knows, in any form that libcurl and inet_aton(3)
-  /// take for one. What DNS makes of a name is not looked at.
-  static func isOfThisHost(_ host: String) -> Bool {
-    var name = host.lowercased().prefix { $0 != ":" }
-    while name.hasSuffix(".") { name.removeLast() }
-    // libcurl undoes %XX, turns other scripts' letters into these (IDNA), and passes over a slash too many.
-    let isPlain = name.utf8.allSatisfy {
-      (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || [0x2d, 0x2e, 0x5f].contains($0)
-    }
-    guard isPlain, let last = name.split(separator: ".").last?.utf8.first else { return true }
-    if name == "localhost" || name.hasSuffix(".localhost") { return true }
-    // No domain begins with a digit: a number, in one of its forms.
-    guard (0x30...0x39).contains(last) else { return false }
-    guard let octets = octets(name) else { return true }
-    return [0, 127].contains(octets[0]) || octets[0] == 169 && octets[1] == 254
   }
 
   /// A query (application/x-www-form-urlencoded).
@@ -303,11 +271,18 @@ package final class RegistryClient {
     case 401, 403: denied(wasTold: wasTold, answer)
     case 404: .noSuchImage(image)
     case 429: .busy(registry: source.host)
-    default:
-      .answer(
-        registry: source.host,
-        "status \(answer.status)" + (Self.words(answer).isEmpty ? "" : " (\(Self.words(answer)))"))
+    default: unexpected(answer)
     }
+  }
+
+  /// The same where something was to be brought: no image was asked for.
+  func refusal(_ answer: Exchange.Answer, bringing image: String) -> RegistryError {
+    answer.status == 404 ? unexpected(answer) : refusal(answer, of: image)
+  }
+
+  private func unexpected(_ answer: Exchange.Answer) -> RegistryError {
+    let words = Self.words(answer)
+    return .answer(registry: source.host, "status \(answer.status)" + (words.isEmpty ? "" : " (\(words))"))
   }
 
   /// Whether there is a registry, and it takes these credentials.

@@ -10,6 +10,8 @@ final class NovmProgram {
   }
 
   let directory: String
+  /// Of its environment, what a test adds.
+  var variables: [String: String] = [:]
 
   init() throws {
     directory = FileManager.default.temporaryDirectory.appendingPathComponent("novm-test-\(UUID())").path
@@ -39,7 +41,7 @@ final class NovmProgram {
     [
       "PATH": "\(directory)/bin:/usr/bin:/bin", "NOVM_ROOT": "\(directory)/store",
       "NOVM_LIBEXEC": "\(directory)/libexec", "HOME": directory,
-    ]
+    ].merging(variables) { $1 }
   }
 
   func run(_ arguments: String...) throws -> Result { try run(arguments) }

@@ -98,6 +98,20 @@ struct PullCommandTests {
     try expectPull("expires")
   }
 
+  /// A registry that is elsewhere has nobody ask this host, for layers or tokens, by a redirect.
+  @Test func redirectsToThisHost() throws {
+    try novm.write(
+      ".config/containers/registries.conf", "[[registry]]\nlocation = 'registry.example.org'\ninsecure = true\n")
+    // Elsewhere is behind a proxy; nobody is by TLS.
+    novm.variables = ["http_proxy": "http://127.0.0.1:\(registry.port)", "https_proxy": "http://127.0.0.1:1"]
+    for name in ["to-this-host", "realm-this-host"] {
+      let result = try novm.run("pull", "registry.example.org/\(name):1")
+      #expect(result.status == 125 && result.errors.contains("which is this host"), "\(name): \(result)")
+    }
+    #expect(registry.requests("/elsewhere") == 0 && registry.requests("/token") == 0)
+    #expect(try novm.run("pull", "registry.example.org/good:1").status == 0)
+  }
+
   /// One that ends in the middle of a layer: another one is had, and the layer comes from its start.
   @Test func tokensThatEndInTheMiddle() throws {
     try expectPull("cut-expires")

@@ -8,6 +8,7 @@ struct ExchangeOrderTests {
     exchange.method = .patch
     exchange.fields = [.init("Authorization", "Bearer secret: x"), .init("Accept", "*/*")]
     exchange.trust.verifies = false
+    exchange.verifiesElsewhere = false
     exchange.trust.authorities = Array("-----\n".utf8)
     exchange.content = .file(9, 3..<8)
     exchange.resumes = true

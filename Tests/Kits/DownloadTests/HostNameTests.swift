@@ -1,10 +1,10 @@
 import Testing
 
-@testable import Registry
+@testable import Download
 
-struct RegistryClientTests {
+struct HostNameTests {
   @Test(arguments: ["localhost", "localhost:5000", "127.0.0.1", "127.255.0.9:80"])
-  func loopback(host: String) { #expect(RegistryClient.isLoopback(host) && RegistryClient.isOfThisHost(host)) }
+  func loopback(host: String) { #expect(HostName.isLoopback(host) && HostName.isOfThisHost(host)) }
 
   /// Somebody else's, whose certificate is to be looked at.
   @Test(arguments: [
@@ -12,7 +12,7 @@ struct RegistryClientTests {
     "127.0.0.01",
     "128.0.0.1", "",
   ])
-  func others(host: String) { #expect(!RegistryClient.isLoopback(host)) }
+  func others(host: String) { #expect(!HostName.isLoopback(host)) }
 
   @Test(arguments: [
     "0", "localhost.", "LocalHost..", "x.localhost", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "0x7f000001",
@@ -21,10 +21,10 @@ struct RegistryClientTests {
     "a\\b",
     "127.0.0.1.:80",
   ])
-  func thisHostInOtherWords(host: String) { #expect(RegistryClient.isOfThisHost(host)) }
+  func thisHostInOtherWords(host: String) { #expect(HostName.isOfThisHost(host)) }
 
   @Test(arguments: [
     "auth.example.org", "auth.example.org:443", "10.0.0.1:5000", "localhost.example.org", "1.example.org.",
   ])
-  func hostsElsewhere(host: String) { #expect(!RegistryClient.isOfThisHost(host)) }
+  func hostsElsewhere(host: String) { #expect(!HostName.isOfThisHost(host)) }
 }
