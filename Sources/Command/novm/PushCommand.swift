@@ -44,10 +44,7 @@ extension ImageCommand {
         throw CommandFailure("\(name): to which name? novm push IMAGE REGISTRY/PATH:TAG")
       }
       let access = try connection.access()
-      // Mirrors are for reading.
-      guard let source = try access.configuration.sources(of: reference).last else {
-        throw RegistryError.noRegistry(reference.registry)
-      }
+      let source = try access.configuration.destination(of: reference)
       let line = ProgressLine()
       defer { line.clear() }
       let layers = image.configuration.rootfs.layers

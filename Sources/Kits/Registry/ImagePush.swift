@@ -124,7 +124,7 @@ package struct ImagePush {
     let answer = try client.send(
       .put, "manifests/\(tag ?? digest.description)", fields: [.init("Content-Type", manifest.type)], limit: 1 << 16
     ) { $0.content = .file(file.file.raw, 0..<UInt64(manifest.bytes.count)) }
-    guard answer.isSuccess else { throw client.refusal(answer, of: name) }
+    guard answer.isSuccess else { throw client.refusal(answer, bringing: name) }
     if let said = answer.field("docker-content-digest").flatMap({ Digest($0) }), said != digest {
       throw .answer(registry: client.source.host, "it has another manifest than was sent")
     }

@@ -115,6 +115,16 @@ package struct RegistriesConfiguration: Equatable, Sendable {
     return sources
   }
 
+  /// Where an image is brought to: the registry itself, since mirrors are for reading.
+  package func destination(of reference: ImageReference) throws(RegistryError) -> Source {
+    guard let registry = registry(of: reference) else { return Source(reference, isInsecure: false) }
+    if registry.isBlocked { throw .blocked(registry.prefix) }
+    guard let source = registry.source(of: reference, at: registry.location) else {
+      throw .noRegistry(registry.location.location)
+    }
+    return source
+  }
+
   /// A repository at a host.
   package struct Source: Equatable, Sendable {
     /// `HOST[:PORT]`.

@@ -56,6 +56,14 @@ struct PushCommandTests {
     #expect(try push("push-short").status == 0)
   }
 
+  /// A registry that takes it, and does not come to say so.
+  @Test(arguments: ["push-closes", "push-late"])
+  func answersThatAreLost(repository: String) throws {
+    let result = try push(repository)
+    #expect(result.status == 0, "\(result)")
+    #expect(registry.log.filter { $0[0] == "PATCH" && $0[1].contains("/\(repository)/") }.count == 3)
+  }
+
   @Test func tokens() throws {
     #expect(try push("push-token").status == 0)
     let scopes = registry.log.filter { $0[1].hasPrefix("/token") && $0[1].contains("push-token") }
@@ -65,7 +73,8 @@ struct PushCommandTests {
   @Test(arguments: [
     ("push-refused", "refused"), ("push-nowhere", "where to send"), ("push-file", "to no address"),
     ("push-lines", "to no address"), ("push-user", "sent to me@"),
-    ("push-long", "another part"), ("push-busy", "503"), ("push-lies", "another manifest"),
+    ("push-long", "another part"), ("push-busy", "503"), ("push-gone", "503"), ("push-back", "503"),
+    ("push-unknown", "status 404 (words of NAME_UNKNOWN"), ("push-lies", "another manifest"),
   ])
   func refusals(repository: String, text: String) throws {
     let result = try push(repository)
@@ -79,5 +88,12 @@ struct PushCommandTests {
     let id = String(try novm.run("images", "--quiet").output.dropLast())
     expectFailure(try novm.run("push", id), naming: "novm push IMAGE REGISTRY/PATH:TAG")
     expectFailure(try push("x", "nosuch:1"), naming: "no image nosuch:1")
+    // A mirror is for reading, where the registry itself is none, too.
+    try novm.write(
+      ".config/containers/registries.conf",
+      "[[registry]]\nprefix = 'example.org'\nlocation = 'nowhere'\n[[registry.mirror]]\nlocation = '127.0.0.1:\(registry.port)'\n"
+    )
+    expectFailure(
+      try novm.run("push", registry.name("good"), "example.org/push-good:1"), naming: "'nowhere' is no registry")
   }
 }

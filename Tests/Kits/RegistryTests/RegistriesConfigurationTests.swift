@@ -56,6 +56,27 @@ struct RegistriesConfigurationTests {
     #expect(try configuration(text).searched == ["quay.io", "docker.io"])
   }
 
+  @Test func destinations() throws {
+    let text = """
+      [[registry]]
+      prefix = "a.org"
+      location = "b.org/x"
+      insecure = true
+      mirror = [{ location = "m.org" }]
+      [[registry]]
+      prefix = "c.org"
+      location = "nowhere"
+      mirror = [{ location = "m.org" }]
+      """
+    func destination(_ name: String) throws -> String {
+      let source = try configuration(text).destination(of: try #require(ImageReference(name)))
+      return "\(source.host)/\(source.repository)\(source.isInsecure ? " insecure" : "")"
+    }
+    #expect(try destination("a.org/y:1") == "b.org/x/y insecure")
+    #expect(try destination("d.org/y:1") == "d.org/y")
+    #expect(throws: RegistryError.noRegistry("nowhere")) { try destination("c.org/y:1") }
+  }
+
   @Test func oldForm() throws {
     let text = "[registries.search]\nregistries = ['a.org']\n[registries.insecure]\nregistries = ['b.org']\n"
     #expect(try configuration(text).searched == ["a.org"])
