@@ -58,7 +58,11 @@ extension ImageCommand {
       }
       let path = output ?? "-"
       if isDirectory {
-        try save(found, to: try ImageDirectoryOutput(path))
+        let directory = try ImageDirectoryOutput(path)
+        do { try save(found, to: directory) } catch {
+          directory.discard()
+          throw error
+        }
       } else {
         let file = try ExportFile(path)
         try save(found, to: try ImageArchiveOutput(file.descriptor, path: ByteString.bytes(path)))

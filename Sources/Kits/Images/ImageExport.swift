@@ -62,7 +62,6 @@ package struct ImageExport {
   package func finish() throws(ImageError) {
     try output.write(Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8), to: "oci-layout")
     try output.write(ImageJSON.encode(saved), to: "manifest.json")
-    try output.write(ImageJSON.encode(LayoutIndex(manifests: index)), to: "index.json")
-    try output.finish()
+    try output.finish(index: ImageJSON.encode(LayoutIndex(manifests: index)))
   }
 }

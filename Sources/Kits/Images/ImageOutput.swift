@@ -7,7 +7,8 @@ package protocol ImageOutput {
   func write(_ bytes: [UInt8], to path: String) throws(ImageError)
   /// All bytes of a file.
   func write(_ file: borrowing FileDescriptor, size: UInt64, to path: String) throws(ImageError)
-  func finish() throws(ImageError)
+  /// Writes what names the images, once the rest is there.
+  func finish(index: [UInt8]) throws(ImageError)
 }
 
 /// A tar archive, in a file or a pipe; the same files always as the same bytes.
@@ -64,48 +65,8 @@ package struct ImageArchiveOutput: ImageOutput {
     }
   }
 
-  package func finish() throws(ImageError) {
+  package func finish(index: [UInt8]) throws(ImageError) {
+    try write(index, to: ImageDirectoryOutput.index)
     do throws(PackError) { try archive.finish() } catch { throw .pack(error) }
-  }
-}
-
-/// A directory that is made, or has nothing in it.
-package struct ImageDirectoryOutput: ImageOutput {
-  private let path: String
-
-  package init(_ path: String) throws(ImageError) {
-    self.path = path
-    do throws(PackError) {
-      try Names.makeDirectories(path, mode: 0o755)
-      guard try Names.list(path).isEmpty else { throw .system(operation: .create, path: Array(path.utf8), .notEmpty) }
-      try Names.makeDirectories("\(path)/blobs/sha256", mode: 0o755)
-    } catch {
-      throw .pack(error)
-    }
-  }
-
-  package func write(_ bytes: [UInt8], to name: String) throws(ImageError) {
-    do throws(Errno) {
-      try create(name).writeAll(bytes)
-    } catch {
-      throw .system(doing: "write", path: "\(path)/\(name)", error)
-    }
-  }
-
-  package func write(_ file: borrowing FileDescriptor, size: UInt64, to name: String) throws(ImageError) {
-    do throws(Errno) {
-      let copy = try create(name)
-      try FileData.copy(file.raw, to: copy.raw, length: size)
-    } catch {
-      throw .system(doing: "write", path: "\(path)/\(name)", error)
-    }
-  }
-
-  private func create(_ name: String) throws(Errno) -> FileDescriptor {
-    try FileDescriptor.open("\(path)/\(name)", O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
-  }
-
-  package func finish() throws(ImageError) {
-    do throws(PackError) { try Names.sync(path) } catch { throw .pack(error) }
   }
 }

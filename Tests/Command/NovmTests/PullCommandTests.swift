@@ -68,7 +68,12 @@ struct PullCommandTests {
       "import.sh",
       """
       set -e; mkdir tree; echo hello >tree/file; tar -C tree -cf tree.tar .; gzip -k tree.tar
-      "$1" import tree.tar localhost/tree:1; "$1" import - localhost/tree:2 <tree.tar.gz; "$1" image inspect localhost/tree:2
+      "$1" import tree.tar localhost/tree:1
+      # What cannot be written leaves nothing that is in the way.
+      ( trap '' XFSZ; ulimit -f 0; ! "$1" save --output layout/ localhost/tree:1 ); [ ! -e layout ]
+      mkdir layout; ( trap '' XFSZ; ulimit -f 0; ! "$1" save --output layout localhost/tree:1 ); [ -z "$(ls layout)" ]
+      "$1" save --output layout/ localhost/tree:1; [ -s layout/index.json ]
+      "$1" import - localhost/tree:2 <tree.tar.gz; "$1" image inspect localhost/tree:2
       """)
     let process = Process()
     process.executableURL = URL(filePath: "/bin/bash")

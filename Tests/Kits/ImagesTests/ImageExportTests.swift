@@ -55,6 +55,33 @@ struct ImageExportTests {
     #expect(try place.store.add(layout[0], references: []).id == second.id)
   }
 
+  /// What a killed command left is in nobody's way; what is somebody's, or somebody is at, is left alone.
+  @Test func leftovers() throws {
+    let place = try Place()
+    let path = "\(place.path)/layout"
+    let blob = "layout/blobs/sha256/" + String(repeating: "a", count: 64)
+    try place.write(Data("x".utf8), blob)
+    try place.write(Data("x".utf8), "layout/blobs/mine")
+    #expect(throws: ImageError.self) { try ImageDirectoryOutput(path) }
+    try FileManager.default.removeItem(atPath: "\(path)/blobs/mine")
+    try place.write(Data("x".utf8), blob)
+    do {
+      let output = try ImageDirectoryOutput(path)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: "\(path)/blobs/sha256") == [])
+      #expect(throws: ImageError.self) { try ImageDirectoryOutput(path) }
+      try output.write([1], to: String(blob.dropFirst("layout/".count)))
+      try output.write([1], to: "oci-layout")
+      output.discard()
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [])
+    try place.write(Data("x".utf8), "layout/oci-layout")
+    #expect(throws: ImageError.self) { try ImageDirectoryOutput(path) }
+    #expect(FileManager.default.fileExists(atPath: "\(path)/oci-layout"))
+    // Made by whoever fails, it goes, too.
+    try ImageDirectoryOutput("\(place.path)/other/").discard()
+    #expect(!FileManager.default.fileExists(atPath: "\(place.path)/other"))
+  }
+
   /// The same image is the same bytes.
   @Test func archivesAreReproducible() throws {
     let place = try Place()
