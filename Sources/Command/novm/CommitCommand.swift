@@ -51,7 +51,9 @@ struct CommitCommand: ParsableCommand {
 
   func run() throws {
     let record = try Machines.find(machine)
-    if record.isAlive { throw NovmError.store(.machineRuns(record.name)) }
+    // Nobody starts, applies, discards or removes it meanwhile.
+    let directory = try Machines.all.open(record)
+    defer { withExtendedLifetime(directory) {} }
     guard let source = try ChangedMachine(record).trees.rootWrites else {
       throw CommandFailure("\(record.name): what it writes to / goes to a volume or share; there is nothing to commit")
     }

@@ -47,7 +47,9 @@ extension Machine {
   public func commit(to name: String, replacing: Bool = false) throws(Failure) -> Pack {
     let record = try current()
     return try told { () throws(NovmError) in
-      if record.isAlive { throw .store(.machineRuns(record.name)) }
+      // Nobody starts, applies, discards or removes it meanwhile.
+      let directory = try machines.open(record)
+      defer { withExtendedLifetime(directory) {} }
       guard let source = try ChangedMachine(record, of: machines).trees.rootWrites else {
         throw .refused(record.name, "what it writes to / goes to a volume or share; there is nothing to commit")
       }

@@ -24,6 +24,13 @@ struct MachineCommandsTests {
     if let state { try novm.write("\(directory)/state.json", state) }
   }
 
+  /// One that a command may open, whose sockets' place has its identifier on all of the host.
+  private func machineToOpen(_ name: String) throws -> String {
+    let identifier = String(UInt64.random(in: 1 << 44..<1 << 48), radix: 16)
+    try machine(identifier, name, created: "2026-11-20T09:00:00Z", state: nil)
+    return identifier
+  }
+
   @Test func eachFailureIsToldOnce() throws {
     let result = try novm.run("rename", "web", "site")
     #expect(result.status == 0)
@@ -95,8 +102,40 @@ struct MachineCommandsTests {
     close(lock)
   }
 
+  /// Nobody starts or discards what is being read.
+  @Test func commitsHoldTheirMachine() throws {
+    let identifier = try machineToOpen("own")
+    try novm.write("store/machines/\(identifier)/root/file", "text")
+    // Where it waits once it has begun.
+    try novm.write("store/packs/.lock", "")
+    let lock = open("\(novm.directory)/store/packs/.lock", O_RDWR | O_CLOEXEC)
+    #expect(flock(lock, LOCK_EX) == 0)
+    let commit = Process()
+    commit.executableURL = try BuiltProgram.url("novm")
+    commit.arguments = ["commit", "own", "pack"]
+    commit.environment = novm.environment
+    commit.standardOutput = FileHandle.nullDevice
+    try commit.run()
+    let begin = ContinuousClock.now
+    var running = ""
+    while running.isEmpty, commit.isRunning, ContinuousClock.now - begin < .seconds(20) {
+      running = try novm.run("ls", "--quiet").output
+    }
+    #expect(running == "\(identifier)\n")
+    for command in [["discard", "--force"], ["commit"]] {
+      expectFailure(try novm.run(command + ["own"]), naming: "own runs")
+    }
+    close(lock)
+    commit.waitUntilExit()
+    #expect(commit.terminationStatus == 0)
+    #expect(try novm.run("ls", "--quiet").output == "")
+    #expect(try novm.run("rm", "own").status == 0)
+  }
+
   @Test func imagesAreMadeOfImages() throws {
-    expectFailure(try novm.run("commit", "--image", "web", "x:1"), naming: "web: was not made of an image")
+    _ = try machineToOpen("own")
+    expectFailure(try novm.run("commit", "--image", "own", "x:1"), naming: "own: was not made of an image")
+    #expect(try novm.run("rm", "own").status == 0)
     expectFailure(try novm.run("commit", "--message", "x", "web"), naming: "give --image")
     expectFailure(try novm.run("commit", "--image", "--owner", "0:0", "web"), naming: "leave out --image")
     expectFailure(try novm.run("build", "-t", "x", "."), naming: "buildah")
