@@ -84,6 +84,13 @@ struct MachineCommandsTests {
     let unknown = try novm.run("ls", "--format", "{{.Foo}}")
     #expect(
       unknown.status == 125 && unknown.errors.hasPrefix("novm: --format: no field 'Foo'; there are {{.ID}} {{.Name}}"))
+    #expect(
+      try novm.run("ls", "--dead", "--format", "{{ .Name }}{{.KERNEL}}").errors.contains("no field 'KERNEL'"))
+    #expect(
+      try novm.run("ls", "--dead", "--format", "{{ .Name }} {{Status }}").output
+        == "bbbbbbbbbbb1 failed\nworker created\nweb exited (3)\n")
+    expectFailure(try novm.run("ls", "--format", "{{json .}}"), naming: "no field 'json .'")
+    expectFailure(try novm.run("ls", "--format", "{{.Name}} {{.Status}"), naming: "a {{ without its }}")
     #expect(try novm.run("ls").output.split(separator: "\n").count == 1)
   }
 
