@@ -34,9 +34,10 @@ struct EndAndHealthOptions: ParsableArguments {
   @Flag(help: "Leave out the image's own checks.")
   var noHealthcheck = false
 
-  private static func seconds(_ option: String, _ text: String?) throws -> Double? {
+  /// - Parameter least: in seconds.
+  private static func seconds(_ option: String, _ text: String?, least: Int = 1) throws -> Double? {
     guard let text else { return nil }
-    guard let span = TimeSpan(text), span.seconds > 0 else {
+    guard let span = TimeSpan(text), span.seconds >= least else {
       throw ValidationError("\(option): '\(text)' is no time; give seconds, or a number with s, m, h or d, such as 10s")
     }
     return Double(span.seconds)
@@ -49,7 +50,10 @@ struct EndAndHealthOptions: ParsableArguments {
     if let healthRetries, healthRetries < 1 {
       throw ValidationError("--health-retries: \(healthRetries) is not possible; give 1 or more")
     }
-    if noHealthcheck, healthCmd != nil { throw ValidationError("give --health-cmd or --no-healthcheck, not both") }
+    if noHealthcheck, healthCmd != nil || changes {
+      throw ValidationError(
+        "--no-healthcheck: leaves nothing to --health-cmd and the like; give one or the other, not both")
+    }
     _ = try changed(HealthCheck(command: []))
   }
 
@@ -57,11 +61,16 @@ struct EndAndHealthOptions: ParsableArguments {
     healthInterval != nil || healthTimeout != nil || healthStartPeriod != nil || healthRetries != nil
   }
 
+  /// Whether something is said that is of a command.
+  var areGiven: Bool { healthCmd != nil || changes || stopSignal != nil }
+
   private func changed(_ check: HealthCheck) throws -> HealthCheck {
     var check = check
     if let seconds = try Self.seconds("--health-interval", healthInterval) { check.interval = seconds }
     if let seconds = try Self.seconds("--health-timeout", healthTimeout) { check.timeout = seconds }
-    if let seconds = try Self.seconds("--health-start-period", healthStartPeriod) { check.startPeriod = seconds }
+    if let seconds = try Self.seconds("--health-start-period", healthStartPeriod, least: 0) {
+      check.startPeriod = seconds
+    }
     if let healthRetries { check.retries = healthRetries }
     return check
   }

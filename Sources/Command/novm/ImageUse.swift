@@ -81,7 +81,14 @@ extension CommandSettings {
     let process = image?.configuration.config
     settings.health = try ending.health(of: process?.healthcheck.flatMap { HealthCheck($0) })
     settings.stopSignal = ending.stopSignal
-    guard let image else { return settings.command.isEmpty ? nil : settings }
+    if settings.command.isEmpty {
+      guard !ending.areGiven else {
+        throw CommandFailure(
+          "--stop-signal, --health-cmd and the like: for a command, and there is none; give one behind --")
+      }
+      return nil
+    }
+    guard let image else { return settings }
     settings.env = image.environment(env)
     settings.cwd = cwd ?? process?.workingDirectory.flatMap { $0.isEmpty ? nil : $0 }
     settings.user = user ?? process?.user.flatMap { $0.isEmpty ? nil : $0 }
@@ -92,7 +99,7 @@ extension CommandSettings {
       }
       settings.stopSignal = signal
     }
-    return settings.command.isEmpty ? nil : settings
+    return settings
   }
 }
 

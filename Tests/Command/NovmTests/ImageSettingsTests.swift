@@ -18,6 +18,13 @@ struct ImageSettingsTests {
     try refused("--health-cmd", "true", "--no-healthcheck", naming: "not both")
     try refused("--health-cmd", "true", "--health-timeout", "soon", naming: "'soon' is no time")
     try refused("--health-cmd", "true", "--health-retries", "0", naming: "0 is not possible")
+    try refused("--health-retries", "2", "--no-healthcheck", naming: "not both")
+    try refused("--health-start-period", "0", naming: "no health check to change")
+    try refused("--health-cmd", "true", "--health-interval", "0", naming: "'0' is no time")
+    // Without a command they are about nothing.
+    for options in [["--health-cmd", "true"], ["--stop-signal", "INT"]] {
+      expectFailure(try novm.run(["create"] + options), naming: "for a command, and there is none")
+    }
     try refused("--label", "=x", naming: "is not KEY=VALUE")
     try refused("--env-file", "nosuch", naming: "--env-file: nosuch")
     let path = try novm.write("env", "# remark\n\n  A=1 2\r\nHOME\nno name=x\n")
