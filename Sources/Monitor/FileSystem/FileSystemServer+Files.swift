@@ -121,10 +121,11 @@ extension FileSystemServer {
     guard Int(request.count) <= reader.remaining else { throw .message(.truncated) }
     let node = try node(header.node)
     let file = try host { () throws(Errno) in try tree.file(of: node, forWriting: true) }
-    if request.killPrivileges { try clearPrivileges(file, of: node) }
     if request.isFromCache, settings.flags.contains(.writebackCache) { tree.files.keepTime(node) }
     let written = try host { () throws(Errno) in
-      try tree.withRoom(node, file, offset: request.offset, count: UInt64(request.count)) { () throws(Errno) in
+      try tree.withRoom(
+        node, file, offset: request.offset, count: UInt64(request.count), killPrivileges: request.killPrivileges
+      ) { () throws(Errno) in
         try Transfer.write(file, request.offset, Int(request.count), from: &reader, flags: request.flags)
       }
     }
@@ -146,25 +147,18 @@ extension FileSystemServer {
 
   /// What a flag of WRITE asks for, by who asks: these requests have no such flag, and Linux leaves it to us
   /// (FUSE_HANDLE_KILLPRIV_V2). CAP_FSETID is taken for root's.
-  private func clearPrivileges(_ file: SharedDescriptor, _ id: UInt64, by header: RequestHeader) throws(Failure) {
-    if header.uid != 0 { try clearPrivileges(file, of: try node(id)) }
-  }
-
-  private func clearPrivileges(_ file: SharedDescriptor, of node: Node) throws(Failure) {
-    try host { () throws(Errno) in
-      try tree.clearPrivileges(LayeredTree.Place(base: file, name: FileCalls.itself), of: node)
-    }
-  }
+  private func killsPrivileges(_ header: RequestHeader) -> Bool { header.uid != 0 }
 
   func fallocate(_ header: RequestHeader, _ reader: inout RequestReader) throws(Failure) {
     let request = try message { () throws(MessageError) in try FallocateRequest(&reader) }
     let node = try node(header.node)
     let file = try file(header.node, forWriting: true)
-    try clearPrivileges(file, header.node, by: header)
     try host { () throws(Errno) in
       // FALLOC_FL_PUNCH_HOLE and FALLOC_FL_COLLAPSE_RANGE give room back.
       let count = request.mode & 0x0a != 0 ? 0 : request.count
-      try tree.withRoom(node, file, offset: request.offset, count: count) { () throws(Errno) in
+      try tree.withRoom(
+        node, file, offset: request.offset, count: count, killPrivileges: killsPrivileges(header)
+      ) { () throws(Errno) in
         try FileCalls.allocate(
           file.raw, mode: request.mode, offset: request.offset, count: request.count)
       }
@@ -194,11 +188,12 @@ extension FileSystemServer {
     // The target first: if both are one file, it is copied up before it is read.
     let target = try file(request.nodeOut, forWriting: true)
     let source = try file(header.node, forWriting: false)
-    try clearPrivileges(target, request.nodeOut, by: header)
     let node = try node(request.nodeOut)
     let copied = try host { () throws(Errno) in
       let count = min(request.count, Self.copyLimit)
-      return try tree.withRoom(node, target, offset: request.offsetOut, count: count) { () throws(Errno) in
+      return try tree.withRoom(
+        node, target, offset: request.offsetOut, count: count, killPrivileges: killsPrivileges(header)
+      ) { () throws(Errno) in
         try FileCalls.copyRange(source.raw, request.offsetIn, to: target.raw, request.offsetOut, count: count)
       }
     }

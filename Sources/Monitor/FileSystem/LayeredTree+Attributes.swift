@@ -17,13 +17,15 @@ extension LayeredTree {
     return try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
       let host = try FileCalls.status(place.base.raw)
-      if !valid.isDisjoint(with: [.mode, .uid, .gid]) {
-        try changeOwner(node, place, host, request)
-      } else if valid.contains(.killPrivileges) {
-        try clearPrivileges(place, of: node)
+      let changesOwner = !valid.isDisjoint(with: [.mode, .uid, .gid])
+      let killPrivileges = !changesOwner && valid.contains(.killPrivileges)
+      if changesOwner {
+        try changeOwner(node, place, request)
+      } else if killPrivileges, file == nil {
+        try withSeal(node) { () throws(Errno) in try clearPrivileges(place, of: node) }
       }
       if let file {
-        try withRoom(node, file, count: 0) { () throws(Errno) in
+        try withRoom(node, file, count: 0, killPrivileges: killPrivileges) { () throws(Errno) in
           try FileCalls.truncate(file.raw, to: request.length)
         }
         mapped?.resized(node, file)
@@ -56,7 +58,7 @@ extension LayeredTree {
     try copyUp(node)
     return try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
-      try clearPrivileges(place, of: node)
+      try withSeal(node) { () throws(Errno) in try clearPrivileges(place, of: node) }
       return try self.status(of: node, open: place.base)
     }
   }
@@ -69,9 +71,23 @@ extension LayeredTree {
     return .set(FileTime(seconds: time.seconds, nanoseconds: min(time.nanoseconds, 999_999_999)))
   }
 
-  private func changeOwner(
-    _ node: Node, _ place: Place, _ host: FileStatus, _ request: SetattrRequest
-  ) throws(Errno) {
+  private func changeOwner(_ node: Node, _ place: Place, _ request: SetattrRequest) throws(Errno) {
+    let wanted = try withSeal(node) { () throws(Errno) in try changeOwnerAlone(node, place, request) }
+    guard ownership == .recorded else { return }
+    if node.isSymlink, let layer = node.writeLayer {
+      for alias in node.aliases {
+        let base = try descriptor(of: alias.parent, in: layer)
+        try setLinkOwner(Place(base: base, name: alias.name), wanted, isNew: false)
+      }
+    }
+    if request.valid.contains(.mode) { try changeAccessList(place, mode: wanted.mode) }
+  }
+
+  /// - Returns: whose it is now.
+  private func changeOwnerAlone(
+    _ node: Node, _ place: Place, _ request: SetattrRequest
+  ) throws(Errno) -> OverrideStat {
+    let host = try FileCalls.status(place.base.raw)
     // Whom a symlink belongs to is recorded by name.
     let named = node.isSymlink && ownership == .recorded ? try self.place(of: node) : place
     var current = host
@@ -89,14 +105,8 @@ extension LayeredTree {
     guard let layer = node.writeLayer else { throw .readOnly }
     if wanted.mode & 0o6000 != 0 { node.maySeal() }
     try setOwner(named, host: host, wanted: wanted, in: layer)
-    if node.isSymlink, ownership == .recorded {
-      for alias in node.aliases {
-        let base = try descriptor(of: alias.parent, in: layer)
-        try setLinkOwner(Place(base: base, name: alias.name), wanted, isNew: false)
-      }
-    }
-    if request.valid.contains(.mode), ownership == .recorded { try changeAccessList(place, mode: wanted.mode) }
     if changesOwner, node.isRegular { dropCapabilities(place) }
+    return wanted
   }
 
   /// setuid always, setgid only where the group may execute: otherwise it means mandatory locking.
@@ -104,7 +114,8 @@ extension LayeredTree {
     mode & 0o010 != 0 ? mode & ~0o6000 : mode & ~0o4000
   }
 
-  /// Clears setuid, setgid and capabilities, as a write by somebody without CAP_FSETID does. The namespace lock is held.
+  /// Clears setuid, setgid and capabilities, as a write by somebody without CAP_FSETID does. To be called by
+  /// `withSeal`.
   func clearPrivileges(_ place: Place, of node: Node) throws(Errno) {
     guard let layer = node.writeLayer else { throw .readOnly }
     let host = try FileCalls.status(place.base.raw, place.name.span)

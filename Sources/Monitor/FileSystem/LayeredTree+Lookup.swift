@@ -113,7 +113,7 @@ extension LayeredTree {
     }
     if node.isSynthetic {
       status = syntheticStatus()
-    } else if node.identity == identity {
+    } else if node.identity == identity, !node.mayBeSealed {
       adjust(&status, node)
     } else {
       status = try self.status(of: node)
@@ -325,7 +325,7 @@ extension LayeredTree {
     let place = try place(of: node)
     var status: FileStatus
     do throws(Errno) {
-      status = try FileCalls.status(place.base.raw, place.name.span)
+      status = try shownStatus(node, place)
     } catch {
       if error == .notFound { throw .stale }
       throw error
@@ -333,7 +333,6 @@ extension LayeredTree {
     if node.anonymous == nil {
       guard status.device == node.identity.device, status.inode == node.identity.inode else { throw .stale }
     }
-    decodeOwner(&status, place, in: node.topLayer)
     // Inode numbers are used again: a FIFO may have that of a file that was.
     guard status.mode & FileType.mask == node.type else { throw .stale }
     adjust(&status, node)
@@ -342,10 +341,18 @@ extension LayeredTree {
 
   /// The attributes of an open file, wherever its name is. The namespace lock is held.
   func status(of node: Node, open file: SharedDescriptor) throws(Errno) -> FileStatus {
-    var status = try FileCalls.status(file.raw)
-    decodeOwner(&status, Place(base: file, name: FileCalls.itself), in: node.topLayer)
+    var status = try shownStatus(node, Place(base: file, name: FileCalls.itself))
     adjust(&status, node)
     return status
+  }
+
+  /// With whom the guest says that it belongs to, while nobody breaks its seal.
+  private func shownStatus(_ node: Node, _ place: Place) throws(Errno) -> FileStatus {
+    try withSeal(node) { () throws(Errno) in
+      var status = try FileCalls.status(place.base.raw, place.name.span)
+      decodeOwner(&status, place, in: node.topLayer)
+      return status
+    }
   }
 
   private func syntheticStatus() -> FileStatus {

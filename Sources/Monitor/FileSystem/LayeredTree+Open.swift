@@ -16,12 +16,16 @@ extension LayeredTree {
     return try namespace.withReadLock { () throws(Errno) -> SharedDescriptor in
       let place = try self.place(of: node)
       let file = try open(node, place, forWriting: forWriting)
-      // Those that are real the host's kernel drops with each write.
-      let whole = Place(base: file, name: FileCalls.itself)
-      if forWriting, !keepsRealCapabilities(node.writeLayer) || FileCalls.isSealed(file.raw, whole.name.span),
-        dropCapabilities(whole)
-      {
-        node.maySeal()
+      if forWriting {
+        try withSeal(node) { () throws(Errno) in
+          // Those that are real the host's kernel drops with each write.
+          let whole = Place(base: file, name: FileCalls.itself)
+          if !keepsRealCapabilities(node.writeLayer) || FileCalls.isSealed(file.raw, whole.name.span),
+            dropCapabilities(whole)
+          {
+            node.maySeal()
+          }
+        }
       }
       // With the lock held, so that a copy-up cannot come between.
       files.add(node, file, isWritable: forWriting)
@@ -73,9 +77,10 @@ extension LayeredTree {
     let file = try self.file(of: node, forWriting: writes)
     if file.appendsOnly, writes, flags & OpenFlags.append == 0 { throw .notPermitted }
     if truncates {
-      try withRoom(node, file, count: 0) { () throws(Errno) in try FileCalls.truncate(file.raw, to: 0) }
+      try withRoom(node, file, count: 0, killPrivileges: killPrivileges) { () throws(Errno) in
+        try FileCalls.truncate(file.raw, to: 0)
+      }
       mapped?.resized(node, file)
-      if killPrivileges { try clearPrivileges(Place(base: file, name: FileCalls.itself), of: node) }
     }
     files.hold(node)
   }

@@ -37,17 +37,29 @@ extension LayeredTree {
     try? FileCalls.removeAttribute(place.base.raw, place.name.span, MarkName.capability)
   }
 
+  /// Runs what looks at a file's seal, or breaks it and sets it again: one at a time, or one would find broken what another is about
+  /// to mend. The lock is not recursive.
+  func withSeal<Result>(_ node: Node, _ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+    guard node.mayBeSealed else { return try body() }
+    return try seals.withLock { () throws(Errno) -> Result in try body() }
+  }
+
   /// Runs what may have a file of a write map take more, or less, room, and changes what is in it.
+  ///
+  /// - Parameter killPrivileges: it is somebody without CAP_FSETID who does so (`clearPrivileges`).
   func withRoom<Result>(
-    _ node: Node, _ file: SharedDescriptor, offset: UInt64 = 0, count: UInt64,
+    _ node: Node, _ file: SharedDescriptor, offset: UInt64 = 0, count: UInt64, killPrivileges: Bool = false,
     _ body: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
-    guard node.mayBeSealed else { return try withAllowance(node, file, offset: offset, count: count, body) }
-    // One at a time, or one would find broken what the other is about to mend.
+    let place = Place(base: file, name: FileCalls.itself)
+    guard node.mayBeSealed else {
+      if killPrivileges { try clearPrivileges(place, of: node) }
+      return try withAllowance(node, file, offset: offset, count: count, body)
+    }
     return try seals.withLock { () throws(Errno) -> Result in
-      let itself = FileCalls.itself
-      let isSealed = FileCalls.isSealed(file.raw, itself.span)
-      defer { if isSealed { try? FileCalls.setSeal(file.raw, itself.span) } }
+      if killPrivileges { try clearPrivileges(place, of: node) }
+      let isSealed = FileCalls.isSealed(file.raw, place.name.span)
+      defer { if isSealed { try? FileCalls.setSeal(file.raw, place.name.span) } }
       return try withAllowance(node, file, offset: offset, count: count, body)
     }
   }

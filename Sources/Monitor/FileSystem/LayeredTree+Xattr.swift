@@ -120,7 +120,8 @@ extension LayeredTree {
     let (place, layer) = try namespace.withReadLock { () throws(Errno) -> (Place, Layer?) in
       (try self.place(of: node), node.topLayer)
     }
-    guard let value = try attribute(at: place, name, in: layer) else { throw .noData }
+    let value = try withSeal(node) { () throws(Errno) in try attribute(at: place, name, in: layer) }
+    guard let value else { throw .noData }
     return value
   }
 
@@ -156,7 +157,11 @@ extension LayeredTree {
       guard let name = shownName([UInt8](kept), in: layer, place), seen.insert(name).inserted else { continue }
       if !isRoot, name.starts(with: AttributeName.trusted) { continue }
       // It may be a seal, or one that is broken.
-      if name == AttributeName.capability, try attribute(at: place, name, in: layer) == nil { continue }
+      if name == AttributeName.capability,
+        try withSeal(node, { () throws(Errno) in try attribute(at: place, name, in: layer) }) == nil
+      {
+        continue
+      }
       names += name
       names.append(0)
     }
@@ -185,7 +190,9 @@ extension LayeredTree {
         }
       }
       let isRecordedCapability = kept == MarkName.privilegedCapability
-      if isRecordedCapability { try dropBrokenRecords(place, in: layer) }
+      if isRecordedCapability {
+        try withSeal(node) { () throws(Errno) in try dropBrokenRecords(place, in: layer) }
+      }
       try withRoom(node, place.base, count: UInt64(kept.count + value.count)) { () throws(Errno) in
         try FileCalls.setAttribute(
           place.base.raw, place.name.span, kept, value, flags: Int32(bitPattern: flags))
@@ -200,17 +207,18 @@ extension LayeredTree {
         // The next write opens it again, and takes them away.
         files.drop(node)
       }
-      if killSetgid {
-        let host = try FileCalls.status(place.base.raw, place.name.span)
-        var current = host
-        decodeOwner(&current, place)
-        if current.mode & 0o2000 != 0, !host.isSymlink {
-          var wanted = OverrideStat(current)
-          wanted.mode &= ~0o2000
-          try setOwner(place, host: host, wanted: wanted, in: layer)
-        }
-      }
+      if killSetgid { try withSeal(node) { () throws(Errno) in try clearSetgid(place, in: layer) } }
     }
+  }
+
+  private func clearSetgid(_ place: Place, in layer: Layer) throws(Errno) {
+    let host = try FileCalls.status(place.base.raw, place.name.span)
+    var current = host
+    decodeOwner(&current, place)
+    guard current.mode & 0o2000 != 0, !host.isSymlink else { return }
+    var wanted = OverrideStat(current)
+    wanted.mode &= ~0o2000
+    try setOwner(place, host: host, wanted: wanted, in: layer)
   }
 
   private func isLabelOfTheHost(_ kept: [UInt8], in layer: Layer) -> Bool {
@@ -229,24 +237,28 @@ extension LayeredTree {
     try copyUp(node)
     try namespace.withReadLock { () throws(Errno) in
       let place = try pinned(node)
-      // There may be some under both names, and there is at least one.
-      var failure: Errno? = .noData
-      let isSealed = FileCalls.isSealed(place.base.raw, place.name.span)
-      for each in kept {
-        if each == MarkName.capability, isSealed { continue }
-        if isLabelOfTheHost(each, in: layer) {
-          // A label that the guest did not make stays; it may have set another one over it.
-          if failure != nil { failure = .notPermitted }
-          continue
-        }
-        do throws(Errno) {
-          try FileCalls.removeAttribute(place.base.raw, place.name.span, each)
-          failure = nil
-        } catch {
-          if error != .noData { throw error }
-        }
-      }
-      if let failure { throw failure }
+      try withSeal(node) { () throws(Errno) in try removeAttributes(kept, place, in: layer) }
     }
+  }
+
+  /// Removes what an attribute of the guest's is kept under. There may be some under both names, and there is at least one.
+  private func removeAttributes(_ kept: [[UInt8]], _ place: Place, in layer: Layer) throws(Errno) {
+    var failure: Errno? = .noData
+    let isSealed = FileCalls.isSealed(place.base.raw, place.name.span)
+    for each in kept {
+      if each == MarkName.capability, isSealed { continue }
+      if isLabelOfTheHost(each, in: layer) {
+        // A label that the guest did not make stays; it may have set another one over it.
+        if failure != nil { failure = .notPermitted }
+        continue
+      }
+      do throws(Errno) {
+        try FileCalls.removeAttribute(place.base.raw, place.name.span, each)
+        failure = nil
+      } catch {
+        if error != .noData { throw error }
+      }
+    }
+    if let failure { throw failure }
   }
 }

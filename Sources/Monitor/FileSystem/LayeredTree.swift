@@ -31,7 +31,7 @@ package final class LayeredTree: @unchecked Sendable {
   /// Held while the record of a directory's symlinks is changed: taken after the namespace's, before those of nodes, files and
   /// allowances.
   let linkOwners = Lock()
-  /// Held while what may break a seal goes on; taken as that is.
+  /// Held while what may break a seal goes on, or looks at one; taken before that, for a symlink's record.
   let seals = Lock()
   let inodes: InodeNumbers
   let root: Node

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Host
 import HostTesting
+import Synchronization
 import Testing
 
 @testable import FileSystem
@@ -258,6 +259,41 @@ struct PrivilegesTests {
       for _ in 0..<200 { _ = try? clients[index].client.write(node, made.handle, UInt64(index), [1]) }
     }
     #expect(try clients[0].client.attributes("f").permissions == 0o4755)
+  }
+
+  /// What the guest asks while one of its threads writes, which breaks the seal until that is done, waits for it: it would find no
+  /// privileges, and clear none, before they hold again for what it goes on to write.
+  @Test(.needsRoot) func whatIsAskedWhileSomebodyWritesWaits() throws {
+    let server = try client().server
+    let clients = (0..<2).map { _ in ConcurrencyTests.Shared(FUSEClient(server)) }
+    let made = try clients[0].client.create("f", 0o4755)
+    let number = made.entry.node
+    let (node, tree) = (try #require(server.tree.nodes.node(number)), server.tree)
+    let file = try tree.file(of: node, forWriting: true)
+    /// Runs it on another thread while this one writes.
+    func whileWriting(_ other: @escaping @Sendable (FUSEClient) -> Void) throws {
+      let done = DispatchSemaphore(value: 0)
+      try tree.withRoom(node, file, count: 1) { () throws(Errno) in
+        _ = try FileCalls.write(file.raw, at: 0, [1], count: 1)
+        let client = clients[1]
+        Thread.detachNewThread {
+          other(client.client)
+          done.signal()
+        }
+        if done.wait(timeout: .now() + 0.3) == .success { done.signal() }
+      }
+      done.wait()
+    }
+    let seen = Mutex<UInt32?>(nil)
+    try whileWriting { client in
+      let permissions = try? client.attributes(of: number).permissions
+      seen.withLock { $0 = permissions }
+    }
+    #expect(seen.withLock { $0 } == 0o4755)
+    // FUSE_WRITE_KILL_SUIDGID.
+    try whileWriting { client in _ = try? client.write(number, made.handle, 0, [2], flags: 4) }
+    #expect(try clients[0].client.attributes("f").permissions == 0o755)
+    #expect(try clients[0].client.contents("f") == "\u{2}")
   }
 
   /// Labels and signatures of the guest's are nothing to the host's kernel, whose own the guest sees until it sets others.
