@@ -31,6 +31,9 @@ final class FileCache {
   /// The open file of a node that the guest says it has open.
   func held(_ node: Node) -> SharedDescriptor? { lock.withLock { node.opens > 0 ? node.openFile?.descriptor : nil } }
 
+  /// Whether the guest says that it has a node open of which no file is, as after `drop`.
+  func isMissing(_ node: Node) -> Bool { lock.withLock { node.opens > 0 && node.openFile == nil } }
+
   /// Remembers an opened file; another one may be closed for it. One that can be written takes the place of one that cannot.
   func add(_ node: Node, _ descriptor: SharedDescriptor, isWritable: Bool) {
     lock.withLock {

@@ -453,6 +453,12 @@ package final class LayeredTree: @unchecked Sendable {
   func keepReachable(_ node: Node) {
     guard node.anonymous == nil, node.aliases.isEmpty else { return }
     guard nodes.takePin(node) else {
+      // What has changed since the guest opened it, as by a copy-up, is opened by its next use: which would find no name.
+      if files.isMissing(node), let place = try? place(of: node),
+        let opened = try? openFile(place, OpenFlags.read, node.identity)
+      {
+        files.add(node, SharedDescriptor(opened), isWritable: false)
+      }
       node.anonymous = files.held(node)
       return
     }

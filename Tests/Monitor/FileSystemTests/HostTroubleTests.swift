@@ -142,6 +142,29 @@ struct HostTroubleTests {
     #expect(tree.nodes.count == before + 4 && tree.files.count <= 4)
   }
 
+  /// Nor does what closes it meanwhile, as a copy-up does, take its last descriptor.
+  @Test func filesThatAreOpenStayWhenTheyAreCopiedUpAndRemoved() throws {
+    layers.lower("f", "text")
+    let budget = DescriptorBudget(limit: 128)
+    let tree = try LayeredTree(
+      reads: [LayerMap(guestPath: "/", hostPath: Path(layers.lower))],
+      writes: [LayerMap(guestPath: "/", hostPath: Path(layers.upper))], budget: budget)
+    let client = FUSEClient(FileSystemServer(tree), offering: FUSEClient.withOpens)
+    for index in 0..<2 * budget.removed {
+      try client.mkdir("d\(index)")
+      try client.rmdir("d\(index)")
+    }
+    let node = try client.node("f")
+    let handle = try client.open(node)
+    try client.set("f", mode: 0o600)
+    try client.unlink("f")
+    #expect(try client.read(node, handle) == Array("text".utf8))
+    #expect(try client.attributes(of: node).permissions == 0o600)
+    client.release(node, handle)
+    #expect(throws: Errno.stale) { try client.read(node, handle) }
+    #expect(tree.files.count == 0)
+  }
+
   @Test func aLayerThatIsTakenAway() throws {
     layers.lower("d/f", "text")
     layers.lower("d/g", "text")
