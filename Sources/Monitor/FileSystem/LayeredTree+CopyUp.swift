@@ -291,13 +291,15 @@ extension LayeredTree {
     return read
   }
 
-  /// Copies extended attributes, other than marks and capabilities. What the host refuses is left out.
+  /// Copies extended attributes that the guest sees, other than capabilities. What the host refuses is left out.
   func copyAttributes(_ source: Place, from layer: Layer?, to target: Place, in upper: Layer) {
     guard let list = try? FileCalls.attributeNames(source.base.raw, source.name.span), !list.isEmpty else { return }
+    // One may be there under two names.
+    var seen: Set<[UInt8]> = []
     for name in list.split(separator: 0) {
       guard let shown = shownName([UInt8](name), in: layer, source), shown != AttributeName.capability,
-        let kept = nameToSet(shown, in: upper),
-        let value = try? FileCalls.attribute(source.base.raw, source.name.span, name + [0])
+        seen.insert(shown).inserted, let kept = nameToSet(shown, in: upper),
+        let value = try? attribute(at: source, shown, in: layer)
       else { continue }
       try? FileCalls.setAttribute(target.base.raw, target.name.span, kept, value)
     }

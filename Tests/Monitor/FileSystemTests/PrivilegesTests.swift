@@ -315,6 +315,19 @@ struct PrivilegesTests {
       try client.removexattr(guest + "f", "security.novm")
       #expect(try client.getxattr(guest + "f", "security.novm") == "host")
     }
+    // Of one that is there under both names the guest's counts, in whatever order the host lists them.
+    for (name, order) in [
+      ("both", ["security.novm", "trusted.novm.security.novm"]),
+      ("other", ["trusted.novm.security.novm", "security.novm"]),
+    ] {
+      layers.lower(name, "x")
+      for each in order { layers.setAttribute("\(layers.lower)/\(name)", each, each) }
+      let client = try client()
+      for _ in 0..<2 {
+        #expect(try client.getxattr(name, "security.novm") == "trusted.novm.security.novm")
+        try client.set(name, modified: 5)
+      }
+    }
     let client = try client()
     try client.set("below", modified: 5)
     #expect(try client.getxattr("below", "security.novm") == "host")
