@@ -34,11 +34,12 @@ package enum Spawn {
 
   /// Has what this thread starts be in a PID namespace of its own. Other threads go on as ever, and so does this one.
   private static func withNewProcesses(_ start: () -> Int32) -> Int32 {
+    // Root of a user namespace may leave its host's PID namespace, but not come back: so it is tried before.
     guard let own = try? FileDescriptor.open("/proc/self/ns/pid", O_RDONLY),
+      clinux_enter_namespace(own.raw, Int32(clinux_NEW_PROCESSES)) == 0,
       clinux_unshare(Int32(clinux_NEW_PROCESSES)) == 0
     else { return start() }
     let status = start()
-    // Who may leave it may come back.
     let isBack = clinux_enter_namespace(own.raw, Int32(clinux_NEW_PROCESSES)) == 0
     precondition(isBack, "setns: \(Errno.current)")
     return status

@@ -2,6 +2,10 @@ import Glibc
 import HostTesting
 import Testing
 
+import class Foundation.FileHandle
+import class Foundation.Process
+import struct Foundation.URL
+
 @testable import Host
 
 @Suite("Spawn")
@@ -52,6 +56,21 @@ struct SpawnTests {
     // In a container root may not.
     guard outside[1] != inside[1] else { try Test.cancel("needs CAP_SYS_ADMIN") }
     #expect(inside[0] == "1")
+  }
+
+  @Test("Root of a user namespace, which may leave the host's PID namespace but not come back, starts programs there")
+  func rootOfAUserNamespaceSeesOthers() throws {
+    func status(_ words: [String]) throws -> Int32 {
+      let process = Process()
+      process.executableURL = URL(filePath: "/usr/bin/unshare")
+      process.arguments = ["--user", "--map-root-user"] + words
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      process.waitUntilExit()
+      return process.terminationStatus
+    }
+    guard try status(["true"]) == 0 else { try Test.cancel("needs user namespaces") }
+    #expect(try status([BuiltProgram.url("confined").path, "first-process"]) == 0)
   }
 
   @Test("What keeps a program from being started apart is told")

@@ -1,5 +1,5 @@
 // Takes rights from itself, then tries something: `confined ATTEMPT [DIRECTORY]`. Prints what came of it: `done`, or an error
-// number. What the filter has no place for ends it.
+// number. What the filter has no place for ends it. `confined first-process` keeps its rights, and starts a program that sees no others.
 import CLinux
 import Confinement
 import Glibc
@@ -11,6 +11,11 @@ struct Confined {
     let arguments = CommandLine.arguments
     let attempt = arguments[1]
     let directory = arguments.count > 2 ? arguments[2] : "/nonexistent"
+    if attempt == "first-process" {
+      let identifier = try Spawn.start("/bin/sh", [], errors: STDERR_FILENO, seesOthers: false)
+      var status: Int32 = 0
+      exit(unsafe waitpid(identifier, &status, 0) == identifier && status == 0 ? 0 : 1)
+    }
     try CallViolation.arm()
     try ProcessPrivileges.renounce()
     try ProcessPrivileges.hideMemory()
