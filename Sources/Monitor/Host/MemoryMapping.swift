@@ -43,16 +43,19 @@ public final class MemoryMapping: @unchecked Sendable {
     unsafe madvise(base, count, MADV_HUGEPAGE)  // A refusal costs speed only.
   }
 
-  /// Has all pages of private memory there, zeroed.
+  /// Has all pages of private memory there, with what they have: zeros at first, or a file's data (`replace`).
   ///
   /// - Throws: `ENOMEM`, `EHWPOISON`.
   public func populate() throws(Errno) {
     // From Linux 5.14 on.
     if unsafe madvise(base, count, Int32(clinux_MADV_POPULATE_WRITE)) == 0 { return }
     guard Errno.current == Errno(EINVAL) else { throw .current }
-    for offset in stride(from: 0, to: count, by: 4096) {
-      unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
-    }
+    touch()
+  }
+
+  /// Has all pages there by writing to each what is in it.
+  package func touch() {
+    for offset in stride(from: 0, to: count, by: 4096) { unsafe clinux_touch(base + offset) }
   }
 
   /// `count` bytes of a file from its start.

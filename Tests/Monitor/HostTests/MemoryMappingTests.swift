@@ -13,6 +13,15 @@ struct MemoryMappingTests {
     #expect(mapping.withSpan { span in span.indices.allSatisfy { span[$0] == 0 } })
   }
 
+  /// As where the host has no way to populate memory but to write to it (before Linux 5.14).
+  @Test func touchedMemoryIsThereAsItIs() throws {
+    let mapping = try MemoryMapping(anonymous: 1 << 20)
+    for place in [0, 4096, 4097] { unsafe mapping.bytes[place] = 7 }
+    mapping.touch()
+    #expect(residentPages(mapping) == 256)
+    #expect(mapping.withSpan { span in span.indices.filter { span[$0] == 7 } } == [0, 4096, 4097])
+  }
+
   /// Pages of 4 KiB (mincore(2)).
   private func residentPages(_ mapping: MemoryMapping) -> Int {
     var states = [UInt8](repeating: 0, count: mapping.count / 4096)

@@ -165,6 +165,12 @@ static inline int clinux_start_apart(const struct clinux_start *start, void *sta
   return result;
 }
 
+// Writes to a page what is in it. A compiler may leave out a store of what was just loaded, but none that is volatile.
+static inline void clinux_touch(void *page) {
+  volatile unsigned char *byte = page;
+  *byte = *byte;
+}
+
 // memfd_create(2): a file of no directory.
 static inline int clinux_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u); }
 
