@@ -6,11 +6,12 @@ public enum Signals {
   /// The signal that takes a thread out of a blocking system call; it does nothing else.
   public static let kick: Int32 = SIGUSR1
 
-  /// Ignores SIGPIPE, makes `kick` harmless and blocks `signals` in the calling thread and all that it starts.
+  /// Ignores SIGPIPE and SIGXFSZ, so that writes fail instead (EPIPE, EFBIG), makes `kick` harmless and blocks `signals` in the calling thread and all that it starts.
   ///
   /// - Returns: a signalfd(2) that reads as `struct signalfd_siginfo`.
   public static func capture(_ signals: [Int32]) throws(Errno) -> FileDescriptor {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     var action = sigaction()
     unsafe action.__sigaction_handler.sa_handler = { _ in }
     try checked(unsafe sigaction(kick, &action, nil))
