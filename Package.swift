@@ -199,7 +199,9 @@ let package = Package(
     .executableTarget(
       name: "allocations", dependencies: ["CCountingAllocator", "FileSystem", "FUSE", "GuestMemory"],
       path: "Tests/Monitor/allocations"),
-    tests("Monitor", "MachineTests", ["Machine", "Confinement", "IOURing", "State", "LittleEndian", "VirtioTesting"]),
+    tests(
+      "Monitor", "MachineTests",
+      ["Machine", "Confinement", "CLinux", "IOURing", "State", "LittleEndian", "VirtioTesting"]),
     // A machine whose monitor was taken over.
     .executableTarget(
       name: "takeover", dependencies: ["Machine", "Confinement", "FileSystem", "Host", "CLinux"],

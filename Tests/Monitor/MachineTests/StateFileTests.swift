@@ -1,4 +1,5 @@
 import Boot
+import CLinux
 import Foundation
 import GuestMemory
 import LittleEndian
@@ -78,6 +79,22 @@ struct StateFileTests {
       #expect(try end(start, length) == .failure(.cutShort), "\(start) \(length)")
     }
     for length in [UInt64(64 << 20) + 1, .max] { #expect(try end(150, length) == .failure(.tooLarge)) }
+  }
+
+  /// As where a disk is full, or RLIMIT_FSIZE says so.
+  @Test func whatDoesNotFitTakesNoRoom() throws {
+    let ram = try ram()
+    try ram.memory.store(UInt64(7), at: 0)
+    try ram.memory.store(UInt64(8), at: 5 << 20)
+    // memfd_create(2) with MFD_ALLOW_SEALING.
+    let number = "state".withCString { clinux_call(319, Int(bitPattern: $0), 2, 0, 0) }
+    let file = try StateFile(writing: FileDescriptor(owning: Int32(number)))
+    let raw = file.descriptor.raw
+    // No write makes it longer than that: F_ADD_SEALS, F_SEAL_GROW.
+    try #require(ftruncate(raw, 1 << 20) == 0 && fcntl(raw, 1033, 4) == 0)
+    #expect(throws: Errno(EPERM)) { try file.write(ram, [1]) }
+    var status = stat()
+    #expect(fstat(raw, &status) == 0 && status.st_size == 0)
   }
 
   @Test func onlyEmptyFilesAreWritten() throws {

@@ -27,7 +27,17 @@ struct StateFile: ~Copyable {
     descriptor = try FileDescriptor.open(path, OpenFlags.read)
   }
 
+  /// Writes all of it. A file that it does not fit into is empty again: it takes no room, and can be tried once more.
   func write(_ ram: GuestRAM, _ stream: [UInt8]) throws(Errno) {
+    do throws(Errno) {
+      try writeWhole(ram, stream)
+    } catch {
+      try? FileCalls.truncate(descriptor.raw, to: 0)
+      throw error
+    }
+  }
+
+  private func writeWhole(_ ram: GuestRAM, _ stream: [UInt8]) throws(Errno) {
     let size = try ram.write(to: descriptor.raw)
     var bytes = stream + Self.magic
     bytes.append(field: size)
