@@ -12,7 +12,7 @@ public enum KVMError: Error, Equatable, Sendable {
   case request(String, Errno)
   /// A state is of a processor with features that this host's have not, by the leaf of CPUID that tells of them.
   case processor(leaf: UInt32)
-  /// A state has a model-specific register that this host's KVM does not.
+  /// A state has a model-specific register that this host's KVM does not, or features in one.
   case foreignMSR(UInt32)
   /// More vCPUs than this host allows.
   case vCPUs(asked: Int, most: Int)

@@ -158,7 +158,7 @@ func words(_ error: KVMError) -> String {
     "the state is of a processor that has more than this host's (CPUID leaf 0x\(String(leaf, radix: 16))); restore it on one "
       + "like that"
   case .foreignMSR(let index):
-    "the state has a register that this host's KVM does not know (MSR 0x\(String(index, radix: 16))); restore it on a host "
+    "the state has a register, or bits of one, that this host's KVM does not know (MSR 0x\(String(index, radix: 16))); restore it on a host "
       + "like that which wrote it"
   case .vCPUs(let asked, let most): "\(asked) vCPUs are more than the \(most) that this host allows; lower --cpus"
   }

@@ -161,6 +161,39 @@ struct VCPUStateTests {
     #expect(cpuid(xcr0: 0xff).leaf(beyond: host) == 0xd)
   }
 
+  /// One register of a leaf: what the host has there, and what the state has.
+  @Test(
+    arguments: [
+      (7, 1, 2, 0, 0x20), (7, 2, 3, 1, 2), (0x14, 0, 1, 0, 1), (0x14, 0, 2, 1, 3), (0x14, 1, 0, 2, 3),
+      (0x14, 1, 0, 8, 16), (0x24, 0, 1, 1, 2), (0x24, 0, 1, 0x10000, 0x20000), (0x24, 1, 2, 0, 4),
+      (0x8000_0008, 0, 0, 0x3028, 0x3030), (0x8000_0008, 0, 0, 0x3030, 0x3930), (0x8000_0021, 0, 0, 1, 3),
+      (0x8000_0021, 0, 2, 0, 2),
+    ] as [(UInt32, UInt32, Int, UInt32, UInt32)])
+  func moreThanTheHostHas(_ leaf: (UInt32, UInt32, Int, UInt32, UInt32)) {
+    let (theirs, own) = (leaf.3, leaf.4)
+    func cpuid(_ value: UInt32) -> CPUID {
+      var entry = kvm_cpuid_entry2()
+      (entry.function, entry.index) = (leaf.0, leaf.1)
+      switch leaf.2 {
+      case 0: entry.eax = value
+      case 1: entry.ebx = value
+      case 2: entry.ecx = value
+      default: entry.edx = value
+      }
+      return CPUID([kvm_cpuid_entry2(), entry])
+    }
+    #expect(cpuid(own).leaf(beyond: cpuid(theirs)) == leaf.0)
+    #expect(cpuid(theirs).leaf(beyond: cpuid(theirs)) == nil)
+    #expect(cpuid(0).leaf(beyond: cpuid(own)) == nil)
+  }
+
+  @Test func whatAnotherProcessorIsSafeFrom() {
+    #expect(VCPU.has(capabilities: 0b1011, 0b1111))
+    #expect(!VCPU.has(capabilities: 0b1011, 0b1001))
+    #expect(!VCPU.has(capabilities: 1 << 63, 0))
+    #expect(VCPU.has(capabilities: 1 << 2 | 1 << 19, 0), "who lacks a fault can run what expects one")
+  }
+
   @Test func chips() throws {
     var state = ChipState()
     state.clock = 77

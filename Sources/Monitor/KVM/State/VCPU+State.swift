@@ -6,6 +6,7 @@ import Host
 extension VCPU {
   private static let timeStampCounter: UInt32 = 0x10
   private static let deadline: UInt32 = 0x6e0
+  private static let capabilities: UInt32 = 0x10a  // IA32_ARCH_CAPABILITIES
 
   /// The order matters: KVM_GET_MP_STATE moves what an APIC has under way; the APIC's requests come after its deadline, so that a
   /// timer that ends meanwhile is in one of them, perhaps in both.
@@ -60,6 +61,12 @@ extension VCPU {
 
   private func setMSRs(_ msrs: [VCPUState.MSR], ahead: UInt64?, of first: VCPU?) throws(KVMError) {
     for msr in msrs where !machine.msrs.contains(msr.index) { throw .foreignMSR(msr.index) }
+    // KVM takes whatever is set, but a guest that believes itself safe from something does nothing against it.
+    if let told = msrs.first(where: { $0.index == Self.capabilities }),
+      !Self.has(capabilities: told.value, self.msr(told.index) ?? 0)
+    {
+      throw .foreignMSR(told.index)
+    }
     if let counter = msrs.first(where: { $0.index == Self.timeStampCounter }) {
       try setMSR(counter.index, counter.value)
       // KVM takes counters that are set within a second for the same; where one was ahead it goes on to be.
@@ -74,6 +81,12 @@ extension VCPU {
     if let deadline = msrs.first(where: { $0.index == Self.deadline }), deadline.value != 0 {
       try setMSR(deadline.index, deadline.value)
     }
+  }
+
+  /// Whether a processor whose IA32_ARCH_CAPABILITIES is `own` has all that another's says.
+  static func has(capabilities: UInt64, _ own: UInt64) -> Bool {
+    // RSBA and RRSBA tell of what is amiss.
+    capabilities & ~own & ~(1 << 2 | 1 << 19) == 0
   }
 
   /// nil for one that this vCPU does not have.
