@@ -31,6 +31,7 @@ struct Arguments {
     var writeLimit: WriteLimit?
     var isVerbose = false
     var isCheck = false
+    var hasKASLR = false
     var allowed: [[UInt8]] = []
     var denied: [[UInt8]] = []
     while let word = words.popFirst() {
@@ -46,7 +47,7 @@ struct Arguments {
       case "--setup": machine.setup = Path(try value(name, inline))
       case "--initramfs": machine.initramfs.append(Path(try value(name, inline)))
       case "--cmdline": machine.commandLine = try value(name, inline)
-      case "--kaslr": machine.isRandomised = try isOn(name, inline)
+      case "--kaslr": (machine.isRandomised, hasKASLR) = (try isOn(name, inline), true)
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
       case "--cpus": machine.processors = try processors(name, inline)
       case "--cpu-affinity": machine.affinity = try affinity(name, inline)
@@ -113,8 +114,12 @@ struct Arguments {
     try check(machine.disks)
     if isCheck { return .check(machine.kvm) }
     guard machine.state == nil else {
-      guard machine.kernel.isEmpty, machine.initramfs.isEmpty, machine.commandLine.isEmpty else {
-        throw UsageError(message: "--restore: has its kernel in memory; leave out --kernel, --initramfs and --cmdline")
+      guard machine.kernel.isEmpty, machine.setup == nil, machine.initramfs.isEmpty, machine.commandLine.isEmpty,
+        !hasKASLR
+      else {
+        throw UsageError(
+          message: "--restore: has its kernel in memory; "
+            + "leave out --kernel, --setup, --initramfs, --cmdline and --kaslr")
       }
       guard machine.pages != .reservedHuge else {
         throw UsageError(message: "--restore: a file is no huge pages; leave out --huge-pages hugetlbfs")

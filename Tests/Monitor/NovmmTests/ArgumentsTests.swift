@@ -80,6 +80,8 @@ struct ArgumentsTests {
     ("--place disk0", "--place disk0: give DEVICE=N"),
     ("--place disk0=256", "--place disk0=256: give DEVICE=N"),
     ("--kernel x --transport pci --discovery cmdline", "--transport pci: a kernel finds the bus by ACPI"),
+    ("--restore x --setup x", "--restore: has its kernel in memory; leave out --kernel, --setup"),
+    ("--restore x --kaslr on", "--restore: has its kernel in memory; leave out"),
     ("$'--\\xff\\n'", "unknown option --\\xff\\x0a; novmm"),
   ])
   func whatMakesNoSenseIsNamed(_ words: String, _ text: String) throws {
