@@ -38,8 +38,11 @@ struct FlowTable {
   /// Bytes of hellos.
   private var held = 0
 
-  /// Machines that reach so much at once lose what is ending, then what was used longest ago.
+  /// Machines that reach so much at once lose what anybody on the link may begin, then what is ending, then what was used longest
+  /// ago.
   static let limit = 4096
+  /// So many at once, or each one more would have all of them looked at.
+  static let batch = limit / 16
   private static let heldLimit = 4 << 20
   private static let second: UInt64 = 1_000_000_000
   /// RFC 5382, REQ-5: two hours and four minutes; RFC 4787, REQ-5: two minutes and more.
@@ -70,20 +73,28 @@ struct FlowTable {
     flows[key] = flow
   }
 
-  /// Lets go of what has expired, and of as much more as there must be room for: of flows one, of hellos' bytes half, so that
-  /// the next ones do not come here again.
+  /// Lets go of what has expired, and of as much more as there must be room for: of flows a batch, of hellos' bytes half, so
+  /// that the next ones do not come here again.
   mutating func makeRoom(_ now: UInt64) {
     for (key, flow) in flows where Self.hasExpired(key, flow, now) { remove(key) }
-    while flows.count >= Self.limit, let first = flows.min(by: { Self.goesBefore($0.value, $1.value) }) {
-      remove(first.key)
+    if flows.count >= Self.limit {
+      for (key, _) in Self.inOrder(flows).prefix(Self.batch) { remove(key) }
     }
     guard !canHold else { return }
-    let holders = flows.filter { $0.value.held > 0 }.sorted { Self.goesBefore($0.value, $1.value) }
-    for (key, _) in holders where held > Self.heldLimit / 2 { remove(key) }
+    for (key, _) in Self.inOrder(flows.filter { $0.value.held > 0 }) where held > Self.heldLimit / 2 { remove(key) }
   }
 
-  private static func goesBefore(_ one: Flow, _ other: Flow) -> Bool {
-    one.isEnding == other.isEnding ? one.lastUse < other.lastUse : one.isEnding
+  /// What goes first comes first.
+  private static func inOrder(_ flows: [Key: Flow]) -> [(key: Key, value: Flow)] {
+    flows.sorted { one, other in
+      let (first, second) = (worth(one.key, one.value), worth(other.key, other.value))
+      return first == second ? one.value.lastUse < other.value.lastUse : first < second
+    }
+  }
+
+  private static func worth(_ key: Key, _ flow: Flow) -> Int {
+    if case .link = flow.basis, key.kind == IPv4Packet.udp { return 0 }
+    return flow.isEnding ? 1 : 2
   }
 
   /// Ends what does not hold any more.

@@ -445,7 +445,13 @@ import Testing
     #expect(out(&filter, F.tcp(server, 22, 4, guestPort: 2)) == .pass)
     for index in 0..<UInt16(FlowTable.limit - 2) { begin(1000 + index) }
     #expect(filter.flowCount == FlowTable.limit)
+    #expect(out(&filter, F.tcp(server, 22, 16, guestPort: 1)) == .pass)
     begin(3)
+    // A batch has gone, and the next ones look at nothing.
+    #expect(filter.flowCount == FlowTable.limit - FlowTable.batch + 1)
+    #expect(isAnswered(out(&filter, F.tcp(server, 22, 16, guestPort: 1000))))
+    for index in 0..<UInt16(FlowTable.batch - 1) { begin(20000 + index) }
+    #expect(filter.flowCount == FlowTable.limit)
     #expect(isAnswered(out(&filter, F.tcp(server, 22, 16, guestPort: 2))))
     #expect(out(&filter, F.tcp(server, 22, 16, guestPort: 1)) == .pass)
     // Two hours later only this one is in use.
@@ -454,6 +460,23 @@ import Testing
     now += 200_000_000_000
     begin(4)
     #expect(filter.flowCount == 2)
+  }
+
+  /// What anybody on the link may begin makes room for itself.
+  @Test func datagramsPushNoConnectionsOut() throws {
+    var filter = try filter(["10.0.0.0/8"])
+    let server = IPv4Address(0x0a10_0001)
+    for port in 0..<UInt16(100) {
+      #expect(out(&filter, F.tcp(server, 22, 2, guestPort: 1000 + port)) == .pass)
+      #expect(comesIn(&filter, F.tcp(server, 22, 0x12, isInbound: true, guestPort: 1000 + port)))
+    }
+    for index in 0..<UInt32(2 * FlowTable.limit) {
+      now += 1
+      let datagram = F.udp(IPv4Address(0x0a20_0000 + index), 9, [1], isInbound: true, guestPort: 53)
+      #expect(comesIn(&filter, datagram))
+    }
+    #expect(filter.flowCount <= FlowTable.limit)
+    for port in 0..<UInt16(100) { #expect(out(&filter, F.tcp(server, 22, 16, guestPort: 1000 + port)) == .pass) }
   }
 
   /// Hellos that nobody ends keep no other from being looked at.
