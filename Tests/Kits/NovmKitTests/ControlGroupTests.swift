@@ -13,4 +13,15 @@ struct ControlGroupTests {
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty)
   }
+
+  @Test func aLimitThatLimitsNothingIsNone() throws {
+    let directory = try TemporaryDirectory()
+    #expect(throws: ControlGroupFault.controller("io")) { try ControlGroup.limit(5, of: [], in: directory.path) }
+    #expect(throws: ControlGroupFault.controller("io")) { try ControlGroup.limit(5, of: ["8:0"], in: directory.path) }
+    let file = "\(directory.path)/io.max"
+    try "".write(toFile: file, atomically: false, encoding: .utf8)
+    #expect(throws: ControlGroupFault.noDisk) { try ControlGroup.limit(5, of: [], in: directory.path) }
+    try ControlGroup.limit(5, of: ["8:0"], in: directory.path)
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "8:0 rbps=5 wbps=5")
+  }
 }

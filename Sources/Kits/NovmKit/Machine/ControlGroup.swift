@@ -40,8 +40,29 @@ final class ControlGroup {
     try set("cpu.max", "\(limits.processors * 100_000) 100000")
     try set("pids.max", "\(limits.processes)")
     if let transfers = limits.transfers {
-      for disk in Self.disks() { try set("io.max", "\(disk) rbps=\(transfers) wbps=\(transfers)") }
+      do throws(ControlGroupFault) {
+        try Self.limit(transfers, of: Self.disks(), in: path)
+      } catch {
+        throw .cgroup(path, error)
+      }
     }
+  }
+
+  /// Limits what goes to and from disks; those that have gone meanwhile need none.
+  ///
+  /// - Throws: also where nothing is limited.
+  static func limit(_ transfers: UInt64, of disks: [String], in path: String) throws(ControlGroupFault) {
+    guard unsafe access("\(path)/io.max", F_OK) == 0 else { throw .controller("io") }
+    var isLimited = false
+    for disk in disks {
+      do throws(Errno) {
+        try write("\(path)/io.max", "\(disk) rbps=\(transfers) wbps=\(transfers)")
+        isLimited = true
+      } catch {
+        guard error == Errno(ENODEV) else { throw .file("io.max", error) }
+      }
+    }
+    guard isLimited else { throw .noDisk }
   }
 
   /// `MAJOR:MINOR` of each disk that has a size: what is behind partitions, and volumes over several. Limits are for whole ones.
@@ -191,13 +212,14 @@ final class ControlGroup {
 }
 
 /// Why a control group cannot be had.
-package enum ControlGroupFault: Equatable, Sendable {
+package enum ControlGroupFault: Error, Equatable, Sendable {
   case version
   case notAGroup
   case notDelegated
   case directory(Errno)
   case file(String, Errno)
   case controller(String)
+  case noDisk
 
   var words: String {
     switch self {
@@ -208,6 +230,7 @@ package enum ControlGroupFault: Equatable, Sendable {
     case .directory(let error): error.description
     case .file(let name, let error): "\(name): \(error.description)"
     case .controller(let name): "it has no \(name) controller; see cgroup.subtree_control of the directory above"
+    case .noDisk: "this host has no disk in /sys/block that io= could limit; leave it out"
     }
   }
 }
