@@ -11,7 +11,7 @@ struct StatsCommand: ParsableCommand {
       All that run, unless some are named. CPU is the processor time that a machine takes of the host, 100 % being one \
       processor; HOST is what it has in the host's memory. The rest is the guest's own account: memory that is in use, the \
       file system of its /, threads. WRITTEN is what is in its write map of what --write-limit lets be there, of several the \
-      fullest; NODES the files that it knows, STREAMS its connections by vsock, such as commands. On a terminal the table is shown anew each second; elsewhere once, unless --follow is \
+      fullest, bytes or names, of which there are more; NODES the files that it knows, STREAMS its connections by vsock, such as commands. On a terminal the table is shown anew each second; elsewhere once, unless --follow is \
       given.
 
       Examples:
@@ -73,10 +73,15 @@ struct StatsCommand: ParsableCommand {
         machine.name, machine.status, machine.processors.map { "\(Int(($0 * 100).rounded())) %" } ?? "-",
         Amount.text(machine.hostMemory), part(machine.memoryUsed, machine.memoryTotal),
         part(machine.storageUsed, machine.storageTotal), machine.threads.map { "\($0)" } ?? "-",
-        part(machine.monitor?.fullest?.bytes, machine.monitor?.fullest?.limit),
+        written(machine.monitor?.fullest),
         machine.monitor.map { "\($0.nodes)" } ?? "-", machine.monitor.map { "\($0.streams)" } ?? "-")
     }
     return table.text
+  }
+
+  private static func written(_ map: MonitorUsage.Written?) -> String {
+    guard let map, let limit = map.nameLimit, map.isFullerOfNames else { return part(map?.bytes, map?.limit) }
+    return "\(map.names) of \(limit) names"
   }
 
   private static func part(_ used: UInt64?, _ total: UInt64?) -> String {

@@ -61,6 +61,7 @@ struct UsageTests {
     #expect(usage.nodes == 17 && usage.streams == 3 && usage.written.count == 2)
     // By its names.
     #expect(usage.fullest == MonitorUsage.Written(bytes: 100, limit: 1000, names: 7, nameLimit: 8))
+    #expect(usage.written.map(\.isFullerOfNames) == [true, false])
     #expect(MonitorUsage("usage")?.fullest == nil)
     for text in ["", "refused", "usage nodes", "usage nodes=-1", "usage nodes=x", "usage written=1//2"] {
       #expect(MonitorUsage(text) == nil, "\(text)")

@@ -9,7 +9,10 @@ package struct MonitorUsage: Encodable, Equatable, Sendable {
     package var nameLimit: UInt64?
 
     /// How much of what it may hold it does, from 0 to 1.
-    var share: Double { max(part(bytes, limit), nameLimit.map { part(names, $0) } ?? 0) }
+    var share: Double { max(part(bytes, limit), nameShare) }
+    /// Whether it is nearer to its limit of names than to that of bytes.
+    package var isFullerOfNames: Bool { nameShare > part(bytes, limit) }
+    private var nameShare: Double { nameLimit.map { part(names, $0) } ?? 0 }
 
     private func part(_ used: UInt64, _ limit: UInt64) -> Double { limit == 0 ? 1 : Double(used) / Double(limit) }
   }
