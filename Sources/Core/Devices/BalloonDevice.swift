@@ -6,7 +6,8 @@ package import Virtio
 
 /// Takes guest memory that the guest has no use for.
 package protocol BalloonBackend: AnyObject {
-  /// Gives the pages that lie wholly in `slice` back to the host. They read as zero from then on, and may be used again.
+  /// Gives the pages that lie wholly in `slice` back to the host. They may be used again, and read as zero then, or as they
+  /// did in the file that the machine was restored from.
   func release(_ slice: GuestSlice)
 
   /// The guest has told its statistics anew.

@@ -23,7 +23,8 @@ package enum HostMemory {
     return max(0, number("free_hugepages") - number("resv_hugepages"))
   }
 
-  /// madvise(2) with MADV_DONTNEED: gives the pages that lie wholly in private memory back. They read as zero then.
+  /// madvise(2) with MADV_DONTNEED: gives the pages that lie wholly in private memory back. They read as zero then, or as a file has
+  /// them that lies beneath (`MemoryMapping.replace`).
   @unsafe package static func release(_ bytes: UnsafeMutableRawBufferPointer) {
     guard let start = bytes.baseAddress else { return }
     let skip = -Int(bitPattern: start) & (page - 1)
