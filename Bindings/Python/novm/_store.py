@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Callable, List, Optional
 
 from . import _library
+from ._errors import MissingError
 from ._library import Handle, Text
 
 if TYPE_CHECKING:
@@ -112,7 +114,12 @@ class Store:
     def machines(self) -> List[Machine]:
         """All machines, whoever made them."""
         found = Handle.made("novm_store_machines", self._handle.number)
-        return [self.machine((row[0] or b"").decode()) for row in _library.rows(found, ["id"])]
+        machines = []
+        for row in _library.rows(found, ["id"]):
+            # One that was removed meanwhile is none of them.
+            with contextlib.suppress(MissingError):
+                machines.append(self.machine((row[0] or b"").decode()))
+        return machines
 
     def machine(self, reference: str) -> Machine:
         """The machine of a name or identifier.
