@@ -49,6 +49,8 @@ indices = {
     'numbers': manifest_of(config={**described(config, 'config.v1+json'), 'size': -1}),
     'few': manifest_of(layers=[described(layers[0], 'layer.v1.tar+gzip')]),
     'room': manifest_of(layers=[{**described(data, 'layer.v1.tar+gzip'), 'size': 1 << 62} for data in layers]),
+    # Lines and NULs, which end what fields and orders say.
+    'typed': manifest_of(mediaType='x\r\nX-Evil: 1\0verify=no'),
     'config-digest': manifest_of(config={**described(other, 'config.v1+json'), 'digest': digest(b'x')}),
 }
 indices['described-cut'] = indices['index']
@@ -114,6 +116,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.note()
         body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         name = self.path.split('/')[2]
+        if 'X-Evil' in self.headers: return self.answer(418)
         if name == 'push-refused': return self.error(403)
         if name == 'push-unknown': return self.error(404, 'NAME_UNKNOWN')
         if name == 'push-token' and 'push' not in self.headers.get('Authorization', ''):
@@ -138,6 +141,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if name == 'push-back': return self.answer(202, Location=self.path, Range='0-5') if self.count(name) % 2 else self.error(503)
             if start != len(pieces[name]): return self.error(416)
             if name == 'push-cut' and self.count() == 1: body = body[:1000]
+            if name == 'push-little': body = body[:2]
             with lock: pieces[name] += body
             if name == 'push-cut' and len(body) == 1000:
                 self.close_connection = True

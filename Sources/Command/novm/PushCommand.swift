@@ -64,8 +64,7 @@ extension ImageCommand {
       line.clear()
       // Until here.
       _ = held.raw
-      print(
-        quiet ? digest.description : "\(reference.familiarRepository)\(reference.tag.map { ":\($0)" } ?? "")@\(digest)")
+      print(quiet ? digest.description : "\(reference.familiar)@\(digest)")
     }
   }
 }

@@ -74,6 +74,15 @@ package struct Exchange: Equatable, Sendable {
     self.limit = limit
   }
 
+  /// Whether it says what it is meant to: a NUL ends a part of an ``ExchangeOrder``, and a line's end a field. What fields say a
+  /// server may have said before.
+  var canBeSaid: Bool {
+    fields.allSatisfy { "\($0.name)\($0.value)".utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f } }
+      && ![trust.authorities, trust.certificate, trust.key, text].contains { $0.contains(0) }
+  }
+
+  private var text: [UInt8] { if case .bytes(let text) = content { text } else { [] } }
+
   /// An answer, whatever its status.
   package struct Answer: Equatable, Sendable {
     package var status: Int

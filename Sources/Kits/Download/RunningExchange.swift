@@ -13,7 +13,9 @@ package final class RunningExchange {
   private var isReaped = false
 
   /// - Parameter body: where what comes goes: a pipe or file, which is closed once all has come.
+  /// - Throws: EINVAL for one that says something else in the order, or in the request, than it is meant to.
   package init(_ exchange: Exchange, by program: String, body: Int32) throws(Errno) {
+    guard exchange.canBeSaid else { throw Errno(EINVAL) }
     self.exchange = exchange
     self.program = program
     let pipe = try Pipe()

@@ -257,6 +257,7 @@ package struct ImageStore: Sendable {
   ///
   /// - Parameter text: what the image is found by.
   package func tag(_ text: String, as reference: ImageReference) throws(ImageError) {
+    try requireName(reference)
     _ = try find(text)
     let lock = try lock(".lock", LOCK_EX)
     // Nobody removes it from here on.

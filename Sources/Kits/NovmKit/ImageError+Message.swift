@@ -8,7 +8,11 @@ extension ImageError {
     switch self {
     case .reference(let text):
       "'\(String(printable: Array(text.utf8)))' is no image's name; such as debian:12 or example.org/team/app:1.0"
-    case .longName(let text): "\(text): a name of more than 255 bytes; leave out the tag, which a digest makes needless"
+    case .longName(let text):
+      """
+      \(text): a name of more than 255 bytes, a / counting as three; give a shorter one, or leave out the tag where \
+      there is a digest
+      """
     case .noSuchImage(let text):
       "no image \(text); `novm images` shows those there are, and `novm load` brings one from a file"
     case .ambiguous(let text): "\(text): several images begin so; give more of the identifier"

@@ -96,7 +96,7 @@ struct BlobUpload {
     while true {
       do throws(RegistryError) {
         let answer = try client.send(.put, whole, fields: [Self.bytes], limit: 1 << 16) {
-          ($0.attempts, $0.silence, $0.time) = (1, 600, 0)
+          ($0.attempts, $0.silence, $0.time) = (1, 600, 600)
         }
         if answer.isSuccess { return }
         // An earlier one has ended the upload.

@@ -13,7 +13,7 @@ package struct ImagePush {
   private let compression: ArchiveExport.Compression
   private let name: String
   /// What the store's images say of layers that they have from this registry, and the repositories that these came from.
-  private var known: [Digest: (descriptor: ImageDescriptor, repositories: [String])] = [:]
+  private var known: [Digest: (descriptor: ImageDescriptor, repositories: Set<String>)] = [:]
 
   /// What became of a layer, for people.
   package enum Outcome: Sendable {
@@ -30,14 +30,17 @@ package struct ImagePush {
     self.store = store
     self.compression = compression
     name = "\(source.host)/\(source.repository)"
+    let wanted = Set(layers)
     do throws(ImageError) {
       for image in try store.list() {
         guard let manifest = store.manifest(of: image), manifest.layers.count == image.configuration.rootfs.layers.count
         else { continue }
         let repositories = image.references.filter { $0.registry == source.host }.map(\.repository)
         if repositories.isEmpty { continue }
-        for (diff, descriptor) in zip(image.configuration.rootfs.layers, manifest.layers) where layers.contains(diff) {
-          known[diff, default: (descriptor, [])].repositories += repositories
+        for (diff, descriptor) in zip(image.configuration.rootfs.layers, manifest.layers) where wanted.contains(diff) {
+          // Other bytes may hold the same layer: the repository has them, and not these.
+          guard known[diff].map({ $0.descriptor.digest == descriptor.digest }) ?? true else { continue }
+          known[diff, default: (descriptor, [])].repositories.formUnion(repositories)
         }
       }
     } catch {
@@ -47,7 +50,7 @@ package struct ImagePush {
       Self.mostOthers)
     client = try RegistryClient(source, access, pushes: true, others: Array(others))
     let allowed = Set(others + [source.repository])
-    for diff in known.keys { known[diff]?.repositories.removeAll { !allowed.contains($0) } }
+    for diff in known.keys { known[diff]?.repositories.formIntersection(allowed) }
   }
 
   /// Repositories that one token is asked for.
@@ -92,7 +95,7 @@ package struct ImagePush {
     guard let (descriptor, repositories) = known[diff] else { return nil }
     let blob = BlobUpload(descriptor, to: client, name: name)
     if try blob.isThere() { return (descriptor, .there) }
-    for repository in repositories where repository != client.source.repository {
+    for repository in repositories.sorted() where repository != client.source.repository {
       if try blob.mount(from: repository) { return (descriptor, .mounted(from: repository)) }
     }
     return nil
@@ -103,10 +106,12 @@ package struct ImagePush {
     let oci = "application/vnd.oci.image.manifest.v1+json"
     let layers = image.configuration.rootfs.layers
     if let bytes = store.manifestBytes(of: image), let manifest = store.manifest(of: image),
+      // A registry's own word.
+      case let type = manifest.mediaType ?? oci, RemoteImage.types.contains(type),
       layers.allSatisfy({ known[$0] != nil }), manifest.config.digest == image.id,
       description.layers == manifest.layers.map(\.digest)
     {
-      return (bytes, manifest.mediaType ?? oci)
+      return (bytes, type)
     }
     return (description.manifest, oci)
   }

@@ -175,7 +175,7 @@ package struct RegistriesConfiguration: Equatable, Sendable {
 
   /// Whether a place begins with a host: a name without `.` and `:` would be a part of the default registry, which others than
   /// the one that was meant write to.
-  fileprivate static func isRegistry(_ place: String) -> Bool {
+  package static func isRegistry(_ place: String) -> Bool {
     let host = place.prefix { $0 != "/" }
     return ImageReference("\(host)/x")?.registry == String(host)
   }

@@ -29,6 +29,13 @@ final class NovmProgram {
     return url.path
   }
 
+  /// Has it find the `nofetch` that was built beside it.
+  func linkNofetch() throws {
+    try FileManager.default.createDirectory(atPath: "\(directory)/libexec", withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(
+      at: URL(filePath: "\(directory)/libexec/nofetch"), withDestinationURL: try BuiltProgram.url("nofetch"))
+  }
+
   /// A program that `novm` is to run.
   @discardableResult
   func writeProgram(_ name: String, _ text: String) throws -> String {

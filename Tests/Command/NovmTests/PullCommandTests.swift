@@ -11,9 +11,7 @@ struct PullCommandTests {
   init() throws {
     novm = try NovmProgram()
     registry = try HostileRegistry()
-    try FileManager.default.createDirectory(atPath: "\(novm.directory)/libexec", withIntermediateDirectories: true)
-    try FileManager.default.createSymbolicLink(
-      at: URL(filePath: "\(novm.directory)/libexec/nofetch"), withDestinationURL: try BuiltProgram.url("nofetch"))
+    try novm.linkNofetch()
   }
 
   /// All that is in the store below a part, by name.

@@ -11,9 +11,7 @@ struct PushCommandTests {
   init() throws {
     novm = try NovmProgram()
     registry = try HostileRegistry()
-    try FileManager.default.createDirectory(atPath: "\(novm.directory)/libexec", withIntermediateDirectories: true)
-    try FileManager.default.createSymbolicLink(
-      at: URL(filePath: "\(novm.directory)/libexec/nofetch"), withDestinationURL: try BuiltProgram.url("nofetch"))
+    try novm.linkNofetch()
     #expect(try novm.run("pull", registry.name("good")).status == 0)
   }
 
@@ -56,6 +54,13 @@ struct PushCommandTests {
     #expect(try push("push-short").status == 0)
   }
 
+  /// What one registry says of itself is no field of another's request.
+  @Test func typesThatAreNone() throws {
+    #expect(try novm.run("pull", registry.name("typed")).status == 0)
+    let result = try push("push-mounts", registry.name("typed"))
+    #expect(result.status == 0, "\(result)")
+  }
+
   /// A registry that takes it, and does not come to say so.
   @Test(arguments: ["push-closes", "push-late"])
   func answersThatAreLost(repository: String) throws {
@@ -73,7 +78,8 @@ struct PushCommandTests {
   @Test(arguments: [
     ("push-refused", "refused"), ("push-nowhere", "where to send"), ("push-file", "to no address"),
     ("push-lines", "to no address"), ("push-user", "sent to me@"),
-    ("push-long", "another part"), ("push-busy", "503"), ("push-gone", "503"), ("push-back", "503"),
+    ("push-long", "another part"), ("push-little", "again and again"), ("push-busy", "503"),
+    ("push-gone", "503"), ("push-back", "503"),
     ("push-unknown", "status 404 (words of NAME_UNKNOWN"), ("push-lies", "another manifest"),
   ])
   func refusals(repository: String, text: String) throws {

@@ -7,23 +7,22 @@ import Testing
 /// A program in the place of `nofetch`.
 @Suite(.timeLimit(.minutes(1)))
 struct ExchangeTests {
-  /// - Parameter script: a shell's, where `$report` and `$answer` are the descriptors.
-  private func answer(_ script: String) throws -> Exchange.Answer {
-    let program = FileManager.default.temporaryDirectory.appendingPathComponent("novm-exchange-\(UUID())").path
-    defer { try? FileManager.default.removeItem(atPath: program) }
-    let text = """
-      #!/bin/bash
-      for word; do
-        case $word in
-          --report=fd:*) report=${word#*:} ;;
-          --answer=fd:*) answer=${word#*:} ;;
-        esac
-      done
-      \(script)
+  /// - Parameter script: as for `FetchScript`.
+  private func answer(_ script: String, fields: [Exchange.Field] = []) throws -> Exchange.Answer {
+    try FetchScript.with(script) { program in
+      var exchange = try Exchange("http://x/y", limit: 10)
+      exchange.fields = fields
+      return try exchange.perform(by: program)
+    }
+  }
 
-      """
-    try MadeProgram.write(program, text)
-    return try Exchange("http://x/y", limit: 10).perform(by: program)
+  /// They end what an order and a request say, and more would be said by what comes behind.
+  @Test(arguments: ["a\0verify=no", "a\r\nX: y", "a\n", "\u{7f}"])
+  func fieldsThatAreNone(value: String) throws {
+    let script = "printf 'head 200\\ndone\\n' >&$report"
+    #expect(try answer(script, fields: [.init("X", "é")]).status == 200)
+    #expect(throws: DownloadError.self) { try answer(script, fields: [.init("X", value)]) }
+    #expect(throws: DownloadError.self) { try answer(script, fields: [.init(value, "x")]) }
   }
 
   /// More fields than a pipe has room for, and only then the body.

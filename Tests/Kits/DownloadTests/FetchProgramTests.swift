@@ -9,31 +9,19 @@ import Testing
 struct FetchProgramTests {
   private let file = try! FileDescriptorBox()
 
-  /// - Parameter script: a shell's, where `$report` and `$file` are the descriptors.
+  /// - Parameter script: as for `FetchScript`.
   private func fetch(_ script: String) throws -> [UInt64] {
-    let program = FileManager.default.temporaryDirectory.appendingPathComponent("novm-fetch-\(UUID())").path
-    defer { try? FileManager.default.removeItem(atPath: program) }
-    let text = """
-      #!/bin/bash
-      for word; do
-        case $word in
-          --report=fd:*) report=${word#*:} ;;
-          --file=fd:*) file=${word#*:} ;;
-        esac
-      done
-      \(script)
-
-      """
-    try MadeProgram.write(program, text)
-    var steps: [UInt64] = []
-    do {
-      try Download("http://x/y", limit: 10).fetch(to: file.raw, by: program) { count, _ in steps.append(count) }
-    } catch {
-      // Its name is another each time.
-      if case .ended(_, let status) = error { throw DownloadError.ended("it", status: status) }
-      throw error
+    try FetchScript.with(script) { program in
+      var steps: [UInt64] = []
+      do {
+        try Download("http://x/y", limit: 10).fetch(to: file.raw, by: program) { count, _ in steps.append(count) }
+      } catch {
+        // Its name is another each time.
+        if case .ended(_, let status) = error { throw DownloadError.ended("it", status: status) }
+        throw error
+      }
+      return steps
     }
-    return steps
   }
 
   @Test func all() throws {

@@ -269,6 +269,13 @@ struct ImageStoreTests {
     #expect(try place.packs.list().packs.map(\.name) == kept)
   }
 
+  /// Only what images say is passed over: a user is told.
+  @Test func labelsOfTheUserStay() throws {
+    let place = try Place()
+    try place.layout("one", [["a": "base"]])
+    #expect(try place.load("one").labels(["=x", "b=c", "a"]) == ["=x", "a=", "b=c"])
+  }
+
   @Test func layersHaveAPlaceBeforeTheyCome() throws {
     let place = try Place()
     _ = try place.store.holdLayers()
@@ -282,6 +289,7 @@ struct ImageStoreTests {
     try place.layout("one", [["a": "base"]])
     let parts = try ImageParts.images(in: try ImageDirectory("\(place.path)/one", source: "one"))
     #expect(throws: ImageError.longName(long.description)) { try place.store.add(parts[0], references: [long]) }
+    #expect(throws: ImageError.longName(long.description)) { try place.store.tag("one", as: long) }
     #expect(!FileManager.default.fileExists(atPath: place.packs.directory))
   }
 
