@@ -28,7 +28,7 @@ struct StampQueueTests {
     var queue = StampQueue()
     let other = path("/t")
     queue.add(path("/t/f"), in: other, of: other)
-    for number in 0..<(StampQueue.limit + StampQueue.mostDirectories) {
+    for number in 0..<(StampQueue.limit + WatchedShare.mostDirectories) {
       queue.add(path("/s/\(number)/f"), in: path("/s/\(number)"), of: share)
     }
     #expect(queue.count == 2)

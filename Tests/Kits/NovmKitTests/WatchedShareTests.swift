@@ -55,10 +55,10 @@ struct WatchedShareTests {
     try Data(text.utf8).write(to: URL(fileURLWithPath: "\(directory.path)/\(path)"))
   }
 
-  private func share(limit: Int) throws -> WatchedShare {
+  private func share(limit: Int, names: Int = 1 << 18) throws -> WatchedShare {
     let map = TreeMap(guest: Array("/s".utf8), host: Array(directory.path.utf8))
     let share = try WatchedShare(
-      map, stamps: taker, limit: limit, logger: Logger(label: "test", factory: { [log] _ in log }))
+      map, stamps: taker, limit: limit, names: names, logger: Logger(label: "test", factory: { [log] _ in log }))
     try run(share)
     return share
   }
@@ -94,6 +94,31 @@ struct WatchedShareTests {
     try run(share)
     #expect(taker.take().contains("/s/d/moved/g"))
     #expect(log.lines == [])
+  }
+
+  /// Of many names in directories that come all at once some are looked at in a turn, and of too many in one not all.
+  @Test func aTurnHasAnEnd() throws {
+    let share = try share(limit: 20, names: 10)
+    let elsewhere = try TemporaryDirectory()
+    for (name, count) in [("a", 8), ("b", 8), ("c", 8), ("d", 11)] {
+      try #require(mkdir("\(elsewhere.path)/\(name)", 0o755) == 0)
+      for number in 0..<count { try Data().write(to: URL(fileURLWithPath: "\(elsewhere.path)/\(name)/\(number)")) }
+      // To and fro: it waits once.
+      for _ in 0..<3 {
+        try #require(rename("\(elsewhere.path)/\(name)", "\(directory.path)/\(name)") == 0)
+        try #require(rename("\(directory.path)/\(name)", "\(elsewhere.path)/\(name)") == 0)
+      }
+      try #require(rename("\(elsewhere.path)/\(name)", "\(directory.path)/\(name)") == 0)
+    }
+    try share.ready(POLLIN)
+    var turns = 0
+    while share.deadline != nil {
+      try share.expired()
+      turns += 1
+    }
+    #expect(turns == 3)
+    #expect(taker.take().isSuperset(of: ["/s/a/0", "/s/a/7", "/s/b/7", "/s/c/7"]))
+    #expect(log.lines.count == 1)
   }
 
   @Test func whatGoesLeavesRoom() throws {

@@ -18,7 +18,7 @@ struct StampQueue {
     shares.insert(share)
     let told = count < Self.limit ? path : directory
     guard !known.contains(told) else { return }
-    if count >= Self.limit + Self.mostDirectories || size + told.count > Self.mostBytes {
+    if count >= Self.limit + WatchedShare.mostDirectories || size + told.count > Self.mostBytes {
       let roots = shares.sorted { $0.lexicographicallyPrecedes($1) }
       (paths, known, size) = ([], [], 0)
       for root in roots { append(root) }
@@ -44,8 +44,6 @@ struct StampQueue {
 
   /// What waits at most, but for directories.
   static let limit = 256
-  /// As many as a share's are watched.
-  static let mostDirectories = 16384
   static let mostBytes = 1 << 20
 }
 

@@ -33,11 +33,15 @@ final class WatchedShare: PollSource {
   /// Of how many the log has: it says so again of twice as many, as the guest can make them come and go.
   private var told = 0
   private let limit: Int
+  private let names: Int
 
-  /// - Parameter limit: directories that are watched at most.
+  /// - Parameters:
+  ///   - limit: directories that are watched at most.
+  ///   - names: those of one directory that are looked through, and of several before anything else has its turn.
   /// - Throws: where the host cannot have it watched.
   init(
-    _ map: TreeMap, stamps: any ChangeTaker, limit: Int = WatchedShare.mostDirectories, logger: Logger
+    _ map: TreeMap, stamps: any ChangeTaker, limit: Int = WatchedShare.mostDirectories, names: Int = 1 << 18,
+    logger: Logger
   ) throws(Errno) {
     self.stamps = stamps
     self.logger = logger
@@ -46,6 +50,7 @@ final class WatchedShare: PollSource {
     file = map.isFile ? map.host.split(separator: Self.slash).last.map { Array($0) } : nil
     guest = map.guest == [UInt8(ascii: "/")] ? [] : map.guest
     watch = try DirectoryWatch()
+    self.names = names
     self.limit = min(limit, DirectoryWatch.mostOfUser.map { $0 / 2 } ?? limit)
   }
 
@@ -56,10 +61,11 @@ final class WatchedShare: PollSource {
   func open() { stamp([], in: []) }
 
   func expired() throws(NovmError) {
+    var left = names
     for _ in 0..<Self.turn {
-      guard let (path, sight) = unscanned.popLast() else { break }
+      guard left > 0, let (path, sight) = unscanned.popLast() else { break }
       do throws(Errno) {
-        try scan(path, sight)
+        try scan(path, sight, &left)
       } catch {
         // What is gone again, or never was one, is nobody's.
         if ![.notFound, .notDirectory, .tooManySymlinks].contains(error) { miss(error) }
@@ -82,7 +88,9 @@ final class WatchedShare: PollSource {
   }
 
   /// Watches a directory, and notes those in it.
-  private func scan(_ path: [UInt8], _ sight: Sight) throws(Errno) {
+  ///
+  /// - Parameter left: names that may still be looked at in this turn.
+  private func scan(_ path: [UInt8], _ sight: Sight, _ left: inout Int) throws(Errno) {
     let name = (path.isEmpty ? [UInt8(ascii: ".")] : path) + [0]
     let directory = try FileCalls.openBeneath(root.raw, name.span, OpenFlags.directory)
     let number = try watch.add(directory.raw)
@@ -95,7 +103,14 @@ final class WatchedShare: PollSource {
     if sight == .unsure { stamp(path, in: path) }
     guard file == nil else { return }
     var buffer = [UInt8](repeating: 0, count: 1 << 15)
+    var count = 0
+    defer { left -= count }
     _ = try FileCalls.eachName(directory.raw, &buffer) { name, type in
+      count += 1
+      guard count <= names else {
+        miss()
+        return false
+      }
       let child = Self.join(path, name.dropLast())
       if sight == .new { stamp(child, in: path) }
       guard type == UInt8(DT_DIR) || type == UInt8(DT_UNKNOWN) else { return true }
@@ -138,6 +153,8 @@ final class WatchedShare: PollSource {
     if !changes.isDisjoint(with: [.came, .went]) {
       if isDirectory, changes.contains(.moved) { forget(path) }
       if isDirectory, !changes.isDisjoint(with: .came) {
+        // It may come and go many times before it is looked through.
+        unscanned.removeAll { $0.path == path }
         if unscanned.count < limit { unscanned.append((path, .new)) } else { miss() }
       }
       // Of a name that went only the guest's memory of it goes; who watches is told of the directory.
