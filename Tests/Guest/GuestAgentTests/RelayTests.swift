@@ -81,6 +81,24 @@ import Testing
     #expect(result.end == .exited(code: 0) && result.stdout == input)
   }
 
+  /// Nothing comes to its end by itself here: a datagram socket has none.
+  @Test func endsWithWhoReadsIt() throws {
+    let (server, port) = try server(
+      """
+      s = socket.socket(type=socket.SOCK_DGRAM)
+      s.bind(('127.0.0.1', 0))
+      print(s.getsockname()[1])
+      s.recv(1)
+      """)
+    defer { end(server) }
+    let stream = try agent.connect()
+    let command = Command(arguments: ["connect", "udp", port].map(\.bytes), options: [.builtIn, .input])
+    try stream.send(.exec(command))
+    guard case .started(let relay) = try stream.next() else { throw TestFailure("did not start") }
+    kill(agent.processIdentifier, SIGKILL)
+    try withExtendedLifetime(stream) { try expectGone(Int32(relay)) }
+  }
+
   @Test func datagramsStayWhole() throws {
     let (server, port) = try server(
       """

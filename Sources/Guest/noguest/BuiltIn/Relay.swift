@@ -56,12 +56,15 @@ struct Relay: ~Copyable {
   private mutating func turn() throws(SystemError) -> Bool {
     var poll = Poll<End>()
     poll.add(0, readable: hasInput && toSocket.isEmpty, for: .input)
-    poll.add(1, writable: !toOutput.isEmpty, for: .output)
+    poll.add(1, writable: !toOutput.isEmpty, hangUp: true, for: .output)
     poll.add(socket.number, readable: toOutput.isEmpty, writable: !toSocket.isEmpty, for: .socket)
     for (end, readiness) in try poll.wait(milliseconds: nil) {
       switch end {
       case .input: try takeInput()
-      case .output: _ = try output.drain(&toOutput)
+      case .output:
+        // Asked for nothing else it is ready once nobody reads any more: a datagram socket alone has no end.
+        guard !toOutput.isEmpty else { return false }
+        _ = try output.drain(&toOutput)
       case .socket:
         if readiness.writable, !toSocket.isEmpty { try drainToSocket() }
         if readiness.readable, toOutput.isEmpty, try !takeOutput() { return false }

@@ -11,9 +11,11 @@ struct Poll<Owner> {
   private var entries: [pollfd] = []
   private var owners: [Owner] = []
 
-  /// Waits for the descriptor to become readable or writable, as asked; for hang-ups in any case, if for either.
-  mutating func add(_ descriptor: Int32, readable: Bool = false, writable: Bool = false, for owner: Owner) {
-    guard readable || writable else { return }
+  /// Waits for the descriptor to become readable or writable, as asked; for hang-ups in any case, if for any of these.
+  mutating func add(
+    _ descriptor: Int32, readable: Bool = false, writable: Bool = false, hangUp: Bool = false, for owner: Owner
+  ) {
+    guard readable || writable || hangUp else { return }
     let events = (readable ? POLLIN : 0) | (writable ? POLLOUT : 0)
     entries.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
     owners.append(owner)
