@@ -38,14 +38,14 @@ struct EndAndHealthOptions: ParsableArguments {
   private static func seconds(_ option: String, _ text: String?, least: Int = 1) throws -> Double? {
     guard let text else { return nil }
     guard let span = TimeSpan(text), span.seconds >= least else {
-      throw ValidationError("\(option): '\(text)' is no time; give seconds, or a number with s, m, h or d, such as 10s")
+      throw ValidationError("\(option): '\(text)' \(TimeSpan.advice)")
     }
     return Double(span.seconds)
   }
 
   func validate() throws {
     if let stopSignal, SignalName.number(stopSignal) == nil {
-      throw ValidationError("--stop-signal: '\(stopSignal)' is no signal; such as TERM, QUIT, RTMIN+3 or 15")
+      throw ValidationError("--stop-signal: '\(stopSignal)' \(SignalName.advice)")
     }
     if let healthRetries, healthRetries < 1 {
       throw ValidationError("--health-retries: \(healthRetries) is not possible; give 1 or more")

@@ -56,7 +56,7 @@ struct ProcessOptions: ParsableArguments {
     }
     if let timeout, TimeSpan(timeout) == nil {
       throw ValidationError(
-        "--timeout: '\(timeout)' is no time; give seconds, or a number with s, m, h or d, such as 10m")
+        "--timeout: '\(timeout)' \(TimeSpan.advice)")
     }
   }
 

@@ -46,9 +46,7 @@ enum Registries {
     for scheme in ["https://", "http://"] where host.hasPrefix(scheme) { host = host.dropFirst(scheme.count) }
     host = host.prefix { $0 != "/" }
     if ImageReference.defaultAliases.contains(String(host)) { return ImageReference.defaultRegistry }
-    guard let reference = ImageReference("\(host)/x"), reference.registry == host else {
-      throw CommandFailure("'\(text)' is no registry; such as registry.example.org or localhost:5000")
-    }
+    guard RegistriesConfiguration.isRegistry(String(host)) else { throw RegistryError.noRegistry(text) }
     return String(host)
   }
 }

@@ -46,14 +46,12 @@ package struct Image: Sendable {
 
   /// Its labels with the user's in their place, `KEY=VALUE`, by their keys.
   package func labels(_ user: [String]) -> [String] {
-    var labels = configuration.config?.labels ?? [:]
+    var labels = (configuration.config?.labels ?? [:]).filter { !$0.key.isEmpty && !$0.key.contains("=") }
     for text in user {
       let key = text.prefix { $0 != "=" }
       labels[String(key)] = String(text.dropFirst(key.count + 1))
     }
-    return labels.sorted { $0.key < $1.key }.filter { !$0.key.isEmpty && !$0.key.contains("=") }.map {
-      "\($0.key)=\($0.value)"
-    }
+    return labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
   }
 
   /// The image's environment with the user's variables in it, each name once.

@@ -132,7 +132,9 @@ private final class PoolWork: @unchecked Sendable {
 
   /// With the lock held.
   private func tell() {
-    if isOver || !ready.isEmpty || (coming == 0 && failure != nil) { available.signal() } else { available.drain() }
+    // Also where nothing is on its way that could be: who waits has it brought.
+    let isIdle = coming == 0 && (failure != nil || out.count < size)
+    if isOver || !ready.isEmpty || isIdle { available.signal() } else { available.drain() }
     if isOver, coming == 0 { settled.signal() }
   }
 
@@ -180,12 +182,13 @@ private final class PoolWork: @unchecked Sendable {
     if replaces {
       do throws(Failure) {
         try Work.thread("novm-pool") { [self] in bring(inPlaceOf: machine) }
-      } catch {
+      } catch _ {
+        // The next who takes one has another brought.
+        Self.discard(machine)
         lock.withLock {
           coming -= 1
           tell()
         }
-        throw error
       }
     } else if !isKept {
       Self.discard(machine)

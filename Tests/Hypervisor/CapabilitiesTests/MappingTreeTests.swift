@@ -92,7 +92,7 @@ private struct FakeTables: MappingTables {
     let memory = UnsafeMutablePointer<Space>.allocate(capacity: 4)
     defer { unsafe memory.deallocate() }
     for index in 0..<4 { unsafe (memory + index).initialize(to: Space(owner: UInt64(index), kind: 1)) }
-    let spaces = unsafe (0..<4).map { unsafe Reference<Space>(memory + $0) }
+    let spaces = (0..<4).map { unsafe Reference<Space>(memory + $0) }
     let root = tables.allocate(spaces[0])!
     root.object = Mapping(space: spaces[0], base: 0, source: 100, order: 4, rights: 7)
     guard MappingTree.plant(root, &tables) else { return "nothing can be planted" }

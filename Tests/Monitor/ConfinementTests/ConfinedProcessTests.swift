@@ -55,7 +55,7 @@ struct ConfinedProcessTests {
     for name in ["", "/a", "/b"] {
       try FileManager.default.createDirectory(atPath: inside + name, withIntermediateDirectories: false)
     }
-    FileManager.default.createFile(atPath: inside + "/a/file", contents: nil)
+    #expect(FileManager.default.createFile(atPath: inside + "/a/file", contents: nil))
     for attempt in ["land-outside", "land-around"] {
       #expect(try confined(attempt, inside).output == "\(EACCES)\n", "\(attempt)")
     }

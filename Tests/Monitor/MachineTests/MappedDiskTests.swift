@@ -29,7 +29,7 @@ struct MappedDiskTests {
     #expect(region.count == Self.size && region.isWindow)
     let memory = unsafe disk.window.bytes
     // So that huge pages can be huge ones of the guest's.
-    let address = unsafe Int(bitPattern: memory.baseAddress)
+    let address = Int(bitPattern: memory.baseAddress)
     #expect(address % (2 << 20) == 0)
     #expect(unsafe memory[Self.size - 1] == 7)
     unsafe memory[Self.size - 1] = 9

@@ -114,7 +114,7 @@ package struct NamedSettings: Sendable {
         throw .setting(name, line: line, "'' names nobody; give a name or a number, or leave it out for root")
       }
       if name == "stop-signal", SignalName.number(text) == nil {
-        throw .setting(name, line: line, "'\(text)' is no signal; such as TERM, QUIT, RTMIN+3 or 15")
+        throw .setting(name, line: line, "'\(text)' \(SignalName.advice)")
       }
       put(name, .text(text))
     case .flag:
@@ -123,7 +123,7 @@ package struct NamedSettings: Sendable {
     case .time:
       guard let span = TimeSpan(text) else {
         throw .setting(
-          name, line: line, "'\(text)' is no time; give seconds, or a number with s, m, h or d, such as 10m")
+          name, line: line, "'\(text)' \(TimeSpan.advice)")
       }
       put(name, .time(Double(span.seconds)))
     }

@@ -2,6 +2,9 @@ import Glibc
 
 /// Signals by their names (signal(7)).
 package enum SignalName {
+  /// For what is none.
+  package static let advice = "is no signal; such as TERM, QUIT, RTMIN+3 or 15"
+
   private static let names = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
     "STKFLT",

@@ -2,6 +2,9 @@
 package struct TimeSpan {
   package private(set) var seconds: Int
 
+  /// For what is none.
+  package static let advice = "is no time; give seconds, or a number with s, m, h or d, such as 10m"
+
   private static let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
 
   /// nil for what is none.

@@ -43,9 +43,8 @@ package struct GrantChanges {
   private static func turn(_ record: MachineRecord) throws(NovmError) -> FileDescriptor {
     do throws(Errno) {
       let directory = try FileDescriptor.open(record.path, O_RDONLY | O_DIRECTORY)
-      while flock(directory.raw, LOCK_EX) != 0 {
-        if Errno.current != Errno(EINTR) { throw .current }
-      }
+      let number = directory.raw
+      try retryingInterrupts { flock(number, LOCK_EX) }
       return directory
     } catch {
       throw .system(doing: "lock", path: record.path, error)

@@ -57,7 +57,12 @@ final class HealthWatch: PollSource {
     }
   }
 
-  private var isPaused: Bool { MonitorControl(machine.directory.record)?.isPaused == true }
+  private var isPaused: Bool {
+    // All that the supervisor does waits for the answer.
+    guard var control = MonitorControl(machine.directory.record) else { return false }
+    control.patience = 1000
+    return control.isPaused
+  }
 
   private var isEarly: Bool {
     MonotonicTime.now < begin.advanced(milliseconds: Self.milliseconds(check.startPeriod))

@@ -47,7 +47,11 @@ package struct MachineUsage: Encodable, Equatable, Sendable {
       let seconds = Double(now.nanoseconds - last.time.nanoseconds) / 1e9
       usage.processors = max(0, time - last.processorTime) / seconds
     }
-    usage.monitor = try? MonitorControl(record)?.usage()
+    // A monitor that does not answer is left alone, as a guest is.
+    if var control = MonitorControl(record) {
+      control.patience = 2000
+      usage.monitor = try? control.usage()
+    }
     if status == .running, let runtime = record.runtime {
       let files = FileCollector()
       // A guest that does not answer is left alone for this time.
