@@ -6,7 +6,7 @@ import Testing
 @testable import Download
 
 /// Downloads from a server on loopback that does what servers do on bad days.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct DownloadTests {
   private let server: FaultyServer
   private let file: FileDescriptorBox

@@ -5,7 +5,7 @@ import Testing
 @testable import Download
 
 /// A program in the place of `nofetch`.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ExchangeTests {
   /// - Parameter script: as for `FetchScript`.
   private func answer(_ script: String, fields: [Exchange.Field] = []) throws -> Exchange.Answer {

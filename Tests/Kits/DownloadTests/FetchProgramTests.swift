@@ -17,7 +17,7 @@ struct FetchProgramTests {
         try Download("http://x/y", limit: 10).fetch(to: file.raw, by: program) { count, _ in steps.append(count) }
       } catch {
         // Its name is another each time.
-        if case .ended(_, let status) = error { throw DownloadError.ended("it", status: status) }
+        if case DownloadError.ended(_, let status) = error { throw DownloadError.ended("it", status: status) }
         throw error
       }
       return steps

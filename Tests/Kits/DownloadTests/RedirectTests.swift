@@ -5,7 +5,7 @@ import Testing
 @testable import Download
 
 /// Where one server sends to another.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RedirectTests {
   private func follow(_ first: String, _ locations: String...) throws -> RedirectedAddress {
     var place = RedirectedAddress(first)

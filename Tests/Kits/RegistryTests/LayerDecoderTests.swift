@@ -7,7 +7,7 @@ import Testing
 @testable import Registry
 
 /// A program in the place of the decoder, as one that a layer has taken over.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct LayerDecoderTests {
   /// - Parameter script: a shell's, where `$4` is the descriptor of the report.
   private func finish(_ script: String, steps: Int = 0) throws -> String? {
