@@ -43,6 +43,7 @@ PASSED test_here
 PASSED test_inside[word]
 PASSED test_next
 PASSED test_what_is_no_report
+PASSED test_what_is_one
 PASSED test_with_a_machine'
 [[ $status == 1 && $summary == "$expected" ]] || fail "status $status: $summary"
 grep -q "assert 'inside' == 'outside'" "$TEST/log" || fail 'what failed in a machine is not told'

@@ -18,9 +18,10 @@ has; ``timeout=60`` is the seconds that it has. What it writes is gone with the 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 
 import pytest
 
@@ -99,7 +100,7 @@ def _run(item: pytest.Item, timeout: Optional[float] = None, **settings: Any) ->
                 lines = machine.read(path, limit=_REPORT_LIMIT).splitlines()
             except NovmError:
                 lines = []
-            reports = [_report(config, line) for line in lines]
+            reports = [_report(item, line) for line in lines]
     except (NovmError, ValueError) as error:
         return [_failed(item, "setup", f"{type(error).__name__}: {error}")]
     if not any(report.when == "teardown" for report in reports):
@@ -109,19 +110,60 @@ def _run(item: pytest.Item, timeout: Optional[float] = None, **settings: Any) ->
     return reports
 
 
-def _report(config: pytest.Config, line: bytes) -> pytest.TestReport:
-    """What a line says, which the test may have written itself.
+def _report(item: pytest.Item, line: bytes) -> pytest.TestReport:
+    """What a line says of a test, which may have written it itself.
 
     Raises:
         ValueError: it is no report.
     """
     try:
-        report = config.hook.pytest_report_from_serializable(config=config, data=json.loads(line))
-    except (AttributeError, KeyError, RecursionError, TypeError) as error:
+        return _checked(item, item.config.hook.pytest_report_from_serializable(config=item.config, data=json.loads(line)))
+    except Exception as error:
+        # Of any kind: pytest takes it for granted that it reads what it wrote.
         raise ValueError("the test's machine gives no report of it") from error
-    if not isinstance(report, pytest.TestReport):
-        raise ValueError("the test's machine gives no report of it")
-    return report
+
+
+def _checked(item: pytest.Item, told: object) -> pytest.TestReport:
+    """A report of the test with what another one says, as far as a test may say that; raises anything if that cannot be."""
+    if not isinstance(told, pytest.TestReport):
+        raise TypeError("a report of something else")
+    when: Any = told.when
+    if when not in ("setup", "call", "teardown") or told.outcome not in ("passed", "failed", "skipped"):
+        raise ValueError("a report of no test")
+    if not 0 <= told.duration < math.inf:
+        raise ValueError("a time that cannot be")
+    xfail: Dict[str, Any] = {"wasxfail": _text(told.wasxfail)} if hasattr(told, "wasxfail") else {}
+    why: Any = told.longrepr
+    if told.outcome == "skipped" and not xfail:
+        # JSON has no tuples, and pytest takes nothing else.
+        path, number, reason = why
+        if not isinstance(number, int):
+            raise TypeError("a line without a number")
+        why = (_text(path), number, _text(reason))
+    elif told.outcome == "passed":
+        why = None
+    elif not hasattr(why, "toterminal"):
+        why = _text(why)
+    # What pytest will print: a part of a wrong kind shows by that.
+    f"{why}{getattr(why, 'reprcrash', None)}"
+    return pytest.TestReport(
+        item.nodeid,
+        item.location,
+        {name: 1 for name in item.keywords},
+        told.outcome,
+        why,
+        when,
+        [(_text(name), _text(content)) for name, content in told.sections],
+        float(told.duration),
+        user_properties=item.user_properties,
+        **xfail,
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("something else than a text")
+    return value
 
 
 def _failed(item: pytest.Item, when: Literal["setup", "call"], words: str) -> pytest.TestReport:
@@ -136,6 +178,11 @@ class _Reporter:
         self._path = path
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # Of a subtest, which is of a class of its own, only a failure is the test's.
+        if type(report) is not pytest.TestReport:
+            if not report.failed:
+                return
+            report.sections.append((str(report.head_line), ""))
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         with open(self._path, "a") as file:
             file.write(json.dumps(data) + "\n")
