@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -35,7 +36,9 @@ type Cmd struct {
 
 	machine *Machine
 	ctx     context.Context
+	// Once it was started, for good.
 	running *handle
+	waited  atomic.Bool
 	copies  copies
 	// Ours, for what goes by pipes.
 	ours []*os.File
@@ -210,14 +213,13 @@ func (c *Cmd) Start() error {
 
 // Wait waits for its end and its output. If it ended well, what a writer said that took no more of it is the error.
 func (c *Cmd) Wait() error {
-	if c.running == nil {
+	if c.running == nil || !c.waited.CompareAndSwap(false, true) {
 		return &Error{Status: ErrArgument, ExitStatus: 125, Message: "the command was not started, or was waited for"}
 	}
 	var status C.int
 	err := c.running.use(func(h C.novm_handle, e *C.novm_error) C.novm_status { return C.novm_command_wait(h, -1, &status, e) })
 	close(c.over)
 	c.running.Close()
-	c.running = nil
 	// The library's ends of the pipes are closed by now.
 	fault := c.copies.wait()
 	if err != nil && c.ctx.Err() != nil {
@@ -234,7 +236,7 @@ func (c *Cmd) Wait() error {
 
 // Signal sends it a signal.
 func (c *Cmd) Signal(signal syscall.Signal) error {
-	if c.running == nil {
+	if c.running == nil || c.waited.Load() {
 		return &Error{Status: ErrArgument, ExitStatus: 125, Message: "the command does not run"}
 	}
 	return c.running.use(func(h C.novm_handle, e *C.novm_error) C.novm_status {
@@ -244,7 +246,7 @@ func (c *Cmd) Signal(signal syscall.Signal) error {
 
 // Resize tells its terminal the size.
 func (c *Cmd) Resize(size WindowSize) error {
-	if c.running == nil {
+	if c.running == nil || c.waited.Load() {
 		return &Error{Status: ErrArgument, ExitStatus: 125, Message: "the command does not run"}
 	}
 	return c.running.use(func(h C.novm_handle, e *C.novm_error) C.novm_status {

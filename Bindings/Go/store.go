@@ -4,6 +4,7 @@ package novm
 import "C"
 
 import (
+	"errors"
 	"strconv"
 	"unsafe"
 )
@@ -129,9 +130,14 @@ func (s *Store) Machines() ([]*Machine, error) {
 	}
 	var machines []*Machine
 	for _, row := range rows {
-		if machine, err := s.Machine(row["id"]); err == nil {
-			machines = append(machines, machine)
+		machine, err := s.Machine(row["id"])
+		if errors.Is(err, ErrMissing) {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		machines = append(machines, machine)
 	}
 	return machines, nil
 }
