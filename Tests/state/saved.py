@@ -1,5 +1,5 @@
 """Saves machines whose guest is ticks.c, and restores them: saved.py NOVMM BUNDLE DIRECTORY TRANSPORT."""
-import array, os, random, re, select, signal, socket, struct, subprocess, sys, time
+import array, os, random, re, resource, select, signal, socket, struct, subprocess, sys, time
 
 NOVMM, BUNDLE, DIRECTORY, TRANSPORT = sys.argv[1:]
 os.chdir(DIRECTORY)
@@ -39,7 +39,7 @@ class Line:
 class Machine:
     shape = ['--memory', '192']
 
-    def __init__(self, *options, cpus, kernel=True, expects=True):
+    def __init__(self, *options, cpus, kernel=True, disk=True):
         self.serial, self.console = Line('serial'), Line('console')
         if os.path.exists('control'): os.unlink('control')
         start = []
@@ -50,8 +50,8 @@ class Machine:
             for each in initramfs(): start += ['--initramfs', each]
         self.process = subprocess.Popen(
             [NOVMM, *start, *self.shape, '--cpus', str(cpus), '--transport', TRANSPORT, '--com1', 'unix:serial',
-             '--console', 'unix:console', '--disk', 'disk', '--balloon', '--control', 'control', '--read', '/=>files',
-             '--vsock', 'vsock', *options],
+             '--console', 'unix:console', *['--disk', 'disk'][:2 * disk], '--balloon', '--control', 'control',
+             '--read', '/=>files', '--vsock', 'vsock', *options],
             stderr=subprocess.PIPE, text=True)
 
     def until(self, condition, what, seconds=150):
@@ -303,6 +303,26 @@ def story(cpus):
     print(f'# without, two draw', 'the same' if kept[0] == kept[1] else 'other numbers')
     print(f'{cpus} CPUs: as they should')
 
+def without_room():
+    """A state that does not fit takes no room, and its machine goes on, which has no disk nor anything else that it writes to."""
+    machine = Machine(cpus=1, disk=False)
+    machine.ticking(1, 5)
+    machine.expect('quiesce', 'quiesced')
+    file = os.open('full', os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    before = resource.prlimit(machine.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(machine.process.pid, resource.RLIMIT_FSIZE, (8 << 20, before[1]))
+    machine.expect('save', 'refused the file: File too large', [file])
+    if os.fstat(file).st_size: fail('what was not saved takes', os.fstat(file).st_size, 'bytes')
+    machine.expect('resume', 'running')
+    machine.ticking(1, min(map(len, machine.ticks().values())) + 5)
+    check(machine, 1)
+    # With room it is.
+    machine.expect('quiesce', 'quiesced')
+    resource.prlimit(machine.process.pid, resource.RLIMIT_FSIZE, before)
+    machine.expect('save', 'saved', [file])
+    machine.kill()
+    print('without room: as it should')
+
 def refused(words, *options, cpus=1, file='bad', shape=None, devices=('--read', '/=>files', '--vsock', 'vsock', '--disk', 'disk', '--balloon')):
     run = subprocess.run(
         [NOVMM, '--restore', file, '--cpus', str(cpus), '--com1', 'out', '--console', 'out2', *devices,
@@ -359,3 +379,4 @@ with open('disk2', 'wb') as disk: disk.truncate(1 << 20)
 story(2)
 story(1)
 hostile()
+without_room()

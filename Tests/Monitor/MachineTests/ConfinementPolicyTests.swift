@@ -47,6 +47,14 @@ struct ConfinementPolicyTests {
     }
   }
 
+  /// A state is saved by any machine, and its file is empty again where there is no room for it.
+  @Test func allCanEmptyAFile() {
+    for parts in Self.machines { #expect(ConfinementPolicy(parts).all.verdicts["ftruncate"] != nil) }
+    let least = ConfinementPolicy(ConfinementPolicy.Parts())
+    #expect(least.all.verdicts["ftruncate"] == .allowedWhere([[.exactly(1, [0])]], otherwise: nil))
+    #expect(least.vcpus.verdicts["ftruncate"] == nil)
+  }
+
   @Test func partsBringTheirCalls() {
     var parts = ConfinementPolicy.Parts()
     #expect(ConfinementPolicy(parts).all.verdicts["openat2"] == nil)

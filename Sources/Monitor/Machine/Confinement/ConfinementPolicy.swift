@@ -118,6 +118,8 @@ extension CallFilter {
     // The machine's state, to a file that came from the operator.
     allow("ioctl", where: .word(1, KVMRequests.saving))
     allow("pwrite64")
+    // What could not be written whole takes no room.
+    allow("ftruncate", where: .exactly(1, [0]))
     allowStreamPairs()
     allow(
       "fcntl", where: .word(1, [UInt32(F_GETFD), UInt32(F_GETFL), UInt32(F_SETFL), UInt32(F_DUPFD_CLOEXEC)]))
