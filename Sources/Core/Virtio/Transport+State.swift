@@ -85,7 +85,11 @@ extension Transport {
     }
     if let failure { throw failure }
     try own.finish()
-    guard queues.allSatisfy({ $0.isWhole }) else { throw own.fault(0) }
+    for queue in queues where !queue.isWhole {
+      // Chains that were no requests, and had the device need a reset, are under way, and none of the device's.
+      guard isBroken else { throw own.fault(0) }
+      queue.loseChains()
+    }
     let isFaulty = queues.contains { $0.lostChains }
     become(accepted, status, isRunning: isRunning, isBroken: isBroken || isFaulty, generation: generation)
   }

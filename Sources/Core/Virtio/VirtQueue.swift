@@ -155,14 +155,19 @@ package final class VirtQueue {
       try owned.walkAgain(head, &chain)
       return true
     } catch {
-      self.owned = nil
-      lostChains = true
+      loseChains()
       return false
     }
   }
 
+  /// What was walked again is nothing that the device takes: as if it could not be walked.
+  package func loseChains() {
+    owned = nil
+    lostChains = true
+  }
+
   /// Whether the device has all chains again that are under way.
-  var isWhole: Bool { walkedAgain.count == underWay || lostChains }
+  package var isWhole: Bool { walkedAgain.count == underWay || lostChains }
 
   /// Sets the registers by hand, where there is no transport.
   package func configure(size: UInt16, layout: SplitQueue.Layout) {

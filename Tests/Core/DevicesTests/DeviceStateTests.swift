@@ -167,6 +167,67 @@ struct DeviceStateTests {
     try new.expectService()
   }
 
+  /// Nor is one that it made too small for the device any more, and the next state is one that can be restored.
+  @Test(arguments: [DeviceKind.vsock, .network], TransportKind.allCases)
+  func chainsThatWereMadeTooSmallMeanwhile(kind: DeviceKind, by transport: TransportKind) throws {
+    let old = kind == .vsock ? try idleVsock(transport) : Bench(kind, transport)
+    if kind == .network {
+      old.start()
+      for index in 0..<3 as Range<UInt64> { old.rings[0].offer([.writable(0x9_0000 + 0x1000 * index, 2000)]) }
+      old.driver.notify(queue: 0)
+      old.owner.serve()
+    }
+    #expect(old.driver.transport.queues[0].underWay > 0)
+    let state = try save(old)
+    let ring = old.rings[0]
+    for index in 0..<ring.size { ring.writeDescriptor(index, address: 0x9_0000, length: 4, flags: 2, next: 0) }
+    let new = Bench(kind, transport, after: old)
+    try restore(state, new)
+    #expect(new.driver.readStatus() == 15 | 64)
+    let next = Bench(kind, transport, after: old)
+    try restore(try save(new), next)
+    #expect(next.driver.readStatus() == 15 | 64)
+    #expect(tellsOfConfiguration(next) { next.driver.transport.wake() })
+    next.owner.serve()
+    next.start()
+    try next.expectService()
+  }
+
+  /// A chain that is no request of the device's: it is under way, and nobody has it.
+  @Test(arguments: [false, true], TransportKind.allCases)
+  func requestsThatAreNone(areFoundByTheHost: Bool, by transport: TransportKind) throws {
+    for (kind, number, chain) in [
+      (.network, 0, [.writable(0x9_0000, 4)]), (.network, 1, [.writable(0x9_0000, 64)]),
+      (.entropy, 0, [.readable(0x9_0000, 4)]), (.balloon, 0, [.readable(0x9_0000, 1 << 19)]),
+      (.persistentMemory, 0, [.readable(0x9_0000, 1)]), (.block, 0, [.readable(0x9_0000, 1)]),
+      (.console, 0, [.readable(0x9_0000, 1)]),
+    ] as [(DeviceKind, Int, [DriverBuffer])] where !areFoundByTheHost || kind == .network {
+      let old = Bench(kind, transport)
+      old.start()
+      let queue = old.driver.transport.queues[number]
+      old.rings[number].offer(chain)
+      if let card = old.specimen.device as? NetworkDevice, areFoundByTheHost {
+        // Nobody has told the driver yet.
+        if number == 0 { card.readable(pair: 0) } else { card.writable(pair: 0) }
+        #expect(old.driver.readStatus() == 15)
+      } else {
+        old.driver.notify(queue: UInt32(number))
+        old.owner.serve()
+        #expect(old.driver.readStatus() == 15 | 64)
+      }
+      #expect(queue.underWay == 1)
+      let new = Bench(kind, transport, after: old)
+      try restore(try save(old), new)
+      let next = Bench(kind, transport, after: old)
+      try restore(try save(new), next)
+      next.driver.transport.wake()
+      next.owner.serve()
+      #expect(next.driver.readStatus() == 15 | 64)
+      next.start()
+      try next.expectService()
+    }
+  }
+
   /// A driver that broke its queue before finds the device as it would have, and the state is one.
   @Test(arguments: [DeviceKind.network, .block, .console], TransportKind.allCases)
   func queuesThatWereDeadBefore(kind: DeviceKind, by transport: TransportKind) throws {
@@ -204,9 +265,8 @@ struct DeviceStateTests {
     }
   }
 
-  /// Without a connection there are buffers, some of which it has taken to fill them.
-  @Test(arguments: TransportKind.allCases)
-  func vsockThatIsIdle(by transport: TransportKind) throws {
+  /// A device of connections that has none, and has taken some buffers to fill them.
+  private func idleVsock(_ transport: TransportKind) throws -> Bench {
     let old = Bench(.vsock, transport)
     old.start()
     for index in 0..<8 { old.rings[0].offer([.writable(0x8_0000 + 0x1000 * UInt64(index), 0x1000)]) }
@@ -232,6 +292,13 @@ struct DeviceStateTests {
     }
     #expect(endpoint.closed == 1 && old.driver.transport.queues[0].underWay > 0)
     while old.rings[0].reap() != nil {}
+    return old
+  }
+
+  /// Without a connection there are buffers, some of which it has taken to fill them.
+  @Test(arguments: TransportKind.allCases)
+  func vsockThatIsIdle(by transport: TransportKind) throws {
+    let old = try idleVsock(transport)
     let state = try save(old)
     let new = Bench(.vsock, transport, after: old)
     try restore(state, new)

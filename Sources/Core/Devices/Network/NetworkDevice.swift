@@ -384,7 +384,11 @@ package final class NetworkDevice: VirtioDevice {
         fault = .request
       }
     }
-    if try fields.flag(Field.isFaulty, absent: false) { fault = .request }
+    if try fields.flag(Field.isFaulty, absent: false) {
+      fault = .request
+      // What the fault was is under way, and nowhere.
+      for queue in queues where !queue.isWhole { queue.loseChains() }
+    }
   }
 
   private func held(

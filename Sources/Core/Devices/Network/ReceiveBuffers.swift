@@ -39,10 +39,10 @@ struct ReceiveBuffers {
   /// Those that wait, in order.
   var heads: [UInt16] { buffers.map { $0.head } }
 
-  /// Has a buffer again that waited when a state was written. One that its driver has made something else since is no buffer any
-  /// more: its place in the queue stays taken.
+  /// Has a buffer again that waited when a state was written. One that its driver has made something else since costs it the queue.
   mutating func hold(_ head: UInt16, of queue: VirtQueue, _ fault: StateError) throws(StateError) {
-    if try queue.walkAgain(head: head, &chain, fault) { try? append() }
+    guard try queue.walkAgain(head: head, &chain, fault) else { return }
+    do throws(QueueFault) { try append() } catch { queue.loseChains() }
   }
 
   /// Gives the first `used` buffers back, which hold `length` bytes, and keeps the others.

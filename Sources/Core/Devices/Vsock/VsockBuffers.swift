@@ -26,12 +26,12 @@ struct VsockBuffers {
     }
   }
 
-  /// Has a buffer again that waited when a state was written, if its driver has made nothing else of it since.
+  /// Has a buffer again that waited when a state was written. One that its driver has made something else since costs it the queue.
   mutating func hold(_ head: UInt16, of queue: VirtQueue, _ fault: StateError) throws(StateError) {
     guard count < Self.capacity else { throw fault }
     let place = (first + count) % Self.capacity
-    let isThere = try queue.walkAgain(head: head, &chains[place], fault)
-    if isThere, chains[place].writableCount > VsockHeader.size { count += 1 }
+    guard try queue.walkAgain(head: head, &chains[place], fault) else { return }
+    if chains[place].writableCount > VsockHeader.size { count += 1 } else { queue.loseChains() }
   }
 
   subscript(index: Int) -> DescriptorChain { chains[(first + index) % Self.capacity] }
