@@ -1,5 +1,6 @@
 import FUSE
 import Host
+import Synchronization
 
 /// Tells the guest's programs that watch a share (inotify(7)) what the host has changed there.
 ///
@@ -33,7 +34,6 @@ final class Announcements {
   }
 
   private struct State {
-    var isActive = false
     private var known: [UInt64: Known] = [:]
     private var age: UInt64 = 0
 
@@ -53,6 +53,10 @@ final class Announcements {
 
   private let lock = Lock()
   private var state = State()
+  private let active = Atomic(false)
+
+  /// Whether there has been a stamp. Nothing is noted before, by anybody.
+  var isActive: Bool { active.load(ordering: .acquiring) }
 
   /// Whether a request is a stamp rather than a change.
   static func isStamp(_ request: SetattrRequest) -> Bool {
@@ -62,8 +66,8 @@ final class Announcements {
 
   /// The guest has changed what a node stands for.
   func changed(_ node: UInt64) {
+    guard isActive else { return }
     lock.withLock {
-      guard state.isActive else { return }
       let now = FileTime.nowPrecisely()
       state.change(node) { $0.ownChange = now }
     }
@@ -74,7 +78,7 @@ final class Announcements {
   /// - Parameter time: when the host says that the file was changed last.
   func takes(_ node: UInt64, _ kind: Kind, changed time: FileTime) -> Bool {
     lock.withLock {
-      state.isActive = true
+      active.store(true, ordering: .releasing)
       let last = state.known(node)
       state.change(node) { $0[kind] = time }
       // A clock that was set back says nothing of what the guest did before.

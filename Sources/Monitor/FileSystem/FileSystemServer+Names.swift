@@ -84,6 +84,7 @@ extension FileSystemServer {
         oldParent, request.oldName, to: newParent, request.newName, RenameFlags(rawValue: request.flags),
         by: caller(header, umask: 0))
     }
+    guard announcements.isActive else { return }
     announcements.changed(newParent.id)
     // Under the old name is something after an exchange.
     for (parent, name) in [(newParent, request.newName), (oldParent, request.oldName)] {

@@ -13,7 +13,7 @@ extension LayeredTree {
     // The guest's kernel serves FIFOs, sockets and devices itself; nothing of that kind is opened here.
     guard node.isRegular else { throw .noSuchDevice }
     if forWriting { try copyUp(node) }
-    return try namespace.withReadLock { () throws(Errno) -> SharedDescriptor in
+    let file = try namespace.withReadLock { () throws(Errno) -> SharedDescriptor in
       let place = try self.place(of: node)
       let file = try open(node, place, forWriting: forWriting)
       if forWriting {
@@ -30,6 +30,18 @@ extension LayeredTree {
       // With the lock held, so that a copy-up cannot come between.
       files.add(node, file, isWritable: forWriting)
       return file
+    }
+    reachByOpenFile(node)
+    return file
+  }
+
+  /// A removed file that is reached by the descriptor of what the guest has open of it, and by none of its own, has another of those
+  /// now: the one before would be its own, and count for nothing.
+  private func reachByOpenFile(_ node: Node) {
+    let isReplaced = { node.isRemoved && node.anonymous != nil && !self.nodes.hasPin(node) }
+    guard namespace.withReadLock(isReplaced) else { return }
+    namespace.withWriteLock {
+      if isReplaced(), let held = files.held(node) { node.anonymous = held }
     }
   }
 

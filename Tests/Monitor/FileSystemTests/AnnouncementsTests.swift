@@ -30,7 +30,11 @@ struct AnnouncementsTests {
   @Test func nothingIsKeptBeforeThereAreWatchers() {
     let announcements = Announcements()
     announcements.changed(7)
+    #expect(!announcements.isActive)
     #expect(announcements.takes(7, .content, changed: later(-1)))
+    #expect(announcements.isActive)
+    announcements.changed(7)
+    #expect(!announcements.takes(7, .content, changed: later(-1)))
   }
 
   @Test func theOlderHalfIsForgotten() {

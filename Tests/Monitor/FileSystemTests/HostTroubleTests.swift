@@ -126,6 +126,14 @@ struct HostTroubleTests {
         try client.unlink("f\(index)")
       }
     }
+    // Opening one for writing, too, takes the place of what was open of it.
+    #expect(openAndRemoved() == 10)
+    for (index, file) in held.enumerated() where index % 2 == 0 {
+      let handle = try client.open(file.node, 2)
+      #expect(try client.read(file.node, handle) == Array("text".utf8))
+      client.release(file.node, handle)
+    }
+    #expect(openAndRemoved() == 10)
     for (index, file) in held.enumerated() {
       #expect(try client.read(file.node, file.handle) == Array("text".utf8))
       if index % 2 == 1 {
@@ -140,6 +148,15 @@ struct HostTroubleTests {
     }
     // But for those that somebody else made.
     #expect(tree.nodes.count == before + 4 && tree.files.count <= 4)
+  }
+
+  /// This process's descriptors of files that were in the layer.
+  private func openAndRemoved() -> Int {
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    return all.count { number in
+      let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) ?? ""
+      return target.hasPrefix(layers.lower + "/f") && target.hasSuffix(" (deleted)")
+    }
   }
 
   /// Nor does what closes it meanwhile, as a copy-up does, take its last descriptor.
