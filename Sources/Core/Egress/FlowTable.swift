@@ -38,8 +38,8 @@ struct FlowTable {
   /// Bytes of hellos.
   private var held = 0
 
-  /// Machines that reach so much at once lose what anybody on the link may begin, then what is ending, then what was used longest
-  /// ago.
+  /// Machines that reach so much at once lose what has expired, then datagrams that the link began, as anybody on it may, then what
+  /// is ending, then what was used longest ago.
   static let limit = 4096
   /// So many at once, or each one more would have all of them looked at.
   static let batch = limit / 16

@@ -9,7 +9,8 @@ package enum KVMRequests {
     ].map { UInt32(truncatingIfNeeded: $0) }
   }
 
-  /// What a machine's state is read by; nothing is changed by them.
+  /// What a machine's state is read by. One changes something: KVM_GET_MP_STATE has a local APIC take what it has under way, as it
+  /// would when its processor next runs (`VCPU.saved`).
   package static var saving: [UInt32] {
     [
       ckvm_get_mp_state, ckvm_get_xsave, ckvm_get_xsave2, ckvm_get_xcrs, ckvm_get_debugregs, ckvm_get_msrs,

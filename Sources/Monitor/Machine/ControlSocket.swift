@@ -49,6 +49,8 @@ final class ControlSocket {
 final class ControlClient: EventHandler {
   /// The longest order, with its end: a grant has a name of 253 bytes.
   private static let limit = 320
+  /// The longest answer, with its end: `novm` reads no more.
+  static let answerLimit = 4096
 
   private let machine: Machine
   private let number: Int32
@@ -98,8 +100,8 @@ final class ControlClient: EventHandler {
       guard let file = descriptor.take() else {
         return answer("refused send a file's descriptor along with the order")
       }
-      machine.save(to: file) { [self] failure in answer(failure.map { "refused \(words($0))" } ?? "saved") }
-    case .usage: answer((["usage"] + machine.usage).joined(separator: " "))
+      machine.save(to: file) { [self] failure in answer(failure.map { "refused \($0.words)" } ?? "saved") }
+    case .usage: answer(Self.usage(machine.usage))
     case .resize(let name, _): leave(order, orSay: "refused there is no disk \(name)")
     case .capture: leave(order, orSay: "no such card")
     case .egress:
@@ -108,25 +110,25 @@ final class ControlClient: EventHandler {
     }
   }
 
-  private func words(_ failure: SaveFailure) -> String {
-    switch failure {
-    case .notQuiesced: "the machine runs; quiesce it first"
-    case .busy: "the machine is being saved already"
-    case .part(.cannotSave(device: 19)): "connections by vsock cannot be saved yet; end them first"
-    case .part(.cannotSave(device: 26)): "a mounted tree cannot be saved yet; unmount it first"
-    case .part(let error): "\(error)"
-    case .kvm(let error): "KVM: \(error)"
-    case .file(.invalid):
-      "the descriptor is not that of an empty regular file that can be written, and not only appended to"
-    case .file(let errno): "the file: \(errno.description)"
-    }
-  }
-
   /// Leaves an order to the device that it is about.
   private func leave(_ order: ControlOrder, orSay words: String) {
     // Devices that stand still are not changed.
     if machine.isQuiescing { return answer("refused the machine is quiesced") }
     if !machine.obey(order, self) { answer(words) }
+  }
+
+  /// As much of it as fits into an answer: write maps come last, and how many are not listed is its last word.
+  static func usage(_ words: [String]) -> String {
+    let maps = words.filter { $0.hasPrefix("written=") }
+    let words = words.filter { !$0.hasPrefix("written=") } + maps
+    var line = "usage"
+    for (index, word) in words.enumerated() {
+      let rest = " unlisted=\(words.count - index)"
+      // There is room for that word, too, whether it is needed or not.
+      guard line.utf8.count + 1 + word.utf8.count + rest.utf8.count < answerLimit else { return line + rest }
+      line += " \(word)"
+    }
+    return line
   }
 
   /// Sends a line.
@@ -145,6 +147,26 @@ final class ControlClient: EventHandler {
     left?(self)
     left = nil
     return socket
+  }
+}
+
+extension SaveFailure {
+  /// What to do about it, where that is anything.
+  var words: String {
+    switch self {
+    case .notQuiesced: "the machine runs; quiesce it first"
+    case .busy: "the machine is being saved already"
+    case .part(.cannotSave(device: 19)):
+      "connections by vsock, or one whose driver is at fault, cannot be saved yet; end them, or reset the device"
+    case .part(.cannotSave(device: 26)): "a mounted tree cannot be saved yet; unmount it first"
+    case .part(.cannotSave(let device)): "a device of kind \(device) cannot be saved yet; leave it out"
+    case .part: "a device cannot be saved"
+    case .kvm(.request(let name, let errno)): "\(name): \(errno.description)"
+    case .kvm: "KVM does not tell what a processor is"
+    case .file(.invalid):
+      "the descriptor is not that of an empty regular file that can be written, and not only appended to"
+    case .file(let errno): "the file: \(errno.description)"
+    }
   }
 }
 

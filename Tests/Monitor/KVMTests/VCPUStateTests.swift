@@ -23,17 +23,18 @@ struct VCPUStateTests {
     state.tscOffset = word()
     state.mpState = 3
     state.general = kvm_regs((0..<18).map { _ in word() })
+    var segments: [UInt64] = []
     for index in 0..<8 as Range<UInt64> {
-      let words = [word(), 0xffff_0000 + index, index, 0x1_a09b & ~0xf | index]
-      if index == 3 { state.special.fs = kvm_segment(words[...])! }
-      if index == 7 { state.special.ldt = kvm_segment(words[...])! }
+      segments += [word(), 0xffff_0000 + index, index, 0x1_a09b & ~0xf | index]
     }
+    _ = state.special.setSegments(segments)
     _ = state.special.setTables([word(), 0x7f, word(), 0xfff])
     state.special.setControl((0..<7).map { _ in word() })
     state.special.interrupt_bitmap.2 = 1 << 40
     state.extended = (0..<4096).map { UInt8(truncatingIfNeeded: $0 * 7) }
     state.extendedControl = 7
-    state.debug.db.1 = word()
+    state.debug.db = (word(), word(), word(), word())
+    state.debug.dr6 = word()
     state.debug.dr7 = 0x400
     state.msrs = [VCPUState.MSR(index: 0x10, value: word()), VCPUState.MSR(index: 0xc000_0080, value: 0xd01)]
     state.apic = LocalAPIC((0..<1024).map { UInt8(truncatingIfNeeded: $0 * 3) })!
@@ -63,9 +64,16 @@ struct VCPUStateTests {
     let state = try read(written)
     #expect(stream(state.save()) == written)
     #expect(state.general.rip == Self.sample.general.rip && state.special.efer == Self.sample.special.efer)
+    #expect(state.special.cs.base == Self.sample.special.cs.base && state.special.cs.base != 0)
+    #expect(state.special.ss.selector == 5 && state.debug.db.2 == Self.sample.debug.db.2 && state.debug.dr6 != 0)
     #expect(state.special.fs.selector == 3 && state.special.fs.g == 1 && state.special.fs.unusable == 1)
     #expect(state.events.exception.error_code == 0x1234_5678 && state.events.interrupt.shadow == 2)
     #expect(state.msrs == Self.sample.msrs && state.tscOffset == Self.sample.tscOffset)
+  }
+
+  @Test func apicAsKVMHasIt() {
+    let apic = Self.sample.apic
+    #expect(LocalAPIC(kvm_lapic_state(apic)) == apic)
   }
 
   /// Changes one field's bytes.

@@ -1,3 +1,5 @@
+import Host
+import KVM
 import Testing
 
 @testable import Machine
@@ -5,6 +7,29 @@ import Testing
 struct ControlOrderTests {
   @Test func usageIsAsked() {
     #expect(order("usage") == .usage && order("usage x") == nil)
+  }
+
+  /// However many write maps there are, a client can read the answer, with all else that is in it.
+  @Test func usageHasABound() {
+    #expect(ControlClient.usage([]) == "usage")
+    #expect(ControlClient.usage(["nodes=1", "written=1/2/3", "streams=4"]) == "usage nodes=1 streams=4 written=1/2/3")
+    let map = "written=\(UInt64.max)/\(UInt64.max)/\(UInt64.max)"
+    for count in [1, 50, 60, 200] {
+      let answer = ControlClient.usage([String](repeating: map, count: count) + ["streams=7"])
+      #expect(answer.utf8.count < ControlClient.answerLimit && answer.hasPrefix("usage streams=7 written="))
+      let words = answer.split(separator: " ")
+      let listed = words.count { $0 == map }
+      #expect(listed == count ? words.last == map[...] : words.last == "unlisted=\(count - listed)" && listed >= 50)
+    }
+  }
+
+  @Test func refusalsAreWords() {
+    #expect(SaveFailure.kvm(.request("KVM_GET_REGS", Errno(5))).words == "KVM_GET_REGS: Input/output error")
+    #expect(SaveFailure.part(.cannotSave(device: 19)).words.hasPrefix("connections by vsock"))
+    let others: [SaveFailure] = [.part(.cannotSave(device: 7)), .part(.cutShort), .kvm(.version(3)), .file(Errno(28))]
+    for failure in others {
+      #expect(!failure.words.contains("("), "\(failure.words)")
+    }
   }
 
   private func order(_ text: String) -> ControlOrder? { ControlOrder(Array(text.utf8)[...]) }

@@ -1,4 +1,5 @@
 import Devices
+import Dispatch
 import Glibc
 import GuestMemory
 import Host
@@ -15,6 +16,29 @@ import struct Foundation.URL
 
 /// A machine whose devices stand still: nothing of them moves, and nothing that came about meanwhile is lost.
 struct QuiescenceTests {
+  /// Whoever wants the machine to go on waits for who works on what rests.
+  @Test func whatRestsGoesOnWhenTheWorkIsDone() throws {
+    let loop = try EventLoop()
+    let quiescence = Quiescence(loop) { [] }
+    let go = DispatchSemaphore(value: 0)
+    var order: [String] = []
+    quiescence.enter([]) { _ in
+      quiescence.work {
+        go.wait()
+      } done: {
+        order.append("done")
+      }
+      quiescence.leave {
+        order.append("left")
+        loop.stop()
+      }
+      #expect(quiescence.isWorking && quiescence.isReached && order.isEmpty)
+      go.signal()
+    }
+    try loop.run()
+    #expect(order == ["done", "left"] && !quiescence.isActive)
+  }
+
   /// Devices that are served on the loop.
   @Test func entropyWaits() throws {
     let bench = try Bench { _ in EntropyDevice(source: HostEntropy()) }

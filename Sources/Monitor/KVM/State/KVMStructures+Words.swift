@@ -20,6 +20,21 @@ extension kvm_regs {
   }
 }
 
+extension LocalAPIC {
+  init(_ state: kvm_lapic_state) {
+    // Safe: the registers are bytes, as many as this has.
+    self = LocalAPIC(unsafe withUnsafeBytes(of: state.regs) { unsafe [UInt8]($0) }) ?? LocalAPIC()
+  }
+}
+
+extension kvm_lapic_state {
+  init(_ apic: LocalAPIC) {
+    self.init()
+    // Safe: as above.
+    unsafe withUnsafeMutableBytes(of: &regs) { unsafe $0.copyBytes(from: apic.bytes) }
+  }
+}
+
 extension kvm_segment {
   static let wordCount = 4
 

@@ -24,7 +24,9 @@ extension VCPU {
     for index in machine.msrs {
       if let value = msr(index) { state.msrs.append(VCPUState.MSR(index: index, value: value)) }
     }
-    state.apic = LocalAPIC(try bytes("KVM_GET_LAPIC", ckvm_get_lapic, count: LocalAPIC.size)) ?? LocalAPIC()
+    var apic = kvm_lapic_state()
+    try getLAPIC(&apic)
+    state.apic = LocalAPIC(apic)
     state.apic.requestEndedTimer()
     try request("KVM_GET_VCPU_EVENTS") {
       unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_get_vcpu_events, &state.events)
@@ -51,7 +53,8 @@ extension VCPU {
     try setExtended(state)
     var debug = state.debug
     try request("KVM_SET_DEBUGREGS") { unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_set_debugregs, &debug) }
-    try set("KVM_SET_LAPIC", ckvm_set_lapic, state.apic.bytes)
+    var apic = kvm_lapic_state(state.apic)
+    try setLAPIC(&apic)
     try setMSRs(state.msrs, ahead: ahead, of: first)
     var events = state.events
     try request("KVM_SET_VCPU_EVENTS") { unsafe clinux_ioctl_pointer(descriptor.raw, ckvm_set_vcpu_events, &events) }

@@ -35,9 +35,6 @@ package struct MachineShape: Equatable {
     static let hasACPI: UInt16 = 4
   }
 
-  /// More processors have no machine.
-  private static let processorLimit = 254
-
   func save() -> FieldWriter {
     var fields = FieldWriter()
     fields.put(Field.memory, memory)
@@ -49,7 +46,7 @@ package struct MachineShape: Equatable {
 
   init(from fields: inout FieldReader) throws(StateError) {
     memory = try fields.number(Field.memory)
-    let bytes = try fields.bytes(Field.processors, limit: 4 * Self.processorLimit)
+    let bytes = try fields.bytes(Field.processors, limit: 4 * ProcessorTopology.mostProcessors)
     guard !bytes.isEmpty, bytes.count % 4 == 0 else { throw fields.fault(Field.processors) }
     processors = stride(from: 0, to: bytes.count, by: 4).map { bytes.field(at: $0) }
     isOnBus = try fields.flag(Field.isOnBus)
