@@ -35,6 +35,7 @@ refused "--memory: 'plenty' is no amount" run --memory plenty -- true
 refused "--cpus: '0' is not possible" run --cpus 0 -- true
 refused "--cpus: '-1' is not possible" run --cpus -1 -- true
 refused 'may not run on a CPU 1000' run --cpu-affinity 1000 -- true
+refused 'CPU 1 is in no node; give it to one with cpus=1' run --cpus 2 --numa 256M,cpus=0 -- true
 refused 'there is no vCPU 1 of 1' run --cpu-affinity 1=0 -- true
 refused "--cpus: '1000' is not possible" run --cpus 1000 -- true
 refused 'is no host name' run --hostname 'a b' -- true

@@ -17,6 +17,10 @@ for kernel in built-in module; do
     echo $(nproc) $(ls /sys/firmware/acpi 2>/dev/null || echo none) $(ls /sys/bus/virtio/devices)'
   expect_status 7 "$NOVM" run --kernel "$kernel" -- sh -c 'exit 7'
 done
+# Nodes are told by ACPI.
+status=0
+error=$("$NOVM" run --kernel built-in --numa 512M -- true 2>&1) || status=$?
+[[ $status == 125 && $error == *'--numa: a kernel finds nodes by ACPI'* ]] || fail "nodes without ACPI: $status, $error"
 # All devices that there may be, above the 16 interrupts of an 8259 pair as well.
 shares=()
 for number in 1 2 3 4 5 6 7 8; do

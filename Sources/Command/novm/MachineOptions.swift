@@ -203,6 +203,21 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Give the guest a NUMA node of so much memory and these processors. Repeatable.",
+      discussion: """
+        All nodes together have all of the memory and of the processors: without --memory it is their sum, and without cpus= in any \
+        each has as many, in sockets of its own unless --cpus says how they lie. The kernel must have ACPI.
+        """, valueName: "SIZE[,cpus=A[-B]]..."))
+  var numa: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How far one node is from another: 10 is what each is from itself, 20 the default. Repeatable.",
+      valueName: "NODE,NODE=N"))
+  var numaDistance: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "Which of the host's CPUs run them: 0-3,6 for all, or 0=0-1:1=2 for each its own.", valueName: "cpus"))
   var cpuAffinity: String?
 
@@ -321,6 +336,8 @@ struct MachineOptions: ParsableArguments {
     settings.memory = memory
     settings.dax = dax.description
     settings.cpus = cpus
+    settings.numa = numa
+    settings.numaDistance = numaDistance
     settings.cpuAffinity = cpuAffinity
     settings.kernel = kernel
     settings.cmdline = cmdline

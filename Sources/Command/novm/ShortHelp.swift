@@ -74,7 +74,8 @@ struct ShortHelp {
 
   /// For whom a screen has no room: few have a use for them.
   private static let rare: Set<String> = [
-    "version", "write-limit", "run-as", "cgroup", "uidmap", "gidmap", "cpu-affinity", "huge-pages", "prefault",
+    "version", "write-limit", "run-as", "cgroup", "uidmap", "gidmap", "cpu-affinity", "numa", "numa-distance",
+    "huge-pages", "prefault",
     "entropy-rate", "shm-size", "com2", "env-file", "label", "stop-signal", "health-cmd", "health-interval",
     "health-timeout",
     "health-start-period", "health-retries", "no-healthcheck",

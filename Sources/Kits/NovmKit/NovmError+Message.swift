@@ -54,6 +54,14 @@ extension NovmError {
     case .memoryTooLarge(let size, let most): "--memory: \(size) is more than this host has; give \(most) or less"
     case .processors(let text):
       "--cpus: '\(text)' is not possible; give 1 to \(ProcessorTopology.mostProcessors), or what sockets=, cores= and threads= make up"
+    case .node(let text):
+      "--numa: '\(ByteString.printable(text))' is no node; give SIZE[,cpus=FIRST-LAST] for each, such as 1G,cpus=0-1"
+    case .nodes(let fault): "--numa: \(fault.words)"
+    case .distance(let text):
+      "--numa-distance: '\(ByteString.printable(text))' is no distance; give NODE,NODE=N, such as 0,1=30, N from 11 to 255"
+    case .distanceWithoutNodes: "--numa-distance: there are no nodes; give some with --numa SIZE[,cpus=FIRST-LAST]"
+    case .nodesWithoutACPI(let release):
+      "--numa: a kernel finds nodes by ACPI, and \(release) is built without; take another kernel, or leave out --numa"
     case .affinity(let text):
       "--cpu-affinity: '\(text)' names no CPUs; give 0-3,6, or some for each processor, such as 0=0-1:1=2"
     case .runAs(let text): "--run-as: '\(text)': \(RunAs.mend)"

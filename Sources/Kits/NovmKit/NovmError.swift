@@ -1,4 +1,5 @@
 import AgentProtocol
+import Boot
 import Changes
 import Host
 import KernelBundle
@@ -57,6 +58,12 @@ package enum NovmError: Error, Equatable {
   case memoryTooSmall(MemorySize, least: MemorySize)
   case memoryTooLarge(MemorySize, most: MemorySize)
   case processors(String)
+  case node(String)
+  case nodes(NUMALayout.Fault)
+  case distance(String)
+  case distanceWithoutNodes
+  /// The kernel's release.
+  case nodesWithoutACPI(String)
   case affinity(String)
   case entropyRate(String)
   case runAs(String)

@@ -22,12 +22,12 @@ package final class KernelBoot: MachineStart {
   }
 
   package func finish(_ machine: Machine) throws(MachineError) {
-    guard let entry = try loader?.finish(machine.map, options(machine.board)) else { return }
+    guard let entry = try loader?.finish(machine.map, options(machine)) else { return }
     loader = nil
     do throws(KVMError) { try machine.vcpus[0].enter(entry) } catch { throw .kvm(error) }
   }
 
-  private func options(_ board: Board) -> BootPlan.Options {
+  private func options(_ machine: Machine) -> BootPlan.Options {
     var options = BootPlan.Options()
     options.commandLine = CommandLine(bytes: description.commandLine)
     options.seed = RandomBytes.make(64)
@@ -35,11 +35,14 @@ package final class KernelBoot: MachineStart {
     options.generationInterrupt = Platform.generationInterrupt
     let apicIDs = description.processors.apicIDs
     switch description.discovery {
-    case .acpi: options.acpi = board.platform(apicIDs: apicIDs)
+    case .acpi:
+      var platform = machine.board.platform(apicIDs: apicIDs)
+      platform.affinity = description.nodes.map { Affinity($0, description.processors, machine.map) }
+      options.acpi = platform
     case .commandLine:
       options.mp = MPPlatform(apicIDs: apicIDs, power: Platform.power)
       // Before the rest: what follows a word of two hyphens is for init.
-      var devices = board.arguments
+      var devices = machine.board.arguments
       devices.append(options.commandLine)
       options.commandLine = devices
     }

@@ -20,6 +20,8 @@ package struct MachineDescription {
   /// Whether it is to its guest the machine that the state is of, and none of several.
   package var keepsIdentity = false
   package var processors = ProcessorTopology(cores: 1)
+  /// NUMA nodes of processors and memory; of which a kernel learns by ACPI alone.
+  package var nodes: NUMALayout?
   /// Which of the host's CPUs their threads run on; nil for all.
   package var affinity: CPUAffinity?
   /// Bytes of the entropy device's in a second; nil for all that the guest asks for.

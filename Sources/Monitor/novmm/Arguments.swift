@@ -32,6 +32,8 @@ struct Arguments {
     var isVerbose = false
     var isCheck = false
     var hasKASLR = false
+    var nodes: [NUMANode] = []
+    var distances: [NUMADistance] = []
     var allowed: [[UInt8]] = []
     var denied: [[UInt8]] = []
     while let word = words.popFirst() {
@@ -50,6 +52,8 @@ struct Arguments {
       case "--kaslr": (machine.isRandomised, hasKASLR) = (try isOn(name, inline), true)
       case "--memory": machine.memory = try number(name, inline, 1...(256 << 10)) << 20
       case "--cpus": machine.processors = try processors(name, inline)
+      case "--numa": nodes.append(try node(name, inline))
+      case "--numa-distance": distances.append(try distance(name, inline))
       case "--cpu-affinity": machine.affinity = try affinity(name, inline)
       case "--read": machine.reads.append(try map(name, inline))
       case "--pack":
@@ -99,6 +103,7 @@ struct Arguments {
     if machine.transport == .pci, machine.discovery == .commandLine {
       throw UsageError(message: "--transport pci: a kernel finds the bus by ACPI, so not with --discovery cmdline")
     }
+    machine.nodes = try layout(nodes, distances, machine)
     machine.window = window.size(memory: machine.memory)
     try grant(allowed, denied, &machine)
     if let writeLimit {
@@ -115,11 +120,11 @@ struct Arguments {
     if isCheck { return .check(machine.kvm) }
     guard machine.state == nil else {
       guard machine.kernel.isEmpty, machine.setup == nil, machine.initramfs.isEmpty, machine.commandLine.isEmpty,
-        !hasKASLR
+        !hasKASLR, machine.nodes == nil
       else {
         throw UsageError(
           message: "--restore: has its kernel in memory; "
-            + "leave out --kernel, --setup, --initramfs, --cmdline and --kaslr")
+            + "leave out --kernel, --setup, --initramfs, --cmdline, --kaslr and --numa")
       }
       guard machine.pages != .reservedHuge else {
         throw UsageError(message: "--restore: a file is no huge pages; leave out --huge-pages hugetlbfs")
@@ -200,6 +205,38 @@ struct Arguments {
       throw refusal(name, value, "give a count from 1 to 254, or one that sockets=, cores= and threads= make up")
     }
     return topology
+  }
+
+  private mutating func node(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> NUMANode {
+    let value = try value(name, inline)
+    guard let node = NUMANode(value) else { throw refusal(name, value, "give MIB[,cpus=FIRST-LAST], for each node") }
+    return node
+  }
+
+  private mutating func distance(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> NUMADistance {
+    let value = try value(name, inline)
+    guard let distance = NUMADistance(value) else {
+      throw refusal(name, value, "give NODE,NODE=N from 11 to 255; 10 is what each is from itself, 20 the default")
+    }
+    return distance
+  }
+
+  private func layout(
+    _ nodes: [NUMANode], _ distances: [NUMADistance], _ machine: MachineDescription
+  ) throws(UsageError) -> NUMALayout? {
+    guard !nodes.isEmpty else {
+      guard distances.isEmpty else { throw UsageError(message: "--numa-distance: there are no nodes; give --numa too") }
+      return nil
+    }
+    guard machine.discovery == .acpi else {
+      throw UsageError(message: "--numa: a kernel finds nodes by ACPI, so not with --discovery cmdline")
+    }
+    do {
+      return try NUMALayout(
+        nodes, distances, memory: Int(machine.memory >> 20), processors: machine.processors.count)
+    } catch {
+      throw UsageError(message: "--numa: \(error.words)")
+    }
   }
 
   private mutating func affinity(_ name: String, _ inline: [UInt8]?) throws(UsageError) -> CPUAffinity {

@@ -28,6 +28,10 @@ let manual = """
     --prefault              all memory is there from the start
     --cpus N[,KEY=VALUE...] vCPUs, up to 254 (default 1); sockets=, cores= (of a socket) and threads= (of a core) say how
                             they lie, and N is their product: 8,cores=4,threads=2. Cores of one socket, if not said
+    --numa MIB[,cpus=FIRST[-LAST]]...
+                            a NUMA node, with so much of the memory and these processors; repeatable, and all together have
+                            all of them. Without cpus= in any, each has as many. A kernel learns of them by ACPI
+    --numa-distance A,B=N   how far node A is from B, from 11 to 255: 10 is what each is from itself (default 20)
     --cpu-affinity CPUS     which of the host's CPUs run them: 0-3,6 for all vCPUs, or 0=0-1:1=2 for each its own
     --balloon               a balloon (virtio-balloon): free pages of the guest's go back to the host, by themselves and on
                             the order `balloon` (below, --control)

@@ -77,6 +77,38 @@ import Testing
     }
   }
 
+  @Test func nodesHaveProcessorsMemoryAndDistances() throws {
+    var affinity = Affinity(
+      try NUMALayout([NUMANode(memory: 512), NUMANode(memory: 512)], memory: 1024, processors: 2),
+      ProcessorTopology(cores: 2), try MemoryMap(size: 1 << 30))
+    affinity.nodes = [
+      .init(apicIDs: [0, 1], memory: [0..<(1 << 30)]),
+      .init(apicIDs: [2, 300], memory: [(1 << 30)..<(3 << 30), (4 << 30)..<(5 << 30)]),
+    ]
+    affinity.distances = [[10, 30], [31, 10]]
+    var platform = platform()
+    platform.affinity = affinity
+    let tables = try ACPITables(platform, in: Self.area)
+    func table(_ name: String) throws -> [UInt8] {
+      try #require(tables.tables.first { $0.starts(with: name.utf8) })
+    }
+    let srat = try table("SRAT")
+    #expect(srat.reduce(0, &+) == 0)
+    // Header, reserved; 3 processors, an x2APIC and 3 of memory.
+    #expect(srat.count == 48 + 3 * 16 + 24 + 3 * 40)
+    #expect(Array(srat[64..<72]) == [0, 16, 0, 1, 1, 0, 0, 0])
+    let last = srat.count - 40
+    #expect(srat.little(UInt32.self, at: last + 2) == 1)
+    #expect(srat.little(UInt64.self, at: last + 8) == 4 << 30 && srat.little(UInt64.self, at: last + 16) == 1 << 30)
+    #expect(srat.little(UInt32.self, at: last + 28) == 1)
+    let slit = try table("SLIT")
+    #expect(slit.reduce(0, &+) == 0 && slit.little(UInt64.self, at: 36) == 2)
+    #expect(Array(slit[44...]) == [10, 30, 31, 10])
+    // The kernel finds them: both are in the XSDT.
+    #expect(try table("XSDT").count == 36 + 4 * 8)
+    #expect(try !ACPITables(self.platform(), in: Self.area).tables.contains { $0.starts(with: "SRAT".utf8) })
+  }
+
   @Test func powerRegistersAreWhereTheyWerePut() throws {
     var platform = platform()
     platform.power = PowerRegisters(sleepControl: .port(0x600), sleepStatus: .port(0x601), reset: .memory(0xd020_0000))

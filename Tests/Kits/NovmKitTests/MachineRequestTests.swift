@@ -68,6 +68,29 @@ struct MachineRequestTests {
       ])
   }
 
+  @Test func nodesMakeUpMemoryAndSockets() throws {
+    var settings = MachineSettings()
+    settings.numa = ["1G,cpus=0-1", "512,cpus=2-3"]
+    settings.numaDistance = ["0,1=30"]
+    settings.cpus = "4"
+    func arguments() throws -> [String] {
+      try MachineRequest(settings, directory: [0x2f]).compose(kernel: kernel, scratch: "/scratch").arguments.map {
+        String(decoding: $0, as: UTF8.self)
+      }
+    }
+    let asked = [
+      "--memory", "1536", "--cpus", "4,sockets=2,cores=2,threads=1", "--numa", "1024,cpus=0-1", "--numa",
+      "512,cpus=2-3", "--numa-distance", "0,1=30",
+    ]
+    #expect(try arguments().ranges(of: asked).count == 1)
+    settings.cpus = "4,sockets=1"
+    #expect(try arguments().ranges(of: ["--cpus", "4", "--numa"]).count == 1)
+    // And so when it is started again.
+    let absolute = try settings.absolute([0x2f])
+    #expect(absolute.memory == "1536M" && absolute.numa == settings.numa)
+    #expect(try absolute.absolute([0x2f]) == absolute)
+  }
+
   @Test func theTreesOwnInitIsToldItsName() {
     var request = MachineRequest()
     request.hasOwnInit = true

@@ -9,6 +9,8 @@ package struct ACPIPlatform {
   package var devices: [ACPIDevice]
   /// Where the configuration of PCI bus 0 is mapped, if there is one.
   package var busConfiguration: UInt64?
+  /// Which of processors and memory are near to each other, if there are NUMA nodes.
+  package var affinity: Affinity?
 
   package init(apicIDs: [UInt32], power: PowerRegisters, devices: [ACPIDevice]) {
     self.apicIDs = apicIDs

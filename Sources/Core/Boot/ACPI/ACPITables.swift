@@ -1,7 +1,7 @@
 import LittleEndian
 
 /// The tables of a hardware-reduced machine (ACPI 6.5, 4.1 and 5.2), laid out one after another: RSDP, XSDT, FADT,
-/// MADT, DSDT, and MCFG where there is a PCI bus.
+/// MADT, DSDT, MCFG where there is a PCI bus, and SRAT and SLIT where there are NUMA nodes.
 package struct ACPITables {
   /// The bytes as they lie from the base address on; the RSDP comes first.
   package let bytes: [UInt8]
@@ -28,11 +28,13 @@ package struct ACPITables {
     var placed = [(dsdtAddress, dsdt), (madtAddress, madt), (fadtAddress, fadt)]
     var end = Self.after(fadtAddress, fadt)
     var listed = [fadtAddress, madtAddress]
-    if let configuration = platform.busConfiguration {
-      let mcfg = ConfigurationTable.table(base: configuration)
-      placed.append((end, mcfg))
+    var more: [[UInt8]] = []
+    if let configuration = platform.busConfiguration { more.append(ConfigurationTable.table(base: configuration)) }
+    if let affinity = platform.affinity { more += [affinity.resources, affinity.localities] }
+    for table in more {
+      placed.append((end, table))
       listed.append(end)
-      end = Self.after(end, mcfg)
+      end = Self.after(end, table)
     }
     var xsdt = ACPITable("XSDT", revision: 1)
     for address in listed { xsdt.body.append(field: address) }

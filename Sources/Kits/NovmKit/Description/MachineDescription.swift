@@ -8,6 +8,7 @@ package struct MachineDescription: Sendable {
   package var kernel: KernelFiles
   package var memory: MemorySize
   package var processors: ProcessorTopology
+  package var nodes: NodeRequest?
   /// As novmm takes it.
   package var affinity: String?
   package var reads: [TreeMap]
@@ -210,6 +211,7 @@ package struct MachineDescription: Sendable {
     arguments.append("--cmdline", kernelCommandLine)
     arguments.append("--memory", String(memory.mebibytes))
     arguments.append("--cpus", processors.description)
+    for (name, value) in nodes?.arguments ?? [] { arguments.append(name, value) }
     if let affinity { arguments.append("--cpu-affinity", affinity) }
     arguments.append("--tag", Self.tag)
     for map in reads { arguments.append(map.isPack ? "--pack" : "--read", map.argument) }

@@ -28,6 +28,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var dax = DAXWindow.off.description
   package var cpus = "1"
   package var cpuAffinity: String?
+  package var numa: [String] = []
+  package var numaDistance: [String] = []
   package var kernel: String?
   package var cmdline: [String] = []
   package var hostname = "novm"
@@ -75,6 +77,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.dax, into: &dax)
     try keys.read(.cpus, into: &cpus)
     try keys.read(.cpuAffinity, into: &cpuAffinity)
+    try keys.read(.numa, into: &numa)
+    try keys.read(.numaDistance, into: &numaDistance)
     try keys.read(.kernel, into: &kernel)
     try keys.read(.cmdline, into: &cmdline)
     try keys.read(.hostname, into: &hostname)
@@ -168,12 +172,19 @@ extension MachineRequest {
     if let text = settings.memory {
       guard let memory = MemorySize(text) else { throw .memory(text) }
       self.memory = memory
+    } else if !settings.numa.isEmpty {
+      memory = try NodeRequest.memory(settings.numa)
     } else {
       let isTakenAtOnce = settings.prefault || settings.hugePages == .hugetlbfs
       memory = isTakenAtOnce ? .modest : .usual(ofHost: HostLimits.usableMemory)
     }
     guard let processors = ProcessorTopology(Array(settings.cpus.utf8)) else { throw .processors(settings.cpus) }
     self.processors = processors
+    if let nodes = try NodeRequest(settings.numa, settings.numaDistance, memory, processors) {
+      self.nodes = nodes
+      // A count says nothing of sockets, and a node has some of its own.
+      if !settings.cpus.contains(","), let topology = nodes.layout.topology { self.processors = topology }
+    }
     if let text = settings.cpuAffinity {
       guard CPUAffinity(Array(text.utf8)) != nil else { throw .affinity(text) }
       affinity = text

@@ -25,6 +25,7 @@ package struct MachineRequest: Sendable {
   package var kernel = Kernel.newest
   package var memory = MemorySize.modest
   package var processors = ProcessorTopology(cores: 1)
+  package var nodes: NodeRequest?
   /// As novmm takes it.
   package var affinity: String?
   package var reads: [TreeMap] = []
@@ -222,6 +223,7 @@ package struct MachineRequest: Sendable {
     machine.isPrefaulted = isPrefaulted
     machine.window = window
     machine.affinity = affinity
+    machine.nodes = nodes
     machine.users = users
     machine.groups = groups
     return machine
