@@ -87,7 +87,7 @@ package struct ArchiveTree {
     return slot
   }
 
-  /// Of a name in a directory, with a key that no archive knows (Swift's own hash function).
+  /// Of a name in a directory, with a key that no archive knows that was made beforehand (Swift's own hash function).
   private struct Hash {
     private var hasher = Hasher()
     private var word: UInt64 = 0

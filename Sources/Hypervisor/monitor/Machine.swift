@@ -28,18 +28,21 @@ final class Machine {
     case boot(BootError)
     case tree(TreeError)
     case missing
+    /// Less than all else takes, and a tree as much again.
+    case heap
     /// A line of the section that says nothing to anybody.
     case line([UInt8])
   }
 
+  /// Bytes of heap for all but the tree.
+  private static let ownHeap: UInt64 = 4 << 20
   /// Files of a tree that the heap has room for, beside all else.
-  private static var treeLimit: Int {
-    max(Int(Grants.word(.heapSize)) - 4 << 20, 1 << 20) / ArchiveTree.bytesPerNode
-  }
+  private static var treeLimit: Int { Int(Grants.word(.heapSize) - ownHeap) / ArchiveTree.bytesPerNode }
 
   /// As the program's section of the text says (docs/microhypervisor.md, "A machine").
   init(_ block: MessageBlock) throws(Failure) {
     self.block = block
+    guard Grants.word(.heapSize) >= 2 * Self.ownHeap else { throw .heap }
     let size = Grants.word(.ramSize)
     let ram = unsafe UnsafeMutableRawBufferPointer(
       start: UnsafeMutableRawPointer(bitPattern: UInt(Grants.ram)), count: Int(size))

@@ -24,6 +24,7 @@ nonisolated(unsafe) private var machine: Machine?
       fail("the tree has a file without its holes, or a part of one (tar --sparse, --multi-volume), at", block, place)
     case .tree(.tooManyEntries(let limit)):
       fail("the tree has more files than its heap has room for ('heap', in its section), which are", block, limit)
+    case .heap: fail("its heap ('heap', in its section) is smaller than 8 MiB", block)
     case .missing: fail("there is no kernel, or no memory", block)
     case .line(let line): fail("its section says what no machine has:", block, text: line)
     }

@@ -23,10 +23,8 @@ nonisolated(unsafe) private var gates = InlineArray<8, UInt64>(repeating: 0)
 @c(user_main) func userMain(_ processor: UInt64, _ information: UInt64) {
   Suite.begin()
   Heap.open(Suite.memory(16), 16 * 4096)
-  unsafe told = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe told), 0)
-  unsafe grave = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe grave), 0)
+  unsafe told = Suite.semaphore()
+  unsafe grave = Suite.semaphore()
   unsafe machine = Suite.selector()
   Suite.expect("a domain", Kernel.createDomain(unsafe machine, pages: 200), 0)
   breakpoints()
@@ -34,45 +32,36 @@ nonisolated(unsafe) private var gates = InlineArray<8, UInt64>(repeating: 0)
   Suite.end()
 }
 
-/// What one guest has in DR0 no other finds there, and it finds it again.
 private func breakpoints() {
-  // mov eax, 0x1234; mov dr0, eax; out; mov eax, dr0; out eax
-  guest(0, [0x66, 0xb8, 0x34, 0x12, 0, 0, 0x0f, 0x23, 0xc0, 0xe6, 0x10, 0x0f, 0x21, 0xc0, 0x66, 0xe7, 0x12])
-  Suite.expect("the first has set it", heard(0), 0x7b)
-  // mov eax, dr0; out eax
-  guest(1, [0x0f, 0x21, 0xc0, 0x66, 0xe7, 0x12])
-  Suite.expect("the second asks", heard(1), 0x7b)
-  Suite.expect("it finds nothing", unsafe values[1], Port.value << 32)
-  goOn(0)
-  Suite.expect("the first asks", heard(0), 0x7b)
-  Suite.expect("it finds its own", unsafe values[0], Port.value << 32 | 0x1234)
-  // mov eax, 0x5678; mov dr1, eax; mov eax, 0x404; mov dr7, eax; out; mov eax, dr1; out eax
-  guest(
-    2,
-    [
-      0x66, 0xb8, 0x78, 0x56, 0, 0, 0x0f, 0x23, 0xc8, 0x66, 0xb8, 0x04, 0x04, 0, 0, 0x0f, 0x23, 0xf8, 0xe6, 0x10, 0x0f,
-      0x21, 0xc8, 0x66, 0xe7, 0x12,
-    ])
-  Suite.expect("the third has armed one", heard(2), 0x7b)
-  guest(3, [0x0f, 0x21, 0xc8, 0x66, 0xe7, 0x12])
-  Suite.expect("the fourth asks", heard(3), 0x7b)
-  Suite.expect("it finds nothing", unsafe values[3], Port.value << 32)
-  goOn(2)
-  Suite.expect("the third asks", heard(2), 0x7b)
-  Suite.expect("it finds its own", unsafe values[2], Port.value << 32 | 0x5678)
+  // mov eax, 0x1234; mov dr0, eax; and mov eax, dr0; out eax
+  keeps(
+    0, 0x1234, set: [0x66, 0xb8, 0x34, 0x12, 0, 0, 0x0f, 0x23, 0xc0], ask: [0x0f, 0x21, 0xc0, 0x66, 0xe7, 0x12])
+  // With one that is armed: mov eax, 0x5678; mov dr1, eax; mov eax, 0x404; mov dr7, eax; and mov eax, dr1; out eax
+  keeps(
+    2, 0x5678,
+    set: [0x66, 0xb8, 0x78, 0x56, 0, 0, 0x0f, 0x23, 0xc8, 0x66, 0xb8, 0x04, 0x04, 0, 0, 0x0f, 0x23, 0xf8],
+    ask: [0x0f, 0x21, 0xc8, 0x66, 0xe7, 0x12])
+}
+
+/// What guest `first` has in a register by `set`, the next does not find there by `ask`, and the first finds it again.
+private func keeps(_ first: UInt64, _ value: UInt64, set: [UInt8], ask: [UInt8]) {
+  let second = first + 1
+  // Between them: out
+  guest(first, set + [0xe6, 0x10] + ask)
+  Suite.expect("the first has set it", heard(first), 0x7b)
+  guest(second, ask)
+  Suite.expect("the second asks", heard(second), 0x7b)
+  Suite.expect("it finds nothing", unsafe values[Int(second)], Port.value << 32)
+  goOn(first)
+  Suite.expect("the first asks", heard(first), 0x7b)
+  Suite.expect("it finds its own", unsafe values[Int(first)], Port.value << 32 | value)
 }
 
 /// A guest traces itself: its monitor is told of the exception where it has a portal for that, and the guest has it otherwise.
 private func exceptions() {
   // pushf; pop ax; or ah, 1; push ax; popf; nop; out; and behind 0x100 the handler: mov eax, 7; out 0x11, al
-  let code: InlineArray<20, UInt8> = [
-    0x9c, 0x58, 0x80, 0xcc, 0x01, 0x50, 0x9d, 0x90, 0xe6, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  ]
-  for number in UInt64(4)...5 {
-    var bytes: [UInt8] = []
-    for index in code.indices { bytes.append(code[index]) }
-    guest(number, bytes, tellsDebug: number == 5)
-  }
+  let code: [UInt8] = [0x9c, 0x58, 0x80, 0xcc, 0x01, 0x50, 0x9d, 0x90, 0xe6, 0x10]
+  for number in UInt64(4)...5 { guest(number, code, tellsDebug: number == 5) }
   Suite.expect("without a portal the guest has it", heard(4), 0x7b)
   Suite.expect("in its handler", unsafe values[4], Port.handler << 32 | 7)
   Suite.expect("with a portal the monitor has it", heard(5), 0x41)
@@ -104,8 +93,7 @@ private func guest(_ number: UInt64, _ code: [UInt8], tellsDebug: Bool = false) 
   let source = CapabilityRange(.memory, base: page >> 12, order: 0, rights: 7)
   let window = CapabilityRange(.memory, base: 0x10 + number, order: 0, rights: 7)
   Suite.expect("guest memory", Kernel.delegate(source, to: window, of: unsafe machine, bits: 1 << 9, Suite.block), 0)
-  unsafe gates[Int(number)] = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe gates[Int(number)]), 0)
+  unsafe gates[Int(number)] = Suite.semaphore()
   let handler = Suite.selector()
   _ = Suite.handler(handler)
   let events = 0x800 + number * 0x100

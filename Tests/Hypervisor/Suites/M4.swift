@@ -14,12 +14,9 @@ nonisolated(unsafe) private var grave: UInt64 = 0
 
 @c(user_main) func userMain(_ processor: UInt64, _ information: UInt64) {
   Suite.begin()
-  unsafe done = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe done), 0)
-  unsafe lock = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe lock), 0)
-  unsafe grave = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe grave), 0)
+  unsafe done = Suite.semaphore()
+  unsafe lock = Suite.semaphore()
+  unsafe grave = Suite.semaphore()
   unsafe Console.line("suite: trees", Suite.failures)
   trees()
   unsafe Console.line("suite: memory", Suite.failures)

@@ -15,10 +15,8 @@ nonisolated(unsafe) private var recalls: UInt64 = 0
 @c(user_main) func userMain(_ processor: UInt64, _ information: UInt64) {
   Suite.begin()
   Suite.expect("the information page tells of AMD-V", UInt64(Information.features & 4), 4)
-  unsafe done = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe done), 0)
-  unsafe grave = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe grave), 0)
+  unsafe done = Suite.semaphore()
+  unsafe grave = Suite.semaphore()
   let machine = Suite.selector()
   Suite.expect("a domain", Kernel.createDomain(machine, pages: 100), 0)
   let page = Suite.memory(rights: 7)

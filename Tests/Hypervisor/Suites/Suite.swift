@@ -48,6 +48,13 @@ enum Suite {
     return unsafe nextSelector - count
   }
 
+  /// A new semaphore's, whose count is 0.
+  static func semaphore(line: UInt64 = #line) -> UInt64 {
+    let selector = selector()
+    expect("create", Kernel.createSemaphore(selector), 0, line: line)
+    return selector
+  }
+
   /// An address that nothing is at.
   static func page(_ count: UInt64 = 1) -> UInt64 {
     unsafe nextPage += count * 4096

@@ -13,10 +13,8 @@ nonisolated(unsafe) private var answered: UInt64 = 0
 
 @c(user_main) func userMain(_ processor: UInt64, _ information: UInt64) {
   Suite.begin()
-  unsafe done = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe done), 0)
-  unsafe grave = Suite.selector()
-  Suite.expect("create", Kernel.createSemaphore(unsafe grave), 0)
+  unsafe done = Suite.semaphore()
+  unsafe grave = Suite.semaphore()
   accounts()
   timeouts()
   helping()

@@ -185,6 +185,9 @@ import Testing
     try withTree(builder) { #expect($0.nodes.count == 1) }
   }
 
+  /// What `heap_for` in scripts/micro reckons with.
+  @Test func memory() { #expect(ArchiveTree.bytesPerNode == 960) }
+
   /// In the order that a sorted list likes least.
   @Test func manyNames() throws {
     var builder = TarBuilder()

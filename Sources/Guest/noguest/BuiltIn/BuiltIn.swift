@@ -18,9 +18,8 @@ enum BuiltIn {
       case ("kernel-log", 1): try Reports.kernelLog()
       case ("stamp", let count) where count > 3:
         let bothTimes = try flag(arguments[1], "-a")
-        for index in 3..<count {
-          Stamps.set(arguments[index], bothTimes: bothTimes, seconds: arguments[2].decimal ?? 0)
-        }
+        guard let seconds = arguments[2].decimal else { throw unknown(arguments[2]) }
+        for index in 3..<count { Stamps.set(arguments[index], bothTimes: bothTimes, seconds: seconds) }
       default: throw Trouble(text: "the agent has nothing built in that is called '" + arguments[0] + "'")
       }
       return 0
@@ -32,9 +31,11 @@ enum BuiltIn {
 
   /// An argument that is the flag or nothing.
   private static func flag(_ argument: Bytes, _ name: Bytes) throws(Trouble) -> Bool {
-    guard argument.isEmpty || argument == name else { throw Trouble(text: "what is '" + argument + "'?") }
+    guard argument.isEmpty || argument == name else { throw unknown(argument) }
     return !argument.isEmpty
   }
+
+  private static func unknown(_ argument: Bytes) -> Trouble { Trouble(text: "what is '" + argument + "'?") }
 
   /// Why something cannot be done, in words for a person.
   struct Trouble: Error {

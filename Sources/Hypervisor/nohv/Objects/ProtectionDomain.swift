@@ -117,12 +117,12 @@ enum Domains {
     unsafe Memory.free(domain, &Memory.domains, of: parent)
   }
 
-  /// Its capability is gone: takes all that it has. False where there is more to do.
+  /// Its capability is gone: takes all that it has, its threads before what they run on. False where there is more to do.
   static func empty(_ domain: Reference<ProtectionDomain>) -> Bool {
     domain.object.isDead = true
     var tables = Tables()
     for index in UInt64(1)...3 {
-      guard let kind = CapabilityRange.Kind(rawValue: index), let space = domain.space(kind) else { continue }
+      guard let kind = CapabilityRange.Kind(rawValue: 4 &- index), let space = domain.space(kind) else { continue }
       while let mapping = MappingTree.any(space) {
         let (base, order) = (mapping.object.base, UInt64(mapping.object.order))
         guard MappingTree.revoke(space, base, order: order, rights: 0x1f, itself: true, &tables) else {
