@@ -11,6 +11,11 @@ package struct Affinity: Equatable {
     package var apicIDs: [UInt32]
     /// Addresses of RAM.
     package var memory: [Range<UInt64>]
+
+    package init(apicIDs: [UInt32], memory: [Range<UInt64>]) {
+      self.apicIDs = apicIDs
+      self.memory = memory
+    }
   }
 
   /// Nodes take the machine's RAM in order of address: the first node has what is lowest.
