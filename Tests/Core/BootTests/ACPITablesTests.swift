@@ -81,10 +81,10 @@ import Testing
     var affinity = Affinity(
       try NUMALayout([NUMANode(memory: 512), NUMANode(memory: 512)], memory: 1024, processors: 2),
       ProcessorTopology(cores: 2), try MemoryMap(size: 1 << 30))
-    affinity.nodes = [
-      .init(apicIDs: [0, 1], memory: [0..<(1 << 30)]),
-      .init(apicIDs: [2, 300], memory: [(1 << 30)..<(3 << 30), (4 << 30)..<(5 << 30)]),
-    ]
+    (affinity.nodes[0].apicIDs, affinity.nodes[0].memory) = ([0, 1], [0..<(1 << 30)])
+    (affinity.nodes[1].apicIDs, affinity.nodes[1].memory) = (
+      [2, 300], [(1 << 30)..<(3 << 30), (4 << 30)..<(5 << 30)]
+    )
     affinity.distances = [[10, 30], [31, 10]]
     var platform = platform()
     platform.affinity = affinity

@@ -79,10 +79,10 @@ struct NUMALayoutTests {
     #expect(topology.count == processors && topology.sockets == sockets)
   }
 
-  @Test(arguments: [1, 1024, 3072, 3073, 9000])
+  @Test(arguments: [4, 1024, 3072, 3073, 9000])
   func nodesHaveAllOfTheRAM(mebibytes: Int) throws {
     let map = try MemoryMap(size: UInt64(mebibytes) << 20)
-    let parts = mebibytes < 8 ? [mebibytes, 0] : [mebibytes - mebibytes / 3, 0, mebibytes / 3]
+    let parts = mebibytes < 12 ? [mebibytes, 0] : [mebibytes - mebibytes / 3, 0, mebibytes / 3]
     let layout = try layout(parts.map(String.init), memory: mebibytes, processors: 3)
     let affinity = Affinity(layout, ProcessorTopology(cores: 3), map)
     #expect(affinity.nodes.map { $0.memory.reduce(0) { $0 + $1.count } >> 20 } == parts)
