@@ -215,7 +215,7 @@ struct DeviceStateTests {
         old.owner.serve()
         #expect(old.driver.readStatus() == 15 | 64)
       }
-      #expect(queue.underWay == 1)
+      #expect(queue.underWay == 1, "\(kind)")
       let new = Bench(kind, transport, after: old)
       try restore(try save(old), new)
       let next = Bench(kind, transport, after: old)
