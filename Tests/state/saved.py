@@ -131,6 +131,18 @@ class Machine:
             with listener.accept()[0] as stream: stream.sendall(stream.recv(64)[::-1])
             self.until(lambda: b'called ' + word[::-1] + b'\n' in self.serial.text[start:], 'an answer to a call')
 
+    def keeps(self):
+        """A connection that the guest keeps: its other end."""
+        if os.path.exists('vsock_77'): os.unlink('vsock_77')
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind('vsock_77')
+            listener.listen()
+            self.tell('keep a word', rb'^keep$')
+            stream = listener.accept()[0]
+        stream.settimeout(30)
+        if stream.recv(64) != b'a word': fail('what came by a connection')
+        return stream
+
     def echoed(self, word):
         self.until(lambda: self.console.stream, 'the console')
         start = len(self.console.text)
@@ -233,6 +245,7 @@ def story(cpus):
     machine.ticking(cpus, 15)
 
     # It goes on itself; then another does, from the same file, twice, each time behind what it has seen by then.
+    stream = machine.keeps()
     took = machine.save('one')
     saved = time.monotonic()
     print(f'# saved in {took:.2f} s, {os.stat("one").st_blocks >> 11} MiB of {os.path.getsize("one") >> 20}')
@@ -242,6 +255,9 @@ def story(cpus):
     count = min(map(len, machine.ticks().values()))
     machine.ticking(cpus, count + 10)
     check(machine, cpus)
+    # Its connections stay with it.
+    stream.sendall(b'still here')
+    machine.tell('kept', rb'^kept still here$')
     machine.kill()
     last = {cpu: found[-1] for cpu, found in ticks_of(text).items()}
     time.sleep(3)
@@ -256,6 +272,7 @@ def story(cpus):
         second = machine.tell('disk', rb'^disk (\w+)$')
         if second == first: fail('the disk is as it was before it was written')
         first = second
+        machine.tell('kept', rb'^kept lost$')
         machine.echoed(b'after')
         machine.called(b'after')
         machine.tree()

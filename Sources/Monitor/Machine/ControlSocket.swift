@@ -156,8 +156,6 @@ extension SaveFailure {
     switch self {
     case .notQuiesced: "the machine runs; quiesce it first"
     case .busy: "the machine is being saved already"
-    case .part(.cannotSave(device: 19)):
-      "connections by vsock, or one whose driver is at fault, cannot be saved yet; end them, or reset the device"
     case .part(.cannotSave(device: 26)): "a mounted tree cannot be saved yet; unmount it first"
     case .part(.cannotSave(let device)): "a device of kind \(device) cannot be saved yet; leave it out"
     case .part: "a device cannot be saved"

@@ -22,6 +22,7 @@ package final class VsockDevice: VirtioDevice {
 
   private static let receive = 0
   static let transmit = 1
+  private static let event = 2
 
   package let id: UInt32 = 19
   /// VIRTIO_VSOCK_F_STREAM
@@ -48,6 +49,7 @@ package final class VsockDevice: VirtioDevice {
   var isTransmitStalled = false
 
   private var buffers = VsockBuffers()
+  private var events = VsockEvents()
   var outbound = DescriptorChain()
   /// Payload buffers of what is at hand; a member so that no packet allocates.
   var pieces: [GuestSlice] = []
@@ -70,7 +72,10 @@ package final class VsockDevice: VirtioDevice {
         try flush()
         if isTransmitStalled { try takePackets() }
       case Self.transmit: try takePackets()
-      default: break  // Buffers for events, of which there are none without migration.
+      default:
+        guard try events.advance(queue) else { break }
+        try flush()
+        if isTransmitStalled { try takePackets() }
       }
     } catch {
       fail(error)
@@ -89,25 +94,42 @@ package final class VsockDevice: VirtioDevice {
   private enum Field {
     static let buffers: UInt16 = 1
     static let guestCID: UInt16 = 2
+    static let eventBuffers: UInt16 = 3
+    static let isFaulty: UInt16 = 4
   }
 
-  /// While there are streams their other ends are the host's, and nobody can write these. Without any there is nothing but buffers
-  /// that wait.
+  /// Nothing of the streams, whose other ends are the host's: where the machine goes on there are none, and its guest is told.
   package func save(to fields: inout FieldWriter) -> Bool {
-    guard fault == nil, streams.count == 0, round.isEmpty, resets.isEmpty, !isTransmitStalled else { return false }
     fields.put(Field.buffers, (0..<buffers.count).flatMap { littleEndian(buffers[$0].head) })
     fields.put(Field.guestCID, guestCID)
+    fields.put(Field.eventBuffers, events.heads.flatMap { littleEndian($0) })
+    fields.put(Field.isFaulty, fault != nil)
     return true
   }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
-    let heads = try fields.bytes(Field.buffers, limit: 2 * VsockBuffers.capacity)
-    guard heads.count % 2 == 0 else { throw fields.fault(Field.buffers) }
     // Its driver has read it, and does not look again.
     guard try fields.number(Field.guestCID) == guestCID else { throw fields.fault(Field.guestCID) }
-    for place in stride(from: 0, to: heads.count, by: 2) {
-      try buffers.hold(heads.field(at: place), of: queues[Self.receive], fields.fault(Field.buffers))
+    for head in try Self.heads(Field.buffers, VsockBuffers.capacity, in: &fields) {
+      try buffers.hold(head, of: queues[Self.receive], fields.fault(Field.buffers))
     }
+    for head in try Self.heads(Field.eventBuffers, VsockEvents.capacity, in: &fields) {
+      try events.hold(head, of: queues[Self.event], fields.fault(Field.eventBuffers))
+    }
+    events.owe(queues[Self.event])
+    if try fields.flag(Field.isFaulty, absent: false) {
+      fault = .request
+      // What the fault was is under way, and nowhere.
+      for queue in queues where !queue.isWhole { queue.loseChains() }
+    }
+  }
+
+  private static func heads(
+    _ field: UInt16, _ limit: Int, in fields: inout FieldReader
+  ) throws(StateError) -> [UInt16] {
+    let bytes = try fields.bytes(field, limit: 2 * limit)
+    guard bytes.count % 2 == 0 else { throw fields.fault(field) }
+    return stride(from: 0, to: bytes.count, by: 2).map { bytes.field(at: $0) }
   }
 
   // MARK: The host's side
@@ -175,7 +197,7 @@ package final class VsockDevice: VirtioDevice {
 
   /// Fills the guest's buffers with packets, each stream's in turn, until one of both runs out.
   func flush() throws(QueueFault) {
-    guard queues.count > Self.receive else { return }
+    guard queues.count > Self.receive, !events.isPending else { return }
     let queue = queues[Self.receive]
     queue.disableNotifications()
     var turn = Self.turn
@@ -433,6 +455,7 @@ package final class VsockDevice: VirtioDevice {
     resets.removeAll()
     isTransmitStalled = false
     buffers.removeAll()
+    events = VsockEvents()
   }
 
   func takePieces(of slices: [GuestSlice], from offset: Int, count: Int) {
