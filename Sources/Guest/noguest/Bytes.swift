@@ -16,7 +16,8 @@ extension Array: @retroactive ExpressibleByExtendedGraphemeClusterLiteral where 
 
 // swift-format-ignore: AvoidRetroactiveConformances
 extension Array: @retroactive ExpressibleByStringLiteral where Element == UInt8 {
-  public init(stringLiteral value: StaticString) {
+  // Not at each of hundreds of places, nor are those that are marked so below.
+  @inline(never) public init(stringLiteral value: StaticString) {
     self = []
     reserveCapacity(value.utf8CodeUnitCount)
     // A literal is as long as it says and is never freed.
@@ -26,7 +27,7 @@ extension Array: @retroactive ExpressibleByStringLiteral where Element == UInt8 
 
 extension Bytes {
   /// The number in decimal.
-  init(decimal value: Int) {
+  @inline(never) init(decimal value: Int) {
     var digits: Bytes = []
     var rest = value.magnitude
     repeat {
@@ -52,7 +53,7 @@ extension Bytes {
   }
 
   /// The parts between occurrences of `separator`; one more of them than there are separators.
-  func parts(at separator: UInt8) -> [Bytes] {
+  @inline(never) func parts(at separator: UInt8) -> [Bytes] {
     var parts: [Bytes] = []
     var part: Bytes = []
     for byte in self {
@@ -68,7 +69,7 @@ extension Bytes {
   }
 
   /// What follows `prefix`; nil if the bytes begin otherwise.
-  func after(_ prefix: Bytes) -> Bytes? {
+  @inline(never) func after(_ prefix: Bytes) -> Bytes? {
     starts(with: prefix) ? Bytes(dropFirst(prefix.count)) : nil
   }
 }
