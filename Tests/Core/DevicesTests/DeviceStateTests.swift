@@ -193,7 +193,7 @@ struct DeviceStateTests {
     try next.expectService()
   }
 
-  /// A chain that is no request of the device's: it is under way, and nobody has it.
+  /// A chain that is no request of the device's: it is under way, if it could be walked, and nobody has it.
   @Test(arguments: [false, true], TransportKind.allCases)
   func requestsThatAreNone(areFoundByTheHost: Bool, by transport: TransportKind) throws {
     for (kind, number, chain) in [
@@ -215,7 +215,8 @@ struct DeviceStateTests {
         old.owner.serve()
         #expect(old.driver.readStatus() == 15 | 64)
       }
-      #expect(queue.underWay == 1, "\(kind)")
+      // A balloon's queue does not walk what is longer than its requests.
+      #expect(queue.underWay == (kind == .balloon ? 0 : 1), "\(kind)")
       let new = Bench(kind, transport, after: old)
       try restore(try save(old), new)
       let next = Bench(kind, transport, after: old)
