@@ -100,7 +100,7 @@ let package = Package(
     module("Monitor", "Confinement", ["CLinux", "Host"]),
     module("Monitor", "IOURing", ["CURing", "CLinux", "Host"]),
     module("Monitor", "KVM", ["Boot", "GuestMemory", "State", "Host", "LittleEndian", "CKVM"]),
-    module("Monitor", "FileSystem", ["FUSE", "Host", "GuestMemory", "LittleEndian"]),
+    module("Monitor", "FileSystem", ["FUSE", "Host", "State", "GuestMemory", "LittleEndian"]),
     module(
       "Monitor", "Machine",
       [
@@ -190,7 +190,8 @@ let package = Package(
     tests("Monitor", "IOURingTests", ["IOURing", "CURing", "Host"]),
     tests("Monitor", "KVMTests", ["KVM", "Boot", "State", "LittleEndian"]),
     tests(
-      "Monitor", "FileSystemTests", ["FileSystem", "FUSE", "GuestMemory", "Host", "VirtioTesting", "HostTesting"]),
+      "Monitor", "FileSystemTests",
+      ["FileSystem", "FUSE", "State", "GuestMemory", "LittleEndian", "Host", "VirtioTesting", "HostTesting"]),
     // Mounts a tree on this host through /dev/fuse.
     .executableTarget(
       name: "treemount", dependencies: ["FileSystem", "FUSE", "GuestMemory", "Host"], path: "Tests/Monitor/treemount"),

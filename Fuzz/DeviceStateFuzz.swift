@@ -204,7 +204,8 @@ private final class Host: ConsoleBackend, BalloonBackend, EntropySource, Persist
   func forget() {}
   func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 { 0 }
   func disconnected() {}
-  let isIdle = true
+  func save(to fields: inout FieldWriter) {}
+  func restore(from fields: inout FieldReader) {}
   let offloads: NetworkOffloads = [.checksum, .tcp4]
   func setReceiveOffloads(_ offloads: NetworkOffloads) {}
   func setActivePairs(_ count: Int) { precondition((1...2).contains(count)) }

@@ -7,6 +7,6 @@ command -v gcc >/dev/null || skip 'gcc is not installed'
 command -v python3 >/dev/null || skip 'python3 is not installed'
 
 mkdir "$TEST/tree"
-gcc -O2 -static -pthread -o "$TEST/tree/init" Tests/state/ticks.c || fail 'ticks.c'
+gcc -O2 -static -pthread -o "$TEST/tree/init" Tests/state/ticks.c Tests/state/files.c || fail 'ticks.c'
 (cd "$TEST/tree" && echo init | cpio --quiet -o -H newc) >"$TEST/ticks"
 python3 -u Tests/state/saved.py "$NOVM_LIBEXEC/novmm" "$NOVM_KERNELS/$KERNEL" "$TEST" "$TRANSPORT"

@@ -1,7 +1,7 @@
-"""Saves machines whose guest is ticks.c, and restores them: saved.py NOVMM BUNDLE DIRECTORY TRANSPORT."""
-import array, os, random, re, resource, select, signal, socket, struct, subprocess, sys, time
+"""Saves machines whose guest is ticks.c, and restores them: saved.py NOVMM BUNDLE DIRECTORY TRANSPORT [trees]."""
+import array, os, random, re, resource, select, shutil, signal, socket, struct, subprocess, sys, time
 
-NOVMM, BUNDLE, DIRECTORY, TRANSPORT = sys.argv[1:]
+NOVMM, BUNDLE, DIRECTORY, TRANSPORT = sys.argv[1:5]
 os.chdir(DIRECTORY)
 
 def fail(*words): sys.exit(' '.join(map(str, words)))
@@ -88,16 +88,7 @@ class Machine:
         return found[0]
 
     def tree(self):
-        """It mounts the tree, and can be saved only when it has let go of it."""
-        self.tell('mount', rb'^mount a word$')
-        self.expect('quiesce', 'quiesced')
-        file = os.open('empty', os.O_RDWR)
-        self.expect('save', 'refused a mounted tree cannot be saved yet; unmount it first', [file])
-        os.close(file)
-        self.expect('resume', 'running')
-        self.tell('unmount', rb'^unmount none$')
-
-        # One that loses its device while it is mounted has lost it.
+        """It mounts the tree, and one that loses its device while it is mounted has lost it."""
         self.tell('mount', rb'^mount a word$')
         self.tell('unbind', rb'^unbind 1$')
         self.save('without')
@@ -320,6 +311,77 @@ def story(cpus):
     print(f'# without, two draw', 'the same' if kept[0] == kept[1] else 'other numbers')
     print(f'{cpus} CPUs: as they should')
 
+def trees(cpus):
+    """Trees that are mounted: layers for reading and for writing, and a share."""
+    maps = ['--write', '/w=>written', '--share', '/s=>shared:tag=s', '--dax', '16']
+    for name in ['files/many', 'files/w/many', 'files/a/b', 'files/s', 'shared/many']: os.makedirs(name, exist_ok=True)
+    for number in range(300):
+        for name in ['files/many', 'files/w/many', 'shared/many']: open(f'{name}/name{number}', 'w').close()
+    for name, text in [('files/big', os.urandom(3000000)), ('files/a/b/c', b'deep'), ('files/w/changed', b'by the host'),
+                       ('files/w/below', b''), ('files/swapped', b'before'), ('shared/from-host', b'shared')]:
+        with open(name, 'wb') as file: file.write(text)
+    if not os.path.exists('files/twin'): os.link('files/a/b/c', 'files/twin')
+    shutil.rmtree('written', ignore_errors=True)
+    os.mkdir('written')
+    machine = Machine(*maps, cpus=cpus)
+    machine.ticking(cpus, 5)
+    counts = machine.tell('files', rb'^files (\d+) (\d+) (\d+)$')
+    if not all(0 < int(count) < 300 for count in counts): fail('no listing is half-way:', counts)
+
+    # What has no name any more cannot be found again.
+    machine.tell('hold', rb'^hold$')
+    machine.expect('quiesce', 'quiesced')
+    with open('empty', 'r+') as file:
+        machine.expect('save', 'refused a removed file or directory is in use; have it closed first', [file.fileno()])
+    machine.expect('resume', 'running')
+    machine.tell('drop', rb'^drop held$')
+
+    took = machine.save('mounted')
+    print(f'# saved in {took:.2f} s, with trees')
+    machine.kill()
+    text = machine.serial.text
+    with open('files/new', 'w') as file: file.write('after')
+    os.replace('files/new', 'files/swapped')
+    machine = restored(text, 'mounted', cpus, *maps)
+    machine.tell('look', rb'^look two$')
+    found = machine.tell('swapped', rb'^swapped (.*)$')
+    if found != b'Stale file handle, after': fail('what was swapped is', found)
+    machine.save('changed')
+    machine.kill()
+    later = machine.serial.text
+
+    # A second one from the first file, as long as it only reads.
+    machine = restored(text, 'mounted', cpus, *maps)
+    machine.tell('glance', rb'^glance$')
+    machine.kill()
+
+    text = later
+    os.replace('changed', 'next')
+    for turn in range(3):
+        machine = restored(text, 'next', cpus, *maps)
+        machine.tell('look', rb'^look two$')
+        time.sleep(random.random() / 5)
+        machine.serial.poll(0)
+        machine.save('later')
+        machine.kill()
+        os.replace('later', 'next')
+        text = machine.serial.text
+    check(machine, cpus)
+    for name in ['written/lines', 'shared/lines']:
+        with open(name) as file: lines = file.read().split('\n')
+        # The last one may be under way.
+        numbers = [int(line) for line in lines[:-1]]
+        if numbers != list(range(len(numbers))) or len(numbers) < 64: fail(name, 'has', numbers[-10:])
+        print(f'# {name}: {len(numbers)} lines')
+    for name, text in [('written/one', 'two'), ('written/changed', 'by the guest'), ('files/w/changed', 'by the host')]:
+        with open(name) as file:
+            if file.read() != text: fail(name, 'is something else')
+    if os.stat('written/one').st_nlink != 2: fail('one file has other names')
+    other = maps[2:]
+    refused('damaged state, or one of another machine', file='next', cpus=cpus,
+            devices=['--read', '/=>files', '--vsock', 'vsock', '--disk', 'disk', '--balloon', *other])
+    print(f'{cpus} CPUs, with trees: as they should')
+
 def without_room():
     """A state that does not fit takes no room, and its machine goes on, which has no disk nor anything else that it writes to."""
     machine = Machine(cpus=1, disk=False)
@@ -392,8 +454,13 @@ def hostile():
 
 os.mkdir('files')
 with open('files/word', 'w') as word: word.write('a word')
-with open('disk2', 'wb') as disk: disk.truncate(1 << 20)
-story(2)
-story(1)
-hostile()
-without_room()
+for name in ['disk', 'disk2']:
+    with open(name, 'wb') as disk: disk.truncate(1 << 20)
+if sys.argv[5:]:
+    trees(1)
+    trees(2)
+else:
+    story(2)
+    story(1)
+    hostile()
+    without_room()

@@ -5,9 +5,11 @@
 //   registers of vectors hold what they held, and 16 MiB of memory what was last written there, in rounds.
 //
 // A line on the serial port is an order: `disk`, `random`, `hello WORD`, `clock`, `mount`,
-// `unmount`, `unbind`, `bind`, `call WORD`, `numbers`, `off`. A line on the virtio console comes back.
+// `unmount`, `unbind`, `bind`, `call WORD`, `numbers`, those of files.c, `off`. A line on the virtio console comes back.
 // What is wrong is said after an exclamation mark.
 #define _GNU_SOURCE
+#include "files.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -33,18 +35,20 @@
 
 static int serial = 1;
 static int kept = -1;
-static pthread_mutex_t line = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t line = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-static void say(const char *format, ...) {
+void say(const char *format, ...) {
   char text[200];
   va_list words;
   va_start(words, format);
   int count = vsnprintf(text, sizeof text, format, words);
   va_end(words);
+  pthread_mutex_lock(&line);
   for (int done = 0; done < count;) {
     ssize_t some = write(serial, text + done, count - done);
     if (some > 0) done += some;
   }
+  pthread_mutex_unlock(&line);
 }
 
 static void load(const char *list) {
@@ -217,6 +221,9 @@ int main(void) {
     order[strcspn(order, "\n")] = 0;
     uint64_t random = 0;
     if (!strcmp(order, "off")) reboot(RB_POWER_OFF);
+    // Time goes on meanwhile.
+    mkdir("/root", 0755);
+    if (files_order(order)) continue;
     pthread_mutex_lock(&line);
     if (!strcmp(order, "disk")) {
       disk();
@@ -227,7 +234,6 @@ int main(void) {
       say("random %016llx\n", (unsigned long long)random);
     } else if (!strcmp(order, "mount") || !strcmp(order, "unmount")) {
       char text[100] = "none";
-      mkdir("/root", 0755);
       if (order[0] == 'u' ? umount("/root") : mount("root", "/root", "virtiofs", 0, NULL)) say("! %s\n", order);
       int file = open("/root/word", O_RDONLY);
       ssize_t count = read(file, text, sizeof text - 1);

@@ -15,8 +15,11 @@ package protocol FileSystemBackend: AnyObject {
   /// The driver has gone, with all that it had open: the device was reset. Nobody is served meanwhile.
   func disconnected()
 
-  /// Whether nobody has mounted it, so that there is nothing that it knows of a client. Nobody is served meanwhile.
-  var isIdle: Bool { get }
+  /// Adds what it knows of its client to a machine's state. Nobody is served meanwhile.
+  func save(to fields: inout FieldWriter) throws(StateError)
+
+  /// Makes it what it was. Nobody has been served.
+  func restore(from fields: inout FieldReader) throws(StateError)
 }
 
 /// A file system of the host's, by FUSE messages (Virtio 1.2, 5.11).
@@ -35,6 +38,7 @@ package final class FileSystemDevice: VirtioDevice {
   package let isParallel = true
 
   private let backend: any FileSystemBackend
+  package private(set) var refusal = StateError.cannotSave(device: 26)
   /// Where the guest finds the DAX window, if there is one.
   private let window: Range<UInt64>?
   /// One for each queue, touched only by the queue's thread.
@@ -74,15 +78,29 @@ package final class FileSystemDevice: VirtioDevice {
 
   package func reset() { backend.disconnected() }
 
-  /// Nothing is with the device between two requests. What a server knows of its client nobody can write yet.
-  package func save(to fields: inout FieldWriter) -> Bool { backend.isIdle }
+  /// Nothing is with the device between two requests.
+  package func save(to fields: inout FieldWriter) -> Bool {
+    do throws(StateError) {
+      try backend.save(to: &fields)
+      return true
+    } catch {
+      refusal = error
+      return false
+    }
+  }
+
+  package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
+    try backend.restore(from: &fields)
+  }
 
   /// The DAX window is region 0 (5.11.6.4).
   package func sharedMemory(_ number: UInt32) -> Range<UInt64>? { number == 0 ? window : nil }
 }
 
+/// For a server of which there is no state.
 extension FileSystemBackend {
-  package var isIdle: Bool { false }
+  package func save(to fields: inout FieldWriter) throws(StateError) { throw .cannotSave(device: 26) }
+  package func restore(from fields: inout FieldReader) throws(StateError) { throw .cannotSave(device: 26) }
 }
 
 private final class ReusableChain {

@@ -18,6 +18,8 @@ package enum StateError: Error, Equatable, Sendable {
   case missing(StateTag, instance: UInt32)
   /// A kind of virtio device that no state can be written of yet.
   case cannotSave(device: UInt32)
+  /// So many files or directories that are in use have no name any more, by which a successor could find them.
+  case removedFiles(UInt32)
   /// A field holds what cannot be; 0 for all of them together.
   case value(StateTag, id: UInt16)
 }

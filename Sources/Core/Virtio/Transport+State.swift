@@ -27,10 +27,10 @@ extension Transport {
   /// Adds the device to a state. The machine is quiesced.
   ///
   /// - Parameter place: which of the machine's devices it is.
-  /// - Throws: `cannotSave` for a kind of device whose state nobody can write yet.
+  /// - Throws: what the device says of why it cannot be saved.
   package final func save(to state: inout StateWriter, place: UInt16) throws(StateError) {
     var own = FieldWriter()
-    guard device.save(to: &own) else { throw .cannotSave(device: device.id) }
+    guard device.save(to: &own) else { throw device.refusal }
     var fields = FieldWriter()
     fields.put(Field.kind, stateKind)
     fields.put(Field.device, device.id)

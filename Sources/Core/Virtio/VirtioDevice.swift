@@ -46,6 +46,9 @@ package protocol VirtioDevice: AnyObject {
   /// - Returns: false for a kind of device of which no state can be written yet.
   func save(to fields: inout FieldWriter) -> Bool
 
+  /// Why `save` returned false.
+  var refusal: StateError { get }
+
   /// Makes the device what it was. It was started with these queues if it was running then; the chains that it held it walks again
   /// (`VirtQueue.walkAgain`), all of them.
   func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError)
@@ -60,5 +63,6 @@ extension VirtioDevice {
   package func start(_ queues: [VirtQueue], features: Features) {}
   package func reset() {}
   package func save(to fields: inout FieldWriter) -> Bool { false }
+  package var refusal: StateError { .cannotSave(device: id) }
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {}
 }

@@ -150,6 +150,14 @@ final class FileCache {
     }
   }
 
+  /// The guest has a file open as often as a state says.
+  func hold(_ node: Node, times: Int) {
+    lock.withLock {
+      node.opens = times
+      held += 1
+    }
+  }
+
   /// The guest has closed a file. One that could be written is closed here too, so that the host may execute it.
   ///
   /// - Returns: whether it has it open no more.

@@ -174,6 +174,25 @@ package final class FileSystemServer: @unchecked Sendable {
     }
     reset()
     settings.isMounted = true
+    settings.isStateless = tree.isPrivate && request.flags.isSuperset(of: [.noOpen, .noOpendir])
+    settings.minor = min(request.minor, FUSE.minorVersion)
+    settings.flags = offered(isStateless: settings.isStateless).intersection(request.flags)
+    answer.minor = settings.minor
+    answer.maximumReadahead = request.maximumReadahead
+    answer.flags = settings.flags
+    answer.maximumBackground = 128
+    answer.congestionThreshold = 96
+    answer.maximumPages = FileSystemServer.maximumPages
+    answer.mapAlignment = 12
+    answer.maximumWrite = UInt32(FileSystemServer.maximumPages) * 4096
+    try message { () throws(MessageError) in try answer.write(to: &reply) }
+    whenMounted()
+  }
+
+  /// What a client may have of the tree.
+  ///
+  /// - Parameter isStateless: it does not tell what it opens.
+  func offered(isStateless: Bool) -> InitFlags {
     var offered: InitFlags = [
       .asyncRead, .bigWrites, .parallelDirectoryOperations, .readdirplus, .readdirplusAuto, .maxPages,
       .handleKillPrivilegesV2, .setxattrExtended, .initExtended,
@@ -185,8 +204,7 @@ package final class FileSystemServer: @unchecked Sendable {
     // (fs/fuse's fuse_aio_complete; others do, dio_complete): what somebody read between would stay, and be old. Without this
     // flag such writes are sent as synchronous ones are, after which it drops the range once more (generic_file_direct_write).
     if !tree.isWritableThroughCache { offered.insert(.asyncDirectIO) }
-    settings.isStateless = tree.isPrivate && request.flags.isSuperset(of: [.noOpen, .noOpendir])
-    offered.insert(settings.isStateless ? [.noOpen, .noOpendir] : .atomicTruncate)
+    offered.insert(isStateless ? [.noOpen, .noOpendir] : .atomicTruncate)
     if !tree.isPrivate {
       offered.insert([.autoInvalidateData, .directIOAllowsMmap])
     } else if tree.isWritable {
@@ -195,18 +213,7 @@ package final class FileSystemServer: @unchecked Sendable {
     }
     if tree.mapped != nil { offered.insert([.mapAlignment, .inodeDAX]) }
     if tree.keepsAccessLists { offered.insert([.posixACL, .dontMask]) }
-    settings.minor = min(request.minor, FUSE.minorVersion)
-    settings.flags = offered.intersection(request.flags)
-    answer.minor = settings.minor
-    answer.maximumReadahead = request.maximumReadahead
-    answer.flags = settings.flags
-    answer.maximumBackground = 128
-    answer.congestionThreshold = 96
-    answer.maximumPages = FileSystemServer.maximumPages
-    answer.mapAlignment = 12
-    answer.maximumWrite = UInt32(FileSystemServer.maximumPages) * 4096
-    try message { () throws(MessageError) in try answer.write(to: &reply) }
-    whenMounted()
+    return offered
   }
 
   /// Ends the session and leaves nothing in the write maps that is not the guest's. Nothing is served meanwhile or after.

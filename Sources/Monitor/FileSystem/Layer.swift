@@ -43,7 +43,7 @@ final class Layer {
   /// Whether users of the host other than root can come to it.
   private(set) var isOpenToOthers = true
   /// The device of the root, and its inode there.
-  private let device: UInt64
+  let device: UInt64
   private let inode: UInt64
   /// Whiteouts are symlinks there.
   private let isOnOverlayfs: Bool

@@ -37,7 +37,13 @@ package final class LayeredTree: @unchecked Sendable {
   let root: Node
   let user: UInt32
   let group: UInt32
-  let started = FileTime.now()
+  /// When the directories that are in no layer were made.
+  var started = FileTime.now()
+  /// Guests choose names: without it they could choose ones whose offsets in listings (`MergedDirectory`) collide.
+  var listingSeed = UInt64.random(in: .min ... .max)
+  /// When the states were written, one after the other, that the nodes are from at which nobody has looked since (`Node.unseen`).
+  var moments: [FileTime] = []
+  static let mostMoments = 250
   private let isAbandoned = Atomic<Bool>(false)
 
   /// Opens the maps and composes the tree.
@@ -226,6 +232,8 @@ package final class LayeredTree: @unchecked Sendable {
   }
 
   private var pinnedNodes: [Node] = []
+  /// How many directories there are from the start.
+  var pinnedCount: Int { 1 + pinnedNodes.count }
 
   /// Finds a directory by path as the guest would, symlinks included, and makes it if it is not there. It and the way to
   /// it are pinned.
@@ -369,6 +377,12 @@ package final class LayeredTree: @unchecked Sendable {
 
   /// Where to find a node. The namespace lock is held.
   func place(of node: Node) throws(Errno) -> Place {
+    let place = try namedPlace(of: node)
+    if node.unseen != nil { try recognize(node, place) }
+    return place
+  }
+
+  private func namedPlace(of node: Node) throws(Errno) -> Place {
     if let anonymous = node.anonymous { return Place(base: anonymous, name: FileCalls.itself) }
     if node.isDirectory {
       guard let top = node.topPart else { throw .stale }
@@ -403,7 +417,9 @@ package final class LayeredTree: @unchecked Sendable {
     var current = open!
     for (node, part) in closed.reversed() {
       do throws(Errno) {
-        current = SharedDescriptor(try FileCalls.openBeneath(current.raw, node.name.span, OpenFlags.directoryPath))
+        let opened = SharedDescriptor(try FileCalls.openBeneath(current.raw, node.name.span, OpenFlags.directoryPath))
+        if part.isUnseen { try recognize(part, of: node, opened, in: current) }
+        current = opened
       } catch {
         // It was there when the guest looked it up: something on the host took it away.
         if error == .notFound || error == .notDirectory || error == .tooManySymlinks { throw .stale }

@@ -45,6 +45,15 @@ final class MappedRanges {
     return Int(offset / UInt64(MappedRanges.rangeSize))
   }
 
+  /// What is mapped where.
+  var contents: [(index: Int, node: Node, fileOffset: UInt64, count: Int, isWritable: Bool)] {
+    lock.withLock {
+      ranges.indices.compactMap { index in
+        ranges[index].map { (index, $0.node, $0.fileOffset, $0.count, $0.isWritable) }
+      }
+    }
+  }
+
   private func start(_ index: Int) -> Int { index * MappedRanges.rangeSize }
 
   /// Shows a piece of a node's file. The namespace lock is held, so that the file stays the node's.

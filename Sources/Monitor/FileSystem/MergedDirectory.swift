@@ -13,10 +13,7 @@ enum MergedDirectory {
     var offset: UInt64
   }
 
-  /// Guests choose names: without it they could choose ones that collide.
-  private static let seed = UInt64.random(in: .min ... .max)
-
-  private static func hash(_ name: [UInt8]) -> UInt64 {
+  private static func hash(_ name: [UInt8], _ seed: UInt64) -> UInt64 {
     var hash = seed
     for byte in name { hash = ((hash ^ UInt64(byte)) &* 0x100_0000_01b3) ^ (hash >> 47) }
     hash ^= hash >> 29
@@ -59,7 +56,7 @@ enum MergedDirectory {
         let name = layer.file!.guestName
         if layer.isRead && node.hides(name.span) || !tree.isThere(layer) { continue }
         if seen.insert(name).inserted {
-          entries.append(Entry(name: name, type: DirectoryReader.typeRegular, offset: hash(name)))
+          entries.append(Entry(name: name, type: DirectoryReader.typeRegular, offset: hash(name, tree.listingSeed)))
         }
       }
     }
@@ -87,13 +84,13 @@ enum MergedDirectory {
         {
           continue
         }
-        entries.append(Entry(name: name, type: entry.type, offset: hash(name)))
+        entries.append(Entry(name: name, type: entry.type, offset: hash(name, tree.listingSeed)))
         if stopAtFirst { return entries }
       }
     }
     addFiles(above: .max)
     for name in tree.pinnedNames(node) where seen.insert(name).inserted {
-      entries.append(Entry(name: name, type: DirectoryReader.typeDirectory, offset: hash(name)))
+      entries.append(Entry(name: name, type: DirectoryReader.typeDirectory, offset: hash(name, tree.listingSeed)))
     }
     return ordered(entries)
   }

@@ -26,7 +26,7 @@ final class Node {
   /// Type bits of the mode.
   let type: UInt32
   /// The guest's inode number: it stays through copy-up.
-  let inode: UInt64
+  var inode: UInt64
   /// How long what the guest sees of it stays true. Set before the node is given out.
   var caching: Caching
   /// How many ranges of the window show it. Guarded by the lock of `MappedRanges`.
@@ -73,6 +73,15 @@ final class Node {
   /// Whether there may be a seal that a write would break (`FileCalls.setSeal`).
   var mayBeSealed: Bool { sealed.load(ordering: .relaxed) }
   func maySeal() { sealed.store(true, ordering: .relaxed) }
+
+  private let moment = Atomic<UInt16>(0)
+  /// The state in which it was, of those that the tree has from before each other, as long as nobody has looked at it since.
+  var unseen: Int? {
+    let moment = moment.load(ordering: .relaxed)
+    return moment == 0 ? nil : Int(moment) - 1
+  }
+  func isRestored(at moment: Int) { self.moment.store(UInt16(moment) + 1, ordering: .relaxed) }
+  func wasSeen() { moment.store(0, ordering: .relaxed) }
 
   /// What it takes of what its write map may hold, once that was looked at. Guarded by the lock of `WriteAllowance`.
   var allotment: Allotment?
@@ -125,6 +134,12 @@ final class Node {
     init(_ status: FileStatus, shown: FileTime) {
       host = status.changed
       modified = status.modified
+      self.shown = shown
+    }
+
+    init(host: FileTime, modified: FileTime, shown: FileTime) {
+      self.host = host
+      self.modified = modified
       self.shown = shown
     }
   }
@@ -203,10 +218,20 @@ final class DirectoryPart {
   /// Whether the descriptor was used since the cache last looked.
   var wasUsed = false
   private let partials = Atomic(Partials.unknown)
+  private let unseen: Atomic<Bool>
+  /// It is of a state, and nobody has looked at it since.
+  var isUnseen: Bool { unseen.load(ordering: .relaxed) }
+  func wasSeen() { unseen.store(false, ordering: .relaxed) }
 
   init(layer: Layer, descriptor: SharedDescriptor? = nil) {
     self.layer = layer
     self.descriptor = descriptor
+    unseen = Atomic(false)
+  }
+
+  init(restoredOf layer: Layer) {
+    self.layer = layer
+    unseen = Atomic(true)
   }
 
   /// Whether there may be something in it of which overlayfs has the rest in a layer below; asked of the host once.

@@ -1,4 +1,5 @@
 import Host
+internal import State
 
 /// The nodes that the guest knows: by id, by name, and by host object for files of several names.
 ///
@@ -26,6 +27,23 @@ final class NodeTable {
   /// The node of an id. Nil for one that was never given out, or was given back: what a guest makes up finds nothing.
   func node(_ id: UInt64) -> Node? {
     lock.withLock { nodes.node(id) }
+  }
+
+  // MARK: In a machine's state
+
+  /// In the order of their slots.
+  var all: [Node] { lock.withLock { nodes.all } }
+
+  func freeSlots(keeping isKept: (Node) -> Bool) -> [(slot: UInt32, generation: UInt32)] {
+    lock.withLock { nodes.freeSlots(keeping: isKept) }
+  }
+
+  func restore(
+    _ restored: [Node], free: [(slot: UInt32, generation: UInt32)], linked: [(FileIdentity, Node)], _ fault: StateError
+  ) throws(StateError) {
+    try lock.withLock { () throws(StateError) in
+      try nodes.restore(restored, free: free, linked: linked, fault)
+    }
   }
 
   // MARK: By name

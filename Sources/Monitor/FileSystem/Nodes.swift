@@ -1,4 +1,5 @@
 import Host
+internal import State
 
 /// What a node table knows, for use with its lock held: one value, so that each use checks once, and not for each of the
 /// fields, that nobody else is at it.
@@ -45,6 +46,63 @@ struct Nodes {
     node.lookups = 1
     slots[slot].node = node
     return node
+  }
+
+  // MARK: In a machine's state
+
+  /// In the order of their slots.
+  var all: [Node] { slots.compactMap(\.node) }
+
+  /// The other slots, with how often each will have been given out before the next time.
+  func freeSlots(keeping isKept: (Node) -> Bool) -> [(slot: UInt32, generation: UInt32)] {
+    var free: [(slot: UInt32, generation: UInt32)] = []
+    for index in slots.indices.dropFirst(2) {
+      var generation = slots[index].generation
+      if let node = slots[index].node {
+        if isKept(node) { continue }
+        if generation < .max { generation += 1 }
+      }
+      free.append((UInt32(index), generation))
+    }
+    return free
+  }
+
+  /// Adds the nodes of a state to those that are there from the start, which are among them.
+  ///
+  /// - Parameters:
+  ///   - free: slots that nobody has.
+  ///   - fault: thrown unless each slot and each name is there once.
+  mutating func restore(
+    _ restored: [Node], free: [(slot: UInt32, generation: UInt32)], linked: [(FileIdentity, Node)], _ fault: StateError
+  ) throws(StateError) {
+    let known = slots.count
+    guard self.free.isEmpty, restored.count >= known - 1 else { throw fault }
+    var isTaken = [Bool](repeating: false, count: restored.count + 1 + free.count)
+    slots += [Slot](repeating: Slot(), count: isTaken.count - known)
+    for node in restored {
+      guard slots.indices.contains(node.slot), node.slot > 0, !isTaken[node.slot],
+        slots[node.slot].node.map({ $0 === node }) ?? (node.slot >= known)
+      else { throw fault }
+      isTaken[node.slot] = true
+      slots[node.slot] = Slot(node: node, generation: UInt32(truncatingIfNeeded: node.id >> 32))
+    }
+    for (slot, generation) in free {
+      guard slot >= known, slot < slots.count, !isTaken[Int(slot)] else { throw fault }
+      isTaken[Int(slot)] = true
+      slots[Int(slot)].generation = generation
+      if generation < .max { self.free.append(Int(slot)) }
+    }
+    for node in restored where !(node.isPinned && node.isDirectory) {
+      guard let parent = node.parent else { throw fault }
+      for place in [Node.Alias(parent: parent, name: node.name)] + node.aliases {
+        // Another one, or this under the same name twice.
+        guard find(place.parent, place.name.span) == nil else { throw fault }
+        insertName(node, place.parent, place.name.span)
+      }
+    }
+    for (identity, node) in linked {
+      guard self.linked.updateValue(node, forKey: identity) == nil else { throw fault }
+    }
   }
 
   // MARK: By name
@@ -189,5 +247,5 @@ struct Nodes {
 
 extension Node {
   /// Where it is among the nodes, while it is one of them.
-  fileprivate var slot: Int { Int(id & 0xffff_ffff) }
+  var slot: Int { Int(id & 0xffff_ffff) }
 }

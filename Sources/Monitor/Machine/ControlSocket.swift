@@ -156,7 +156,8 @@ extension SaveFailure {
     switch self {
     case .notQuiesced: "the machine runs; quiesce it first"
     case .busy: "the machine is being saved already"
-    case .part(.cannotSave(device: 26)): "a mounted tree cannot be saved yet; unmount it first"
+    case .part(.removedFiles(1)): "a removed file or directory is in use; have it closed first"
+    case .part(.removedFiles(let count)): "\(count) removed files or directories are in use; have them closed first"
     case .part(.cannotSave(let device)): "a device of kind \(device) cannot be saved yet; leave it out"
     case .part: "a device cannot be saved"
     case .kvm(.request(let name, let errno)): "\(name): \(errno.description)"

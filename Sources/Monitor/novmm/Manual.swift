@@ -15,10 +15,10 @@ let manual = """
                             relocations behind it that its bzImage held (--verbose says whether it has them), and a bzImage
                             by itself. nokaslr in --cmdline is off, too
     --restore FILE          goes on where another machine was saved (`save`, below, --control), in the place of a kernel: with
-                            the options of that machine for memory, processors, devices and their places, the same disks, and
-                            a processor like that machine's. FILE is mapped, not read: it must stay as it is for as long as
-                            the machine runs. The guest is told by ACPI that it is another machine, and draws other random
-                            numbers if its kernel heeds that (CONFIG_VMGENID)
+                            the options of that machine for memory, processors, devices and their places, the same disks and
+                            directories, and a processor like that machine's. FILE is mapped, not read: it must stay as it is
+                            for as long as the machine runs. The guest is told by ACPI that it is another machine, and draws
+                            other random numbers if its kernel heeds that (CONFIG_VMGENID)
     --keep-identity         with --restore, it is not told: where the machine of the state will not go on, nor another from it
   Machine
     --memory MIB            RAM in MiB, up to 262144 (default 512)
@@ -132,7 +132,7 @@ let manual = """
                             tells what the guest makes the monitor hold (`usage nodes=N streams=N`, and `written=BYTES/LIMIT/
                             NAMES[/LIMIT]` for each write map with a limit); `save`, with the descriptor of an empty file
                             along with it (unix(7), SCM_RIGHTS), writes the state of a quiesced machine there, its memory
-                            too, for --restore (`saved`, or `refused WORDS`: not while a tree is mounted);
+                            too, for --restore (`saved`, or `refused WORDS`: not while the guest uses what it has removed);
                             `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
                             [KEY=BYTES]...`, or `refused WORDS`); `egress allow|deny|remove GRANT` changes what --egress

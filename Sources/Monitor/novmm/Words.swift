@@ -64,6 +64,7 @@ private func words(_ error: StateError) -> String {
   case .missing(let tag, let instance):
     "the state of a machine with fewer devices (\(name(tag)) \(instance)); give --restore the options of that machine"
   case .unknownField(let tag, let id): "has what this novmm does not know (\(name(tag)), field \(id)); use a newer one"
+  case .removedFiles: "files without a name"
   case .cannotSave(let device): "a device of kind \(device), of which there is no state yet"
   }
 }

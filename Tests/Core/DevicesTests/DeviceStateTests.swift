@@ -255,17 +255,6 @@ struct DeviceStateTests {
     try new.expectService()
   }
 
-  /// A tree that is mounted.
-  @Test(arguments: TransportKind.allCases)
-  func whatCannotBeSavedIsNamed(by transport: TransportKind) throws {
-    for (kind, id) in [(.fileSystem, 26)] as [(DeviceKind, UInt32)] {
-      let bench = Bench(kind, transport)
-      bench.start()
-      try bench.expectService()
-      #expect(throws: StateError.cannotSave(device: id)) { try save(bench) }
-    }
-  }
-
   /// A device of connections that has none, and has taken some buffers to fill them.
   private func idleVsock(_ transport: TransportKind) throws -> Bench {
     let old = Bench(.vsock, transport)

@@ -1,4 +1,5 @@
 import GuestMemory
+import State
 import Testing
 import Virtio
 import VirtioTesting
@@ -52,6 +53,15 @@ struct FileSystemDeviceTests {
     #expect(device.sharedMemory(1) == nil)
   }
 
+  @Test func stateIsTheBackends() throws {
+    let backend = Reverser()
+    let device = FileSystemDevice(tag: [], requestQueues: 1, backend: backend)
+    var fields = FieldWriter()
+    #expect(device.save(to: &fields))
+    backend.refusal = .removedFiles(3)
+    #expect(!device.save(to: &fields) && device.refusal == .removedFiles(3))
+  }
+
   @Test func resetIsPassedOn() {
     let backend = Reverser()
     FileSystemDevice(tag: [], requestQueues: 1, backend: backend).reset()
@@ -63,6 +73,8 @@ struct FileSystemDeviceTests {
 final class Reverser: FileSystemBackend {
   var claim: UInt32?
   var disconnections = 0
+  /// Why it cannot be saved.
+  var refusal: StateError?
   private(set) var requests = 0
 
   func serve(readable: [GuestSlice], writable: [GuestSlice]) -> UInt32 {
@@ -72,5 +84,13 @@ final class Reverser: FileSystemBackend {
   }
 
   func disconnected() { disconnections += 1 }
-  var isIdle: Bool { requests == 0 }
+
+  func save(to fields: inout FieldWriter) throws(StateError) {
+    if refusal != nil { throw refusal! }
+    fields.put(1, UInt32(requests))
+  }
+
+  func restore(from fields: inout FieldReader) throws(StateError) {
+    requests = Int(try fields.number(1, in: 0...9 as ClosedRange<UInt32>))
+  }
 }

@@ -37,6 +37,13 @@ final class FUSEClient {
     flags = InitFlags(rawValue: UInt64(reply.load(UInt32.self, at: 12)) | UInt64(reply.load(UInt32.self, at: 32)) << 32)
   }
 
+  /// Goes on with a server that is what another client's was.
+  init(_ server: FileSystemServer, after other: FUSEClient) {
+    self.server = server
+    flags = other.flags
+    tellsOfOpens = other.tellsOfOpens
+  }
+
   struct Reply {
     /// A positive errno, or 0.
     var error: Int32

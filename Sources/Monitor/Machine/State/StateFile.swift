@@ -8,8 +8,8 @@ struct StateFile: ~Copyable {
   /// "novmfile", u64 where the stream begins, which is the size of RAM, and u64 its length.
   private static let magic = Array("novmfile".utf8)
   private static let endSize: UInt64 = 24
-  /// Bytes of a stream: 254 vCPUs with all that a processor has are a third of that.
-  private static let streamLimit: UInt64 = 64 << 20
+  /// Bytes of a stream: a million files that the guest knows are a tenth of that.
+  private static let streamLimit = UInt64(StateFormat.sizeLimit)
 
   let descriptor: FileDescriptor
 
