@@ -1,7 +1,7 @@
 // What a guest has of a tree when it is saved: open files, a listing that is read half-way, files that are mapped and written to,
 // locks, hard links. `files` begins, `look` says whether all of it is as it was, and changes some; `glance` does not change anything;
 // `swapped` says what became of a file that the host has replaced meanwhile; `hold` and `drop` are of one that is removed while it is
-// open.
+// open, `enter` and `leave` of such a directory.
 #define _GNU_SOURCE
 #include "files.h"
 
@@ -199,6 +199,18 @@ static void hold(void) {
   say("hold\n");
 }
 
+static void enter(void) {
+  mkdir("/root/w/left", 0755);
+  if (chdir("/root/w/left")) say("! chdir\\n");
+  rmdir("/root/w/left");
+  say("enter\\n");
+}
+
+static void leave(void) {
+  chdir("/");
+  say("leave\\n");
+}
+
 static void drop(void) {
   char text[8] = "";
   if (pread(held, text, sizeof text - 1, 0) != 4) say("! what was removed is gone: %s\n", strerror(errno));
@@ -212,6 +224,8 @@ int files_order(const char *order) {
   else if (!strcmp(order, "glance")) look(0);
   else if (!strcmp(order, "swapped")) look_at_swapped();
   else if (!strcmp(order, "hold")) hold();
+  else if (!strcmp(order, "enter")) enter();
+  else if (!strcmp(order, "leave")) leave();
   else if (!strcmp(order, "drop")) drop();
   else return 0;
   return 1;

@@ -328,13 +328,14 @@ def trees(cpus):
     counts = machine.tell('files', rb'^files (\d+) (\d+) (\d+)$')
     if not all(0 < int(count) < 300 for count in counts): fail('no listing is half-way:', counts)
 
-    # What has no name any more cannot be found again.
-    machine.tell('hold', rb'^hold$')
+    # What has no name any more cannot be found again, and is not copied but for files.
+    machine.tell('enter', rb'^enter$')
     machine.expect('quiesce', 'quiesced')
     with open('empty', 'r+') as file:
         machine.expect('save', 'refused a removed file or directory is in use; have it closed first', [file.fileno()])
     machine.expect('resume', 'running')
-    machine.tell('drop', rb'^drop held$')
+    machine.tell('leave', rb'^leave$')
+    machine.tell('hold', rb'^hold$')
 
     took = machine.save('mounted')
     print(f'# saved in {took:.2f} s, with trees')
@@ -344,6 +345,7 @@ def trees(cpus):
     os.replace('files/new', 'files/swapped')
     machine = restored(text, 'mounted', cpus, *maps)
     machine.tell('look', rb'^look two$')
+    machine.tell('drop', rb'^drop held$')
     found = machine.tell('swapped', rb'^swapped (.*)$')
     if found != b'Stale file handle, after': fail('what was swapped is', found)
     machine.save('changed')
@@ -353,6 +355,7 @@ def trees(cpus):
     # A second one from the first file, as long as it only reads.
     machine = restored(text, 'mounted', cpus, *maps)
     machine.tell('glance', rb'^glance$')
+    machine.tell('drop', rb'^drop held$')
     machine.kill()
 
     text = later

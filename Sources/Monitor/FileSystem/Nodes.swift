@@ -92,7 +92,7 @@ struct Nodes {
       slots[Int(slot)].generation = generation
       if generation < .max { self.free.append(Int(slot)) }
     }
-    for node in restored where !(node.isPinned && node.isDirectory) {
+    for node in restored where !(node.isPinned && node.isDirectory || node.isRemoved) {
       guard let parent = node.parent else { throw fault }
       for place in [Node.Alias(parent: parent, name: node.name)] + node.aliases {
         // Another one, or this under the same name twice.

@@ -132,7 +132,8 @@ let manual = """
                             tells what the guest makes the monitor hold (`usage nodes=N streams=N`, and `written=BYTES/LIMIT/
                             NAMES[/LIMIT]` for each write map with a limit); `save`, with the descriptor of an empty file
                             along with it (unix(7), SCM_RIGHTS), writes the state of a quiesced machine there, its memory
-                            too, for --restore (`saved`, or `refused WORDS`: not while the guest uses what it has removed);
+                            too, for --restore (`saved`, or `refused WORDS`: not while the guest uses removed directories,
+                            or more than 64 MiB of removed files);
                             `resize DISK [BYTES]` makes a disk (by place or serial number) larger (`size BYTES` or
                             `refused WORDS`); `balloon [BYTES]` takes so much of the guest's memory (`balloon ASKED GIVEN
                             [KEY=BYTES]...`, or `refused WORDS`); `egress allow|deny|remove GRANT` changes what --egress

@@ -163,17 +163,53 @@ struct TreeStateTests {
     #expect(throws: Errno.stale) { try later.attributes(of: nodes[0]) }
   }
 
-  @Test func whatHasNoNameCannotBeSaved() throws {
-    layers.lower("f", "text")
+  /// Each that goes on has its own.
+  @Test func removedFilesAreCopied() throws {
+    layers.lower("f", "below", mode: 0o640)
     let first = try layers.client()
     let node = try first.node("f")
+    let made = try first.create("made").entry.node
+    try first.write(made, 0, 0, [UInt8](repeating: 7, count: 3 << 20))
+    try first.setxattr("made", "user.word", "value")
+    try first.set("made", mode: 0o4711, modified: 1_000_000)
+    let known = try first.attributes(of: node)
+    let before = try first.attributes(of: made)
     try first.unlink("f")
-    #expect(throws: StateError.removedFiles(1)) { try saved(first.server) }
+    try first.unlink("made")
+    let state = try saved(first.server)
+    for turn in 0..<2 {
+      let client = FUSEClient(try restored(state, layers.tree()), after: first)
+      #expect(try client.read(node, 0) == Array("below".utf8))
+      let now = try client.attributes(of: node)
+      #expect(now.mode == known.mode && now.inode == known.inode && now.links == 0 && now.modified == known.modified)
+      let then = try client.attributes(of: made)
+      #expect(then.mode == before.mode && then.length == 3 << 20 && then.modified == 1_000_000)
+      #expect(try client.read(made, 0, 2 << 20, 3) == [7, 7, 7])
+      try client.write(made, 0, 0, [UInt8(turn)])
+      #expect(try client.read(made, 0, 0, 2) == [UInt8(turn), 7])
+      #expect(
+        client.call(.getxattr, made, [100, 0, 0, 0, 0, 0, 0, 0] + Array("user.word\0".utf8)).bytes
+          == Array("value".utf8))
+      #expect(!client.exists("f") && !client.exists("made"))
+      #expect(try saved(client.server).count > 3 << 20)
+      client.forget(made, .max)
+      client.forget(node, .max)
+      #expect(throws: Errno.stale) { try client.read(made, 0) }
+      #expect(try client.create("new\(turn)").entry.node != made)
+      client.server.abandon()
+    }
     // It is as it was.
-    #expect(try first.read(node, 0) == Array("text".utf8))
-    first.forget(node, 2)
+    #expect(try first.read(node, 0) == Array("below".utf8))
+  }
+
+  @Test func removedDirectoriesCannotBeSaved() throws {
+    let first = try layers.client()
+    let node = try first.mkdir("d").node
+    try first.rmdir("d")
+    #expect(throws: StateError.removedFiles(1)) { try saved(first.server) }
+    first.forget(node, .max)
     let client = try goneOn(first)
-    #expect(throws: Errno.stale) { try client.read(node, 0) }
+    #expect(throws: Errno.stale) { try client.attributes(of: node) }
     #expect(try client.create("new").entry.node != node)
   }
 
@@ -348,6 +384,9 @@ struct TreeStateTests {
     try refused(TreeField.ranges) { $0 = [UInt8](repeating: 0, count: 21) }
     try refused(TreeField.flags) { $0[7] = 0xff }
     try refused(TreeField.minor) { $0 = [1] }
+    try refused(TreeField.removed) { $0 = [1] }
+    // In the layer for reading.
+    try refused(TreeField.removed) { $0 = [UInt8](repeating: 0, count: 28) + [1] + [UInt8](repeating: 0, count: 51) }
   }
 
   /// Whatever is in it, it is refused, or something that can be served and ended.

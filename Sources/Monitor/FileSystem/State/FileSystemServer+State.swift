@@ -3,7 +3,7 @@ package import State
 
 /// A session in a machine's state (docs/state-format.md, "Trees"). Nobody is served meanwhile.
 extension FileSystemServer {
-  /// - Throws: `removedFiles`, for what only a descriptor leads to.
+  /// - Throws: `removedFiles`, for what only a descriptor leads to and cannot be copied.
   package func save(to fields: inout FieldWriter) throws(StateError) {
     fields.put(TreeField.isMounted, settings.isMounted)
     guard settings.isMounted else { return }

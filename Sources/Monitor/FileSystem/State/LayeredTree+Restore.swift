@@ -34,16 +34,19 @@ extension LayeredTree {
     from fields: inout FieldReader, _ devices: LayerDevices, isStateless: Bool
   ) throws(StateError) {
     var rows = RestoredRows(self, devices)
+    var removed: [(node: Node, opens: Int)] = []
     do throws(StateError) {
       try rows.read(&fields, isStateless: isStateless)
-      try nodes.restore(rows.nodes, free: try free(&fields), linked: rows.linked, fields.fault(TreeField.ids))
+      removed = try restoreRemoved(from: &fields, isStateless: isStateless)
+      try nodes.restore(
+        rows.nodes + removed.map(\.node), free: try free(&fields), linked: rows.linked, fields.fault(TreeField.ids))
       try restoreRanges(&fields, rows.nodes)
     } catch {
       // A row of directories one in the other would end on the stack.
       rows.forget()
       throw error
     }
-    for (node, count) in rows.opens { files.hold(node, times: count) }
+    for (node, count) in rows.opens + removed where count > 0 { files.hold(node, times: count) }
   }
 
   private func free(_ fields: inout FieldReader) throws(StateError) -> [(slot: UInt32, generation: UInt32)] {

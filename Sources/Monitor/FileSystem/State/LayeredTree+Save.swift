@@ -26,16 +26,18 @@ extension LayeredTree {
     fields.put(TreeField.layers, layers)
   }
 
-  /// - Throws: `removedFiles` when there are nodes that only a descriptor leads to.
+  /// - Throws: `removedFiles` when there are nodes that only a descriptor leads to, and that cannot be copied.
   func saveNodes(to fields: inout FieldWriter, _ moments: Moments) throws(StateError) {
     var rows = NodeRows(nodes.all)
+    let removed = removedFiles()
     let mapped = self.mapped?.contents ?? []
-    let lost = mapped.count { rows.row(of: $0.node) == nil }
-    guard rows.removed + lost == 0 else { throw .removedFiles(UInt32(clamping: rows.removed + lost)) }
+    let lost = removed.others + mapped.count { rows.row(of: $0.node) == nil && !$0.node.isRemoved }
+    guard lost == 0 else { throw .removedFiles(UInt32(clamping: lost)) }
     for node in rows.nodes { rows.add(node, linked: nodes, moments) }
     rows.save(to: &fields)
     var free: [UInt8] = []
-    for (slot, generation) in nodes.freeSlots(keeping: { rows.row(of: $0) != nil }) {
+    let nameless = Set(removed.nodes.map(\.id))
+    for (slot, generation) in nodes.freeSlots(keeping: { rows.row(of: $0) != nil || nameless.contains($0.id) }) {
       free.append(field: slot)
       free.append(field: generation)
     }
@@ -50,6 +52,7 @@ extension LayeredTree {
       ranges.append(range.isWritable ? 1 : 0)
     }
     fields.put(TreeField.ranges, ranges)
+    fields.put(TreeField.removed, removed.column)
   }
 }
 
@@ -97,8 +100,6 @@ private struct NodeRows {
   private static let none = UInt32.max
 
   private(set) var nodes: [Node] = []
-  /// Nodes that only a descriptor leads to, and that the guest has.
-  private(set) var removed = 0
   /// By slot.
   private var rows: [UInt32]
   /// For directories, by slot, whether a way leads to them from the root; nil where nobody has looked.
@@ -110,11 +111,7 @@ private struct NodeRows {
     rows = [UInt32](repeating: Self.none, count: count)
     isReached = [Bool?](repeating: nil, count: count)
     for node in all {
-      if node.isRemoved {
-        if node.anonymous != nil, node.lookups > 0 { removed += 1 }
-        continue
-      }
-      guard node.isDirectory ? isReached(node) : !places(of: node).isEmpty else { continue }
+      guard !node.isRemoved, node.isDirectory ? isReached(node) : !places(of: node).isEmpty else { continue }
       rows[node.slot] = UInt32(nodes.count)
       nodes.append(node)
     }

@@ -33,6 +33,7 @@ enum TreeField {
   static let free: UInt16 = 33
   static let window: UInt16 = 34
   static let ranges: UInt16 = 35
+  static let removed: UInt16 = 36
 }
 
 /// What a state says of a node in one number: the type, as in the upper four bits of a mode, and more.
