@@ -3,39 +3,75 @@ import Glibc
 import Host
 import Packs
 
-/// What is left to the process that decodes a layer, once it begins to read: the pack store, its pipes, and no network, no other
-/// files and no programs. A host that has no Landlock or no filters does without.
+/// What is left to a process that decodes what strangers send, layers, packs and images, once it begins to read: the stores that they
+/// go into, what is open, and no network, no other files and no programs. A host that has no Landlock or no filters does without.
 enum DecoderConfinement {
-  /// No list of calls sees what a path leads to, and Landlock does not ask who changes modes, owners and attributes: as root,
-  /// where the host lets it, the process leaves all other files behind.
+  /// Confines this process for good, and runs `body`, whose errors name files as people know them.
   ///
-  /// - Parameter store: the pack store's directory, which must be there.
-  /// - Returns: where it is from now on.
-  static func apply(store: String) throws(Errno) -> String {
+  /// - Parameters:
+  ///   - stores: directories that are written to; made where there are none.
+  ///   - inputs: directories that are read, too.
+  static func decode(
+    into stores: [String], reading inputs: [String] = [], _ body: (ConfinedPlaces) throws -> Void
+  ) throws {
+    let places: ConfinedPlaces
+    do {
+      for store in stores { try Names.makeDirectories(store) }
+      places = try apply(writing: stores, reading: inputs)
+    } catch let error as Errno {
+      throw CommandFailure("what reads the archive cannot be confined: \(error.description)")
+    }
+    do {
+      try body(places)
+    } catch {
+      guard let failure = CommandFailure(error) else { throw error }
+      throw CommandFailure(places.told(failure.message), exitStatus: failure.exitStatus)
+    }
+  }
+
+  /// No list of calls sees what a path leads to, and Landlock does not ask who changes modes, owners and attributes: where the
+  /// host lets it, the process leaves all other files behind, as an ordinary user's by a user namespace. In a store no file is
+  /// another user's, so that it hides nothing there.
+  ///
+  /// - Parameters:
+  ///   - stores: directories that are written to, which must be there.
+  ///   - inputs: directories that are read.
+  /// - Returns: where they are from now on.
+  static func apply(writing stores: [String], reading inputs: [String] = []) throws(Errno) -> ConfinedPlaces {
     // Its files could not be opened later.
     TarReader.useUTF8()
+    let isRoot = ProcessPrivileges.isRoot
     try ProcessPrivileges.renounce()
+    if !isRoot { try? OwnUserNamespace.enter() }
     try ProcessPrivileges.hideMemory()
-    // Symlinks' owners and any modes. Devices and capabilities are records in a pack, and no privileges.
-    var place = store
-    if ProcessPrivileges.isRoot {
-      // In a container root may not; what was entered half is no way out.
-      if let kept = (try? DetachedTree(of: Path(store), isReadOnly: false))?.keep() {
-        place = String(decoding: kept.bytes, as: UTF8.self)
-        try? EmptyRoot.enter()
-      }
-      try ProcessPrivileges.keepCapabilities([
-        .changeOwner, .overrideAccess, .overrideReading, .actAsOwner, .useReserves,
-      ])
+    var places = ConfinedPlaces()
+    // In a container it may not; what was entered half is no way out.
+    if let kept = try? detached(stores, inputs) {
+      places = kept
+      try? EmptyRoot.enter()
     }
+    // Symlinks' owners and any modes. Devices and capabilities are records in a pack, and no privileges.
+    try ProcessPrivileges.keepCapabilities(
+      isRoot ? [.changeOwner, .overrideAccess, .overrideReading, .actAsOwner, .useReserves] : [])
     if Landlock.version >= Landlock.leastVersion {
       let landlock = try Landlock()
-      let directory = try FileDescriptor.open(Path(place), OpenFlags.directoryPath)
-      try landlock.allow(.writing, beneath: directory.raw)
+      for path in stores + inputs {
+        let directory = try FileDescriptor.open(Path(places[path]), OpenFlags.directoryPath)
+        try landlock.allow(stores.contains(path) ? .writing : .reading, beneath: directory.raw)
+      }
       try landlock.apply()
     }
     if CallFilter.isAvailable { try filter.apply() }
-    return place
+    return places
+  }
+
+  private static func detached(_ stores: [String], _ inputs: [String]) throws(Errno) -> ConfinedPlaces {
+    var places = ConfinedPlaces()
+    for path in stores + inputs {
+      let kept = try DetachedTree(of: Path(path), isReadOnly: !stores.contains(path)).keep()
+      places[path] = String(decoding: kept.bytes, as: UTF8.self)
+    }
+    return places
   }
 
   private static var filter: CallFilter {
@@ -55,8 +91,8 @@ enum DecoderConfinement {
     filter.allow("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utimensat")
     filter.allow("setxattr", "lsetxattr", "fsetxattr", "getxattr", "lgetxattr", "fgetxattr")
     filter.allow("listxattr", "llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr")
-    // FICLONE.
-    filter.allow("ioctl", where: .word(1, [0x4004_9409]))
+    // FICLONE; TCGETS, by which it asks whether it tells its progress to a terminal.
+    filter.allow("ioctl", where: .word(1, [0x4004_9409, 0x5401]))
     filter.allow("poll", "ppoll")
     filter.allowRuntime()
     for call in ["mmap", "mprotect"] as [SystemCall] { filter.allow(call, where: .without(2, UInt64(PROT_EXEC))) }

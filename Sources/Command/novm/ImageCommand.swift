@@ -28,6 +28,18 @@ struct ImageCommand: ParsableCommand {
     ImageStore(directory: "\(Surroundings.paths.root)/images", packs: PackCommand.store)
   }
 
+  /// Confines this process to the store, and runs `body`, which brings something of a stranger's in.
+  ///
+  /// - Parameter input: a directory that is read; `body` gets the path that it is at.
+  static func decode(reading input: String? = nil, _ body: (ImageStore, String?) throws -> Void) throws {
+    let store = store
+    let stores = [store.directory, store.packs.directory]
+    try DecoderConfinement.decode(into: stores, reading: input.map { [$0] } ?? []) { places in
+      let packs = PackStore(directory: places[store.packs.directory])
+      try body(ImageStore(directory: places[store.directory], packs: packs), input.map { places[$0] })
+    }
+  }
+
   /// The machines that have packs, by their descriptions.
   static func users() -> ImageStore.PackUsers {
     guard let machines = try? Machines.list() else { return .init(users: [:], isWhole: false) }
@@ -167,8 +179,37 @@ extension ImageCommand {
       }
       let line = ProgressLine()
       defer { line.clear() }
-      let store = ImageCommand.store
-      let images = try parts(line)
+      let isDirectory = input.map { Self.isDirectory($0) } ?? false
+      let file = isDirectory ? nil : try input.map { SharedFile(try ArchiveName.open($0)) }
+      try ImageCommand.decode(reading: isDirectory ? input : nil) { store, directory in
+        let images =
+          try directory.map { try ImageParts.images(in: ImageDirectory($0, source: source)) }
+          ?? archive(file?.file.raw ?? STDIN_FILENO, store, line)
+        try add(images, reference, to: store, line)
+      }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+      var status = stat()
+      return path != "-" && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// For people.
+    private var source: String {
+      guard let input, input != "-" else { return "standard input" }
+      return ByteString.printable(input)
+    }
+
+    private func archive(_ file: Int32, _ store: ImageStore, _ line: ProgressLine) throws -> [ImageParts] {
+      let bytes = ArchiveInput(FileBytes(file, path: Array(source.utf8))) {
+        line.show(ProgressBar.text("reading", $0, of: nil))
+      }
+      return try ImageParts.images(in: try ImageArchive(bytes, source: source, store: store.packs))
+    }
+
+    private func add(
+      _ images: [ImageParts], _ reference: ImageReference?, to store: ImageStore, _ line: ProgressLine
+    ) throws {
       if reference != nil, images.count > 1 {
         throw ImageError.several(
           source: images[0].source, images.map { $0.references.first?.familiar ?? String($0.id.hexadecimal.prefix(12)) }
@@ -181,24 +222,6 @@ extension ImageCommand {
         line.clear()
         print(quiet ? image.id.description : image.name)
       }
-    }
-
-    private func parts(_ line: ProgressLine) throws -> [ImageParts] {
-      guard let input, input != "-" else { return try archive(STDIN_FILENO, "standard input", line) }
-      let source = ByteString.printable(input)
-      var status = stat()
-      if stat(input, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-        return try ImageParts.images(in: try ImageDirectory(input, source: source))
-      }
-      let file = try ArchiveName.open(input)
-      return try archive(file.raw, source, line)
-    }
-
-    private func archive(_ file: Int32, _ source: String, _ line: ProgressLine) throws -> [ImageParts] {
-      let bytes = ArchiveInput(FileBytes(file, path: Array(source.utf8))) {
-        line.show(ProgressBar.text("reading", $0, of: nil))
-      }
-      return try ImageParts.images(in: try ImageArchive(bytes, source: source, store: PackCommand.store))
     }
   }
 
@@ -233,12 +256,13 @@ extension ImageCommand {
       let bytes = ArchiveInput(FileBytes(archive.raw, path: Array(source.utf8))) {
         line.show(ProgressBar.text("reading", $0, of: nil))
       }
-      let store = ImageCommand.store
-      let parts = try ImageParts.imported(
-        bytes, source: source, time: Date(), references: references, store: store.packs)
-      let image = try store.add(parts, references: references)
-      line.clear()
-      print(references.first?.familiar ?? image.id.description)
+      try ImageCommand.decode { store, _ in
+        let parts = try ImageParts.imported(
+          bytes, source: source, time: Date(), references: references, store: store.packs)
+        let image = try store.add(parts, references: references)
+        line.clear()
+        print(references.first?.familiar ?? image.id.description)
+      }
     }
   }
 

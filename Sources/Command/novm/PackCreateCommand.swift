@@ -84,7 +84,7 @@ struct PackMakingOptions: ParsableArguments {
     try PathPatterns(include: include.map(ByteString.bytes), exclude: exclude.map(ByteString.bytes))
   }
 
-  /// Makes a pack of an archive.
+  /// Makes a pack of an archive, and confines this process to that for good.
   ///
   /// - Parameter digest: what the archive must be, if that is known.
   func make(
@@ -92,17 +92,22 @@ struct PackMakingOptions: ParsableArguments {
     limits: PackLimits? = nil
   ) throws {
     let source = ArchiveSource(Array(fetched.origin.utf8), patterns: patterns, digest: digest)
-    let (number, size) = (fetched.file.raw, fetched.size)
-    try make(name, origin: fetched.origin, limits: limits) { (builder, progress) throws(PackError) in
-      // Blocks of the archive come fast, and the terminal is slow.
-      var shown: UInt64 = 0
-      try withoutActuallyEscaping(progress) { (progress) throws(PackError) in
-        try source.read(number, into: builder) { bytes in
-          guard bytes - shown >= 1 << 22 else { return }
-          shown = bytes
-          progress(ProgressBar.text("reading", bytes, of: size))
+    let (number, size, origin) = (fetched.file.raw, fetched.size, fetched.origin)
+    let directory = PackCommand.store.directory
+    try DecoderConfinement.decode(into: [directory]) { places in
+      let store = PackStore(directory: places[directory])
+      let pack = try make(name, origin: origin, in: store, limits: limits) { (builder, progress) throws(PackError) in
+        // Blocks of the archive come fast, and the terminal is slow.
+        var shown: UInt64 = 0
+        try withoutActuallyEscaping(progress) { (progress) throws(PackError) in
+          try source.read(number, into: builder) { bytes in
+            guard bytes - shown >= 1 << 22 else { return }
+            shown = bytes
+            progress(ProgressBar.text("reading", bytes, of: size))
+          }
         }
       }
+      try tell(Pack(name: pack.name, record: pack.record, directory: places.told(pack.directory)))
     }
   }
 
@@ -111,9 +116,16 @@ struct PackMakingOptions: ParsableArguments {
     _ name: String, origin: String, limits: PackLimits? = nil,
     _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
   ) throws {
+    try tell(try make(name, origin: origin, in: PackCommand.store, limits: limits, fill))
+  }
+
+  private func make(
+    _ name: String, origin: String, in store: PackStore, limits: PackLimits?,
+    _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
+  ) throws -> Pack {
     let line = ProgressLine()
     defer { line.clear() }
-    let pack = try PackCommand.store.create(name, origin: origin, replacing: replace, limits: limits) {
+    return try store.create(name, origin: origin, replacing: replace, limits: limits) {
       (builder) throws(PackError) in
       try fill(builder) { line.show("\(name): \($0)") }
       if let (uid, gid) = ownerIDs {
@@ -125,7 +137,9 @@ struct PackMakingOptions: ParsableArguments {
       }
       line.show("\(name): writing \(builder.entries.count) files")
     }
-    line.clear()
+  }
+
+  private func tell(_ pack: Pack) throws {
     if json { return try JSONOutput.print(PackReport(pack)) }
     print(pack.digest)
   }

@@ -24,10 +24,11 @@ struct UnpackLayerCommand: ParsableCommand {
     let name = String(order.origin)
     var store = ImageCommand.store
     let directory = store.packs.directory
+    let places: ConfinedPlaces
     do {
       try Names.makeDirectories(directory)
-      let place = try DecoderConfinement.apply(store: directory)
-      store = ImageStore(directory: store.directory, packs: PackStore(directory: place))
+      places = try DecoderConfinement.apply(writing: [directory])
+      store = ImageStore(directory: store.directory, packs: PackStore(directory: places[directory]))
     } catch {
       reports.send(
         .failed(.other("the layer's decoder cannot be confined: \((error as? Errno)?.description ?? "\(error)")")))
@@ -39,7 +40,7 @@ struct UnpackLayerCommand: ParsableCommand {
       ) { reports.progress($0, of: nil) }
     } catch {
       // As people know it.
-      reports.send(.failed(.other(error.message.replacing(store.packs.directory, with: directory))))
+      reports.send(.failed(.other(places.told(error.message))))
       throw ExitCode(1)
     }
     reports.send(.done)

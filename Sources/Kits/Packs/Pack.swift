@@ -8,6 +8,12 @@ package struct Pack: Equatable, Sendable {
   /// The directory of its tree and manifest.
   package let directory: String
 
+  package init(name: String, record: PackRecord, directory: String) {
+    self.name = name
+    self.record = record
+    self.directory = directory
+  }
+
   package var digest: Digest { record.digest }
   /// What a machine has as a layer.
   package var tree: String { "\(directory)/tree" }

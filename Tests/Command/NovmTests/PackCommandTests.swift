@@ -41,6 +41,13 @@ struct PackCommandTests {
     expectFailure(try novm.run("pack", "create", "--owner", "root", "x", novm.directory), naming: "--owner", "0:0")
     expectFailure(try novm.run("pack", "import", text), naming: text, "is no tar archive")
     expectFailure(try novm.run("pack", "import", "--digest", "abc", text), naming: "--digest")
+    try novm.write("large/file", String(repeating: "x", count: 2 << 20))
+    let large = "\(novm.directory)/large.tar.gz"
+    #expect(try novm.run("pack", "create", "large", "\(novm.directory)/large").status == 0)
+    #expect(try novm.run("pack", "export", "large", large).status == 0)
+    expectFailure(try novm.run("pack", "import", "--max-size", "1M", large, "again"), naming: large, "file")
+    expectFailure(try novm.run("pack", "import", "--max-size", "much", large), naming: "--max-size: 'much'")
+    #expect(try novm.run("pack", "import", "--max-size", "2M", large, "again").status == 0)
     expectFailure(try novm.run("pack", "import", "-"), naming: "novm pack import - NAME")
     expectFailure(try novm.run("pack", "import", "http://127.0.0.1:1/x.tar"), naming: "--digest")
     for command in ["inspect", "rm", "verify"] {
