@@ -19,7 +19,7 @@ struct StartCommand: ParsableCommand {
 
   func run() throws {
     try machines.each { record in
-      if record.isAlive { return }
+      if try Machines.all.isLookedAfter(record) { return }
       try Machines.start(record)
     }
     guard wait else { return }

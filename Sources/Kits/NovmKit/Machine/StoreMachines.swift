@@ -134,6 +134,13 @@ package struct StoreMachines: Sendable {
     try state.write(to: record)
   }
 
+  /// Whether somebody looks after a machine. Whoever else has it, as `commit` does to read what it wrote, is waited for.
+  package func isLookedAfter(_ record: MachineRecord) throws(NovmError) -> Bool {
+    guard let supervisor = try supervisor(of: record) else { return false }
+    _ = consume supervisor
+    return true
+  }
+
   /// The process that looks after a machine; waits for it to say who it is if the machine is on its way.
   ///
   /// - Returns: nil if the machine does not run.
