@@ -20,14 +20,15 @@ package final class SocketBroker {
   /// - Parameters:
   ///   - base: what `PATH_PORT` begins with; nil for none.
   ///   - names: which are removed.
-  package init(connectingBeneath base: Path?, removing names: [Path]) throws(Errno) {
+  ///   - patience: seconds that an answer may take.
+  package init(connectingBeneath base: Path?, removing names: [Path], patience: Int = 5) throws(Errno) {
     var ends: [Int32] = [-1, -1]
     // Datagrams with an end.
     let kind = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     try checked(unsafe socketpair(AF_UNIX, kind, 0, &ends))
     socket = FileDescriptor(owning: ends[0])
     // Whoever stops that process, or gives it a socket that hangs, does not stop the machine.
-    var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
+    var patience = timeval(tv_sec: patience, tv_usec: 0)
     try checked(
       unsafe setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size)))
     let theirs = FileDescriptor(owning: ends[1])
@@ -35,8 +36,7 @@ package final class SocketBroker {
     if process == 0 { Self.serve(theirs.raw, base, names) }
   }
 
-  /// Seconds that an answer may take. One that comes later would be taken for the next one's: nothing is asked any more then.
-  private static let patience = 5
+  /// An answer that comes too late would be taken for the next one's: nothing is asked any more then.
   private var isLate = false
 
   /// Connects to `PATH_PORT`; the socket never blocks.
@@ -49,16 +49,23 @@ package final class SocketBroker {
     return FileDescriptor(owning: descriptor)
   }
 
-  /// Removes the names, and ends the process. One that does not answer ends once it finds the socket closed, and is not waited
-  /// for.
+  /// Removes the names, and ends the process. One that is late finds the order when it goes on, and is not waited for.
   package func close() {
-    if (try? ask(.removeNames, 0)) != nil { _ = clinux_wait(process) }
+    if isLate {
+      try? tell(.removeNames, 0)
+    } else if (try? ask(.removeNames, 0)) != nil {
+      _ = clinux_wait(process)
+    }
+  }
+
+  private func tell(_ order: Order, _ port: UInt32) throws(Errno) {
+    let bytes = [order.rawValue] + (0..<4).map { UInt8(truncatingIfNeeded: port >> (8 * UInt32($0))) }
+    guard try UnixSocket.send(socket, bytes.span) == bytes.count else { throw .inputOutput }
   }
 
   private func ask(_ order: Order, _ port: UInt32) throws(Errno) -> (answer: UInt8, descriptor: Int32) {
     guard !isLate else { throw .inputOutput }
-    let bytes = [order.rawValue] + (0..<4).map { UInt8(truncatingIfNeeded: port >> (8 * UInt32($0))) }
-    guard try UnixSocket.send(socket, bytes.span) == bytes.count else { throw .inputOutput }
+    try tell(order, port)
     var descriptor: Int32 = -1
     while true {
       let answer = unsafe clinux_receive_descriptor(socket.raw, &descriptor)
