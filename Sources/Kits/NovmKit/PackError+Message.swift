@@ -29,7 +29,8 @@ extension PackError {
       "\(text(path)): its digest is \(actual), not \(expected); it is damaged, or not what it should be"
     case .changed(let path): "\(text(path)): changed while it was read; try again when nobody writes to it"
     case .pattern(let pattern): "'\(pattern)' is no pattern; such as '*.o', '/usr/share/doc' or 'src/**/test'"
-    case .limit(let source, let path, let fault): "\(text(source)): \(text(path)): \(fault.message)"
+    case .limit(let source, let path, let fault):
+      "\(text(source)): " + (path.isEmpty ? "" : "\(text(path)): ") + fault.message
     case .unrepresentable(let path, let reason): "\(text(path)): \(reason)"
     }
   }
@@ -76,6 +77,8 @@ extension LimitFault {
     case .attributes: "more extended attributes than Linux allows; nothing was taken"
     case .totalAttributes(let most): "more than \(most >> 20) MiB of extended attributes in all; nothing was taken"
     case .totalNames(let most): "more than \(most >> 20) MiB of names and targets of links in all; nothing was taken"
+    case .trailing(let most):
+      "more than \(most >> 20) MiB, decompressed, behind the end of the archive; nothing was taken"
     }
   }
 }

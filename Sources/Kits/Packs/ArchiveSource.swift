@@ -89,7 +89,7 @@ package struct ArchiveSource {
       }
     }
     guard let actual = try input.finish(atMost: Self.mostBehind) else {
-      throw .limit(source: path, path: [], .bytes(limits.bytes))
+      throw .limit(source: path, path: [], .trailing(Self.mostBehind))
     }
     if let digest, digest != actual { throw .digest(path: path, expected: digest, actual: actual) }
     if !isLayer, listing.isImage { throw .image(path: path) }

@@ -70,4 +70,6 @@ package enum LimitFault: Equatable, Sendable {
   /// Of all entries together, in bytes.
   case totalAttributes(Int)
   case totalNames(Int)
+  /// Behind the end of an archive, in bytes.
+  case trailing(UInt64)
 }
