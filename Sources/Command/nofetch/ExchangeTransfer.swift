@@ -121,7 +121,7 @@ import Host
   private func address(_ place: RedirectedAddress) {
     var trust = exchange.trust
     if place.isElsewhere {
-      trust = Exchange.Trust()
+      (trust.certificate, trust.key) = ([], [])
       trust.verifies = exchange.verifiesElsewhere
     }
     unsafe ccurl_set_text(handle, CURLOPT_URL, place.address)

@@ -34,7 +34,8 @@ package struct Exchange: Equatable, Sendable {
     case file(Int32, Range<UInt64>)
   }
 
-  /// Whom to believe, beside the system's certificates, and as whom to appear. PEM.
+  /// Whom to believe, beside the system's certificates, and as whom to appear. PEM. Authorities vouch for a server to which this
+  /// one redirects, too, as they do for Docker and Podman; nobody appears there as anybody.
   package struct Trust: Equatable, Sendable {
     /// False where anybody may be the server.
     package var verifies = true

@@ -61,6 +61,7 @@ package final class RegistryClient {
         exchange.trust = trust
         if let authorization { exchange.fields.append(.init("Authorization", authorization)) }
       } else {
+        exchange.trust = elsewhere
         exchange.trust.verifies = exchange.verifiesElsewhere
       }
       return exchange
@@ -86,6 +87,14 @@ package final class RegistryClient {
       !HostName.isOfThisHost(host) || HostName.isOfThisHost(source.host)
     else { throw .answer(registry: source.host, "it wants something sent to \(host)") }
     return location
+  }
+
+  /// Whom to believe of another server that the registry leads to: the authorities that are believed of the registry, as Docker
+  /// and Podman do. Nobody appears there as anybody.
+  private var elsewhere: Exchange.Trust {
+    var other = Exchange.Trust()
+    other.authorities = trust.authorities
+    return other
   }
 
   private func isOurs(_ address: String) -> Bool { address == base || address.hasPrefix(base + "/") }
@@ -209,7 +218,7 @@ package final class RegistryClient {
         if let basic = credentials?.basic { exchange.fields.append(.init("Authorization", basic)) }
       }
       exchange.time = 60
-      exchange.trust = host == source.host ? trust : Exchange.Trust()
+      exchange.trust = host == source.host ? trust : elsewhere
       if !access.verifies { (exchange.trust.verifies, exchange.verifiesElsewhere) = (false, false) }
       answer = try exchange.perform(by: access.nofetch)
     } catch {
