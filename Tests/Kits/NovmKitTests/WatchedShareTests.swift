@@ -55,10 +55,11 @@ struct WatchedShareTests {
     try Data(text.utf8).write(to: URL(fileURLWithPath: "\(directory.path)/\(path)"))
   }
 
-  private func share(limit: Int, names: Int = 1 << 18) throws -> WatchedShare {
+  private func share(limit: Int, byteLimit: Int = 1 << 20, names: Int = 1 << 18) throws -> WatchedShare {
     let map = TreeMap(guest: Array("/s".utf8), host: Array(directory.path.utf8))
     let share = try WatchedShare(
-      map, stamps: taker, limit: limit, names: names, logger: Logger(label: "test", factory: { [log] _ in log }))
+      map, stamps: taker, limit: limit, byteLimit: byteLimit, names: names,
+      logger: Logger(label: "test", factory: { [log] _ in log }))
     try run(share)
     return share
   }
@@ -164,6 +165,29 @@ struct WatchedShareTests {
       try run(share)
     }
     #expect((2...9).contains(log.lines.count), "\(log.lines)")
+  }
+
+  /// As a guest can make long ones, paths have no more bytes than there is room for; what goes leaves some.
+  @Test func pathsAreBounded() throws {
+    let name = String(repeating: "n", count: 200)
+    for number in 0..<50 { try make("\(number)\(name)") }
+    let share = try share(limit: 100, byteLimit: 1000)
+    #expect(log.lines.count == 1)
+    func watched() throws -> Int {
+      _ = taker.take()
+      for number in 0..<50 { try write("\(number)\(name)/f", "\(number)") }
+      try run(share)
+      return taker.take().count { $0.hasSuffix("/f") }
+    }
+    #expect(try watched() == 4)
+    for number in 0..<50 {
+      try #require(unlink("\(directory.path)/\(number)\(name)/f") == 0)
+      try #require(rmdir("\(directory.path)/\(number)\(name)") == 0)
+    }
+    try run(share)
+    for number in 0..<50 { try make("\(number)\(name)") }
+    try run(share)
+    #expect(try watched() == 4)
   }
 
   @Test(.enabled(if: geteuid() != 0)) func whyOneCannotBeWatchedIsSaid() throws {

@@ -27,6 +27,8 @@ final class WatchedShare: PollSource {
   /// Paths below the root, by their numbers; the root's own is empty.
   private var directories: [Int32: [UInt8]] = [:]
   private var unscanned: [(path: [UInt8], sight: Sight)] = [([], .old)]
+  /// Of all these paths, as the guest can make long ones.
+  private var pathBytes = 0
   /// Directories that could not be watched, or as many of them as were come by, and why the first of them could not.
   private var missed = 0
   private var failure: Errno?
@@ -34,14 +36,16 @@ final class WatchedShare: PollSource {
   private var told = 0
   private let limit: Int
   private let names: Int
+  private let byteLimit: Int
 
   /// - Parameters:
   ///   - limit: directories that are watched at most.
+  ///   - byteLimit: bytes that their paths have at most.
   ///   - names: those of one directory that are looked through, and of several before anything else has its turn.
   /// - Throws: where the host cannot have it watched.
   init(
-    _ map: TreeMap, stamps: any ChangeTaker, limit: Int = WatchedShare.mostDirectories, names: Int = 1 << 18,
-    logger: Logger
+    _ map: TreeMap, stamps: any ChangeTaker, limit: Int = WatchedShare.mostDirectories,
+    byteLimit: Int = WatchedShare.mostPathBytes, names: Int = 1 << 18, logger: Logger
   ) throws(Errno) {
     self.stamps = stamps
     self.logger = logger
@@ -52,6 +56,7 @@ final class WatchedShare: PollSource {
     watch = try DirectoryWatch()
     self.names = names
     self.limit = min(limit, DirectoryWatch.mostOfUser.map { $0 / 2 } ?? limit)
+    self.byteLimit = byteLimit
   }
 
   var interest: PollInterest? { PollInterest(watch.raw, POLLIN) }
@@ -64,6 +69,7 @@ final class WatchedShare: PollSource {
     var left = names
     for _ in 0..<Self.turn {
       guard left > 0, let (path, sight) = unscanned.popLast() else { break }
+      pathBytes -= path.count
       do throws(Errno) {
         try scan(path, sight, &left)
       } catch {
@@ -78,7 +84,7 @@ final class WatchedShare: PollSource {
       """
       the guest is not told what changes in \(missed) directories or more of the share \(String(printable: inGuest([])))\
       \(reason); no more than \(limit) are watched, half of what sysctl fs.inotify.max_user_watches grants, and at most \
-      \(Self.mostDirectories)
+      \(Self.mostDirectories), with paths of \(byteLimit >> 20) MiB
       """)
   }
 
@@ -95,11 +101,13 @@ final class WatchedShare: PollSource {
     let directory = try FileCalls.openBeneath(root.raw, name.span, OpenFlags.directory)
     let number = try watch.add(directory.raw)
     // One that is watched already may be elsewhere now, and takes no room.
-    guard directories[number] != nil || directories.count < limit else {
-      watch.remove(number)
+    let before = directories[number]
+    guard before != nil || directories.count < limit, hasRoom(for: path, inPlaceOf: before) else {
+      drop(number)
       return miss()
     }
     directories[number] = path
+    pathBytes += path.count - (before?.count ?? 0)
     if sight == .unsure { stamp(path, in: path) }
     guard file == nil else { return }
     var buffer = [UInt8](repeating: 0, count: 1 << 15)
@@ -114,13 +122,27 @@ final class WatchedShare: PollSource {
       let child = Self.join(path, name.dropLast())
       if sight == .new { stamp(child, in: path) }
       guard type == UInt8(DT_DIR) || type == UInt8(DT_UNKNOWN) else { return true }
-      guard directories.count + unscanned.count < limit else {
+      guard directories.count + unscanned.count < limit, hasRoom(for: child) else {
         miss()
         return false
       }
-      unscanned.append((child, sight))
+      lookThrough(child, sight)
       return true
     }
+  }
+
+  private func hasRoom(for path: [UInt8], inPlaceOf other: [UInt8]? = nil) -> Bool {
+    pathBytes + path.count - (other?.count ?? 0) <= byteLimit
+  }
+
+  private func lookThrough(_ path: [UInt8], _ sight: Sight) {
+    unscanned.append((path, sight))
+    pathBytes += path.count
+  }
+
+  private func drop(_ number: Int32) {
+    watch.remove(number)
+    if let path = directories.removeValue(forKey: number) { pathBytes -= path.count }
   }
 
   func ready(_ events: Int32) throws(NovmError) {
@@ -135,13 +157,14 @@ final class WatchedShare: PollSource {
     if let new = try? DirectoryWatch() { watch = new }
     directories = [:]
     unscanned = [([], .unsure)]
+    pathBytes = 0
     missed = 0
   }
 
   private func take(_ event: DirectoryWatch.Event, in directory: [UInt8]) {
     let changes = event.changes
     if changes.contains(.ended) {
-      directories[event.directory] = nil
+      if let path = directories.removeValue(forKey: event.directory) { pathBytes -= path.count }
       return
     }
     if let file {
@@ -154,8 +177,11 @@ final class WatchedShare: PollSource {
       if isDirectory, changes.contains(.moved) { forget(path) }
       if isDirectory, !changes.isDisjoint(with: .came) {
         // It may come and go many times before it is looked through.
-        unscanned.removeAll { $0.path == path }
-        if unscanned.count < limit { unscanned.append((path, .new)) } else { miss() }
+        if let place = unscanned.firstIndex(where: { $0.path == path }) {
+          unscanned.remove(at: place)
+          pathBytes -= path.count
+        }
+        if unscanned.count < limit, hasRoom(for: path) { lookThrough(path, .new) } else { miss() }
       }
       // Of a name that went only the guest's memory of it goes; who watches is told of the directory.
       stamp(path, in: directory)
@@ -168,10 +194,7 @@ final class WatchedShare: PollSource {
   /// A directory is elsewhere, with all that is in it. Of one that was removed the kernel tells, and nothing was in it.
   private func forget(_ path: [UInt8]) {
     let beneath = path + [Self.slash]
-    for (number, each) in directories where each == path || each.starts(with: beneath) {
-      watch.remove(number)
-      directories[number] = nil
-    }
+    for (number, each) in directories where each == path || each.starts(with: beneath) { drop(number) }
   }
 
   private func stamp(_ path: [UInt8], _ kind: GuestStamps.Kind = .content, in directory: [UInt8]) {
@@ -190,6 +213,7 @@ final class WatchedShare: PollSource {
   private static let slash = UInt8(ascii: "/")
   /// For each a kilobyte of the host's kernel is taken.
   static let mostDirectories = 16384
+  static let mostPathBytes = 8 << 20
   /// Directories that are looked through before anything else has its turn.
   private static let turn = 64
 }
