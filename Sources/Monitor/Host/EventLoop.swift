@@ -38,6 +38,8 @@ public final class EventLoop: @unchecked Sendable {
   private var registrations: [Int32: (handler: any EventHandler, isAlways: Bool)] = [:]
   private var work: [() -> Void] = []
   private var isStopped = false
+  /// How often it has waited. Of its own thread, or once `run` has returned.
+  package private(set) var turns = 0
   /// The only one on which work is done.
   private var thread = pthread_self()
 
@@ -130,6 +132,7 @@ public final class EventLoop: @unchecked Sendable {
     lock.withLock { thread = pthread_self() }
     var events = [clinux_epoll_event](repeating: clinux_epoll_event(), count: 32)
     while !isStopped {
+      turns &+= 1
       let number = isHeld ? always.raw : epoll.raw
       let capacity = Int32(events.count)
       let count = try retryingInterrupts { unsafe clinux_epoll_wait(number, &events, capacity, -1) }

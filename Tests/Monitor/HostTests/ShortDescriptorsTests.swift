@@ -38,19 +38,17 @@ struct ShortDescriptorsTests {
       defer { listener.close() }
       let client = try UnixSocket.connect(path)
       let spare = try FileDescriptor.open("/dev/null", OpenFlags.read).release()
-      let start = clock()
       takeAllDescriptors()
       let thread = try Thread("gives back") {
         usleep(500_000)
         close(spare)
       }
       try loop.run()
-      let used = Int(clock() - start)
       thread.join()
       _ = consume client
       try #require(clients.value == 1)
-      // Of half a second that it took.
-      try #require(used < CLOCKS_PER_SEC / 10)
+      // Two each time that it looks, which it does ten times a second. Who does not rest has some hundred thousand.
+      try #require((2..<1000).contains(loop.turns))
     }
   }
 }

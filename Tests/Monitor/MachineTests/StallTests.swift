@@ -64,25 +64,26 @@ struct StallTests {
       interrupt: InterruptCounter(), loop: loop)
     let running = try Thread("loop") { try? loop.run() }
     let sent = Shared(0)
-    // More than a pipe takes.
-    let count = 200_000
+    let capacity = Int(fcntl(output[0], 1032))  // F_GETPIPE_SZ
+    let count = 2 * capacity
     let vcpu = try Thread("vcpu") {
       for _ in 0..<count {
         line.write(0x41, offset: 0, width: 1)
         sent.value.add(1, ordering: .relaxed)
       }
     }
-    var before = -1
-    while sent.value.load(ordering: .relaxed) != before {
-      before = sent.value.load(ordering: .relaxed)
-      usleep(200_000)
+    // From then on it waits, however long nobody reads.
+    var held: Int32 = 0
+    while held < capacity {
+      try #require(ioctl(output[0], UInt(FIONREAD), &held) == 0)
+      usleep(1000)
     }
-    #expect(before < count)
+    #expect(sent.value.load(ordering: .relaxed) <= capacity)
     var byte: UInt8 = 0x42
     try #require(write(input[1], &byte, 1) == 1)
     // Data ready (LSR), and the byte; the loop has it still.
-    for _ in 0..<60_000 where line.read(offset: 5, width: 1) & 1 == 0 { usleep(1000) }
-    #expect(line.read(offset: 0, width: 1) == 0x42)
+    while line.read(offset: 5, width: 1) & 1 == 0 { usleep(1000) }
+    #expect(line.read(offset: 0, width: 1) == 0x42 && sent.value.load(ordering: .relaxed) <= capacity)
     loop.perform {}
     var buffer = [UInt8](repeating: 0, count: 65536)
     var received = 0
