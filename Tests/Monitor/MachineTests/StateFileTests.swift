@@ -78,7 +78,7 @@ struct StateFileTests {
     for (start, length) in lies {
       #expect(try end(start, length) == .failure(.cutShort), "\(start) \(length)")
     }
-    for length in [UInt64(64 << 20) + 1, .max] { #expect(try end(150, length) == .failure(.tooLarge)) }
+    for length in [StateFile.streamLimit + 1, .max] { #expect(try end(150, length) == .failure(.tooLarge)) }
   }
 
   /// As where a disk is full, or RLIMIT_FSIZE says so.

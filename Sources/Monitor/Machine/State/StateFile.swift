@@ -9,7 +9,7 @@ struct StateFile: ~Copyable {
   private static let magic = Array("novmfile".utf8)
   private static let endSize: UInt64 = 24
   /// Bytes of a stream: a million files that the guest knows are a tenth of that.
-  private static let streamLimit = UInt64(StateFormat.sizeLimit)
+  static let streamLimit = UInt64(StateFormat.sizeLimit)
 
   let descriptor: FileDescriptor
 
