@@ -100,4 +100,19 @@ status=0
 "$NOVM" run --kernel "$TEST/linux" -- true
 [[ $(find "$NOVM_KERNELS/.builds" -mindepth 1 -maxdepth 1 -name '*-*' | wc -l) == 2 ]] || fail 'it was made ready again'
 "$NOVM" kernel list | grep builds >/dev/null && fail 'a build is among the kernels with names'
-true
+
+# With DWARF, debuggers find the build by what they know of the kernel: its release and its build ID.
+cp "$TEST/linux/vmlinux" "$TEST/linux/without"
+gcc -g -c -o "$TEST/dwarf.o" -x c - <<<'int answer(int of) { return of + 42; }'
+objcopy -O binary --only-section=.debug_info "$TEST/dwarf.o" "$TEST/dwarf"
+objcopy --add-section ".debug_info=$TEST/dwarf" "$TEST/linux/without" "$TEST/linux/vmlinux"
+# shellcheck disable=SC2016 # for the shell in there
+expect_output 'same .debug_info Makefile' "$NOVM" run --kernel "$TEST/linux" --debug-info auto -- sh -c '
+  build=/lib/modules/$(uname -r)/build vmlinux=/usr/lib/debug/boot/vmlinux-$(uname -r)
+  id=$(readelf -n "$vmlinux" 2>/dev/null | sed -n "s/.*Build ID: //p")
+  od -An -v -tx1 /sys/kernel/notes | tr -d " \\n" | grep -q "${id:?}" || exit
+  cmp "$build/vmlinux" "$vmlinux" && echo same $(readelf -SW "$vmlinux" 2>/dev/null | grep -o " \\.debug_info") $(basename "$build"/Makef*)'
+status=0
+error=$("$NOVM" run --kernel "$TEST/linux" --debug-info "$TEST/linux/without" -- true 2>&1) || status=$?
+[[ $status == 125 && $error == *'without: has no debugging information; build the kernel with CONFIG_DEBUG_INFO'* ]] ||
+  fail "without information: $status, $error"

@@ -232,6 +232,16 @@ struct MachineOptions: ParsableArguments {
   var kernel: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Show the guest's tools the kernel's debugging information: a vmlinux with DWARF, or where there is one.",
+      discussion: """
+        A build directory, which is at /lib/modules/RELEASE/build then, or one such as /usr/lib/debug. perf, drgn, crash and gdb \
+        find it at /usr/lib/debug/boot/vmlinux-RELEASE. auto is where the kernel of --kernel was built, and /usr/lib/debug for others.
+        """, valueName: "auto|PATH"),
+    completion: .file())
+  var debugInfo: String?
+
+  @Option(
     name: [.long, .customLong("append")], parsing: .unconditionalSingleValue,
     help: ArgumentHelp("More for the kernel's command line. Repeatable.", valueName: "words"))
   var cmdline: [String] = []
@@ -340,6 +350,7 @@ struct MachineOptions: ParsableArguments {
     settings.numaDistance = numaDistance
     settings.cpuAffinity = cpuAffinity
     settings.kernel = kernel
+    settings.debugInfo = debugInfo
     settings.cmdline = cmdline
     settings.hostname = hostname
     settings.`init` = ownInit

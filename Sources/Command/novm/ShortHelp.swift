@@ -67,15 +67,18 @@ struct ShortHelp {
   private static func shortened(_ text: String, to room: Int) -> String {
     let sentence = text.firstRange(of: ". ").map { text[..<$0.lowerBound] + "." } ?? text[...]
     if sentence.count <= room { return String(sentence) }
-    let start = sentence.prefix(room - 1)
+    // With what a clause that fits ends with.
+    let start = sentence.prefix(room + 1)
     let clause = [", ", "; "].compactMap { start.ranges(of: $0).last?.lowerBound }.max()
-    return clause.map { start[..<$0] + "." } ?? start + "…"
+    if let clause { return start[..<clause] + "." }
+    let words = sentence.prefix(room - 1)
+    return (words.lastIndex(of: " ").map { words[..<$0] } ?? words) + "…"
   }
 
   /// For whom a screen has no room: few have a use for them.
   private static let rare: Set<String> = [
     "version", "write-limit", "run-as", "cgroup", "uidmap", "gidmap", "cpu-affinity", "numa", "numa-distance",
-    "huge-pages", "prefault",
+    "debug-info", "huge-pages", "prefault",
     "entropy-rate", "shm-size", "com2", "env-file", "label", "stop-signal", "health-cmd", "health-interval",
     "health-timeout",
     "health-start-period", "health-retries", "no-healthcheck",

@@ -3,6 +3,7 @@ import Boot
 import FileSystem
 import Glibc
 import Host
+import KernelBundle
 import Store
 
 extension NovmError {
@@ -126,6 +127,7 @@ extension NovmError {
     case .kernelPath(let path, let errno):
       "--kernel: \(path): \(errno.description); "
         + "`novm kernel list` shows the kernels there are, `novm kernel import` makes one"
+    case .debugInformation(let path, let fault): "--debug-info: \(path): \(fault.words)"
     case .programMissing(let path):
       "\(path) is missing; install novm completely, or set NOVM_LIBEXEC to the directory that has it"
     case .damagedProgram(let path, let errno): "\(path): cannot be run: \(errno.description)"
@@ -275,6 +277,20 @@ extension StoreError {
       "\(path): belongs to someone else, or others may write to it; remove it, or set XDG_RUNTIME_DIR"
     case .socketPathTooLong(let path):
       "\(path): too long for a socket's name; set XDG_RUNTIME_DIR to a shorter directory"
+    }
+  }
+}
+
+extension DebugInformation.Fault {
+  fileprivate var words: String {
+    switch self {
+    case .notThere(let errno): "\(errno.description); give a vmlinux, a build directory, or one such as /usr/lib/debug"
+    case .noKernel(let release):
+      "holds no vmlinux of \(release); Debian has it in the package linux-image-\(release)-dbg"
+    case .notELF: "is no vmlinux; give the ELF file that has the debugging information"
+    case .none: "has no debugging information; build the kernel with CONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y"
+    case .otherBuild(let other, let booted):
+      "is of another build (\(other)) than the kernel that is booted (\(booted)); give that one's"
     }
   }
 }

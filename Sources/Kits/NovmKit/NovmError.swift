@@ -107,6 +107,8 @@ package enum NovmError: Error, Equatable {
   case noUser
   /// Nothing that could be looked at where `--kernel` leads.
   case kernelPath(String, Errno)
+  /// A path, and what is wrong with what is there.
+  case debugInformation(String, DebugInformation.Fault)
 
   // novm's own parts.
   case programMissing(String)

@@ -32,6 +32,12 @@ struct LocalKernelTests {
     try make(Synthetic.kernel())
   }
 
+  @Test func aBuildIsFoundByItsImage() throws {
+    let real = try #require(LocalKernel.build(of: build))
+    #expect(LocalKernel.build(of: "\(build)/arch/x86/boot/bzImage") == real)
+    #expect(LocalKernel.build(of: "\(build)/Makefile") == nil)
+  }
+
   private func make(_ kernel: [UInt8]) throws {
     let image = Synthetic.bzImage(
       payload: try Compression.xz.compress(kernel), size: kernel.count, appendSize: true, release: Synthetic.release)

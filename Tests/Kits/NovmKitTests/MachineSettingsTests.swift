@@ -75,6 +75,7 @@ struct MachineSettingsTests {
     #expect(refusal { $0.memory = "plenty" } == .memory("plenty"))
     #expect(refusal { $0.cpus = "two" } == .processors("two"))
     #expect(refusal { $0.cpuAffinity = "all" } == .affinity("all"))
+    #expect(refusal { $0.debugInfo = "" } == .debugInformation("", .notThere(.notFound)))
     #expect(refusal { $0.numa = ["1X"] } == .node("1X"))
     #expect(refusal { ($0.numa, $0.memory) = (["1G"], "2G") } == .nodes(.memory(1024, ofMachine: 2048)))
     #expect(refusal { ($0.numa, $0.numaDistance) = (["1G"], ["0"]) } == .distance("0"))

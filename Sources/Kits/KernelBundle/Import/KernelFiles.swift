@@ -39,7 +39,7 @@ extension KernelFiles {
   }
 
   /// The directory in which an image was built, if it is still in its place there.
-  private static func build(of image: String) -> String? {
+  static func build(of image: String) -> String? {
     let path = absolute(image)
     let ends = ["/arch/x86/boot/bzImage", "/arch/x86_64/boot/bzImage", "/arch/x86/boot/compressed/vmlinux", "/vmlinux"]
     guard let end = ends.first(where: path.hasSuffix) else { return nil }

@@ -22,6 +22,12 @@ package struct LocalKernel {
     files = try KernelFiles(source, work: "", packageTool: "", progress: { _ in })
   }
 
+  /// The directory in which what is booted by a path was built; nil where it does not lie in one.
+  package static func build(of path: String) -> String? {
+    let path = resolved(path)
+    return Files.kind(path) == .directory ? path : KernelFiles.build(of: path)
+  }
+
   package func bundle(
     in store: KernelStore, noguest: String, progress: @escaping (ImportProgress) -> Void
   ) throws(KernelBundleError) -> KernelBundle {

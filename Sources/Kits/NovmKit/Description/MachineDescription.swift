@@ -254,6 +254,8 @@ package struct KernelFiles: Equatable, Sendable {
   package var modules: String?
   /// Otherwise it takes them from its command line.
   package var findsDevicesByACPI: Bool
+  /// What the guest's tools are to find of it.
+  package var debugInformation: DebugInformation?
 
   package init(
     name: String, release: String, image: String, setup: String? = nil, initramfs: String? = nil,

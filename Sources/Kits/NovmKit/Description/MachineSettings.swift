@@ -31,6 +31,8 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var numa: [String] = []
   package var numaDistance: [String] = []
   package var kernel: String?
+  /// A path of the host's, or `auto`.
+  package var debugInfo: String?
   package var cmdline: [String] = []
   package var hostname = "novm"
   package var `init` = false
@@ -80,6 +82,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.numa, into: &numa)
     try keys.read(.numaDistance, into: &numaDistance)
     try keys.read(.kernel, into: &kernel)
+    try keys.read(.debugInfo, into: &debugInfo)
     try keys.read(.cmdline, into: &cmdline)
     try keys.read(.hostname, into: &hostname)
     try keys.read(.`init`, into: &`init`)
@@ -121,9 +124,9 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     settings.com2 = request.secondSerial.map { ByteString.string($0.argument) }
     settings.pmem = request.mappedDisks.map { ByteString.string($0.argument) }
     settings.publish = request.publishedPorts.map(\.argument)
-    if let kernel, kernel.contains("/"), !kernel.hasPrefix("/") {
-      settings.kernel = "\(ByteString.string(directory))/\(kernel)"
-    }
+    let here = ByteString.string(directory)
+    if let kernel, kernel.contains("/"), !kernel.hasPrefix("/") { settings.kernel = "\(here)/\(kernel)" }
+    if case .path(let path) = request.debugInformation, !path.hasPrefix("/") { settings.debugInfo = "\(here)/\(path)" }
     return settings
   }
 }
@@ -169,6 +172,10 @@ extension MachineRequest {
   package init(_ settings: MachineSettings, directory: [UInt8]) throws(NovmError) {
     self.init()
     kernel = Kernel(settings.kernel)
+    if let text = settings.debugInfo {
+      if text.isEmpty { throw .debugInformation("", .notThere(.notFound)) }
+      debugInformation = text == "auto" ? .ofKernel : .path(text)
+    }
     if let text = settings.memory {
       guard let memory = MemorySize(text) else { throw .memory(text) }
       self.memory = memory

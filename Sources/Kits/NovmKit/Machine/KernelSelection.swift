@@ -45,3 +45,21 @@ extension MachineRequest.Kernel {
       findsDevicesByACPI: bundle.description.support.acpi)
   }
 }
+
+extension MachineRequest.DebugSource {
+  func information(of kernel: KernelFiles, _ request: MachineRequest) throws(NovmError) -> DebugInformation {
+    let place: String
+    switch (self, request.kernel) {
+    case (.path(let path), _): place = path
+    case (.ofKernel, .path(let path)): place = LocalKernel.build(of: path) ?? path
+    case (.ofKernel, _): place = "/usr/lib/debug"
+    }
+    guard let real = unsafe realpath(place, nil) else { throw .debugInformation(place, .notThere(.current)) }
+    defer { unsafe free(real) }
+    do {
+      return try DebugInformation(unsafe String(cString: real), release: kernel.release, image: kernel.image)
+    } catch {
+      throw .debugInformation(place, error)
+    }
+  }
+}

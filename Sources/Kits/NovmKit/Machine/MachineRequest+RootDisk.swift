@@ -9,7 +9,7 @@ extension MachineRequest {
     guard rootDisk != nil else { return }
     let ofTrees = [
       ("--read", reads.isEmpty), ("--write", writes.isEmpty), ("--volume", volumes.isEmpty), ("--pack", packs.isEmpty),
-      ("--hide", hides.isEmpty), ("--dax", window == .off),
+      ("--hide", hides.isEmpty), ("--dax", window == .off), ("--debug-info", debugInformation == nil),
     ]
     if let (option, _) = ofTrees.first(where: { !$0.1 }) { throw .withoutTree(option: option) }
     // One is for the kernel's modules.

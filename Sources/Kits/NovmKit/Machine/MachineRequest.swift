@@ -23,6 +23,15 @@ package struct MachineRequest: Sendable {
   }
 
   package var kernel = Kernel.newest
+  package var debugInformation: DebugSource?
+
+  /// Where the kernel's debugging information is.
+  package enum DebugSource: Equatable, Sendable {
+    /// Where it was built, or where distributions have it.
+    case ofKernel
+    case path(String)
+  }
+
   package var memory = MemorySize.modest
   package var processors = ProcessorTopology(cores: 1)
   package var nodes: NodeRequest?
@@ -246,6 +255,9 @@ package struct MachineRequest: Sendable {
     }
     if let modules = kernel.modules {
       layers.append(TreeMap(guest: "/lib/modules/\(kernel.release)", host: modules))
+    }
+    for place in kernel.debugInformation?.places ?? [] {
+      layers.append(TreeMap(guest: Array(place.guest.utf8), host: ByteString.bytes(place.host)))
     }
     var changes = writes + kept
     if writesToScratch { changes.insert(TreeMap(guest: "/", host: scratch), at: 0) }

@@ -57,9 +57,10 @@ package struct StoreMachines: Sendable {
   package func kernel(
     for request: MachineRequest, makes: Bool = true, progress: @escaping (ImportProgress) -> Void = { _ in }
   ) throws(NovmError) -> KernelFiles {
-    let files = try request.kernel.find(
+    var files = try request.kernel.find(
       in: kernels, noguest: programs.noguest, parts: request.initramfsParts, makes: makes, progress: progress)
     if request.nodes != nil, !files.findsDevicesByACPI { throw .nodesWithoutACPI(files.release) }
+    if let source = request.debugInformation { files.debugInformation = try source.information(of: files, request) }
     return files
   }
 
