@@ -24,6 +24,7 @@ import listing
 import network
 import sandbox
 import transports
+import watch
 from guests import GuestFailed, Kernel
 
 # What measures a group, and how the names of its rows begin.
@@ -32,6 +33,7 @@ GROUPS = {
     "run-true": (command.measure, ["run-true"]),
     "sandbox": (sandbox.measure, ["run-command", "exec-command", "crowd"]),
     "library": (library.measure, ["library"]),
+    "watch": (watch.measure, ["watch"]),
     "list": (listing.measure, ["list"]),
     "transport": (transports.measure, ["transport"]),
     "disk": (disks.measure, ["disk"]),
