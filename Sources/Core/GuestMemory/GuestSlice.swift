@@ -76,15 +76,16 @@ public struct GuestSlice: @unchecked Sendable {
     _ value: T, at places: Span<UInt8>, lessBase base: UInt32
   ) -> Bool {
     guard holds(MemoryLayout<T>.size, at: 0) else { return places.isEmpty }
-    let last = UInt32(clamping: count &- MemoryLayout<T>.size)
+    let last = UInt64(count &- MemoryLayout<T>.size)
     // Words are of the span, and a place from 0 to `last` has all bytes of its integer in the slice.
     let start = unsafe start!
-    return unsafe places.withUnsafeBytes { words in
-      for index in 0..<words.count / 4 {
+    return unsafe places.withUnsafeBytes { bytes in
+      guard let words = bytes.baseAddress else { return true }
+      for index in 0..<bytes.count / 4 {
         let word = unsafe words.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self)
-        let place = UInt32(littleEndian: word) &- base
+        let place = UInt64(UInt32(littleEndian: word) &- base)
         guard place <= last else { return false }
-        let target = unsafe start + Int(place)
+        let target = unsafe start + Int(truncatingIfNeeded: place)
         let sum = T(littleEndian: unsafe target.loadUnaligned(as: T.self)) &+ value
         unsafe target.storeBytes(of: sum.littleEndian, as: T.self)
       }

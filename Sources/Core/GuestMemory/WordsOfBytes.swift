@@ -15,16 +15,22 @@ extension Span where Element == UInt8 {
     let block = 64
     var index = Swift.max(start, 0)
     let end = count / 4
+    // Below zero where nothing is inside.
+    let greatest = UInt64(limit) &- 1
     // All offsets are of words before the end.
-    return unsafe withUnsafeBytes { words in
+    return unsafe withUnsafeBytes { bytes in
+      guard let words = bytes.baseAddress else { return nil }
       while index < end {
         if end &- index >= block {
-          var isOutside = false
-          for each in index..<index &+ block {
-            let word = unsafe UInt32(littleEndian: words.loadUnaligned(fromByteOffset: each &* 4, as: UInt32.self))
-            isOutside = isOutside || word &- base >= limit
+          // What is outside makes the difference negative. A comparison would be made a branch for each word again; so the
+          // compiler has several looked at by one instruction.
+          var signs: UInt64 = 0
+          for each in 0..<block {
+            let word = unsafe UInt32(
+              littleEndian: words.loadUnaligned(fromByteOffset: (index &+ each) &* 4, as: UInt32.self))
+            signs |= greatest &- UInt64(word &- base)
           }
-          if !isOutside {
+          if signs >> 63 == 0 {
             index &+= block
             continue
           }
