@@ -18,6 +18,7 @@ import command
 import disks
 import files
 import footprint
+import images
 import larger
 import library
 import listing
@@ -34,6 +35,7 @@ GROUPS = {
     "sandbox": (sandbox.measure, ["run-command", "exec-command", "crowd"]),
     "library": (library.measure, ["library"]),
     "watch": (watch.measure, ["watch"]),
+    "images": (images.measure, ["image"]),
     "list": (listing.measure, ["list"]),
     "transport": (transports.measure, ["transport"]),
     "disk": (disks.measure, ["disk"]),

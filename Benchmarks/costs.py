@@ -79,16 +79,20 @@ class Entries:
         return seconds
 
 
-def counters():
-    """What was counted up to now, but for time in guests."""
+def busy():
+    """Seconds of processors up to now."""
     with open("/proc/schedstat") as stat:
         # Documentation/scheduler/sched-stats.rst: the seventh is the nanoseconds that tasks were running.
-        busy = sum(int(line.split()[7]) for line in stat if line.startswith("cpu")) / 1e9
+        return sum(int(line.split()[7]) for line in stat if line.startswith("cpu")) / 1e9
+
+
+def counters():
+    """What was counted up to now, but for time in guests."""
     values = []
     for name in ("exits", "irq_injections"):
         with open(f"{DEBUG}/kvm/{name}") as value:
             values.append(int(value.read()))
-    return busy, *values
+    return busy(), *values
 
 
 def costs(guest, phases):

@@ -183,7 +183,10 @@ extension LayeredTree {
     let parts = parent.parts
     let file = parent.file(name)
     if let file, file.isShare { return try resolve(file, &status) }
-    for index in parts.indices {
+    var walk = PartIndex.Walk(parts, name, indices)
+    var misses = 0
+    defer { if indices.isWorthIndex(parts, misses: misses) { makeIndex(of: parent, parts) } }
+    while let index = walk.next() {
       let layer = parts[index].layer
       if let file, file.rank < layer.rank, !parent.hides(name) { return try resolve(file, &status) }
       if layer.isRead, parent.hides(name) { break }
@@ -192,7 +195,10 @@ extension LayeredTree {
         base = try descriptor(of: parent, parts[index])
         status = try FileCalls.status(base.raw, name)
       } catch {
-        if error == .notFound { continue }
+        if error == .notFound {
+          misses += 1
+          continue
+        }
         // What the host does not let us see in a layer below is not there, if there can be something above.
         if error == .accessDenied, layer.isRead, parent.writeLayer != nil {
           denied = error
@@ -211,8 +217,7 @@ extension LayeredTree {
       if mayGoOnBelow(parts[index], base, status), FileCalls.goesOnBelow(base.raw, name, status) { throw .notPermitted }
       var found = Found(layer: layer, base: base)
       if status.isDirectory, index + 1 < parts.count {
-        let lower = parts[(index + 1)...].prefix { $0.layer.rank < file?.rank ?? .max }
-        try addLower(&found, lower, parent, name)
+        misses += try addLower(&found, parts, walk, above: file, parent, name)
       }
       return .found(found)
     }
@@ -254,34 +259,78 @@ extension LayeredTree {
   }
 
   /// Finds the directories of further layers that merge with one that was found above them.
+  ///
+  /// - Parameters:
+  ///   - walk: what is to be asked yet.
+  ///   - file: the layer of a single file of this name, which hides what is below it.
+  /// - Returns: how many were asked in vain.
   private func addLower(
-    _ found: inout Found, _ parts: ArraySlice<DirectoryPart>, _ parent: Node, _ name: Span<UInt8>
-  ) throws(Errno) {
-    var above = found.base
-    for part in parts {
-      if part.layer.isRead, parent.hides(name) { return }
+    _ found: inout Found, _ parts: [DirectoryPart], _ walk: PartIndex.Walk, above file: Layer?, _ parent: Node,
+    _ name: Span<UInt8>
+  ) throws(Errno) -> Int {
+    var (walk, above, misses) = (walk, found.base, 0)
+    while let index = walk.next() {
+      let part = parts[index]
+      if let file, part.layer.rank > file.rank { break }
+      if part.layer.isRead, parent.hides(name) { break }
       let status: FileStatus
       let base: SharedDescriptor
       do throws(Errno) {
         base = try descriptor(of: parent, part)
         status = try FileCalls.status(base.raw, name)
       } catch {
-        if error == .notFound || (error == .accessDenied && part.layer.isRead) { continue }
+        if error == .notFound || (error == .accessDenied && part.layer.isRead) {
+          misses += 1
+          continue
+        }
         throw error
       }
-      if part.layer.hasMarks, status.isWhiteout { return }
+      if part.layer.hasMarks, status.isWhiteout { break }
       if part.layer.isKernelView(status, base, name) { continue }
-      guard status.isDirectory, !isOpaque(above, name) else { return }
+      guard status.isDirectory, !isOpaque(above, name) else { break }
       if found.lower.isEmpty { found.lowerIdentity = FileIdentity(part.layer, status) }
       found.lower.append(part.layer)
       above = base
     }
+    return misses
+  }
+
+  /// Reads the names of all packs of a directory. The namespace lock is held.
+  private func makeIndex(of node: Node, _ parts: [DirectoryPart]) {
+    guard let first = indices.placeForIndex(parts) else { return }
+    var maker = indices.maker()
+    do throws(Errno) {
+      for part in parts[first...] {
+        var reader = DirectoryReader()
+        let directory = try openToRead(node, part)
+        while let entry = try reader.peek(directory.raw) {
+          maker.add(reader.name(entry))
+          reader.advance(past: entry)
+        }
+        maker.endPack()
+      }
+    } catch {
+      // Without one the packs are asked.
+      return
+    }
+    indices.set(maker, parts[first])
+  }
+
+  /// A directory's part in one layer, opened for its names. The namespace lock is held.
+  func openToRead(_ node: Node, _ part: DirectoryPart) throws(Errno) -> FileDescriptor {
+    let place = try descriptor(of: node, part)
+    let dot: [UInt8] = [UInt8(ascii: "."), 0]
+    return try FileCalls.openBeneath(place.raw, dot.span, OpenFlags.directory)
   }
 
   /// Whether a name would show if the write map had nothing under it. The namespace lock is held.
   func showsBelow(_ parent: Node, _ name: Span<UInt8>) throws(Errno) -> Bool {
     let file = parent.file(name)
-    for part in parent.parts where part.layer !== parent.writeLayer {
+    let parts = parent.parts
+    var walk = PartIndex.Walk(parts, name, indices)
+    while let index = walk.next() {
+      let part = parts[index]
+      if part.layer === parent.writeLayer { continue }
       if let file, file.rank < part.layer.rank, !parent.hides(name), isThere(file) { return true }
       if part.layer.isRead, parent.hides(name) { return false }
       do throws(Errno) {

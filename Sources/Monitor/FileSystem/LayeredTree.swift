@@ -24,6 +24,7 @@ package final class LayeredTree: @unchecked Sendable {
   let cache: DescriptorCache
   let files: FileCache
   let listings = ListingCache()
+  let indices = PartIndices()
   /// What is in the guest's DAX window, if it has one.
   let mapped: MappedRanges?
   let namespace = ReadWriteLock()

@@ -60,22 +60,29 @@ enum MergedDirectory {
         }
       }
     }
-    for (index, part) in node.parts.enumerated() {
+    let parts = node.parts
+    // The names of many packs are kept for lookups, where they are read anyway.
+    var firstOfIndex = stopAtFirst ? nil : tree.indices.placeForIndex(parts)
+    var maker = tree.indices.maker()
+    for (index, part) in parts.enumerated() {
       addFiles(above: part.layer.rank)
       let directory: FileDescriptor
       do throws(Errno) {
-        let place = try tree.descriptor(of: node, part)
-        let dot: [UInt8] = [UInt8(ascii: "."), 0]
-        directory = try FileCalls.openBeneath(place.raw, dot.span, OpenFlags.directory)
+        directory = try tree.openToRead(node, part)
       } catch {
         // A lower directory that the host does not let us read shows nothing of its own.
-        if error == .accessDenied, index > 0 { continue }
+        if error == .accessDenied, index > 0 {
+          firstOfIndex = nil
+          continue
+        }
         throw error
       }
+      defer { if let firstOfIndex, index >= firstOfIndex { maker.endPack() } }
       try reader.seek(directory.raw, to: 0)
       while let entry = try reader.peek(directory.raw) {
         let name = reader.name(entry)
         reader.advance(past: entry)
+        if let firstOfIndex, index >= firstOfIndex { maker.add(name) }
         if DirectoryReader.isDot(name.span) || tree.isReserved(node, name.span) { continue }
         if part.layer.isRead, node.hides(name.span) { continue }
         guard seen.insert(name).inserted else { continue }
@@ -89,6 +96,7 @@ enum MergedDirectory {
       }
     }
     addFiles(above: .max)
+    if let firstOfIndex { tree.indices.set(maker, parts[firstOfIndex]) }
     for name in tree.pinnedNames(node) where seen.insert(name).inserted {
       entries.append(Entry(name: name, type: DirectoryReader.typeDirectory, offset: hash(name, tree.listingSeed)))
     }

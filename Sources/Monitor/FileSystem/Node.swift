@@ -217,6 +217,10 @@ final class DirectoryPart {
   var descriptor: SharedDescriptor?
   /// Whether the descriptor was used since the cache last looked.
   var wasUsed = false
+  /// Of the topmost of many packs: which of them have which names. Guarded by the lock of `PartIndices`.
+  var index: PartIndex?
+  /// How often packs were asked in vain while there was none.
+  var misses = 0
   private let partials = Atomic(Partials.unknown)
   private let unseen: Atomic<Bool>
   /// It is of a state, and nobody has looked at it since.
