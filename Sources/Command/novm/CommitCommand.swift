@@ -19,7 +19,7 @@ struct CommitCommand: ParsableCommand {
       Examples:
         novm commit work tools
         novm run --read / --pack tools -- /usr/local/bin/tool
-        novm commit --image --message 'with curl' box localhost/box:2
+        novm commit --image --message 'with curl' --change 'CMD ["curl"]' box localhost/box:2
       """)
 
   @Argument(help: "The machine's name or identifier.", completion: .machines)
@@ -38,11 +38,13 @@ struct CommitCommand: ParsableCommand {
   @Option(name: [.short, .long], help: ArgumentHelp("With --image: who changed it.", valueName: "name"))
   var author: String?
 
+  @OptionGroup var saying: ImageChangeOptions
+
   @OptionGroup var options: PackMakingOptions
 
   func validate() throws {
-    if !image, message != nil || author != nil {
-      throw ValidationError("--message, --author: for an image; give --image")
+    if !image, message != nil || author != nil || !saying.change.isEmpty {
+      throw ValidationError("--message, --author, --change: for an image; give --image")
     }
     if image, options.owner != nil || options.replace {
       throw ValidationError("--owner, --replace: for packs; leave out --image")
@@ -75,7 +77,9 @@ struct CommitCommand: ParsableCommand {
     let line = ProgressLine()
     defer { line.clear() }
     let image = try store.commit(
-      changes, above: base, ImageCommit(origin: "machine \(record.name)", author: author, message: message),
+      changes, above: base,
+      ImageCommit(
+        origin: "machine \(record.name)", author: author, message: message, changes: try saying.changes),
       references: references
     ) { line.show("\(record.name): reading: \($0) files") }
     line.clear()

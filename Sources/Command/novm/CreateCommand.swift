@@ -33,7 +33,7 @@ struct CreateCommand: ParsableCommand {
 
   func run() throws {
     let words = try CommandWords(words, of: Self.self).words
-    let (machine, image, layers) = try machine.settings.ofImage(publishesAll: machine.publishAll)
+    let (machine, image, layers) = try machine.settings.ofImage(machine.imageUse)
     defer { withExtendedLifetime(layers) {} }
     var settings = try process.settings(words, on: machine).of(image, entrypoint: input.entrypoint, health)
     settings?.input = input.interactive

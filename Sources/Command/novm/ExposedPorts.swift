@@ -20,7 +20,8 @@ enum ExposedPorts {
       let words = text.split(separator: "/", omittingEmptySubsequences: false)
       let transport = words.count > 1 ? words[1].lowercased() : "tcp"
       guard words.count <= 2, let guest = UInt16(words[0]), guest > 0 else {
-        throw CommandFailure("\(image.name): exposes '\(ByteString.printable(text))', which is no port")
+        throw CommandFailure(
+          "\(image.name): exposes '\(ByteString.printable(String(text.prefix(100))))', which is no port")
       }
       // SCTP.
       guard transport == "tcp" || transport == "udp" else { continue }

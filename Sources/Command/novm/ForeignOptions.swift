@@ -13,6 +13,9 @@ enum ForeignOptions {
       return "\(option): a machine that runs takes no further shares, disks, cards or ports (there is no hot plug); "
         + "give it to novm run or novm create"
     }
+    if let answer = ofImages[verb]?[name] ?? (registryVerbs.contains(verb) ? ofRegistries[name] : nil) {
+      return "\(option): \(answer)"
+    }
     return verbs.contains(verb) || verb == "exec" ? answers[name].map { "\(option): \($0)" } : nil
   }
 
@@ -27,6 +30,62 @@ enum ForeignOptions {
     "export": "a machine's files come out by novm cp NAME:/ -, what it wrote by novm commit and novm pack export",
     "port": "novm ls shows what of the host leads into which of a machine's ports",
     "port-forward": "ports are led into a machine by --publish HOST:GUEST",
+  ]
+
+  /// Commands that speak to registries.
+  private static let registryVerbs: Set<String> = ["pull", "push", "login", "logout"]
+
+  private static let ofRegistries = [
+    "authfile": "the file is named by a variable: REGISTRY_AUTH_FILE=FILE",
+    "cert-dir": "certificates lie in ~/.config/containers/certs.d/HOST, or that of /etc/containers or /etc/docker",
+    "creds": "a password among a command's words is everybody's: novm login HOST, which asks for it",
+    "retry": "what fails is tried four times by itself",
+    "retry-delay": "a server's own wish (Retry-After) is heeded, up to a minute",
+    "disable-content-trust": "there is none to disable; what comes is compared with the digests that name it",
+    "signature-policy": "signatures are not looked at; give a digest: NAME@sha256:...",
+    "remove-signatures": "signatures are not sent; leave it out",
+    "sign-by": "novm does not sign; skopeo and cosign do, what was pushed",
+  ]
+
+  /// By a command's name and an option's.
+  private static let ofImages: [String: [String: String]] = [
+    "pull": [
+      "all-tags": "one tag at a time; which there are is told by: skopeo list-tags docker://NAME",
+      "arch": "machines are x86-64", "os": "machines are Linux's", "variant": "the one without a variant is taken",
+      "policy": "what is there is not fetched again; for run and create there is --pull",
+    ],
+    "push": [
+      "all-tags": "one tag at a time: novm push NAME:TAG", "digestfile": "the digest is what it prints: --quiet",
+      "format": "it is OCI's, unless the image came from there in another one",
+      "compression-format": "that is --compress", "compression-level": "the usual one is taken",
+    ],
+    "ls": ["digests": "--format '{{.Name}} {{.Digest}}'", "sort": "they come by name; --format ... | sort"],
+    "rm": [
+      "all": "novm prune removes machines that do not run; novm prune --images, images that no machine is made of",
+      "no-prune": "layers go with the last image that has them; there are no others",
+    ],
+    "save": [
+      "format": "it is both, oci-archive and docker-archive; with a directory, an OCI layout",
+      "multi-image-archive": "several images are one archive: novm save NAME NAME",
+      "quiet": "nothing is said; leave it out",
+      "uncompressed": "that is how it is; see --compress",
+    ],
+    "import": ["platform": "machines are x86-64", "arch": "machines are x86-64", "os": "machines are Linux's"],
+    "history": [
+      "no-trunc": "nothing is cut off; leave it out", "human": "it is; leave it out",
+      "format": "as JSON it is part of: novm image inspect NAME",
+      "quiet": "layers are part of: novm image inspect NAME",
+    ],
+    "login": [
+      "password": "a password among a command's words is everybody's: --password-stdin, or let it ask",
+      "get-login": "who is logged in where is in auth.json: ~/.config/containers/auth.json, or REGISTRY_AUTH_FILE",
+    ],
+    "logout": ["all": "one registry at a time: novm logout HOST"],
+    "commit": [
+      "pause": "the machine must not run: novm stop NAME", "format": "OCI's; novm save makes an archive of both kinds",
+      "squash": "what the machine wrote is one layer as it is", "include-volumes": "volumes are no part of an image",
+      "iidfile": "the identifier is what it prints", "config": "that is --change",
+    ],
   ]
 
   /// What is a machine's from its start on.
@@ -52,8 +111,6 @@ enum ForeignOptions {
     "link": "machines reach each other by cards on a bridge (--nic bridge=), or by ports (--publish)",
     "expose": "ports are led into the machine by --publish HOST:GUEST, an image's own by --publish-all",
     "volumes-from": "name the volume again: --volume 'NAME=>PATH'",
-    "pull": "what is not there is pulled by itself; anew: novm pull NAME",
-    "platform": "machines are x86-64",
     "log-driver": "novm logs shows what a machine in the background writes",
     "read-only": "what the machine writes is gone at its end; for a share there is :ro",
     "rootfs": "a directory is the machine's / by --read DIRECTORY",

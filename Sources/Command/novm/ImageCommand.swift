@@ -66,9 +66,27 @@ extension ImageCommand {
 
         Examples:
           novm images --json
+          novm images debian
+          novm images --quiet --filter dangling=true
           novm images --format '{{.Name}} {{.Size}}'
         """,
       aliases: ["list"])
+
+    @Argument(help: "Only those of this name, with any tag if it has none.")
+    var name: String?
+
+    @Option(
+      name: [.short, .long], parsing: .unconditionalSingleValue,
+      help: ArgumentHelp(
+        "Only images with this label, or without a name (dangling=true), or with one (false). Repeatable.",
+        valueName: "label=KEY[=VALUE]|dangling=true|false"))
+    var filter: [String] = []
+
+    @Flag(name: .shortAndLong, help: "All; there are no others than are shown.")
+    var all = false
+
+    @Flag(help: "Print identifiers as they are.")
+    var noTrunc = false
 
     @Flag(help: "Print JSON: a list of objects.")
     var json = false
@@ -95,7 +113,31 @@ extension ImageCommand {
 
     func validate() throws {
       if let format, !isJSON { _ = try LineTemplate<Field>(format) }
+      if let name, ImageReference(name) == nil { throw ImageError.reference(name) }
+      for text in filter where ImageFilter(text) == nil {
+        throw ValidationError(
+          "--filter: '\(ByteString.printable(text))' is not label=KEY[=VALUE] or dangling=true|false")
+      }
     }
+
+    /// Those that are asked for, each with the names that are.
+    private func images() throws -> [Image] {
+      let filters = filter.compactMap { ImageFilter($0) }
+      let wanted = name.flatMap { ImageReference($0) }
+      // Without a tag it is for all of them.
+      let hasTag = name.map { $0.split(separator: "/").last?.contains(":") == true || $0.contains("@") } ?? false
+      return try ImageCommand.store.list().compactMap { image in
+        guard filters.allSatisfy({ $0.takes(image) }) else { return nil }
+        guard let wanted else { return image }
+        var image = image
+        image.references = image.references.filter {
+          hasTag ? $0 == wanted : $0.registry == wanted.registry && $0.repository == wanted.repository
+        }
+        return image.references.isEmpty ? nil : image
+      }
+    }
+
+    private func identifier(_ image: Image) -> String { noTrunc ? image.id.description : image.shortID }
 
     private static func text(_ field: Field, _ image: Image, _ reference: ImageReference?) -> String {
       switch field {
@@ -113,7 +155,7 @@ extension ImageCommand {
     private static let none = "<none>"
 
     func run() throws {
-      let images = try ImageCommand.store.list()
+      let images = try images()
       if isJSON { return try JSONOutput.print(images.map { ImageReport($0) }) }
       if let format, !quiet {
         let template = try LineTemplate<Field>(format)
@@ -126,14 +168,14 @@ extension ImageCommand {
         return
       }
       if quiet {
-        for image in images { print(image.shortID) }
+        for image in images { print(identifier(image)) }
         return
       }
       var table = Table("NAME", "ID", "CREATED", "LAYERS", "SIZE")
       for image in images {
         for name in image.references.isEmpty ? ["<none>"] : image.references.map(\.familiar) {
           table.add(
-            name, image.shortID, ByteString.printable(image.configuration.created ?? ""), String(image.packs.count),
+            name, identifier(image), ByteString.printable(image.configuration.created ?? ""), String(image.packs.count),
             ByteCount.text(image.record.size))
         }
       }
@@ -234,7 +276,7 @@ extension ImageCommand {
 
         Examples:
           docker export box | novm import - box:1
-          novm import rootfs.tar.xz localhost/base:1
+          novm import --change 'CMD ["/bin/sh"]' rootfs.tar.xz localhost/base:1
         """)
 
     @Argument(help: "The archive; - is standard input.")
@@ -242,6 +284,11 @@ extension ImageCommand {
 
     @Argument(help: "What the image is to be called.")
     var name: String?
+
+    @Option(name: [.short, .long], help: ArgumentHelp("What it is, for its history.", valueName: "words"))
+    var message: String?
+
+    @OptionGroup var saying: ImageChangeOptions
 
     func run() throws {
       var references: [ImageReference] = []
@@ -256,9 +303,11 @@ extension ImageCommand {
       let bytes = ArchiveInput(FileBytes(archive.raw, path: Array(source.utf8))) {
         line.show(ProgressBar.text("reading", $0, of: nil))
       }
+      let changes = try saying.changes
       try ImageCommand.decode { store, _ in
         let parts = try ImageParts.imported(
-          bytes, source: source, time: Date(), references: references, store: store.packs)
+          bytes, source: source, time: Date(), message: message, changes: changes, references: references,
+          store: store.packs)
         let image = try store.add(parts, references: references)
         line.clear()
         print(references.first?.familiar ?? image.id.description)
@@ -278,13 +327,16 @@ extension ImageCommand {
     @Argument(help: "The image: a name, an identifier, or the beginning of one.")
     var image: String
 
-    @Argument(help: "The new name.")
-    var name: String
+    @Argument(help: "The new names.")
+    var names: [String]
 
     func run() throws {
-      guard let reference = ImageReference(name), reference.digest == nil else { throw ImageError.reference(name) }
-      let store = ImageCommand.store
-      try store.tag(image, as: reference)
+      // All of them are looked at before any is given.
+      let references = try names.map { name in
+        guard let reference = ImageReference(name), reference.digest == nil else { throw ImageError.reference(name) }
+        return reference
+      }
+      for reference in references { try ImageCommand.store.tag(image, as: reference) }
     }
   }
 

@@ -3,28 +3,36 @@ import Images
 import NovmKit
 import Registry
 
+/// How a machine is made of an image.
+struct ImageUse {
+  /// Whether ports of the host's lead to all that the image exposes.
+  var publishesAll: Bool
+  var pull: PullPolicy
+}
+
 /// A machine that is made of an image: its layers are packs, its configuration is what the command line does not say.
 extension MachineSettings {
   /// The same, made of the image that it names, if it names one.
   ///
   /// What is written down is the image of now: a name may lead to another one later.
   ///
-  /// - Parameter publishesAll: whether ports of the host's lead to all that the image exposes.
   /// - Returns: also what keeps the layers until the machine's description, or the machine itself, does: for as long as
   ///   it lives.
-  func ofImage(publishesAll: Bool) throws -> (settings: MachineSettings, image: Image?, layers: SharedFile?) {
+  func ofImage(_ use: ImageUse) throws -> (settings: MachineSettings, image: Image?, layers: SharedFile?) {
     guard let name = image else {
-      if publishesAll { throw CommandFailure("--publish-all: for what an image exposes; give --image, or --publish") }
+      if use.publishesAll {
+        throw CommandFailure("--publish-all: for what an image exposes; give --image, or --publish")
+      }
       return (self, nil, nil)
     }
     let layers = SharedFile(try ImageCommand.store.holdLayers())
-    let image = try Self.image(name)
+    let image = try Self.image(name, use.pull)
     var settings = self
     settings.image = image.id.description
     settings.pack = image.packs + pack
     settings.label = image.labels(label)
     settings.volume = try volumes(of: image) + volume
-    if publishesAll { settings.publish = try ExposedPorts.published(image) + publish }
+    if use.publishesAll { settings.publish = try ExposedPorts.published(image) + publish }
     return (settings, image, layers)
   }
 
@@ -45,32 +53,65 @@ extension MachineSettings {
     taken += request.temporaries.map { ByteString.bytes($0.guest) }
     var volumes: [String] = []
     for path in declared.keys.sorted() {
-      guard path != "/", let volume = try? VolumeMap(ownAt: ByteString.bytes(path)) else {
-        throw CommandFailure("\(image.name): declares a volume at '\(ByteString.printable(path))', where none can be")
+      guard Self.isPlace(path), let volume = try? VolumeMap(ownAt: ByteString.bytes(path)) else {
+        throw CommandFailure(
+          "\(image.name): declares a volume at '\(ByteString.printable(String(path.prefix(100))))', where none can be")
       }
       if !taken.contains(volume.guest) { volumes.append(volume.argument) }
     }
     return volumes
   }
 
+  /// Whether a path leads to a place below `/`, and can be one of a file's (path_resolution(7)).
+  private static func isPlace(_ path: String) -> Bool {
+    let names = path.split(separator: "/").filter { $0 != "." }
+    return path.hasPrefix("/") && path.utf8.count < 4096 && !names.isEmpty
+      && names.allSatisfy { $0 != ".." && $0.utf8.count < 256 }
+  }
+
   /// An image that is here, or can be had.
-  private static func image(_ name: String) throws -> Image {
-    let store = ImageCommand.store
+  private static func image(_ name: String, _ policy: PullPolicy) throws -> Image {
+    let (store, reference) = (ImageCommand.store, ImageReference(name))
+    let named: Image?
     do throws(ImageError) {
-      return try store.find(name)
+      named = try store.find(name)
     } catch {
-      guard case .noSuchImage = error, let reference = ImageReference(name) else { throw error }
-      let access = try Registries.access()
-      // A short name may stand for what was pulled from elsewhere.
-      for candidate in try access.configuration.candidates(name, registry: Registries.chosen).references {
-        if candidate != reference, let image = try? store.find(candidate.description) { return image }
-      }
-      return try ImagePull(access, registry: Registries.chosen, isQuiet: false).pull(name)
+      guard case .noSuchImage = error, reference != nil else { throw error }
+      named = nil
     }
+    // Digits name what is here, and nothing that a registry has.
+    if let named, policy == .missing || policy == .never || !named.references.contains(where: { $0 == reference }) {
+      return named
+    }
+    if policy == .never {
+      if let image = try elsewhere(name) { return image }
+      throw CommandFailure(
+        "no image \(ByteString.printable(name)), and --pull never; novm images shows those there are")
+    }
+    if policy == .missing, let image = try elsewhere(name) { return image }
+    do {
+      return try ImagePull(try Registries.access(), registry: Registries.chosen, isQuiet: false).pull(name)
+    } catch let error as RegistryError where policy == .newer {
+      guard let image = try named ?? elsewhere(name) else { throw error }
+      StandardError.write("novm: \(error.message); this is the one that is here\n")
+      return image
+    }
+  }
+
+  /// A short name may stand for what was pulled from elsewhere.
+  private static func elsewhere(_ name: String) throws -> Image? {
+    let configuration = try Registries.configuration
+    for candidate in try configuration.candidates(name, registry: Registries.chosen).references {
+      if let image = try? ImageCommand.store.find(candidate.description) { return image }
+    }
+    return nil
   }
 }
 
 extension CommandSettings {
+  /// Of a command and its environment, in bytes, with some left for what else there is.
+  private static let mostWords = (2 << 20) - (64 << 10)
+
   /// The command as an image has it, where the command line says nothing else; nil where neither names a command.
   ///
   /// - Parameter entrypoint: the program that gets the command's words, in place of the image's.
@@ -90,12 +131,17 @@ extension CommandSettings {
     }
     guard let image else { return settings }
     settings.env = image.environment(env)
+    let words = settings.command + settings.env
+    guard words.reduce(0, { $0 + $1.utf8.count + 4 }) < Self.mostWords else {
+      throw CommandFailure("\(image.name): says more for its command than the 2 MiB that Linux takes (execve(2))")
+    }
     settings.cwd = cwd ?? process?.workingDirectory.flatMap { $0.isEmpty ? nil : $0 }
     settings.user = user ?? process?.user.flatMap { $0.isEmpty ? nil : $0 }
     if settings.stopSignal == nil, let signal = process?.stopSignal, !signal.isEmpty {
       guard SignalName.number(signal) != nil else {
         throw CommandFailure(
-          "\(image.name): ends by '\(ByteString.printable(signal))', which is no signal; give --stop-signal")
+          "\(image.name): ends by '\(ByteString.printable(String(signal.prefix(100))))', which is no signal; give --stop-signal"
+        )
       }
       settings.stopSignal = signal
     }

@@ -76,6 +76,15 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "With --image: when to ask its registry. always; missing, if it is not here (the default); never; or newer, always, but what is here will do.",
+      valueName: "when"))
+  var pull: PullPolicy?
+
+  @Option(help: ArgumentHelp("With --image: what machines are, and nothing else.", valueName: "linux/amd64"))
+  var platform: Platform?
+
+  @Option(
+    help: ArgumentHelp(
       "Show a pack to the guest, above what --read shows; without =>GUEST, as its /. Repeatable, later ones win.",
       valueName: "NAME[=>GUEST]"),
     completion: .packs)
@@ -324,6 +333,16 @@ struct MachineOptions: ParsableArguments {
       valueName: "FILE|unix:PATH"),
     completion: .file())
   var com2: String?
+
+  /// How it is made of its image.
+  var imageUse: ImageUse {
+    get throws {
+      if image == nil, pull != nil || platform != nil {
+        throw ValidationError("--pull, --platform: for an image; give --image")
+      }
+      return ImageUse(publishesAll: publishAll, pull: pull ?? .missing)
+    }
+  }
 
   /// As they were given.
   var settings: MachineSettings {

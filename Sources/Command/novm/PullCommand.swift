@@ -28,6 +28,9 @@ extension ImageCommand {
     @Option(help: ArgumentHelp("The registry of names that have none; NOVM_REGISTRY otherwise.", valueName: "host"))
     var registry: String?
 
+    @Option(help: ArgumentHelp("What machines are, and nothing else.", valueName: "linux/amd64"))
+    var platform: Platform?
+
     @OptionGroup var connection: RegistryOptions
 
     func run() throws {

@@ -28,8 +28,12 @@ enum Registries {
     try InstalledPrograms.require(program)
     return RegistryAccess(
       nofetch: program,
-      configuration: try RegistriesConfiguration.read(environment: Surroundings.environment, home: home),
+      configuration: try configuration,
       credentials: credentials, certificates: CertificateDirectories(home: home))
+  }
+
+  static var configuration: RegistriesConfiguration {
+    get throws { try RegistriesConfiguration.read(environment: Surroundings.environment, home: home) }
   }
 
   static var credentials: CredentialFiles { CredentialFiles(environment: Surroundings.environment, home: home) }

@@ -72,7 +72,7 @@ struct RunCommand: ParsableCommand {
     times.mark("start")
     let logger = CommandLog.logger(verbose: verbose)
     let words = try CommandWords(words, of: Self.self).words
-    let (described, image, layers) = try machine.settings.ofImage(publishesAll: machine.publishAll)
+    let (described, image, layers) = try machine.settings.ofImage(machine.imageUse)
     defer { withExtendedLifetime(layers) {} }
     guard var settings = try process.settings(words, on: described).of(image, entrypoint: input.entrypoint, health)
     else {

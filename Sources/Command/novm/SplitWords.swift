@@ -98,7 +98,8 @@ struct SplitWords {
 
   private static let machineOptions: [String: Kind] = [
     "read": .list, "write": .list, "share": .list, "volume": .list, "mount": .list, "tmpfs": .list, "shm-size": .text,
-    "image": .text, "pack": .list, "hide": .list, "uidmap": .list, "gidmap": .list, "net": .text, "allow": .list,
+    "image": .text, "pull": .text, "platform": .text, "pack": .list, "hide": .list, "uidmap": .list, "gidmap": .list,
+    "net": .text, "allow": .list,
     "deny": .list, "publish": .list, "publish-all": .flag, "label": .list, "nic": .list, "disk": .list, "pmem": .list,
     "root-disk": .text,
     "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text, "numa": .list, "numa-distance": .list,

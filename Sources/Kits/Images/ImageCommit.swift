@@ -8,8 +8,11 @@ package struct ImageCommit: Sendable {
   /// For people: whose writes they are.
   package var origin: String
   package var time = Date()
+  /// What it says of its command otherwise than that one.
+  package var changes: [ImageChange]
 
-  package init(origin: String, author: String?, message: String?) {
+  package init(origin: String, author: String?, message: String?, changes: [ImageChange] = []) {
+    self.changes = changes
     self.origin = origin
     self.author = author
     self.message = message
@@ -48,6 +51,7 @@ extension ImageStore {
       var step: JSONValue = ["created": created, "created_by": "novm commit"]
       if let author = commit.author { step["author"] = .string(author) }
       if let message = commit.message { step["comment"] = .string(message) }
+      ImageChange.apply(commit.changes, to: &document)
       document["history"] = .array((document["history"]?.list ?? []) + [step])
     }
     let (source, size) = (commit.origin, layer.descriptor.size)

@@ -10,8 +10,11 @@ extension ImageParts {
   /// - Parameters:
   ///   - source: for people.
   ///   - time: when it was made.
+  ///   - message: for its history.
+  ///   - changes: what it says of its command.
   package static func imported(
-    _ input: ArchiveInput, source: String, time: Date, references: [ImageReference], store: PackStore
+    _ input: ArchiveInput, source: String, time: Date, message: String? = nil, changes: [ImageChange] = [],
+    references: [ImageReference], store: PackStore
   ) throws(ImageError) -> ImageParts {
     let path = Array(source.utf8)
     let file: SharedFile
@@ -40,8 +43,10 @@ extension ImageParts {
     let configuration = ImageConfiguration(
       created: created, architecture: "amd64", os: "linux", config: .init(),
       rootfs: .init(type: "layers", layers: [diff]),
-      history: [.init(created: created, createdBy: nil, comment: "imported from \(source)", isEmpty: nil)])
-    let json = ImageJSON.encode(configuration)
+      history: [.init(created: created, createdBy: nil, comment: message ?? "imported from \(source)", isEmpty: nil)])
+    var document: JSONValue = try ImageJSON.decode(ImageJSON.encode(configuration), of: source)
+    ImageChange.apply(changes, to: &document)
+    let json = ImageJSON.encode(document)
     let layer = Layer(digest: nil) { () throws(ImageError) in RangeBytes(file, 0..<end, path: path) }
     return try ImageParts(source: source, configuration: json, layers: [layer], references: references)
   }

@@ -30,7 +30,7 @@ struct MCPCommand: ParsableCommand {
   }
 
   func run() throws {
-    let (settings, _, layers) = try machine.settings.ofImage(publishesAll: machine.publishAll)
+    let (settings, _, layers) = try machine.settings.ofImage(machine.imageUse)
     defer { withExtendedLifetime(layers) {} }
     let definition = try settings.definition(nil, remove: false)
     // What is wrong with the options is told now, rather than to a client later.

@@ -1,0 +1,56 @@
+import FoundationEssentials
+import Images
+import Testing
+
+/// Lines of a Containerfile that change an image.
+struct ImageChangeTests {
+  @Test(arguments: [
+    ("CMD [\"a\", \"b c\"]", ImageChange.command(["a", "b c"])),
+    ("cmd echo $A", .command(["/bin/sh", "-c", "echo $A"])),
+    ("ENTRYPOINT [ \"/x\" ]", .entrypoint(["/x"])),
+    ("ENV A=1 B='2 3' C=\"4 \\\"5\" D=6\\ 7", .environment(["A=1", "B=2 3", "C=4 \"5", "D=6 7"])),
+    ("ENV A b  c ", .environment(["A=b  c"])),
+    ("LABEL a.b=c", .labels(["a.b=c"])),
+    ("EXPOSE 80 53/udp", .expose(["80", "53/udp"])),
+    ("VOLUME /a /b", .volumes(["/a", "/b"])),
+    ("VOLUME [\"/a b\"]", .volumes(["/a b"])),
+    ("STOPSIGNAL SIGQUIT", .stopSignal("SIGQUIT")),
+    ("  USER app:staff  ", .user("app:staff")),
+    ("WORKDIR /srv", .workingDirectory("/srv")),
+  ])
+  func instructions(text: String, change: ImageChange) { #expect(ImageChange(text) == change) }
+
+  @Test(arguments: [
+    "", "CMD", "RUN x", "FROM x", "ENV A", "ENV =1", "ENV A=1 B", "ENV A='1", "EXPOSE 0", "EXPOSE 80/tcp/x",
+    "EXPOSE 70000",
+    "EXPOSE x", "VOLUME a", "VOLUME /", "USER a b", "WORKDIR", "HEALTHCHECK NONE", "USER a\0b",
+  ])
+  func others(text: String) { #expect(ImageChange(text) == nil) }
+
+  private func changed(_ json: String, _ lines: String...) throws -> ImageConfiguration.Process? {
+    var document = try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8))
+    ImageChange.apply(try lines.map { try #require(ImageChange($0)) }, to: &document)
+    let bytes = try JSONEncoder().encode(document["config"] ?? [:])
+    #expect(document["kept"] == "x")
+    return try JSONDecoder().decode(ImageConfiguration.Process.self, from: bytes)
+  }
+
+  @Test func whatBecomesOfIt() throws {
+    let json = #"{"kept": "x", "config": {"Env": ["PATH=/bin", "A=1"], "Cmd": ["old"], "WorkingDir": "/srv"}}"#
+    var process = try #require(try changed(json, "ENV A=2 B=3", "EXPOSE 80", "VOLUME /v", "LABEL k=v=w", "WORKDIR sub"))
+    #expect(process.environment == ["PATH=/bin", "A=2", "B=3"] && process.command == ["old"])
+    #expect(process.exposedPorts?.keys.sorted() == ["80/tcp"] && process.volumes?.keys.sorted() == ["/v"])
+    #expect(process.labels == ["k": "v=w"] && process.workingDirectory == "/srv/sub")
+    // A command of before is none of the new entrypoint's.
+    process = try #require(try changed(json, "ENTRYPOINT [\"/x\"]"))
+    #expect(process.entrypoint == ["/x"] && process.command == nil)
+    process = try #require(try changed(json, "CMD [\"y\"]", "ENTRYPOINT [\"/x\"]"))
+    #expect(process.entrypoint == ["/x"] && process.command == ["y"])
+    // Whatever was there in its place.
+    process = try #require(try changed(#"{"kept": "x", "config": 1}"#, "USER u", "STOPSIGNAL INT"))
+    #expect(process.user == "u" && process.stopSignal == "INT")
+    process = try #require(
+      try changed(#"{"kept": "x", "config": {"Labels": 7, "Volumes": null}}"#, "LABEL a=b", "VOLUME /a"))
+    #expect(process.labels == ["a": "b"] && process.volumes?.count == 1)
+  }
+}
