@@ -5,7 +5,7 @@ command -v python3 >/dev/null || skip 'python3 is not installed'
 
 cd "$TEST"
 python3 - "$NOVM_LIBEXEC/novmm" "$NOVM_KERNELS/cloud" <<'END'
-import os, select, signal, socket, struct, subprocess, sys, time
+import ctypes, os, select, signal, socket, struct, subprocess, sys, time
 
 NOVMM, KERNEL = sys.argv[1:]
 SOCKET = 'guest.sock'
@@ -173,7 +173,7 @@ machine.process.send_signal(signal.SIGINT)
 machine.ends('SIGINT', 0)
 
 # Before there is anybody in the guest to hear of it.
-machine = Machine()
+machine = Machine('--confine', 'require')
 machine.process.terminate()
 machine.ends('SIGTERM as it boots', 0)
 
@@ -189,6 +189,20 @@ if not all(word in machine.said() for word in ['triple fault on vCPU ', 'rip', '
 machine = Machine().ready()
 machine.run('/bin/sh', '-c', 'echo c >/proc/sysrq-trigger')
 machine.ends('panic', 4)
+
+# A host before Linux 5.13, as far as landlock_create_ruleset(2) tells: confined by the rest, unless all of it must be there.
+def without_landlock():
+    rules = ctypes.create_string_buffer(struct.pack('<' + 4 * 'HBBI', 0x20, 0, 0, 0, 0x15, 0, 1, 444, 0x06, 0, 0, 0x50026, 0x06, 0, 0, 0x7fff0000))
+    libc = ctypes.CDLL(None, use_errno=True)
+    # PR_SET_NO_NEW_PRIVS, and PR_SET_SECCOMP with SECCOMP_MODE_FILTER.
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, struct.pack('HxxxxxxQ', 4, ctypes.addressof(rules))): os._exit(99)
+machine = Machine('--confine', 'require', preexec_fn=without_landlock)
+machine.ends('--confine require without Landlock', 1)
+if '--confine require: this host lacks Landlock;' not in machine.said(): sys.exit(f'--confine require: {machine.said()}')
+machine = Machine('--verbose', preexec_fn=without_landlock)
+machine.process.terminate()
+machine.ends('a machine without Landlock', 0)
+if 'Landlock' not in machine.said(): sys.exit(f'without Landlock: {machine.said()}')
 
 # What never starts.
 for status, what, options in [(2, 'unknown option --memroy', ['--memroy', '1']), (2, '--cpus 0: give', ['--cpus', '0']),
