@@ -55,6 +55,14 @@ import Testing
     }
   }
 
+  /// Nothing has lost its host.
+  @Test func nothingToResume() throws {
+    let result = try agent.run(Command(arguments: ["resume".bytes], options: .builtIn))
+    let failure = try #require(result.failure)
+    #expect(result.frames.count == 1 && failure.kind == .notFound)
+    #expect(failure.message.text == "no command waits for its host")
+  }
+
   @Test func hostileBytes() throws {
     // Each of these in the place of the first frame, whole and then cut short.
     let exec = try Frame.exec(Command(arguments: ["true".bytes])).encoded()

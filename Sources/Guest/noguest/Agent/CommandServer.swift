@@ -119,6 +119,12 @@ final class CommandServer {
     }
   }
 
+  /// Has a stream go on with the command that has waited longest. Answers whether there is one.
+  func resume(on stream: CommandStream) -> Bool {
+    for other in streams where stream.resume(other) { return true }
+    return false
+  }
+
   // MARK: The end
 
   /// Begins to end the machine. A second wish only hurries the first.

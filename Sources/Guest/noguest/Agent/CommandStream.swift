@@ -33,18 +33,23 @@ final class CommandStream {
   /// Signals that came before the command was there to get them.
   private var earlySignals: [UInt8] = []
   private var hasStarted = false
+  /// Whether another stream may go on with the command.
+  private var isResumable = false
+  /// Until when the command waits for that.
+  private var waitEnd: Int64?
 
   /// Credit is given in steps of this size: rare enough to cost nothing, often enough that the window never closes while
   /// the command reads.
   private static let creditStep = Int(Agent.initialInputWindow) / 4
   private static let lingerTime: Int64 = 5000
+  private static let waitTime: Int64 = 30_000
   private static let earlySignalLimit = 64
 
   init(_ connection: consuming Descriptor) {
     self.connection = consume connection
   }
 
-  var isFinished: Bool { connection == nil && command == nil }
+  var isFinished: Bool { connection == nil && command == nil && waitEnd == nil }
 
   /// Whether this stream asked for the end of the machine, and its host has not left yet.
   private(set) var awaitsEnd = false
@@ -85,11 +90,15 @@ final class CommandStream {
       phase = .lingering(until: now + Self.lingerTime)
     }
     if case .lingering(let end) = phase, now >= end { connection = nil }
+    if let end = waitEnd, now >= end {
+      waitEnd = nil
+      command?.hangUp(now: now)
+    }
   }
 
   /// When ``advance(now:)`` has something to do even if nothing happens.
   var deadline: Int64? {
-    if let time = command?.killTime { return time }
+    if let time = command?.killTime ?? waitEnd { return time }
     if case .lingering(let end) = phase { return end }
     return nil
   }
@@ -115,7 +124,7 @@ final class CommandStream {
     do throws(SystemError) {
       guard let count = try connection?.read(into: &server.inbox), count > 0 else { return lose() }
     } catch {
-      if error != .again, error != .interrupted { lose() }
+      if error != .again, error != .interrupted { lose(error) }
       return
     }
     let bytes = server.inbox
@@ -176,6 +185,11 @@ final class CommandStream {
   private func start(_ command: Command, _ server: CommandServer) {
     do throws(Failure) {
       guard !server.isEnding else { throw Failure(kind: .system, message: "the machine is shutting down") }
+      isResumable = command.options.isDisjoint(with: [.builtIn, .detached])
+      if command.options.contains(.builtIn), command.arguments[0] == "resume" {
+        if server.resume(on: self) { return }
+        throw Failure(kind: .notFound, message: "no command waits for its host")
+      }
       self.command = try RunningCommand(command)
       phase = .serving
     } catch {
@@ -188,10 +202,30 @@ final class CommandStream {
     command?.hangUp(now: Clock.milliseconds)
   }
 
-  /// The connection is gone, and with it whoever wanted the command.
-  private func lose() {
+  /// The connection is gone, and with it whoever wanted the command; but where all connections are gone, with the machine's former
+  /// life, somebody may come and resume it.
+  private func lose(_ error: SystemError? = nil) {
     connection = nil
+    if error == .notConnected, isResumable {
+      switch phase {
+      case .serving, .closing:
+        waitEnd = Clock.milliseconds + Self.waitTime
+        return
+      default: break
+      }
+    }
     command?.hangUp(now: Clock.milliseconds)
+  }
+
+  /// Goes on with the command of a stream that waits for that. Answers whether it does.
+  func resume(_ other: CommandStream) -> Bool {
+    guard other.waitEnd != nil else { return false }
+    other.waitEnd = nil
+    (phase, hasStarted, isResumable) = (other.phase, other.hasStarted, true)
+    swap(&command, &other.command)
+    if hasStarted { buffer.append(.started(pid: UInt32(command?.identifier ?? 0))) }
+    buffer.append(encoded: other.buffer.rest())
+    return true
   }
 
   // MARK: From the command
@@ -231,7 +265,7 @@ final class CommandStream {
     // A process that ended may have told why it never became the command.
     if command?.status != nil { learnOutcome() }
     guard let command, let status = command.status else { return }
-    guard case .serving = phase, connection != nil else {
+    guard case .serving = phase, connection != nil || waitEnd != nil else {
       // Nobody is left to be told.
       self.command = nil
       return
@@ -253,6 +287,6 @@ final class CommandStream {
   }
 
   private func flush() {
-    do throws(SystemError) { try connection?.drain(&buffer) } catch { lose() }
+    do throws(SystemError) { try connection?.drain(&buffer) } catch { lose(error) }
   }
 }

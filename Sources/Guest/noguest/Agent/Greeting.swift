@@ -11,6 +11,7 @@ final class Greeting {
     case givenUp
   }
 
+  private let frame: Frame
   private let open: () throws(SystemError) -> Descriptor
   private let clock: (WallTime) -> Void
   private var decoder = FrameDecoder()
@@ -29,6 +30,7 @@ final class Greeting {
     _ frame: Frame, clock: @escaping (WallTime) -> Void = { _ in },
     open: @escaping () throws(SystemError) -> Descriptor
   ) {
+    self.frame = frame
     self.open = open
     self.clock = clock
     buffer.append(frame)
@@ -89,6 +91,7 @@ final class Greeting {
     do throws(SystemError) {
       if try connection?.read(into: &bytes, limit: 4096) == 0 { giveUp() }
     } catch {
+      if error == .notConnected { return greetAnew() }
       if error != .again, error != .interrupted { giveUp() }
     }
     var offset = 0
@@ -99,6 +102,13 @@ final class Greeting {
     } catch {
       giveUp()
     }
+  }
+
+  /// The machine goes on elsewhere, without its connections: there is another host.
+  private func greetAnew() {
+    (decoder, buffer, attempts) = (FrameDecoder(), OutputBuffer(), 0)
+    buffer.append(frame)
+    retry(now: 0)
   }
 
   private func retry(now: Int64) {

@@ -2,6 +2,7 @@ import AgentProtocol
 
 /// Frames on their way to the host.
 struct OutputBuffer {
+  /// Whole frames: the first one may have been sent in part.
   private var bytes: Bytes = []
   private var offset = 0
 
@@ -51,9 +52,43 @@ struct OutputBuffer {
       bytes.removeAll(keepingCapacity: bytes.count <= 2 * Self.highWater)
       offset = 0
     } else if offset >= Self.highWater {
-      bytes.removeFirst(offset)
-      offset = 0
+      var start = 0
+      while end(ofFrameAt: start) <= offset { start = end(ofFrameAt: start) }
+      bytes.removeFirst(start)
+      offset -= start
     }
+  }
+}
+
+extension OutputBuffer {
+  private func end(ofFrameAt start: Int) -> Int {
+    guard start + FrameHeader.size <= bytes.count else { return bytes.count }
+    // No frame of this side has more than 24 bits count.
+    let length = Int(bytes[start + 4]) | Int(bytes[start + 5]) << 8 | Int(bytes[start + 6]) << 16
+    return min(start + FrameHeader.size + length, bytes.count)
+  }
+
+  /// What has not been sent, for another host: output as far as it was not, the command's end, nothing of input.
+  func rest() -> Bytes {
+    var rest: Bytes = []
+    var place = 0
+    while place < bytes.count {
+      let end = end(ofFrameAt: place)
+      switch FrameType(rawValue: bytes[place]) {
+      case .stdout?, .stderr?:
+        let start = max(place + FrameHeader.size, offset)
+        if start < end {
+          let head = rest.count
+          rest.append(contentsOf: bytes[place..<(place + FrameHeader.size)])
+          for byte in 0..<3 { rest[head + 4 + byte] = UInt8(truncatingIfNeeded: (end - start) >> (8 * byte)) }
+          rest.append(contentsOf: bytes[start..<end])
+        }
+      case .started?, .credit?: break
+      default: rest.append(contentsOf: bytes[place..<end])
+      }
+      place = end
+    }
+    return rest
   }
 }
 

@@ -17,6 +17,8 @@ struct SystemError: Error, Equatable {
   static let noEntry = SystemError(ENOENT)
   static let notDirectory = SystemError(ENOTDIR)
   static let noAccess = SystemError(EACCES)
+  /// Of a vsock stream whose host's end was closed it is none: that is an end of file.
+  static let notConnected = SystemError(ENOTCONN)
   static let nameTooLong = SystemError(ENAMETOOLONG)
 
   /// The C library's words for it.
