@@ -21,6 +21,15 @@ struct DeviceLayoutTests {
     #expect(DeviceLayout(layout.json) == layout)
   }
 
+  /// As novmm has them.
+  @Test func sharedFilesAreOneDevice() throws {
+    let layout = DeviceLayout(
+      try machine { request in
+        request.shares = ["/etc/hosts", "/etc/passwd"].map { TreeShare(TreeMap(guest: "/shared\($0)", host: $0)) }
+      })
+    #expect(layout.places.keys.filter { $0.hasPrefix("share") } == ["share0"])
+  }
+
   /// What a guest knows of its devices stays true when it is given another one, or loses one.
   @Test func devicesStayWhereTheyWere() throws {
     let first = DeviceLayout(try machine { $0.cards = [try CardRequest("tap=a")] })

@@ -36,8 +36,8 @@ package struct DeviceLayout: Codable, Equatable, Sendable {
 
   /// In the order in which novmm gives places that nobody names.
   private static func names(of machine: MachineDescription) -> [String] {
-    let devices = machine.shares.count { $0.tag != nil }
-    let hasTree = !machine.reads.isEmpty || !machine.writes.isEmpty || devices < machine.shares.count
+    let devices = machine.sharedTags.count
+    let hasTree = !machine.reads.isEmpty || !machine.writes.isEmpty || machine.shares.contains { $0.tag == nil }
     var names = ["entropy"]
     if hasTree { names.append("tree") }
     names += (0..<devices).map { "share\($0)" }

@@ -173,6 +173,16 @@ package struct MachineDescription: Sendable {
   /// The tag of the device of shared files.
   static let filesTag = "files"
 
+  /// The devices of files besides the tree, in novmm's order; all shared files are one.
+  var sharedTags: [String] {
+    var tags: [String] = []
+    for tag in shares.compactMap(\.tag) {
+      let device = String(tag.prefix { $0 != "/" })
+      if !tags.contains(device) { tags.append(device) }
+    }
+    return tags
+  }
+
   /// How many novmm has interrupts for.
   static let mostSharedDevices = 8
 
