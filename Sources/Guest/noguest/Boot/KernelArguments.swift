@@ -28,11 +28,15 @@ struct KernelArguments {
   var modules: (tag: Bytes, path: Bytes)?
   /// `novm.power-off=PORT:VALUE`: how to switch off a machine whose kernel knows no way.
   var powerOff: (port: UInt16, value: UInt8)?
-  /// What may be for modules.
-  private let words: [Bytes]
+  /// `novm.wait`: the rest comes by vsock.
+  var waits = false
+  /// All of it, some of which may be for modules.
+  let words: [Bytes]
 
-  init(_ line: Bytes) {
-    words = Self.words(line)
+  init(_ line: Bytes) { self.init(words: Self.words(line)) }
+
+  init(words: [Bytes]) {
+    self.words = words
     for word in words {
       if let value = word.after("root=") { root = value }
       if let value = word.after("rootfstype=") { types = value.parts(at: UInt8(ascii: ",")) }
@@ -66,6 +70,7 @@ struct KernelArguments {
       if let value = word.after("novm.modules="), let colon = value.firstIndex(of: UInt8(ascii: ":")) {
         modules = (Bytes(value[..<colon]), Bytes(value[(colon + 1)...]))
       }
+      if word == "novm.wait" { waits = true }
       if word == "ro" { isReadOnly = true }
       if word == "rw" { isReadOnly = false }
     }

@@ -112,6 +112,20 @@ static inline int cguest_make_node(const char *path, unsigned mode, unsigned maj
   return mknod(path, mode, makedev(major_number, minor_number));
 }
 
+// random(4), RNDADDENTROPY: at most 64 bytes, with eight bits of entropy each.
+static inline int cguest_add_entropy(int fd, const unsigned char *bytes, unsigned count) {
+  struct {
+    int bits, size;
+    unsigned char bytes[64];
+  } pool = {(int)(8 * count), (int)count, {0}};
+  if (count > sizeof pool.bytes) return -1;
+  memcpy(pool.bytes, bytes, count);
+  return ioctl(fd, (int)_IOW('R', 3, int[2]), &pool);
+}
+
+// random(4), RNDRESEEDCRNG
+static inline int cguest_reseed(int fd) { return ioctl(fd, _IO('R', 7)); }
+
 // ioctl_tty(2)
 static const unsigned long cguest_TIOCSPTLCK = TIOCSPTLCK;
 static const unsigned long cguest_TIOCGPTPEER = TIOCGPTPEER;
