@@ -32,6 +32,7 @@ from guests import GuestFailed, Kernel
 GROUPS = {
     "boot": (boot.measure, ["boot"]),
     "run-true": (command.measure, ["run-true"]),
+    "template": (command.template, ["template"]),
     "sandbox": (sandbox.measure, ["run-command", "exec-command", "crowd"]),
     "library": (library.measure, ["library"]),
     "watch": (watch.measure, ["watch"]),

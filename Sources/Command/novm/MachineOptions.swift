@@ -262,6 +262,15 @@ struct MachineOptions: ParsableArguments {
   var kaslr = KASLR.on
 
   @Option(
+    help: ArgumentHelp(
+      "Whether the machine begins with the state of a guest that has booted already: auto, where there is one; require; off.",
+      discussion: """
+        With auto the first machine of a kind boots, and has such a state made for the next ones. Without it NOVM_TEMPLATE \
+        says, else it is off. See docs/templates.md.
+        """, valueName: "auto|require|off"))
+  var template: TemplateChoice?
+
+  @Option(
     name: [.customShort("l", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Something to find the machine by: novm ls --filter label=KEY. Repeatable.", valueName: "KEY[=VALUE]"))
@@ -383,6 +392,7 @@ struct MachineOptions: ParsableArguments {
     settings.noBalloon = noBalloon
     settings.transport = transport
     settings.kaslr = kaslr
+    settings.template = template
     settings.hugePages = hugePages
     settings.confine = confine
     settings.prefault = prefault
@@ -418,6 +428,7 @@ extension NetworkChoice: ExpressibleByArgument {}
 extension DeviceTransport: ExpressibleByArgument {}
 extension HugePages: ExpressibleByArgument {}
 extension KASLR: ExpressibleByArgument {}
+extension TemplateChoice: ExpressibleByArgument {}
 extension MonitorConfinement: ExpressibleByArgument {}
 
 extension DAXWindow: ExpressibleByArgument {

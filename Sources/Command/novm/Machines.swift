@@ -10,6 +10,14 @@ enum Machines {
     StoreMachines(paths: Surroundings.paths, programs: Surroundings.programs, novm: ownPath)
   }
 
+  /// What machines may begin with of which nobody says it.
+  static var templates: Templates {
+    let choice = Surroundings.environment["NOVM_TEMPLATE"].flatMap(TemplateChoice.init(rawValue:)) ?? .off
+    return Templates(choice, store: templateStore, novm: ownPath)
+  }
+
+  static var templateStore: TemplateStore { TemplateStore(directory: Surroundings.paths.templates) }
+
   static var store: MachineStore { all.store }
 
   /// The machine of this name or identifier, or beginning of one; what dead ones left behind is removed first.

@@ -6,9 +6,9 @@ import Store
 struct PruneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prune",
-    abstract: "Remove all machines that do not run, or all images that no machine is made of.",
+    abstract: "Remove all machines that do not run, and templates; or all images that no machine is made of.",
     discussion: """
-      Asks first, unless --force is given.
+      Asks first, unless --force is given. Templates go in any case: they are made anew (docs/templates.md).
 
       Examples:
         novm prune --force
@@ -25,7 +25,7 @@ struct PruneCommand: ParsableCommand {
   func run() throws {
     if images { return try pruneImages() }
     let dead = try Machines.list().filter { !$0.isAlive }
-    if dead.isEmpty { return }
+    if dead.isEmpty { return removeTemplates() }
     try ask("Remove \(dead.count) machines, and what they wrote to directories of their own?")
     for record in dead {
       // One that was started meanwhile is not dead.
@@ -36,6 +36,13 @@ struct PruneCommand: ParsableCommand {
         guard case .store(.machineRuns) = error else { throw error }
       }
     }
+    removeTemplates()
+  }
+
+  /// They are made anew by who misses them.
+  private func removeTemplates() {
+    let count = Machines.templateStore.removeAll()
+    if count > 0 { StandardError.write("novm: removed \(count) templates\n") }
   }
 
   private func ask(_ question: String) throws {

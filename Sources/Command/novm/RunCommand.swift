@@ -96,6 +96,7 @@ struct RunCommand: ParsableCommand {
       request, kernel: kernel, command: command,
       record: AttachedMachine.Record(name: keeping.name, definition: definition), timings: times, logger: logger)
     run.timeout = settings.timeout
+    run.templates = Machines.templates
     let result = Result {
       try run.run(
         store: Machines.store, volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: programs.novmm)

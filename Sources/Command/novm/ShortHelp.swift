@@ -79,7 +79,7 @@ struct ShortHelp {
   private static let rare: Set<String> = [
     "version", "write-limit", "run-as", "cgroup", "uidmap", "gidmap", "cpu-affinity", "numa", "numa-distance",
     "debug-info", "huge-pages", "prefault",
-    "entropy-rate", "shm-size", "com2", "env-file", "label", "stop-signal", "health-cmd", "health-interval",
+    "entropy-rate", "shm-size", "com2", "template", "env-file", "label", "stop-signal", "health-cmd", "health-interval",
     "health-timeout",
     "health-start-period", "health-retries", "no-healthcheck",
   ]

@@ -104,7 +104,7 @@ struct SplitWords {
     "root-disk": .text,
     "memory": .text, "dax": .text, "cpus": .text, "cpu-affinity": .text, "numa": .list, "numa-distance": .list,
     "kernel": .text, "debug-info": .text, "cmdline": .list,
-    "kaslr": .text, "confine": .text, "write-limit": .text, "cgroup": .text, "run-as": .text,
+    "kaslr": .text, "template": .text, "confine": .text, "write-limit": .text, "cgroup": .text, "run-as": .text,
     "hostname": .text, "init": .flag, "com1": .flag, "com2": .text, "no-balloon": .flag, "transport": .text,
     "huge-pages": .text, "prefault": .flag, "entropy-rate": .text,
   ]

@@ -141,6 +141,7 @@ extension NovmError {
     case .builtIn(let words): "in the machine: \(words)"
     case .unfitFile(let path): "\(Self.text(path)): its name, or what it links to, is too long to be copied"
     case .refused(let what, let words): "\(what): \(words)"
+    case .noTemplate(let why): "--template require: \(why); with auto it boots, and the next such machine finds one"
     case .agentLost: "the guest closed the connection before the command ended; --com1 shows its kernel's log"
     case .agentVersion(let version):
       "the guest's agent speaks version \(version) of the protocol, this novm \(Agent.version); import the kernel again"

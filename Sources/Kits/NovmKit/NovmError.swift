@@ -128,6 +128,8 @@ package enum NovmError: Error, Equatable {
   case machineGone(String)
   /// The monitor does not do what was asked with something, and says why.
   case refused(String, String)
+  /// A machine that is to begin with a template has none, and why.
+  case noTemplate(String)
   /// The guest closed the connection of a command that had not ended.
   case agentLost
   /// What was waited for did not come about in the time that the caller had for it.

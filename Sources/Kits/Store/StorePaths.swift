@@ -9,6 +9,7 @@ import Glibc
 /// | `machines` | `NOVM_INSTANCES` | `root`/machines | `root`/machines |
 /// | `packs` | `NOVM_PACKS` | `root`/packs | `root`/packs |
 /// | `volumes` | | `root`/volumes | `root`/volumes |
+/// | `templates` | | `root`/templates | `root`/templates |
 /// | `runtime` | | `/run/novm` | `$XDG_RUNTIME_DIR/novm`, else `/tmp/novm-UID` |
 package struct StorePaths: Equatable, Sendable {
   package let root: String
@@ -16,6 +17,7 @@ package struct StorePaths: Equatable, Sendable {
   package let machines: String
   package let packs: String
   package let volumes: String
+  package let templates: String
   /// Sockets and other files that live only as long as a machine.
   package let runtime: String
 
@@ -39,6 +41,7 @@ package struct StorePaths: Equatable, Sendable {
     machines = path("NOVM_INSTANCES") ?? "\(root)/machines"
     packs = path("NOVM_PACKS") ?? "\(root)/packs"
     volumes = "\(root)/volumes"
+    templates = "\(root)/templates"
     runtime =
       userID == 0 ? "/run/novm" : base("XDG_RUNTIME_DIR").map { "\($0)/novm" } ?? "/tmp/novm-\(userID)"
   }

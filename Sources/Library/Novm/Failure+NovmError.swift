@@ -40,7 +40,7 @@ extension Failure {
     case .portRefused(let port): (.missing, "\(port)", nil)
     case .builtIn, .unfitFile: (.command, "", nil)
     case .refused(let what, _): (.machine, what, nil)
-    case .machineEnded, .start, .agentLost, .agentVersion, .guestFailed, .protocolViolation, .excessFiles,
+    case .machineEnded, .start, .noTemplate, .agentLost, .agentVersion, .guestFailed, .protocolViolation, .excessFiles,
       .agentRefused, .userNetwork:
       (.machine, "", nil)
     case .output(let number): (.system, "", number)

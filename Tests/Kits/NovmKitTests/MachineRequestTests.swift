@@ -91,6 +91,22 @@ struct MachineRequestTests {
     #expect(try absolute.absolute([0x2f]) == absolute)
   }
 
+  /// Ours and then the user's, whether the kernel has all of it or the guest is told the rest later.
+  @Test func whatAGuestThatWaitsIsToldIsTheRest() throws {
+    var request = MachineRequest()
+    request.hostname = "box"
+    request.temporaries = [try TemporaryMap(parsing: "/mnt:size=1m")]
+    request.commandLine = Array("nokaslr".utf8)
+    var machine = request.compose(kernel: kernel, scratch: "/scratch")
+    let all = machine.kernelCommandLine.split(separator: UInt8(ascii: " "))
+    machine.waits = true
+    let first = machine.kernelCommandLine.split(separator: UInt8(ascii: " "))
+    let rest = machine.beginningWords
+    #expect(first.first.map { String(decoding: $0, as: UTF8.self) } == "novm.wait")
+    #expect(Set(all.map(Array.init)) == Set(first.dropFirst().map(Array.init) + rest))
+    #expect(first.count - 1 + rest.count == all.count)
+  }
+
   @Test func theTreesOwnInitIsToldItsName() {
     var request = MachineRequest()
     request.hasOwnInit = true

@@ -31,11 +31,21 @@ package final class HelloListener: PollSource {
 
   package func ready(_ events: Int32) throws(NovmError) {
     guard connection == nil, let accepted = rest.accept(listener) else { return }
-    let connection = try AgentConnection(stream: accepted)
+    adopt(try AgentConnection(stream: accepted))
+  }
+
+  /// Has the guest say it by a connection that was made to it.
+  func adopt(_ connection: AgentConnection) {
     connection.onFrame = { [unowned self] frame throws(NovmError) in try take(frame) }
     connection.onClose = { [unowned self] () throws(NovmError) in isLost = true }
     self.connection = connection
     loop.add(connection)
+  }
+
+  /// Closes the connection, as if there had been none.
+  func leave() {
+    if let connection { loop.remove(connection) }
+    (connection, hello, isLost) = (nil, nil, false)
   }
 
   private func take(_ frame: Frame) throws(NovmError) {
@@ -43,13 +53,19 @@ package final class HelloListener: PollSource {
     case .hello(let hello) where self.hello == nil:
       guard hello.version == Agent.version else { throw .agentVersion(hello.version) }
       self.hello = hello
-      var now = timespec()
-      unsafe clock_gettime(CLOCK_REALTIME, &now)
-      try connection?.send(.clock(WallTime(seconds: UInt64(now.tv_sec), nanoseconds: UInt32(now.tv_nsec))))
+      try connection?.send(.clock(.now))
     case .failed(let failure) where hello == nil:
       throw .guestFailed(failure)
     default:
       throw .protocolViolation(.malformed(frame.type))
     }
+  }
+}
+
+extension WallTime {
+  static var now: WallTime {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &now)
+    return WallTime(seconds: UInt64(now.tv_sec), nanoseconds: UInt32(now.tv_nsec))
   }
 }

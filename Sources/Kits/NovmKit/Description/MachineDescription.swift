@@ -47,6 +47,8 @@ package struct MachineDescription: Sendable {
   package var serialLog: Bool
   package var secondSerial: SerialTarget?
   package var verbose: Bool
+  /// Whether the guest waits before it mounts anything, to be told which machine it is to be.
+  var waits = false
 
   package init(
     kernel: KernelFiles, memory: MemorySize, processors: ProcessorTopology, reads: [TreeMap], writes: [TreeMap],
@@ -72,17 +74,39 @@ package struct MachineDescription: Sendable {
 
   /// What the kernel and `noguest` read (docs/architecture.md, "The kernel command line").
   package var kernelCommandLine: [UInt8] {
-    var words =
+    let words = waits ? ["novm.wait"] + sharedWords + logWords : rootWords + sharedWords + deviceWords + logWords
+    let ours = Array(words.joined(separator: " ").utf8)
+    return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
+  }
+
+  /// What a guest that waits is told of it later: what is this machine's own.
+  var beginningWords: [[UInt8]] {
+    (rootWords + deviceWords).joined(separator: " ").utf8.split(separator: UInt8(ascii: " ")).map { Array($0) }
+  }
+
+  private var rootWords: [String] {
+    let root =
       hasRootDisk
       ? ["root=/dev/vda", "rootfstype=ext4", disks.first?.isReadOnly == true ? "ro" : "rw"]
       : ["root=\(Self.tag)", "rootfstype=virtiofs", "rw"]
-    words += ["hostname=\(hostname)", "panic=-1"]
+    return root + ["hostname=\(hostname)"]
+  }
+
+  private var sharedWords: [String] {
     // Distributions have the kernel test each cipher at each boot, which takes longer than the rest of the boot.
     // `--cmdline cryptomgr.notests=0` has the tests back; with `fips=1` they run in any case.
-    words.append("cryptomgr.notests")
+    ["panic=-1", "cryptomgr.notests"]
+  }
+
+  private var logWords: [String] {
+    // With `quiet` errors and a panic only, which RunningMachine keeps.
+    serialLog ? ["console=ttyS0"] : ["console=ttyS0", "quiet"]
+  }
+
+  private var deviceWords: [String] {
     // On a disk, shares are mounted over whatever there is.
     let kept = (hasRootDisk ? [] : Self.freshDirectories.filter(isMapped)) + Self.ownFiles.filter(isMappedFile)
-    words += cards.map { $0.kernelArgument }
+    var words = cards.map { $0.kernelArgument }
     words += disks.compactMap(Self.link)
     words += mappedDisks.indices.map { "novm.pmem=\($0)" + (mappedDisks[$0].isReadOnly ? ",ro" : "") }
     if !kept.isEmpty { words.append("novm.keep=" + kept.joined(separator: ",")) }
@@ -97,11 +121,7 @@ package struct MachineDescription: Sendable {
     }
     words += temporaries.map { "novm.tmpfs=\($0.argument)" }
     if hasOwnInit { words += initArguments }
-    // With `quiet` errors and a panic only, which RunningMachine keeps.
-    words.append("console=ttyS0")
-    if !serialLog { words.append("quiet") }
-    let ours = Array(words.joined(separator: " ").utf8)
-    return commandLine.isEmpty ? ours : ours + [UInt8(ascii: " ")] + commandLine
+    return words
   }
 
   /// By which `noguest` makes the link to a disk.
@@ -212,13 +232,26 @@ package struct MachineDescription: Sendable {
   }
 
   /// The command line of `novmm`, without what only the launcher knows: sockets and descriptors.
-  package var arguments: [[UInt8]] {
+  package var arguments: [[UInt8]] { bootArguments + machineArguments }
+
+  /// The same for a machine that begins with a state.
+  func arguments(restoring state: String) -> [[UInt8]] {
+    [Array("--restore".utf8), Array(state.utf8)] + machineArguments
+  }
+
+  private var bootArguments: [[UInt8]] {
     var arguments = ByteArguments()
     arguments.append("--kernel", kernel.image)
     if let setup = kernel.setup { arguments.append("--setup", setup) }
     if let initramfs = kernel.initramfs { arguments.append("--initramfs", initramfs) }
     for archive in kernel.furtherInitramfs { arguments.append("--initramfs", archive) }
     arguments.append("--cmdline", kernelCommandLine)
+    if kaslr != .on { arguments.append("--kaslr", kaslr.rawValue) }
+    return arguments.values
+  }
+
+  private var machineArguments: [[UInt8]] {
+    var arguments = ByteArguments()
     arguments.append("--memory", String(memory.mebibytes))
     arguments.append("--cpus", processors.description)
     for (name, value) in nodes?.arguments ?? [] { arguments.append(name, value) }
@@ -244,7 +277,6 @@ package struct MachineDescription: Sendable {
     for range in users { arguments.append("--uidmap", range.description) }
     for range in groups { arguments.append("--gidmap", range.description) }
     if let secondSerial { arguments.append("--com2", secondSerial.argument) }
-    if kaslr != .on { arguments.append("--kaslr", kaslr.rawValue) }
     if transport != .mmio { arguments.append("--transport", transport.rawValue) }
     if !kernel.findsDevicesByACPI { arguments.append("--discovery", "cmdline") }
     if verbose { arguments.append("--verbose") }

@@ -46,6 +46,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
   package var noBalloon = false
   package var transport = DeviceTransport.mmio
   package var kaslr = KASLR.on
+  package var template: TemplateChoice?
   package var hugePages = HugePages.transparent
   package var confine = MonitorConfinement.auto
   package var prefault = false
@@ -96,6 +97,7 @@ package struct MachineSettings: Codable, Equatable, Sendable {
     try keys.read(.noBalloon, into: &noBalloon)
     try keys.read(.transport, into: &transport)
     try keys.read(.kaslr, into: &kaslr)
+    try keys.read(.template, into: &template)
     try keys.read(.hugePages, into: &hugePages)
     try keys.read(.confine, into: &confine)
     try keys.read(.prefault, into: &prefault)
@@ -247,6 +249,7 @@ extension MachineRequest {
     }
     transport = settings.transport
     kaslr = settings.kaslr
+    template = settings.template
     hugePages = settings.hugePages
     confinement = settings.confine
     isPrefaulted = settings.prefault

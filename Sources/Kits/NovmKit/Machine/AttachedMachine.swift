@@ -28,6 +28,10 @@ package final class AttachedMachine {
     set { command.timeout = newValue }
   }
 
+  /// What it may begin with; nil to boot.
+  package var templates: Templates?
+  private var wantedTemplate: TemplateKind?
+
   private let request: MachineRequest
   private let kernel: KernelFiles
   private let record: Record
@@ -92,6 +96,7 @@ package final class AttachedMachine {
       if case .success = result { result = .failure(error) }
     }
     timings.mark("end")
+    if let wantedTemplate { templates?.make(wantedTemplate) }
     return try result.get()
   }
 
@@ -105,11 +110,12 @@ package final class AttachedMachine {
       path: isKept ? directory.console : nil, screen: screen, isTerminal: isatty(attachment.error) == 1)
     let machine = try RunningMachine(
       request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: log, isKept: isKept,
-      loop: loop, timings: timings, logger: logger)
+      templates: templates, loop: loop, timings: timings, logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()
-      try life.isReady()
+      wantedTemplate = machine.wantedTemplate
+      try life.isReady(machine)
       for port in request.publishedPorts { logger.notice("\(port.announcement)") }
       if isKept, !request.serialLog { machine.recordBoot() }
       let health = HealthWatch(record.definition.process, on: machine, loop: loop, life)

@@ -19,8 +19,10 @@ final class MachineLife {
     try state.write(to: record)
   }
 
-  func isReady() throws(NovmError) {
+  func isReady(_ machine: RunningMachine) throws(NovmError) {
     state.isReady = true
+    // One whose template was of no use has another by now.
+    state.monitor = machine.process.identifier
     try state.write(to: record)
   }
 

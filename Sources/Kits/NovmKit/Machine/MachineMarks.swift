@@ -6,6 +6,8 @@ package final class MachineMarks: PollSource {
   private let pipe: Pipe
   private var partialLine: [UInt8] = []
   private let timings: Timings
+  /// Whether its processors run, or are about to: it can be connected to.
+  private(set) var hasBegun = false
 
   package init(into timings: Timings) throws(NovmError) {
     self.timings = timings
@@ -30,6 +32,7 @@ package final class MachineMarks: PollSource {
         }
         let words = String(decoding: partialLine, as: UTF8.self).split(separator: " ")
         if words.count == 2, let time = UInt64(words[1]) {
+          if words[0] == "first-entry" { hasBegun = true }
           timings.mark("novmm.\(words[0])", at: MonotonicTime(nanoseconds: time))
         }
         partialLine = []

@@ -62,6 +62,8 @@ package struct MachineRequest: Sendable {
   package var hugePages = HugePages.transparent
   package var confinement = MonitorConfinement.auto
   package var entropyRate: EntropyRate?
+  /// Whether it begins with a template, if anybody says.
+  package var template: TemplateChoice?
   package var isPrefaulted = false
   package var disks: [Disk] = []
   /// What the guest's / is on, in place of a tree.
@@ -401,5 +403,13 @@ enum SystemFile {
       if count == 0 { return String(decoding: contents, as: UTF8.self) }
       contents += buffer[..<count]
     }
+  }
+
+  /// As much as one read gives: the first page at least of what the kernel makes line by line.
+  static func beginning(_ path: String) -> String {
+    guard let file = try? FileDescriptor.open(path, O_RDONLY) else { return "" }
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = (try? file.read(into: &buffer)) ?? 0
+    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 }

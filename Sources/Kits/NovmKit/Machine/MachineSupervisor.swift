@@ -17,6 +17,8 @@ import Store
 ///
 /// A machine of a program that embeds novm also ends with that, as by two SIGTERM (``OwnerWatch``).
 package final class MachineSupervisor {
+  /// What the machine may begin with; nil to boot.
+  package var templates: Templates?
   private let definition: MachineDefinition
   private let directory: MachineDirectory
   private let logger: Logger
@@ -79,19 +81,23 @@ package final class MachineSupervisor {
     let console = try KernelLog(path: directory.console, screen: nil)
     let machine = try RunningMachine(
       request, kernel: kernel, in: directory, volumes: volumes, packs: packs, novmm: novmm, log: console,
-      isKept: !definition.remove, loop: loop, timings: Timings(), logger: logger)
+      isKept: !definition.remove, templates: templates, loop: loop, timings: Timings(), logger: logger)
     do throws(NovmError) {
       try life.began(machine, kernel)
       try machine.awaitReady()
+      func ready() {
+        started()
+        if let kind = machine.wantedTemplate { templates?.make(kind) }
+      }
       if !request.serialLog { machine.recordBoot() }
       var status: Int32 = 0
       if let process = definition.process {
-        status = try run(process.agentCommand, in: machine, log, started)
+        status = try run(process.agentCommand, in: machine, log, ready)
         try machine.shutDown()
       } else {
         isReady = true
-        try life.isReady()
-        started()
+        try life.isReady(machine)
+        ready()
         try loop.run { stops > 0 || machine.process.end != nil }
         if let end = machine.process.end {
           if end.reason != .poweredOff { try machine.explainEnd() }
@@ -123,7 +129,7 @@ package final class MachineSupervisor {
     try loop.run { session.isStarted || session.result != nil || stops > 1 }
     if session.isStarted {
       isReady = true
-      try life.isReady()
+      try life.isReady(machine)
       started()
     }
     let health = session.isStarted ? HealthWatch(definition.process, on: machine, loop: loop, life) : nil

@@ -22,11 +22,28 @@ package struct MonitorControl {
     path = "\(runtime)/control"
   }
 
+  init(path: String) { self.path = path }
+
   /// Stops the guest's processors; returns once none runs.
   package func pause() throws(NovmError) -> State { try state("pause") }
 
   /// Lets them go on.
   package func resume() throws(NovmError) -> State { try state("resume") }
+
+  /// Besides, has its devices come to rest.
+  func quiesce() throws(NovmError) -> State { try state("quiesce") }
+
+  /// Writes the state of a quiesced machine to an empty file.
+  ///
+  /// - Throws: ``NovmError/refused(_:_:)`` with why it cannot be written.
+  func save(to file: Int32) throws(NovmError) {
+    let socket = try UnixSocket.connect(to: path)
+    // The descriptor comes with the order's first byte.
+    guard clinux_send_descriptor(socket.raw, UInt8(ascii: "s"), file) == 1 else { throw .call("sendmsg", .current) }
+    let words = try answer(on: socket, to: "ave")
+    if words == "saved" { return }
+    throw .refused("save", words.hasPrefix("refused ") ? String(words.dropFirst(8)) : words)
+  }
 
   /// Gives a disk more bytes, or tells the guest of those that it was given.
   ///

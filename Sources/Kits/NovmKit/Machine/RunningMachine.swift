@@ -10,7 +10,11 @@ import Store
 /// it.
 final class RunningMachine {
   let directory: MachineDirectory
-  let process: MachineProcess
+  private(set) var process: MachineProcess
+  /// By which it is to begin, where there is one.
+  private var template: TemplateStart?
+  /// A kind of machine that there is no template of, or none that is any good, so that one is to be made.
+  private(set) var wantedTemplate: TemplateKind?
   /// Held, so that nobody removes them.
   private let packs: [HeldPack]
   private let log: KernelLog
@@ -35,9 +39,11 @@ final class RunningMachine {
   ///   - packs: the store with those of the request.
   ///   - log: takes what the kernel says.
   ///   - isKept: whether the machine may start again, and is to find its devices where they were.
+  ///   - templates: nil to boot in any case.
   init(
     _ request: MachineRequest, kernel: KernelFiles, in directory: MachineDirectory, volumes: [Volume], packs: PackStore,
-    novmm: String, log: KernelLog, isKept: Bool, loop: PollLoop, timings: Timings, logger: Logger
+    novmm: String, log: KernelLog, isKept: Bool, templates: Templates? = nil, loop: PollLoop, timings: Timings,
+    logger: Logger
   ) throws(NovmError) {
     self.directory = directory
     self.loop = loop
@@ -60,7 +66,10 @@ final class RunningMachine {
     let description = request.compose(
       kernel: kernel, scratch: directory.root, volumes: volumes.map(\.tree), packs: held.map(\.pack.tree),
       userCard: network?.card, ledIn: network?.ports ?? [])
-    let places = isKept ? try DeviceLayout.kept(in: directory, for: description).arguments : []
+    let layout = isKept ? try DeviceLayout.kept(in: directory, for: description) : nil
+    let template = try TemplateStart(templates, request, description, layout, novmm: novmm, logger)
+    wantedTemplate = template?.wanted
+    let places = (layout ?? template.map { _ in DeviceLayout(description) })?.arguments ?? []
     var arguments = ByteArguments()
     arguments.append("--vsock", directory.vsock)
     arguments.append("--control", directory.control)
@@ -85,20 +94,57 @@ final class RunningMachine {
     }
     timings.mark("spawn")
     logger.debug("starting \(novmm)")
-    process = try MachineProcess(
-      program: novmm, arguments: description.arguments + places + arguments.values, inherited: inherited,
-      seesOthers: request.confinement == .off || geteuid() != 0)
-    log.handedOver()
+    let further = places + arguments.values
+    let start = { [inherited] (first: [[UInt8]]) throws(NovmError) in
+      defer { withExtendedLifetime(volumes) {} }
+      return try MachineProcess(
+        program: novmm, arguments: first + further, inherited: inherited,
+        seesOthers: request.confinement == .off || geteuid() != 0)
+    }
+    if let found = template?.found {
+      process = try start(description.arguments(restoring: found.path))
+      self.template = template
+      template?.boot = { () throws(NovmError) in try start(description.arguments) }
+    } else {
+      process = try start(description.arguments)
+      log.handedOver()
+    }
     network?.handedOver()
+    for source in [hello, marks, log] as [any PollSource] { loop.add(source) }
+    attend()
+    if let network { loop.add(network) }
+    watch(description.shares.filter(\.isWatched))
+  }
+
+  /// Has the monitor heard.
+  private func attend() {
     process.onMessage = { [logger] line in logger.debug("novmm: \(line)") }
     let networkLog = NetworkLog(directory.network)
     process.onWarning = { [logger] line in
       logger.warning("\(line)")
       if line.hasPrefix(NetworkLog.prefix) { networkLog.append(line) }
     }
-    for source in [hello, marks, process, log] as [any PollSource] { loop.add(source) }
-    if let network { loop.add(network) }
-    watch(description.shares.filter(\.isWatched))
+    loop.add(process)
+  }
+
+  /// Tells a guest that waits which machine it is; one that does not become it in time makes room for a boot.
+  private func begin(by template: TemplateStart) throws(NovmError) {
+    self.template = nil
+    try loop.run(until: template.deadline) { marks.hasBegun || process.end != nil }
+    if process.end == nil, marks.hasBegun {
+      template.tell(directory.vsock, hello)
+      try loop.run(until: template.deadline) { hello.hello != nil || template.isLost(hello) || process.end != nil }
+    }
+    defer { log.handedOver() }
+    if hello.hello != nil { return }
+    wantedTemplate = template.fails(process.end)
+    loop.remove(process)
+    process.kill()
+    hello.leave()
+    // Who keeps the names of its sockets removes them now, and is not to remove the next one's.
+    for _ in 0..<200 where unsafe access(directory.vsock, F_OK) == 0 { usleep(5000) }
+    process = try template.boot()
+    attend()
   }
 
   private func watch(_ shares: [TreeShare]) {
@@ -125,6 +171,7 @@ final class RunningMachine {
 
   /// Waits until the guest takes commands.
   func awaitReady() throws(NovmError) {
+    if let template { try begin(by: template) }
     try loop.run { hello.hello != nil || process.end != nil || network?.failure != nil }
     if let words = network?.failure, process.end == nil { throw .userNetwork(words) }
     if process.end != nil { try explainEnd() }
