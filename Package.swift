@@ -146,7 +146,10 @@ let package = Package(
     // scripts/library links.
     module(
       "Library", "Novm",
-      ["NovmKit", "Store", "Packs", "Changes", "KernelBundle", "AgentProtocol", "Host", "CLinux"]),
+      [
+        "NovmKit", "Store", "Packs", "Images", "Registry", "Download", "Changes", "KernelBundle", "AgentProtocol",
+        "Host", "CLinux",
+      ]),
     .target(
       name: "libnovm", dependencies: ["Novm", "NovmKit", "Host", "CNovm"], path: "Sources/Library/libnovm",
       exclude: ["exports.map"],
@@ -231,7 +234,9 @@ let package = Package(
     tests("Kits", "ChangesTests", ["Changes", "FileSystem", "Packs", "Host", "HostTesting"]),
     tests("Kits", "ImagesTests", ["Images", "Packs", "Host", "HostTesting"]),
     tests("Kits", "RegistryTests", ["Registry", "Images", "Download", "Packs", "nofetch", "Host", "HostTesting"]),
-    tests("Kits", "NovmKitTests", ["NovmKit", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
+    tests(
+      "Kits", "NovmKitTests",
+      ["NovmKit", "Images", "Packs", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
     tests("Command", "NovmTests", ["novm", "nofetch", "Novm", "NovmKit", "Host", "HostTesting"]),
   ],

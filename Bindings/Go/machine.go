@@ -28,9 +28,20 @@ type State struct {
 	Kind StateKind
 	// ExitStatus of one that has exited.
 	ExitStatus int
-	// Message says why it failed, such as what its kernel said as it panicked.
+	// Message says why it failed, such as what its kernel said as it panicked; or what the incident was.
 	Message string
+	// Incident is what went wrong in a machine that goes on, of Events alone.
+	Incident Incident
 }
+
+// Incident is what goes wrong in a machine that goes on.
+type Incident int
+
+const (
+	NoIncident      Incident = C.NOVM_INCIDENT_NONE
+	MemoryIncident  Incident = C.NOVM_INCIDENT_MEMORY  // the guest's kernel ended a program for want of memory
+	NetworkIncident Incident = C.NOVM_INCIDENT_NETWORK // it asked its network for what it was not granted
+)
 
 // StateKind is what a machine does.
 type StateKind int
@@ -98,7 +109,7 @@ func newState() C.novm_machine_state {
 }
 
 func state(s *C.novm_machine_state) State {
-	return State{StateKind(s.state), int(s.exit_status), C.GoString(&s.message[0])}
+	return State{StateKind(s.state), int(s.exit_status), C.GoString(&s.message[0]), Incident(s.incident)}
 }
 
 // State is how it fares now.
@@ -217,9 +228,14 @@ func (m *Machine) Publish(port string) (*Publication, error) {
 type Events struct{ *handle }
 
 // Events begin with the state that it is in.
-func (m *Machine) Events() (*Events, error) {
+func (m *Machine) Events() (*Events, error) { return m.events(0) }
+
+// EventsAndIncidents also tell, as Running with an Incident, what goes wrong in it from now on.
+func (m *Machine) EventsAndIncidents() (*Events, error) { return m.events(C.NOVM_EVENTS_INCIDENTS) }
+
+func (m *Machine) events(flags C.uint32_t) (*Events, error) {
 	h, err := m.make(func(m C.novm_handle, events *C.novm_handle, e *C.novm_error) C.novm_status {
-		return C.novm_events_open(m, events, e)
+		return C.novm_events_open_with(m, flags, events, e)
 	})
 	if err != nil {
 		return nil, err

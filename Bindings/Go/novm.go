@@ -49,6 +49,7 @@ const (
 	ErrDamaged      Status = C.NOVM_ERROR_DAMAGED      // something of the store is damaged
 	ErrInstallation Status = C.NOVM_ERROR_INSTALLATION // parts of novm are not installed
 	ErrCanceled     Status = C.NOVM_ERROR_CANCELED     // given up by who asked for it
+	ErrRefused      Status = C.NOVM_ERROR_REFUSED      // a server, or the network on the way to it, gives it not
 )
 
 func (s Status) Error() string {
@@ -185,6 +186,14 @@ func (t *texts) text(value string) *C.char {
 	pointer := C.CString(value)
 	t.pointers = append(t.pointers, unsafe.Pointer(pointer))
 	return pointer
+}
+
+// optional is NULL for "".
+func (t *texts) optional(value string) *C.char {
+	if value == "" {
+		return nil
+	}
+	return t.text(value)
 }
 
 // vector is an array with a NULL at its end.

@@ -72,13 +72,7 @@ func (s *Store) Kernels() ([]Kernel, error) {
 func (s *Store) ImportKernel(source, modules, name string) (Kernel, error) {
 	var t texts
 	defer t.free()
-	optional := func(value string) *C.char {
-		if value == "" {
-			return nil
-		}
-		return t.text(value)
-	}
-	from, tree, called := optional(source), optional(modules), optional(name)
+	from, tree, called := t.optional(source), t.optional(modules), t.optional(name)
 	if t.err != nil {
 		return Kernel{}, t.err
 	}
@@ -104,6 +98,10 @@ func (s *Store) Packs() ([]Pack, error) {
 	if err != nil {
 		return nil, err
 	}
+	return list.packs()
+}
+
+func (list *handle) packs() ([]Pack, error) {
 	defer list.Close()
 	rows, err := list.rows("name", "digest", "entries", "size", "origin")
 	packs := make([]Pack, 0, len(rows))

@@ -5,6 +5,7 @@
 command -v docker-registry >/dev/null || skip 'needs docker-registry'
 [[ -x ${NOVM:=$PWD/.build/novm/bin/novm} ]] || skip 'nothing is built; run: make build'
 # On a disk, where files can have attributes.
+checkout=$PWD
 work=$(mktemp -d /var/tmp/novm-registry.XXXXXX)
 export NOVM_ROOT=$work/store HOME=$work/home
 mkdir "$HOME"
@@ -62,6 +63,26 @@ id=$(skopeo inspect --tls-verify=false --raw "docker://127.0.0.1:$port/team/app:
 # A digest in place of a tag.
 digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://127.0.0.1:$port/team/app:1")
 "$NOVM" pull --quiet "127.0.0.1:$port/team/app@$digest" >/dev/null
+
+# By the library, in a store of its own.
+library=$(dirname "$NOVM")/../lib/libnovm.so.1
+if [[ -f $library ]]; then
+  NOVM_ROOT=$work/library NOVM_LIBRARY=$library PYTHONPATH=$checkout/Bindings/Python PYTHONDONTWRITEBYTECODE=1 \
+    /usr/bin/python3 - "127.0.0.1:$port/team/app:1" "$id" <<'END' || fail 'the library'
+import sys, novm
+with novm.Store() as store:
+    lines = []
+    image = store.pull(sys.argv[1], progress=lines.append)
+    assert (image.id, image.names, image.layers) == (sys.argv[2], (sys.argv[1],), 2), image
+    assert store.images() == [image] and len(lines) >= 2, lines
+    assert store.pull(sys.argv[1]) == image
+    try: store.pull(sys.argv[1] + "0")
+    except novm.MissingError as error: assert "no such image" in str(error), error
+    else: raise AssertionError("an image that is not there")
+    store.remove_image(sys.argv[1])
+    assert store.images() == []
+END
+fi
 
 # What is pushed others take. What came from this registry is there by its digests, in another repository too.
 "$NOVM" push "127.0.0.1:$port/team/app:1" "127.0.0.1:$port/other/app:1" 2>errors >output || fail "$(<errors)"

@@ -59,6 +59,7 @@ with novm.Store() as store:
 else
   echo 'left out: no package of a kernel'
 fi
+/usr/bin/python3 Tests/Library/errands.py "$TEST" || fail 'errands.py'
 if command -v mypy >/dev/null; then
   (cd Bindings/Python && mypy --strict --cache-dir=/dev/null novm) || fail 'mypy'
 else

@@ -1,5 +1,5 @@
 #: as root tester
-#: timeout 300
+#: timeout 500
 # libnovm, by a program in C and by Python (Tests/Library).
 
 [[ -f $(dirname "$NOVM")/../lib/libnovm.so.1 ]] || skip 'libnovm is not built; run: scripts/library'
@@ -35,5 +35,5 @@ done
 expect_output '' "$NOVM" ls --all --quiet
 
 export NOVM_LIBRARY=$library PYTHONPATH=$PWD/Bindings/Python
-/usr/bin/python3 Tests/Library/life.py "$KERNEL" "$TEST" || fail 'life.py'
+/usr/bin/python3 Tests/Library/life.py "$KERNEL" "$TEST" "$NOVM" || fail 'life.py'
 expect_output '' "$NOVM" ls --all --quiet

@@ -13,6 +13,7 @@ IS(novm_error, message, 272);
 _Static_assert(sizeof(novm_machine_state) == 1040, "novm_machine_state");
 IS(novm_machine_state, state, 4);
 IS(novm_machine_state, exit_status, 8);
+IS(novm_machine_state, incident, 12);
 IS(novm_machine_state, message, 16);
 _Static_assert(sizeof(novm_command_options) == 88, "novm_command_options");
 IS(novm_command_options, flags, 4);

@@ -1,12 +1,18 @@
-"""The life of a machine by the package novm: life.py KERNEL DIRECTORY. Needs KVM."""
+"""The life of a machine by the package novm: life.py KERNEL DIRECTORY NOVM. Needs KVM."""
 
 import asyncio
 import errno
+import hashlib
+import io
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
+import time
 from typing import Callable, List
 
 import novm
@@ -99,7 +105,143 @@ def published(machine: novm.Machine) -> None:
             pass
 
 
-def main(kernel: str, directory: str) -> None:
+def saved_image(directory: str) -> str:
+    """An image as `docker save` writes it: a busybox, and words on what is run of it."""
+
+    def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(data), 0o755
+        archive.addfile(info, io.BytesIO(data))
+
+    layer = os.path.join(directory, "layer.tar")
+    with tarfile.open(layer, "w") as archive, open("/bin/busybox", "rb") as busybox:
+        for name in ("bin", "etc", "srv", "tmp"):
+            info = tarfile.TarInfo(name)
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(info)
+        add(archive, "bin/busybox", busybox.read())
+        for name in ("sh", "cat", "id", "sleep", "pwd"):
+            info = tarfile.TarInfo(f"bin/{name}")
+            info.type, info.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(info)
+        add(archive, "etc/passwd", b"root:x:0:0::/:/bin/sh\napp:x:1234:1234::/srv:/bin/sh\n")
+    with open(layer, "rb") as file:
+        content = file.read()
+    script = 'trap "exit 7" USR1; echo "$WORD" >/srv/said; pwd >>/srv/said; while true; do sleep 0.1; done'
+    configuration = {
+        "architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(content).hexdigest()]},
+        "config": {"Cmd": ["/bin/sh", "-c", script], "Env": ["PATH=/bin", "WORD=image"], "WorkingDir": "/srv", "StopSignal": "SIGUSR1"},
+    }
+    path = os.path.join(directory, "saved.tar")
+    with tarfile.open(path, "w") as archive:
+        add(archive, "layer.tar", content)
+        add(archive, "config.json", json.dumps(configuration).encode())
+        manifest = [{"Config": "config.json", "RepoTags": ["localhost/lib:1"], "Layers": ["layer.tar"]}]
+        add(archive, "manifest.json", json.dumps(manifest).encode())
+    return path
+
+
+def imaged(kernel: str, directory: str, command: str) -> None:
+    """Machines of container images, and a pack of an archive."""
+    path = saved_image(directory)
+    subprocess.run([command, "load", "--quiet", "--input", path], check=True, stdout=subprocess.DEVNULL)
+    with novm.Store() as store:
+        (image,) = [image for image in store.images() if "localhost/lib:1" in image.names]
+        assert image.layers == 1 and image.size > 100000, image
+        # Its own command, with what is said of it, and by what that is ended.
+        with novm.Machine(kernel=kernel, memory="256M", image="localhost/lib:1", env={"WORD": "mine"}) as machine:
+            said = b""
+            for _ in range(100):
+                done = machine.run(["cat", "/srv/said"])
+                said = done.stdout
+                if said.count(b"\n") == 2:
+                    break
+                time.sleep(0.1)
+            assert said == b"mine\n/srv\n", said
+            machine.stop(30)
+            assert machine.state.exit_status == 7, machine.state
+        # Another one.
+        with novm.Machine(kernel=kernel, memory="256M", image=image.id, command=["sh", "-c", "exit 3"], entrypoint="") as machine:
+            assert machine.wait(60).exit_status == 3
+        # None: it waits for ours.
+        with novm.Machine(kernel=kernel, memory="256M", image="localhost/lib:1", entrypoint="") as machine:
+            assert machine.run(["/bin/sh", "-c", "echo more >/srv/more"], check=True).returncode == 0
+            try:
+                store.remove_image("localhost/lib:1")
+                raise AssertionError("a machine is made of it")
+            except novm.InUseError:
+                pass
+            try:
+                machine.commit_image("localhost/lib:2")
+                raise AssertionError("it runs")
+            except novm.RunningError:
+                pass
+            machine.stop()
+            made = machine.commit_image("localhost/lib:2", message="more")
+            assert made.layers == 2 and made.names == ("localhost/lib:2",), made
+        with novm.Machine(kernel=kernel, memory="256M", image=made.id, entrypoint="") as machine:
+            assert machine.read("/srv/more") == b"more\n"
+        wrongs: List[Callable[[], object]] = [
+            lambda: novm.Machine(kernel=kernel, image="nosuch:1"),
+            lambda: store.remove_image("nosuch:1"),
+        ]
+        for wrong in wrongs:
+            try:
+                wrong()
+                raise AssertionError("an image that is not there")
+            except novm.MissingError as error:
+                assert "nosuch:1" in str(error), error
+        with novm.Machine(kernel=kernel, memory="256M", image=made.id, read="/", entrypoint="") as machine:
+            machine.stop()
+            try:
+                machine.commit_image("localhost/lib:3")
+                raise AssertionError("of more than an image")
+            except novm.DescriptionError:
+                pass
+        store.remove_image("localhost/lib:2")
+        store.remove_image(image.id)
+        assert store.images() == [], store.images()
+
+        lines: List[str] = []
+        pack = store.import_pack(os.path.join(directory, "layer.tar"), "boxes", progress=lines.append)
+        assert (pack.name, pack in store.packs(), bool(lines)) == ("boxes", True, True), (pack, lines)
+        with novm.Machine(kernel=kernel, memory="256M", pack="boxes") as machine:
+            assert machine.run(["/bin/id", "-un", "1234"], check=True).stdout == b"app\n"
+        store.remove_pack("boxes")
+
+
+def incidents(kernel: str) -> None:
+    """What goes wrong in a machine that goes on."""
+    with novm.Machine(kernel=kernel, memory="256M", rm=True) as machine:
+        events = machine.events(incidents=True)
+        state = events.next(60)
+        assert state is not None and (state.name, state.incident) == ("running", ""), state
+        done = machine.run(["python3", "-c", "b = bytearray(400 << 20); b[::4096] = bytes(len(b) // 4096)"])
+        assert done.returncode == 128 + signal.SIGKILL, done
+        state = events.next(60)
+        assert state is not None and (state.name, state.incident) == ("running", "memory") and "python3" in state.message, state
+        # It goes on.
+        assert machine.run(["true"], check=True).returncode == 0
+        # Only states, for who asks for no more.
+        plain = machine.events()
+        state = plain.next(60)
+        assert state is not None and state.incident == "", state
+        machine.kill()
+        state = events.next(60)
+        assert state is not None and state.is_over and not state.incident, state
+    if not shutil.which("passt"):
+        print("left out: no passt")
+        return
+    with novm.Machine(kernel=kernel, memory="256M", net="user,closed") as machine:
+        events = machine.events(incidents=True)
+        assert events.next(60) is not None
+        code = "import socket; s = socket.socket(); s.settimeout(1); s.connect_ex(('192.0.2.1', 80))"
+        machine.run(["python3", "-c", code], check=True)
+        state = events.next(60)
+        assert state is not None and state.incident == "network" and "192.0.2.1:80" in state.message, state
+
+
+def main(kernel: str, directory: str, command: str) -> None:
     with novm.Store() as store:
         assert any(found.name == kernel for found in store.kernels()), store.kernels()
         try:
@@ -236,6 +378,8 @@ def main(kernel: str, directory: str) -> None:
     assert told in (["running", "killed"], ["running", "exited"]), told
 
     pooled(kernel)
+    imaged(kernel, directory, command)
+    incidents(kernel)
 
     # One that does not come up leaves nothing, and one that somebody else started is left alone.
     broken = novm.Machine(kernel=kernel, name="broken", cgroup=directory)

@@ -27,6 +27,11 @@ static void table(novm_handle bad, int isDescription) {
   FAILS(NOVM_ERROR_HANDLE, novm_store_remove_kernel(bad, "x", &error));
   FAILS(NOVM_ERROR_HANDLE, novm_store_remove_pack(bad, "x", &error));
   FAILS(NOVM_ERROR_HANDLE, novm_store_import_kernel(bad, NULL, NULL, NULL, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_store_import_pack(bad, "/x.tar", NULL, NULL, 0, 0, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_store_images(bad, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_store_pull_image(bad, "x", 0, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_store_remove_image(bad, "x", 0, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_machine_commit_image(bad, "x:1", NULL, NULL, &made, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_list_count(bad, &count, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_list_text(bad, 0, "name", &text, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_list_json(bad, &json, &error));
@@ -54,6 +59,8 @@ static void table(novm_handle bad, int isDescription) {
   FAILS(NOVM_ERROR_HANDLE, novm_pool_take(bad, 0, &made, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_pool_give(bad, bad, 0, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_events_open(bad, &made, &error));
+  FAILS(NOVM_ERROR_HANDLE, novm_events_open_with(bad, 1, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_events_open_with(bad, 2, &made, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_events_next(bad, 0, &state, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_events_descriptor(bad, &number, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_command_start(bad, &options, &made, &error));
@@ -93,6 +100,19 @@ static void arguments(novm_handle store) {
   FAILS(NOVM_ERROR_MISSING, novm_store_import_kernel(store, "/nowhere", NULL, NULL, NULL, NULL, &made, &error));
   FAILS(NOVM_ERROR_MISSING, novm_store_import_kernel(store, "/nowhere.deb", NULL, NULL, NULL, NULL, &made, &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_kernel(store, "/bin/true", NULL, NULL, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_pack(store, NULL, NULL, NULL, 0, 0, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_pack(store, "/x.tar", NULL, NULL, 2, 0, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_pack(store, "/x.tar", NULL, NULL, 0, 0, NULL, NULL, NULL, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_pack(store, "/x.tar", "\xff", NULL, 0, 0, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_pack(store, "/x.tar", "../x", NULL, 0, -1, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_import_pack(store, "/x.tar", NULL, "md5:1", 0, -1, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_MISSING, novm_store_import_pack(store, "/no\nwhere.tar", "x", NULL, 0, -1, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_images(store, NULL, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_pull_image(store, NULL, 0, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_pull_image(store, "--help", -1, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_pull_image(store, "Not a name", -1, NULL, NULL, &made, &error));
+  FAILS(NOVM_ERROR_MISSING, novm_store_remove_image(store, "nosuch", 0, &error));
+  FAILS(NOVM_ERROR_ARGUMENT, novm_store_remove_image(store, "nosuch", 2, &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_description_new(NULL, &error));
   OK(novm_description_new(&description, &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_description_set(description, NULL, "x", &error));
@@ -103,6 +123,7 @@ static void arguments(novm_handle store) {
   FAILS(NOVM_ERROR_DESCRIPTION, novm_description_set(description, "timeout", "soon", &error));
   FAILS(NOVM_ERROR_DESCRIPTION, novm_description_set(description, "env", "NAME", &error));
   FAILS(NOVM_ERROR_DESCRIPTION, novm_description_set(description, "cpus", "0", &error));
+  FAILS(NOVM_ERROR_DESCRIPTION, novm_description_set(description, "publish-all", "all", &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_description_parse(description, NULL, 4, &error));
   FAILS(NOVM_ERROR_ARGUMENT, novm_description_parse(description, "x", (size_t)-1, &error));
   FAILS(NOVM_ERROR_DESCRIPTION, novm_description_parse(description, "a: \"\\0\"", 7, &error));
@@ -125,6 +146,14 @@ static void arguments(novm_handle store) {
   FAILS(NOVM_ERROR_ARGUMENT, novm_pool_give(pool, store, 2, &error));
   OK(novm_close(pool, &error));
   FAILS(NOVM_ERROR_HANDLE, novm_pool_take(pool, 0, &made, &error));
+  // An image that is not here is not fetched.
+  novm_handle imaged;
+  OK(novm_description_new(&imaged, &error));
+  OK(novm_description_set(imaged, "publish-all", "true", &error));
+  FAILS(NOVM_ERROR_DESCRIPTION, novm_machine_create(store, imaged, &made, &error));
+  OK(novm_description_set(imaged, "image", "nosuch:1", &error));
+  FAILS(NOVM_ERROR_MISSING, novm_machine_create(store, imaged, &made, &error));
+  OK(novm_close(imaged, &error));
   // A path that is no text.
   OK(novm_description_set(description, "read", "/data=>/tmp/\xff\xfe", &error));
   FAILS(NOVM_ERROR_DESCRIPTION, novm_machine_create(store, description, &made, &error));
@@ -220,7 +249,7 @@ static void random_call(novm_handle store) {
   novm_handle closed;
   novm_handle handle = random_below(4) ? some() : store;
   const char *description;
-  switch (random_below(32)) {
+  switch (random_below(36)) {
     case 0: novm_store_kernels(handle, place(), told); break;
     case 1: novm_store_packs(handle, place(), told); break;
     case 2: novm_store_machines(handle, place(), told); break;
@@ -239,7 +268,10 @@ static void random_call(novm_handle store) {
     case 13: novm_machine_wait(handle, random_below(5), &state, told); break;
     case 14: novm_machine_remove(handle, told); break;
     case 15: novm_machine_usage(handle, place(), told); break;
-    case 16: novm_events_open(handle, place(), told); break;
+    case 16:
+      if (random_below(2)) novm_events_open(handle, place(), told);
+      else novm_events_open_with(handle, random_below(3), place(), told);
+      break;
     case 17: novm_events_next(handle, random_below(3), &state, told); break;
     case 18: novm_command_start(handle, random_below(9) ? &options : NULL, place(), told); break;
     case 19: novm_command_wait(handle, random_below(3), &number, told); break;
@@ -255,6 +287,11 @@ static void random_call(novm_handle store) {
     case 27: novm_pool_open(handle, some(), random_below(3), place(), told); break;
     case 28: novm_pool_take(handle, random_below(3), place(), told); break;
     case 29: novm_pool_give(handle, some(), random_below(3), told); break;
+    // Of what is no store: a process for each would take its time.
+    case 31: novm_store_pull_image(some(), word(), random_below(9), NULL, NULL, place(), told); break;
+    case 32: novm_store_import_pack(some(), word(), word(), word(), random_below(3), 0, NULL, NULL, place(), told); break;
+    case 33: novm_store_images(handle, place(), told); break;
+    case 34: novm_machine_commit_image(handle, word(), word(), word(), place(), told); break;
     case 30: novm_command_truncated(handle, random_below(9) ? &number : NULL, told); break;
     default:
       closed = some();

@@ -19,6 +19,7 @@ from ._errors import (
     MissingError,
     NotRunningError,
     NovmError,
+    RefusedError,
     RunningError,
     TakenError,
     TimeoutError,
@@ -26,7 +27,7 @@ from ._errors import (
 from ._machine import Change, Changes, Events, Machine, Publication, State
 from ._pool import Pool
 from ._process import Completed, Process
-from ._store import Kernel, Pack, Store
+from ._store import Image, Kernel, Pack, Store
 
 __all__ = [
     "Change",
@@ -36,6 +37,7 @@ __all__ = [
     "ConflictError",
     "DescriptionError",
     "Events",
+    "Image",
     "InUseError",
     "InstallationError",
     "Kernel",
@@ -48,6 +50,7 @@ __all__ = [
     "Pool",
     "Process",
     "Publication",
+    "RefusedError",
     "RunningError",
     "State",
     "Store",

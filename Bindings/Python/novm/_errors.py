@@ -73,6 +73,10 @@ class InstallationError(NovmError):
     """Parts of novm, or programs that it needs, are not installed."""
 
 
+class RefusedError(NovmError):
+    """A server, or the network on the way to it, gives it not to this user, or not now."""
+
+
 _BY_STATUS: Dict[int, Type[NovmError]] = {
     3: DescriptionError,
     4: MissingError,
@@ -85,6 +89,7 @@ _BY_STATUS: Dict[int, Type[NovmError]] = {
     12: ConflictError,
     13: InUseError,
     15: InstallationError,
+    17: RefusedError,
 }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
+import queue
+import threading
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from ._errors import InstallationError, NovmError, error_class
 
@@ -31,7 +33,7 @@ class StateStruct(ctypes.Structure):
         ("size", c_uint32),
         ("state", c_int32),
         ("exit_status", c_int32),
-        ("reserved", c_int32),
+        ("incident", c_int32),
         ("message", ctypes.c_char * 1024),
     ]
 
@@ -58,6 +60,7 @@ class CommandOptions(ctypes.Structure):
 
 
 PROGRESS = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
+JUDGE = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p)
 
 _H = c_uint64
 _OUT = POINTER(c_uint64)
@@ -74,6 +77,11 @@ _SIGNATURES: Dict[str, Sequence[Any]] = {
     "novm_store_remove_kernel": [_H, c_char_p],
     "novm_store_remove_pack": [_H, c_char_p],
     "novm_store_import_kernel": [_H, c_char_p, c_char_p, c_char_p, PROGRESS, c_void_p, _OUT],
+    "novm_store_import_pack": [_H, c_char_p, c_char_p, c_char_p, c_uint32, c_int64, JUDGE, c_void_p, _OUT],
+    "novm_store_images": [_H, _OUT],
+    "novm_store_pull_image": [_H, c_char_p, c_int64, JUDGE, c_void_p, _OUT],
+    "novm_store_remove_image": [_H, c_char_p, c_uint32],
+    "novm_machine_commit_image": [_H, c_char_p, c_char_p, c_char_p, _OUT],
     "novm_list_count": [_H, _SIZE],
     "novm_list_text": [_H, c_size_t, c_char_p, POINTER(c_char_p)],
     "novm_description_new": [_OUT],
@@ -99,6 +107,7 @@ _SIGNATURES: Dict[str, Sequence[Any]] = {
     "novm_pool_take": [_H, c_int64, _OUT],
     "novm_pool_give": [_H, _H, c_uint32],
     "novm_events_open": [_H, _OUT],
+    "novm_events_open_with": [_H, c_uint32, _OUT],
     "novm_events_next": [_H, c_int64, POINTER(StateStruct)],
     "novm_events_descriptor": [_H, _INT],
     "novm_command_start": [_H, POINTER(CommandOptions), _OUT],
@@ -250,6 +259,49 @@ def rows(handle: Handle, fields: Sequence[str]) -> List[Tuple[Optional[bytes], .
             values.append(text.value)
         result.append(tuple(values))
     return result
+
+
+def asked(progress: Optional[Callable[[str], None]], name: str, *arguments: Any) -> Handle:
+    """As of ``Handle.made``, for functions that ask behind these arguments whether to go on.
+
+    The library is in a thread of its own meanwhile, so that this one handles signals. What ``progress`` raises, or a signal's
+    handler, ends the call.
+    """
+    lines: queue.SimpleQueue[Optional[str]] = queue.SimpleQueue()
+    given_up = threading.Event()
+    made: List[Handle] = []
+    failed: List[BaseException] = []
+
+    def tell(_: Optional[int], line: Optional[bytes]) -> int:
+        lines.put((line or b"").decode(errors="replace"))
+        return int(given_up.is_set())
+
+    function = JUDGE(tell)
+
+    def work() -> None:
+        try:
+            made.append(Handle.made(name, *arguments, function, None))
+        except BaseException as error:
+            failed.append(error)
+        lines.put(None)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        last: Optional[str] = ""
+        while (line := lines.get()) is not None:
+            # It asks once a second, with nothing new.
+            if line != last and progress is not None:
+                progress(line)
+            last = line
+    except BaseException:
+        given_up.set()
+        thread.join()
+        raise
+    thread.join()
+    if failed:
+        raise failed[0]
+    return made[0]
 
 
 def free(address: c_void_p) -> None:

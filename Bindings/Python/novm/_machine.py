@@ -14,10 +14,11 @@ from . import _library, _waiting
 from ._errors import MissingError, NotRunningError, RunningError, TimeoutError
 from ._library import Handle, StateStruct, Text
 from ._process import Completed, Process
-from ._store import Store
+from ._store import Image, Store, _images
 
 Setting = Union[str, bytes, bool, int, "os.PathLike[str]", Iterable[str], Mapping[str, str], None]
 
+_INCIDENTS = {1: "memory", 2: "network"}
 _STATES = ["", "created", "starting", "running", "paused", "exited", "failed", "killed", "removed"]
 
 
@@ -28,12 +29,15 @@ class State:
     Attributes:
         name: created, starting, running, paused, exited, failed, killed or removed.
         exit_status: of one that has exited.
-        message: why it failed, such as what its kernel said as it panicked.
+        message: why it failed, such as what its kernel said as it panicked; or what the incident was.
+        incident: what went wrong in a machine that goes on, of events alone: memory (its kernel ended a program for want of it),
+            network (it asked for what it was not granted), or nothing.
     """
 
     name: str
     exit_status: int = 0
     message: str = ""
+    incident: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -41,7 +45,8 @@ class State:
 
 
 def _state(struct: StateStruct) -> State:
-    return State(_STATES[struct.state], struct.exit_status, struct.message.decode(errors="replace"))
+    incident = _INCIDENTS.get(struct.incident, "")
+    return State(_STATES[struct.state], struct.exit_status, struct.message.decode(errors="replace"), incident)
 
 
 def _new_state() -> StateStruct:
@@ -191,13 +196,16 @@ class Machine:
     Settings go by the names of the command's options, with ``_`` for ``-``: ``memory="1G"``, ``cpus=2``,
     ``read="/srv/debian"``, ``share=["/src=>."]``, ``net="user"``, ``publish=["8080:80"]``, ``env={"LANG": "C"}``.
 
+    A machine of an image, ``image="debian:12"``, runs what that says and ends with it, unless ``command`` says something else;
+    ``entrypoint=""`` leaves it out, for a machine that is to run your commands.
+
     Args:
         file: a description in YAML or JSON, as text; settings come after it.
         store: where it belongs to; the user's own if not given.
 
     Raises:
         DescriptionError: a setting cannot be; see ``subject`` and ``line``.
-        MissingError: there is no such kernel or pack.
+        MissingError: there is no such kernel, pack or image.
         TakenError: another machine has the name.
     """
 
@@ -303,9 +311,13 @@ class Machine:
     def resume(self) -> None:
         _library.call("novm_machine_resume", self._handle.number)
 
-    def events(self) -> Events:
-        """Tells of each state that it comes to, from the one that it is in on."""
-        return Events(Handle.made("novm_events_open", self._handle.number))
+    def events(self, incidents: bool = False) -> Events:
+        """Tells of each state that it comes to, from the one that it is in on.
+
+        Args:
+            incidents: also of what goes wrong in it from now on, with the state running and ``incident``.
+        """
+        return Events(Handle.made("novm_events_open_with", self._handle.number, int(incidents)))
 
     def usage(self) -> Mapping[str, int]:
         """What it takes: host_memory, memory_used, memory_total, storage_used, storage_total (bytes), threads.
@@ -441,6 +453,21 @@ class Machine:
             TakenError: another pack has the name.
         """
         _library.call("novm_machine_commit", self._handle.number, _library.encoded(name, "name"), int(replace))
+
+    def commit_image(
+        self, name: Optional[str] = None, *, author: Optional[str] = None, message: Optional[str] = None
+    ) -> Image:
+        """Makes an image of what it wrote to ``/``, as a layer above those of the image that it was made of. It must not run.
+
+        Args:
+            name: what it is called; it may have none.
+            author, message: who changed what, for its history.
+
+        Raises:
+            DescriptionError: it was not made of an image, or has more at its ``/``.
+        """
+        words = [None if text is None else _library.encoded(text, "text") for text in (name, author, message)]
+        return _images(Handle.made("novm_machine_commit_image", self._handle.number, *words))[0]
 
     def discard(self) -> None:
         """Removes all that it wrote, and keeps the machine. It must not run."""

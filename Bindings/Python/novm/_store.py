@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Callable, List, Optional
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from . import _library
 from ._errors import MissingError
@@ -48,8 +48,29 @@ class Pack:
     origin: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """A container image.
+
+    Attributes:
+        id: of its configuration; with ``names`` what ``Machine(image=...)`` takes.
+        names: all that lead to it.
+        created: when it was made, as it says; empty if it does not.
+        layers: how many it has.
+        size: of all files, in bytes.
+        origin: where it came from.
+    """
+
+    id: str
+    names: Tuple[str, ...]
+    created: str
+    layers: int
+    size: int
+    origin: str
+
+
 class Store:
-    """The kernels, packs and machines of a user.
+    """The kernels, packs, images and machines of a user.
 
     Args:
         root: the store's directory, in place of ``NOVM_ROOT``; absolute.
@@ -104,7 +125,84 @@ class Store:
 
     def packs(self) -> List[Pack]:
         """The packs, by name."""
-        found = Handle.made("novm_store_packs", self._handle.number)
+        return self._packs(Handle.made("novm_store_packs", self._handle.number))
+
+    def import_pack(
+        self,
+        archive: Text,
+        name: Optional[str] = None,
+        *,
+        digest: Optional[str] = None,
+        replace: bool = False,
+        timeout: Optional[float] = None,
+        progress: Optional[Callable[[str], None]] = None,
+    ) -> Pack:
+        """Makes a pack of a tar archive, compressed or not, as ``novm pack import`` does.
+
+        Args:
+            archive: its path or https address.
+            name: the archive's without its ending if not given.
+            digest: what the archive must be, ``sha256:`` and hexadecimal digits.
+            replace: whether another pack may have the name, which is then this one's.
+            timeout: seconds for all of it.
+            progress: is called with lines for a person; what it raises ends the call.
+
+        Raises:
+            MissingError, TakenError, RefusedError, TimeoutError: none of it is left then.
+        """
+        found = _library.asked(
+            progress,
+            "novm_store_import_pack",
+            self._handle.number,
+            _library.encoded(archive, "archive"),
+            None if name is None else _library.encoded(name, "name"),
+            None if digest is None else _library.encoded(digest, "digest"),
+            int(replace),
+            _library.milliseconds(timeout),
+        )
+        return self._packs(found)[0]
+
+    def images(self) -> List[Image]:
+        """The container images, by their names."""
+        return _images(Handle.made("novm_store_images", self._handle.number))
+
+    def pull(
+        self, name: str, *, timeout: Optional[float] = None, progress: Optional[Callable[[str], None]] = None
+    ) -> Image:
+        """Brings an image in from a registry, as ``novm pull`` does, with this user's credentials; what is here is not fetched again.
+
+        Args:
+            name: such as ``debian:12``.
+            timeout: seconds for all of it.
+            progress: is called with lines for a person; what it raises ends the call.
+
+        Raises:
+            MissingError, RefusedError, TimeoutError: layers that came are kept for the next time.
+        """
+        return _images(
+            _library.asked(
+                progress,
+                "novm_store_pull_image",
+                self._handle.number,
+                _library.encoded(name, "name"),
+                _library.milliseconds(timeout),
+            )
+        )[0]
+
+    def remove_image(self, name: str, all: bool = False) -> None:
+        """Takes a name from an image, and removes the image with its last name.
+
+        Args:
+            name: or an identifier, for an image with one name at most.
+            all: by an identifier, also one that has more.
+
+        Raises:
+            InUseError: a machine is made of it.
+        """
+        _library.call("novm_store_remove_image", self._handle.number, _library.encoded(name, "name"), int(all))
+
+    @staticmethod
+    def _packs(found: Handle) -> List[Pack]:
         packs = []
         for row in _library.rows(found, ["name", "digest", "entries", "size", "origin"]):
             name, digest, entries, size, origin = ((value or b"").decode(errors="replace") for value in row)
@@ -146,3 +244,11 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _images(found: Handle) -> List[Image]:
+    images = []
+    for row in _library.rows(found, ["id", "names", "created", "layers", "size", "origin"]):
+        identifier, names, created, layers, size, origin = ((value or b"").decode(errors="replace") for value in row)
+        images.append(Image(identifier, tuple(names.split()), created, int(layers or 0), int(size or 0), origin))
+    return images

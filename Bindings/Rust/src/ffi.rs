@@ -43,13 +43,13 @@ pub struct MachineState {
     size: u32,
     pub state: i32,
     pub exit_status: i32,
-    reserved: i32,
+    pub incident: i32,
     pub message: [c_char; 1024],
 }
 
 impl MachineState {
     pub fn new() -> Self {
-        Self { size: std::mem::size_of::<Self>() as u32, state: 0, exit_status: 0, reserved: 0, message: [0; 1024] }
+        Self { size: std::mem::size_of::<Self>() as u32, state: 0, exit_status: 0, incident: 0, message: [0; 1024] }
     }
 }
 
@@ -81,12 +81,28 @@ impl CommandOptions {
     }
 }
 
+pub type Progress = extern "C" fn(context: *mut c_void, line: *const c_char) -> c_int;
+
 #[link(name = "novm")]
 extern "C" {
     pub fn novm_free(memory: *mut c_void);
     pub fn novm_close(handle: u64, error: *mut Error) -> c_int;
     pub fn novm_store_open(root: *const c_char, programs: *const c_char, store: *mut u64, error: *mut Error) -> c_int;
     pub fn novm_store_kernels(store: u64, list: *mut u64, error: *mut Error) -> c_int;
+    pub fn novm_store_import_pack(
+        store: u64, archive: *const c_char, name: *const c_char, digest: *const c_char, flags: u32, timeout: i64,
+        progress: Progress, context: *mut c_void, list: *mut u64, error: *mut Error,
+    ) -> c_int;
+    pub fn novm_store_images(store: u64, list: *mut u64, error: *mut Error) -> c_int;
+    pub fn novm_store_pull_image(
+        store: u64, name: *const c_char, timeout: i64, progress: Progress, context: *mut c_void, list: *mut u64,
+        error: *mut Error,
+    ) -> c_int;
+    pub fn novm_store_remove_image(store: u64, name: *const c_char, flags: u32, error: *mut Error) -> c_int;
+    pub fn novm_machine_commit_image(
+        machine: u64, name: *const c_char, author: *const c_char, message: *const c_char, list: *mut u64,
+        error: *mut Error,
+    ) -> c_int;
     pub fn novm_list_count(list: u64, count: *mut usize, error: *mut Error) -> c_int;
     pub fn novm_list_text(
         list: u64, row: usize, field: *const c_char, text: *mut *const c_char, error: *mut Error,
@@ -111,7 +127,7 @@ extern "C" {
     pub fn novm_pool_open(store: u64, description: u64, size: u32, pool: *mut u64, error: *mut Error) -> c_int;
     pub fn novm_pool_take(pool: u64, timeout: i64, machine: *mut u64, error: *mut Error) -> c_int;
     pub fn novm_pool_give(pool: u64, machine: u64, flags: u32, error: *mut Error) -> c_int;
-    pub fn novm_events_open(machine: u64, events: *mut u64, error: *mut Error) -> c_int;
+    pub fn novm_events_open_with(machine: u64, flags: u32, events: *mut u64, error: *mut Error) -> c_int;
     pub fn novm_events_next(events: u64, timeout: i64, state: *mut MachineState, error: *mut Error) -> c_int;
     pub fn novm_command_start(
         machine: u64, options: *const CommandOptions, command: *mut u64, error: *mut Error,

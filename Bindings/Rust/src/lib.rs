@@ -15,13 +15,15 @@ mod changes;
 mod command;
 mod ffi;
 mod files;
+mod images;
 mod pool;
 mod state;
 
 pub use changes::{Change, Changes};
 pub use command::{Command, Completed, Process};
+pub use images::Image;
 pub use pool::Pool;
-pub use state::{Events, State};
+pub use state::{AllEvents, Event, Events, State};
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -51,6 +53,8 @@ impl Error {
     pub const TIMED_OUT: i32 = 8;
     pub const COMMAND: i32 = 9;
     pub const MACHINE: i32 = 10;
+    pub const CANCELED: i32 = 16;
+    pub const REFUSED: i32 = 17;
 
     fn argument(message: &str) -> Self {
         Self { status: 1, number: 0, line: 0, exit_status: 125, subject: String::new(), message: message.into() }

@@ -50,7 +50,45 @@ impl Machine {
 
     /// Tells of each state that it comes to, from the one that it is in on.
     pub fn events(&self) -> Result<Events> {
-        Handle::made(|events, error| unsafe { ffi::novm_events_open(self.0 .0, events, error) }).map(Events)
+        Handle::made(|events, error| unsafe { ffi::novm_events_open_with(self.0 .0, 0, events, error) }).map(Events)
+    }
+
+    /// Tells of these, and of what goes wrong in it from now on.
+    pub fn events_and_incidents(&self) -> Result<AllEvents> {
+        Handle::made(|events, error| unsafe { ffi::novm_events_open_with(self.0 .0, 1, events, error) })
+            .map(|handle| AllEvents(Events(handle)))
+    }
+}
+
+/// What becomes of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    State(State),
+    /// The guest's kernel ended a program for want of memory; in words.
+    OutOfMemory(String),
+    /// The machine asked its network for what it was not granted; in words.
+    NetworkRefused(String),
+}
+
+/// The states that a machine comes to and what goes wrong in it, until it is over.
+pub struct AllEvents(Events);
+
+impl AllEvents {
+    /// The next one; None once it was told that the machine is over.
+    pub fn next_within(&self, limit: Option<Duration>) -> Result<Option<Event>> {
+        Ok(self.0.raw(limit)?.map(|state| match state.incident {
+            1 => Event::OutOfMemory(field(&state.message)),
+            2 => Event::NetworkRefused(field(&state.message)),
+            _ => Event::State(State::new(&state)),
+        }))
+    }
+}
+
+impl Iterator for AllEvents {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_within(None).transpose()
     }
 }
 
@@ -60,9 +98,13 @@ pub struct Events(Handle);
 impl Events {
     /// The next one; None once it was told that the machine is over.
     pub fn next_within(&self, limit: Option<Duration>) -> Result<Option<State>> {
+        Ok(self.raw(limit)?.map(|state| State::new(&state)))
+    }
+
+    fn raw(&self, limit: Option<Duration>) -> Result<Option<ffi::MachineState>> {
         let mut state = ffi::MachineState::new();
         match call(|error| unsafe { ffi::novm_events_next(self.0 .0, milliseconds(limit), &mut state, error) }) {
-            Ok(()) => Ok(Some(State::new(&state))),
+            Ok(()) => Ok(Some(state)),
             Err(error) if error.status == Error::MISSING => Ok(None),
             Err(error) => Err(error),
         }

@@ -73,7 +73,7 @@ struct CommitCommand: ParsableCommand {
       references = [reference]
     }
     let store = ImageCommand.store
-    let base = try base(of: record, in: store)
+    let base = try Machines.all.imageBelow(record)
     let line = ProgressLine()
     defer { line.clear() }
     let image = try store.commit(
@@ -85,22 +85,5 @@ struct CommitCommand: ParsableCommand {
     line.clear()
     if options.json { return try JSONOutput.print(ImageReport(image, isWhole: true)) }
     print(image.id)
-  }
-
-  /// The image that a machine was made of, and of nothing else.
-  private func base(of record: MachineRecord, in store: ImageStore) throws -> Image {
-    guard let machine = MachineDefinition(record)?.machine, let id = machine.image else {
-      throw CommandFailure("\(record.name): was not made of an image; without --image a pack is made of what it wrote")
-    }
-    let image = try store.find(id)
-    let request = try MachineRequest(machine, directory: [UInt8(ascii: "/")])
-    let root = [UInt8(ascii: "/")]
-    let others =
-      request.reads.map(\.guest) + request.packs.dropFirst(image.packs.count).map(\.guest)
-    if others.contains(root) || !request.hides.isEmpty {
-      throw CommandFailure(
-        "\(record.name): has more at its / than the image (--read, --pack, --hide), which an image of it would lack")
-    }
-    return image
   }
 }

@@ -24,9 +24,7 @@ struct ImageCommand: ParsableCommand {
       Remove.self,
     ])
 
-  static var store: ImageStore {
-    ImageStore(directory: "\(Surroundings.paths.root)/images", packs: PackCommand.store)
-  }
+  static var store: ImageStore { Machines.all.images }
 
   /// Confines this process to the store, and runs `body`, which brings something of a stranger's in.
   ///
@@ -38,20 +36,6 @@ struct ImageCommand: ParsableCommand {
       let packs = PackStore(directory: places[store.packs.directory])
       try body(ImageStore(directory: places[store.directory], packs: packs), input.map { places[$0] })
     }
-  }
-
-  /// The machines that have packs, by their descriptions.
-  static func users() -> ImageStore.PackUsers {
-    guard let machines = try? Machines.list() else { return .init(users: [:], isWhole: false) }
-    var users = ImageStore.PackUsers(users: [:], isWhole: true)
-    for machine in machines {
-      guard let definition = MachineDefinition(machine) else {
-        users.isWhole = false
-        continue
-      }
-      for pack in definition.machine.pack { users.users[pack] = machine.name }
-    }
-    return users
   }
 }
 
@@ -413,7 +397,7 @@ extension ImageCommand {
 
     func run() throws {
       try CommandFailure.tellEach(images) { name in
-        for removal in try ImageCommand.store.remove(name, force: force, users: ImageCommand.users) {
+        for removal in try ImageCommand.store.remove(name, force: force, users: Machines.all.packUsers) {
           switch removal {
           case .untagged(let reference): print("untagged: \(reference.familiar)")
           case .removed(let id): print("removed: \(id)")

@@ -9,13 +9,13 @@ import Registry
 struct ImagePull {
   private let access: RegistryAccess
   private let registry: String?
-  private let isQuiet: Bool
+  private let audience: any PullAudience
 
   /// - Parameter registry: of names that have none, in place of what the configuration says.
-  init(_ access: RegistryAccess, registry: String?, isQuiet: Bool) {
+  init(_ access: RegistryAccess, registry: String?, _ audience: any PullAudience) {
     self.access = access
     self.registry = registry
-    self.isQuiet = isQuiet
+    self.audience = audience
   }
 
   /// - Returns: the image, the name that was pulled the first of its references.
@@ -25,7 +25,7 @@ struct ImagePull {
     for reference in references {
       do {
         let image = try pull(reference)
-        say("\(text): \(reference.description), by \(source ?? "registries.conf")")
+        audience.say("\(text): \(reference.description), by \(source ?? "registries.conf")")
         return image
       } catch let error as RegistryError where references.count > 1 {
         switch error {
@@ -46,7 +46,7 @@ struct ImagePull {
       } catch let error as RegistryError where place < sources.count - 1 {
         // A mirror that has it not, or is not there, is passed over.
         if case .layer = error { throw error }
-        say("\(source.host): \(error.message)")
+        audience.say("\(source.host): \(error.message)")
       }
     }
     throw RegistryError.noSuchImage(reference.familiar)
@@ -68,25 +68,18 @@ struct ImagePull {
         }
       }, references: [reference])
     let adding = try store.holdLayers()
-    let progress = LayerProgress(layers.map { (String($0.digest.hexadecimal.prefix(12)), $0.size) }, isQuiet: isQuiet)
+    audience.begin(layers.map { (String($0.digest.hexadecimal.prefix(12)), $0.size) })
     do {
+      defer { audience.end() }
       try LayerPull(
         remote, diffs: parts.configuration.rootfs.layers, store: store, access: access,
-        decoder: UnpackLayerCommand.decoder, tell: progress.take
+        decoder: UnpackLayerCommand.decoder, tell: audience.take
       ).run()
-    } catch {
-      progress.end()
-      throw error
     }
-    progress.end()
     let image = try store.record(parts, references: [reference], led: remote.digest, manifest: remote.manifestBytes)
     // Until here.
     _ = adding.raw
     return image.led(by: reference)
-  }
-
-  private func say(_ line: String) {
-    if !isQuiet { StandardError.write("novm: \(ByteString.printable(line))\n") }
   }
 }
 

@@ -2,17 +2,31 @@ import Glibc
 import NovmKit
 import Registry
 
+/// Who is told how an image comes.
+protocol PullAudience: AnyObject {
+  /// Something for a person.
+  func say(_ line: String)
+  /// The layers of what follows; sizes in bytes.
+  func begin(_ layers: [(name: String, size: UInt64)])
+  /// - Parameter place: of a layer, from 0.
+  func take(_ place: Int, _ event: LayerPull.Event)
+  func end()
+}
+
 /// How the layers of an image come: on a terminal a bar for each that is on its way, elsewhere a line for each that has come.
-final class LayerProgress {
-  private let layers: [(name: String, size: UInt64)]
+final class LayerProgress: PullAudience {
+  private var layers: [(name: String, size: UInt64)] = []
   private let isQuiet: Bool
   private var shown: [Int: String] = [:]
   private var lines = 0
 
-  init(_ layers: [(name: String, size: UInt64)], isQuiet: Bool) {
-    self.layers = layers
-    self.isQuiet = isQuiet
+  init(isQuiet: Bool) { self.isQuiet = isQuiet }
+
+  func say(_ line: String) {
+    if !isQuiet { StandardError.write("novm: \(ByteString.printable(line))\n") }
   }
+
+  func begin(_ layers: [(name: String, size: UInt64)]) { self.layers = layers }
 
   func take(_ place: Int, _ event: LayerPull.Event) {
     guard !isQuiet else { return }

@@ -16,7 +16,7 @@ struct Novm: ParsableCommand {
       found, 128 and a signal's number if a signal ended it.
       """,
     version: Version.text,
-    subcommands: [SuperviseCommand.self, MakeTemplateCommand.self, UnpackLayerCommand.self],
+      subcommands: [SuperviseCommand.self, MakeTemplateCommand.self, UnpackLayerCommand.self, ErrandCommand.self],
     groupedSubcommands: [
       CommandGroup(
         name: "Machines",

@@ -84,19 +84,47 @@ struct PackMakingOptions: ParsableArguments {
     try PathPatterns(include: include.map(ByteString.bytes), exclude: exclude.map(ByteString.bytes))
   }
 
-  /// Makes a pack of an archive, and confines this process to that for good.
+  /// Makes a pack of an archive, shows how far it is, and prints what it is. Confines this process to that for good.
   ///
   /// - Parameter digest: what the archive must be, if that is known.
   func make(
     _ name: String, of fetched: borrowing FetchedFile, _ patterns: PathPatterns, digest: Digest?,
     limits: PackLimits? = nil
   ) throws {
+    let line = ProgressLine()
+    defer { line.clear() }
+    try pack(name, of: fetched, patterns, digest: digest, limits: limits, line) { try show($0, line) }
+  }
+
+  /// Makes a pack, shows how far it is, and prints what it is.
+  func make(
+    _ name: String, origin: String, _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
+  ) throws {
+    let line = ProgressLine()
+    defer { line.clear() }
+    try show(pack(name, origin: origin, in: PackCommand.store, line, fill), line)
+  }
+
+  private func show(_ pack: Pack, _ line: ProgressLine) throws {
+    line.clear()
+    if json { return try JSONOutput.print(PackReport(pack)) }
+    print(pack.digest)
+  }
+
+  /// Makes a pack of an archive, and confines this process to that for good.
+  ///
+  /// - Parameter take: gets the pack.
+  func pack(
+    _ name: String, of fetched: borrowing FetchedFile, _ patterns: PathPatterns, digest: Digest?,
+    limits: PackLimits? = nil, _ line: ProgressLine, _ take: (Pack) throws -> Void
+  ) throws {
     let source = ArchiveSource(Array(fetched.origin.utf8), patterns: patterns, digest: digest)
     let (number, size, origin) = (fetched.file.raw, fetched.size, fetched.origin)
     let directory = PackCommand.store.directory
     try DecoderConfinement.decode(into: [directory]) { places in
       let store = PackStore(directory: places[directory])
-      let pack = try make(name, origin: origin, in: store, limits: limits) { (builder, progress) throws(PackError) in
+      let pack = try pack(name, origin: origin, in: store, limits: limits, line) {
+        (builder, progress) throws(PackError) in
         // Blocks of the archive come fast, and the terminal is slow.
         var shown: UInt64 = 0
         try withoutActuallyEscaping(progress) { (progress) throws(PackError) in
@@ -107,26 +135,15 @@ struct PackMakingOptions: ParsableArguments {
           }
         }
       }
-      try tell(Pack(name: pack.name, record: pack.record, directory: places.told(pack.directory)))
+      try take(Pack(name: pack.name, record: pack.record, directory: places.told(pack.directory)))
     }
   }
 
-  /// Makes a pack, shows how far it is, and prints what it is.
-  func make(
-    _ name: String, origin: String, limits: PackLimits? = nil,
-    _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
-  ) throws {
-    try tell(try make(name, origin: origin, in: PackCommand.store, limits: limits, fill))
-  }
-
-  private func make(
-    _ name: String, origin: String, in store: PackStore, limits: PackLimits?,
+  private func pack(
+    _ name: String, origin: String, in store: PackStore, limits: PackLimits? = nil, _ line: ProgressLine,
     _ fill: (PackBuilder, (String) -> Void) throws(PackError) -> Void
   ) throws -> Pack {
-    let line = ProgressLine()
-    defer { line.clear() }
-    return try store.create(name, origin: origin, replacing: replace, limits: limits) {
-      (builder) throws(PackError) in
+    try store.create(name, origin: origin, replacing: replace, limits: limits) { (builder) throws(PackError) in
       try fill(builder) { line.show("\(name): \($0)") }
       if let (uid, gid) = ownerIDs {
         for index in builder.entries.indices {
@@ -137,10 +154,5 @@ struct PackMakingOptions: ParsableArguments {
       }
       line.show("\(name): writing \(builder.entries.count) files")
     }
-  }
-
-  private func tell(_ pack: Pack) throws {
-    if json { return try JSONOutput.print(PackReport(pack)) }
-    print(pack.digest)
   }
 }

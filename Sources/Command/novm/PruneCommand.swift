@@ -55,14 +55,14 @@ struct PruneCommand: ParsableCommand {
 
   private func pruneImages() throws {
     let store = ImageCommand.store
-    let users = ImageCommand.users()
+    let users = Machines.all.packUsers()
     guard users.isWhole else { throw CommandFailure("not every machine can be read; see: novm ls --all") }
     let idle = try store.list().filter { image in image.packs.allSatisfy { users.users[$0] == nil } }
     if !idle.isEmpty { try ask("Remove \(idle.count) images?") }
     for image in idle {
       // One that a machine was made of meanwhile stays.
       do throws(ImageError) {
-        _ = try store.remove(image.id.description, force: true, users: ImageCommand.users)
+        _ = try store.remove(image.id.description, force: true, users: Machines.all.packUsers)
         print(image.name)
       } catch {
         switch error {
@@ -72,6 +72,6 @@ struct PruneCommand: ParsableCommand {
       }
     }
     // Also where no image is removed.
-    try store.sweep(users: ImageCommand.users)
+    try store.sweep(users: Machines.all.packUsers)
   }
 }

@@ -36,7 +36,8 @@ extension ImageCommand {
     func run() throws {
       let access = try connection.access()
       try CommandFailure.tellEach(images) { name in
-        let image = try ImagePull(access, registry: registry ?? Registries.chosen, isQuiet: quiet).pull(name)
+        let pull = ImagePull(access, registry: registry ?? Registries.chosen, LayerProgress(isQuiet: quiet))
+        let image = try pull.pull(name)
         print(quiet ? image.id.description : image.references.first?.familiar ?? image.shortID)
       }
     }

@@ -3,6 +3,7 @@ import Boot
 import FileSystem
 import Glibc
 import Host
+import Images
 import KernelBundle
 import Store
 
@@ -15,6 +16,9 @@ extension NovmError {
     case .busWithoutACPI(let release):
       "--transport pci: kernel \(release) was built without ACPI, by which it would find the bus; use --transport mmio"
     case .pack(let error): error.message
+    case .image(let error): error.message
+    case .unfitImage(let name, let words): "\(name): \(words)"
+    case .publishAllWithoutImage: "--publish-all: for what an image exposes; give --image, or --publish"
     case .changes(let error): error.message
     case .machineDefinition(let path): "\(path): not there, or damaged; remove the machine with `novm rm`"
     case .system(let doing, let path, let errno): "\(path): cannot \(doing): \(errno.description)"

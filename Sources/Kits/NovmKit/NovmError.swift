@@ -2,6 +2,7 @@ import AgentProtocol
 import Boot
 import Changes
 import Host
+import Images
 import KernelBundle
 import Packs
 import Store
@@ -13,6 +14,7 @@ package enum NovmError: Error, Equatable {
   /// A kernel of this release was built without ACPI, by which it would find a PCI bus.
   case busWithoutACPI(String)
   case pack(PackError)
+  case image(ImageError)
   case changes(ChangesError)
   /// A system call on a path failed.
   case system(doing: String, path: String, Errno)
@@ -105,6 +107,10 @@ package enum NovmError: Error, Equatable {
   case setting(String, line: Int, String)
   /// `--user` with nothing in it.
   case noUser
+  /// No machine can be made of this image, or no image of this machine, and why.
+  case unfitImage(String, String)
+  /// `--publish-all` for a machine of none.
+  case publishAllWithoutImage
   /// Nothing that could be looked at where `--kernel` leads.
   case kernelPath(String, Errno)
   /// A path, and what is wrong with what is there.

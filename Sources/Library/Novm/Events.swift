@@ -5,7 +5,8 @@ import NovmKit
 
 /// Tells of each state that a machine comes to, from the one that it is in on.
 ///
-/// A machine that panicked is ``MachineState/failed(_:)`` with its kernel's words. That it is paused is not told.
+/// A machine that panicked is ``MachineState/failed(_:)`` with its kernel's words. That it is paused is not told. What goes wrong in
+/// one that goes on is told, too, if that is asked for.
 ///
 /// Unchecked: what changes is used with the lock held.
 public final class Events: @unchecked Sendable {
@@ -15,10 +16,12 @@ public final class Events: @unchecked Sendable {
   private let lock = Lock()
   private var last: MachineState?
   private var process: StreamCopy?
+  private let incidents: IncidentLog?
 
-  init(_ machine: Machine) throws(Failure) {
+  init(_ machine: Machine, incidents: Bool) throws(Failure) {
     self.machine = machine
     let directory = try machine.current().path
+    self.incidents = incidents ? IncidentLog(directory) : nil
     do throws(Errno) {
       watch = try FileWatch()
       try watch.add(directory: directory)
@@ -28,28 +31,51 @@ public final class Events: @unchecked Sendable {
       throw Failure(
         .system, "\(directory): cannot be watched: \(error.description)", about: directory, number: error.code)
     }
+    watchLogs()
+  }
+
+  /// Has the descriptor tell of what is written there; what it does not tell of is looked for each second.
+  private func watchLogs() {
+    for file in incidents?.descriptors ?? [] { _ = try? watch.add(file) }
   }
 
   /// Readable when there may be something to tell, for the caller's own loop; stays the library's.
   public var descriptor: Int32 { loop.raw }
 
-  /// The next state.
+  /// The next state; what goes wrong between is passed over.
   ///
   /// - Returns: nil once it was told that the machine is over; one that is started anew is told of again by new events.
   /// - Throws: ``Failure/Code/timedOut``.
   public func next(_ patience: Duration = .forever) throws(Failure) -> MachineState? {
     let deadline = patience.deadline
+    while let event = try nextEvent(until: deadline) {
+      if case .state(let state) = event { return state }
+    }
+    return nil
+  }
+
+  /// The next state, or the next thing that went wrong.
+  ///
+  /// - Returns: nil once it was told that the machine is over.
+  /// - Throws: ``Failure/Code/timedOut``.
+  public func nextEvent(_ patience: Duration = .forever) throws(Failure) -> Event? {
+    try nextEvent(until: patience.deadline)
+  }
+
+  private func nextEvent(until deadline: MonotonicTime?) throws(Failure) -> Event? {
     while true {
       _ = watch.drain()
       var event = clinux_epoll_event()
       while unsafe clinux_epoll_wait(loop.raw, &event, 1, 0) > 0, event.descriptor != watch.raw {}
       watchProcess()
       let state = try machine.state
-      let told = lock.withLock { () -> MachineState? in
+      let told = lock.withLock { () -> Event? in
+        // What led to a state comes before it.
+        if let incident = incidents?.next(renewed: watchLogs) { return .incident(incident) }
         // Between its last words and its end it is on no way to a start.
         if state == last || (state == .starting && last == .running) { return nil }
         last = state
-        return state
+        return .state(state)
       }
       if let told { return told }
       if state.isOver { return nil }
@@ -79,5 +105,6 @@ public final class Events: @unchecked Sendable {
 }
 
 extension Machine {
-  public func events() throws(Failure) -> Events { try Events(self) }
+  /// - Parameter incidents: whether what goes wrong in it from now on is told, too (``Events/nextEvent(_:)``).
+  public func events(incidents: Bool = false) throws(Failure) -> Events { try Events(self, incidents: incidents) }
 }

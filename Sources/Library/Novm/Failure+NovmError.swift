@@ -1,9 +1,12 @@
 import Changes
+import Download
 import Glibc
 import Host
+import Images
 import KernelBundle
 import NovmKit
 import Packs
+import Registry
 import Store
 
 extension Failure {
@@ -13,11 +16,31 @@ extension Failure {
     if case .setting(_, let line, _) = error { self.line = line }
   }
 
+  /// Any error of novm's.
+  package init(any error: any Error) {
+    func failure(_ kind: (Code, String, Errno?), _ message: String) -> Failure {
+      Failure(kind.0, message, about: kind.1, number: kind.2?.code ?? 0)
+    }
+    self =
+      switch error {
+      case let error as Failure: error
+      case let error as NovmError: Failure(error)
+      case let error as PackError: failure(Self.kind(of: error), error.message)
+      case let error as ImageError: failure(Self.kind(of: error), error.message)
+      case let error as RegistryError: failure(Self.kind(of: error), error.message)
+      case let error as DownloadError: failure(Self.kind(of: error), error.message)
+      case let error as Errno: Failure(.system, error.description, number: error.code)
+      default: Failure(.machine, "\(error)")
+      }
+  }
+
   private static func kind(of error: NovmError) -> (Code, String, Errno?) {
     switch error {
     case .store(let error): kind(of: error)
     case .bundle(let error): kind(of: error)
     case .pack(let error): kind(of: error)
+    case .image(let error): kind(of: error)
+    case .unfitImage(let name, _): (.description, name, nil)
     case .changes(let error): kind(of: error)
     case .system(_, let path, let number): (number == .notFound ? .missing : .system, path, number)
     case .call(let name, let number): (.system, name, number)
@@ -80,12 +103,54 @@ extension Failure {
 
   private static func kind(of error: PackError) -> (Code, String, Errno?) {
     switch error {
-    case .system(_, let path, let number): (.system, String(printable: path), number)
+    case .system(_, let path, let number):
+      (number == .notFound ? .missing : .system, String(printable: path), number)
     case .invalidName(let name): (.argument, name, nil)
     case .noSuchPack(let name, _): (.missing, name, nil)
     case .nameTaken(let name): (.taken, name, nil)
     case .inUse(let name): (.inUse, name, nil)
     default: (.damaged, "", nil)
+    }
+  }
+
+  private static func kind(of error: ImageError) -> (Code, String, Errno?) {
+    switch error {
+    case .reference(let name), .longName(let name), .ambiguous(let name): (.argument, name, nil)
+    case .noSuchImage(let name): (.missing, name, nil)
+    case .inUse(let name, _): (.inUse, name, nil)
+    case .pack(let error): kind(of: error)
+    case .system(_, let path, let number): (.system, path, number)
+    case .platform(let source, _): (.missing, source, nil)
+    case .damaged(let name): (.damaged, name, nil)
+    case .notAnImage(let source), .malformed(let source, _), .digest(let source, _), .several(let source, _):
+      (.damaged, source, nil)
+    }
+  }
+
+  private static func kind(of error: RegistryError) -> (Code, String, Errno?) {
+    switch error {
+    case .download(let error): kind(of: error)
+    case .image(let error): kind(of: error)
+    case .noSuchImage(let name), .shortName(let name, _): (.missing, name, nil)
+    case .noRegistry(let name): (.argument, name, nil)
+    case .oldFormat(let name), .answer(let name, _), .layer(let name, _): (.damaged, name, nil)
+    case .denied(let registry, _, _, _), .untrusted(let registry, _), .busy(let registry), .blocked(let registry):
+      (.refused, registry, nil)
+    case .configuration(let path, _): (.refused, path, nil)
+    case .helper(let name, _): (.refused, name, nil)
+    }
+  }
+
+  private static func kind(of error: DownloadError) -> (Code, String, Errno?) {
+    switch error {
+    case .badAddress(let address): (.argument, address, nil)
+    case .status(404, let address): (.missing, address, nil)
+    case .status(_, let address), .connection(let address, _), .untrusted(let address, _), .cut(let address, _):
+      (.refused, address, nil)
+    case .tooLarge(let address, _): (.system, address, Errno(ENOSPC))
+    case .write(let number): (.system, "", number)
+    case .program(let path, let number): (.installation, path, number)
+    case .ended(let path, _): (.installation, path, nil)
     }
   }
 

@@ -34,6 +34,8 @@ public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     case installation = 15
     /// It was given up by who asked for it.
     case canceled = 16
+    /// A server, or the network on the way to it, gives it not: not there, not to this user, or not now.
+    case refused = 17
   }
 
   public var code: Code

@@ -1,3 +1,4 @@
+import Download
 import Host
 import KernelBundle
 import NovmKit
@@ -36,6 +37,36 @@ extension Store {
           try machines.kernels.import(source, name: name, noguest: machines.programs.noguest) { progress($0.text) })
       }
     }
+  }
+}
+
+extension Store {
+  /// Makes a pack of a tar archive, compressed or not, as `novm pack import` does. What could lead out of it is refused.
+  ///
+  /// A process that is no child of this one does it, and ends when this call does.
+  ///
+  /// - Parameters:
+  ///   - archive: its path, as bytes, or its https address.
+  ///   - name: the archive's without its ending if not given.
+  ///   - digest: what the archive must be, `sha256:` and hexadecimal digits; an http address needs it.
+  ///   - replacing: whether another pack may have the name, which is then this one's.
+  ///   - patience: what it has for that.
+  ///   - progress: is told what goes on, in lines for a person, on the thread that calls, at least once a second; false gives it up.
+  /// - Throws: ``Failure/Code/taken``, ``Failure/Code/missing``, ``Failure/Code/damaged`` for what is no archive,
+  ///   ``Failure/Code/refused`` by a server, ``Failure/Code/canceled``, ``Failure/Code/timedOut``.
+  public func importPack(
+    _ archive: [UInt8], name: String? = nil, digest: String? = nil, replacing: Bool = false,
+    patience: Duration = .forever, progress: (String) -> Bool = { _ in true }
+  ) throws(Failure) -> Pack {
+    var archive = archive
+    if !Download.isAddress(ByteString.string(archive)) {
+      // The word - would be standard input.
+      archive = Path(archive).absolute(in: Self.workingDirectory).bytes
+    }
+    let words = [archive, name.map(ByteString.bytes) ?? [], digest.map(ByteString.bytes) ?? []]
+    let errand = Errand(.importPack, words + [replacing ? Array("replace".utf8) : []])
+    let made = try errand.run(by: machines, until: patience.deadline, progress)
+    return Pack(try told(NovmError.pack) { () throws(PackError) in try machines.packs.pack(named: made) })
   }
 }
 

@@ -57,7 +57,10 @@ public struct Store: Sendable {
 
   /// The packs, by name.
   public func packs() throws(Failure) -> [Pack] {
-    try told(NovmError.pack) { () throws(PackError) in try machines.packs.list().packs.map(Pack.init) }
+    try told(NovmError.pack) { () throws(PackError) in
+      // Those of images are theirs.
+      try machines.packs.list().packs.filter { !$0.name.hasPrefix(PackStore.layerPrefix) }.map(Pack.init)
+    }
   }
 
   /// All machines, whoever made them, in no order.
@@ -73,12 +76,13 @@ public struct Store: Sendable {
 
   /// Makes a machine, which does not run yet.
   ///
-  /// - Throws: ``Failure/Code/description`` and what the command says of it; ``Failure/Code/missing`` for a kernel or pack;
+  /// - Throws: ``Failure/Code/description`` and what the command says of it; ``Failure/Code/missing`` for a kernel, pack or image;
   ///   ``Failure/Code/taken``.
   public func create(_ description: Description) throws(Failure) -> Machine {
-    let definition = try told { () throws(NovmError) in
-      try description.settings.definition(directory: Self.workingDirectory)
+    let (definition, layers) = try told { () throws(NovmError) in
+      try description.settings.definition(directory: Self.workingDirectory, images: machines.images)
     }
+    defer { withExtendedLifetime(layers) {} }
     return try create(definition, name: description.settings.name)
   }
 

@@ -86,6 +86,17 @@ extension RowList {
       })
   }
 
+  convenience init(_ images: [Image]) {
+    self.init(
+      images.map {
+        [
+          ("id", utf8($0.identifier)), ("names", utf8($0.names.joined(separator: " "))),
+          ("created", $0.created.map(utf8)), ("layers", utf8("\($0.layers)")), ("size", utf8("\($0.size)")),
+          ("origin", utf8($0.origin)),
+        ]
+      })
+  }
+
   convenience init(_ usage: Usage?) {
     func number(_ value: UInt64?) -> [UInt8]? { value.map { utf8("\($0)") } }
     self.init([

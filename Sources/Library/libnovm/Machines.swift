@@ -181,6 +181,15 @@ public func novm_machine_connect(
 
 // MARK: Events
 
+extension Incident {
+  fileprivate var kind: novm_incident {
+    switch self {
+    case .outOfMemory: NOVM_INCIDENT_MEMORY
+    case .networkRefused: NOVM_INCIDENT_NETWORK
+    }
+  }
+}
+
 @c @implementation
 public func novm_events_open(
   _ machine: novm_handle, _ events: UnsafeMutablePointer<novm_handle>?, _ error: UnsafeMutablePointer<novm_error>?
@@ -192,16 +201,35 @@ public func novm_events_open(
 }
 
 @c @implementation
+public func novm_events_open_with(
+  _ machine: novm_handle, _ flags: UInt32, _ events: UnsafeMutablePointer<novm_handle>?,
+  _ error: UnsafeMutablePointer<novm_error>?
+) -> novm_status {
+  call(error) { () throws(Failure) in
+    let result = try required(events, "events")
+    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
+    result.pointee = Handles.all.add(try libnovm.machine(machine).events(incidents: flags & 1 != 0))
+  }
+}
+
+@c @implementation
 public func novm_events_next(
   _ events: novm_handle, _ timeout: Int64, _ state: UnsafeMutablePointer<novm_machine_state>?,
   _ error: UnsafeMutablePointer<novm_error>?
 ) -> novm_status {
   call(error) { () throws(Failure) in
     let result = try required(state, "state")
-    guard let next = try Handles.all.value(events, Events.self).next(patience(timeout)) else {
+    guard let next = try Handles.all.value(events, Events.self).nextEvent(patience(timeout)) else {
       throw Failure(.missing, "nothing more will become of the machine")
     }
-    try fill(result, next)
+    switch next {
+    case .state(let state): try fill(result, state)
+    case .incident(let incident):
+      // It goes on.
+      try fill(result, .running)
+      result.pointee.incident = Int32(bitPattern: incident.kind.rawValue)
+      withUnsafeMutableBytes(of: &result.pointee.message) { copy(incident.message, to: $0) }
+    }
   }
 }
 

@@ -1,12 +1,16 @@
+import Images
+import Packs
 import Testing
 
 @testable import NovmKit
 
 struct NamedSettingsTests {
+  private let nowhere = ImageStore(directory: "/proc/nowhere", packs: PackStore(directory: "/proc/nowhere"))
+
   private func settings(_ text: String) throws -> MachineDefinition {
     var settings = NamedSettings()
     try settings.parse(Array(text.utf8))
-    return try settings.definition(directory: Array("/here".utf8))
+    return try settings.definition(directory: Array("/here".utf8), images: nowhere).definition
   }
 
   private func fault(_ text: String) -> NovmError? {
@@ -24,7 +28,7 @@ struct NamedSettingsTests {
     try settings.set("memory", "1G")
     try settings.set("read", "/srv")
     try settings.parse(Array("read: [/a=>b, /c=>/d]\ncpus: 2\nno-balloon: true\nname: box\nrm: true\n".utf8))
-    let definition = try settings.definition(directory: Array("/here".utf8))
+    let definition = try settings.definition(directory: Array("/here".utf8), images: nowhere).definition
     #expect(definition.machine.memory == "1G")
     #expect(definition.machine.cpus == "2")
     #expect(definition.machine.noBalloon)
@@ -50,7 +54,7 @@ struct NamedSettingsTests {
     ("memroy: 1G", 1, "memroy"), ("cpus: 1\nmemory: lots", 2, "memory"), ("net: tokenring", 1, "net"),
     ("init: perhaps", 1, "init"), ("command: ls -l", 1, "command"), ("timeout: soon", 1, "timeout"),
     ("name: ~", 1, "name"), ("memory: \"1\\0G\"", 1, "memory"), ("- 1", 1, ""), ("cpus: 1\ncpus: 2", 2, ""),
-    ("env: [NAME]", 1, "env"), ("read: [/a=>b, c=>d]", 1, "read"), ("image: debian", 1, "image"),
+    ("env: [NAME]", 1, "env"), ("read: [/a=>b, c=>d]", 1, "read"), ("publish-all: 1", 1, "publish-all"),
     ("user: ''", 1, "user"), ("read: '~/src'", 1, "read"), ("cpus: 1\nshare: ['/a=>/b', '/src=>~']", 2, "share"),
     ("mount: 'type=bind,source=~/a,target=/b'", 1, "mount"), ("net: none\nallow: [example.com]", 2, "allow"),
     ("allow: [example.com]\nnet: none", 2, "net"), ("allow: ['no name!']", 1, "allow"),
@@ -84,6 +88,13 @@ struct NamedSettingsTests {
     var settings = NamedSettings()
     try settings.set("memory", "1G")
     #expect(throws: NovmError.self) { try settings.parse(Array("memory: 2G\nnosuch: 1\n".utf8)) }
-    #expect(try settings.definition(directory: [UInt8(ascii: "/")]).machine.memory == "1G")
+    #expect(try settings.definition(directory: [UInt8(ascii: "/")], images: nowhere).definition.machine.memory == "1G")
+  }
+
+  @Test func images() throws {
+    #expect(try settings("entrypoint: /bin/env\ncommand: [A=1, sh]").process?.command == ["/bin/env", "A=1", "sh"])
+    #expect(try settings("entrypoint: ''\ncommand: [sh]").process?.command == ["sh"])
+    #expect(throws: NovmError.publishAllWithoutImage) { try settings("publish-all: true") }
+    #expect(throws: (any Error).self) { try settings("image: nosuch:1") }
   }
 }

@@ -39,7 +39,8 @@ typedef enum novm_status {
   NOVM_ERROR_IN_USE = 13,       ///< a pack, volume or port is in use
   NOVM_ERROR_DAMAGED = 14,      ///< something of the store is damaged
   NOVM_ERROR_INSTALLATION = 15, ///< parts of novm, or programs that it needs, are not installed
-  NOVM_ERROR_CANCELED = 16      ///< given up by who asked for it
+  NOVM_ERROR_CANCELED = 16,     ///< given up by who asked for it
+  NOVM_ERROR_REFUSED = 17       ///< a server, or the network on the way to it, gives it not to this user, or not now
 } novm_status;
 
 /// Filled in by a call that fails; the caller's, of any content before.
@@ -84,6 +85,41 @@ novm_status novm_store_import_kernel(
   novm_handle store, const char *source, const char *modules, const char *name,
   void (*progress)(void *context, const char *line), void *context, novm_handle *list, novm_error *error);
 
+/// Is told what goes on, in lines for a person, on the thread that calls, at least once a second. Other than 0 gives it up:
+/// NOVM_ERROR_CANCELED.
+typedef int (*novm_progress)(void *context, const char *line);
+
+enum { NOVM_IMPORT_REPLACE = 1 /**< also if another pack has the name, which is then this one's */ };
+
+/// Makes a pack of a tar archive, compressed or not, as `novm pack import` does. `archive` is its path or its https address; `name` is
+/// NULL for the archive's without its ending; `digest`, what the archive must be, `sha256:…` or NULL; `progress` may be NULL. The list
+/// has one row, as of novm_store_packs. What speaks to servers and reads archives is a process that ends when this call does.
+novm_status novm_store_import_pack(
+  novm_handle store, const char *archive, const char *name, const char *digest, uint32_t flags, int64_t timeout,
+  novm_progress progress, void *context, novm_handle *list, novm_error *error);
+
+// ---- Container images ----
+
+/// What a machine's setting `image` takes (novm_description_set): a list of rows of id, names (with blanks between them), created, layers (how many), size, origin.
+novm_status novm_store_images(novm_handle store, novm_handle *list, novm_error *error);
+/// Brings an image in from a registry, as `novm pull` does: with this user's credentials, certificates and configuration. What is
+/// here is not fetched again. The list has one row. `progress` may be NULL.
+novm_status novm_store_pull_image(
+  novm_handle store, const char *name, int64_t timeout, novm_progress progress, void *context, novm_handle *list,
+  novm_error *error);
+
+enum { NOVM_REMOVE_ALL = 1 /**< by an identifier, also an image that has several names */ };
+
+/// Takes a name from an image, and removes the image with its last name. NOVM_ERROR_IN_USE if a machine is made of it.
+novm_status novm_store_remove_image(novm_handle store, const char *name, uint32_t flags, novm_error *error);
+/// Makes an image of what a machine of an image wrote to /, as a layer above it. It must not run. `name`, `author` and `message` (for
+/// its history) may be NULL. The list has one row, as of novm_store_images.
+novm_status novm_machine_commit_image(
+  novm_handle machine, const char *name, const char *author, const char *message, novm_handle *list,
+  novm_error *error);
+
+// ---- Lists ----
+
 /// How many rows there are.
 novm_status novm_list_count(novm_handle list, size_t *count, novm_error *error);
 /// The text is the list's, and ends with it; NULL for a field that this row does not have.
@@ -113,11 +149,18 @@ typedef enum novm_state {
   NOVM_STATE_REMOVED = 8
 } novm_state;
 
+/// What went wrong in a machine that goes on; `message` says it.
+typedef enum novm_incident {
+  NOVM_INCIDENT_NONE = 0,
+  NOVM_INCIDENT_MEMORY = 1, ///< the guest's kernel ended a program for want of memory
+  NOVM_INCIDENT_NETWORK = 2 ///< it asked its network for what it was not granted (--allow, --deny)
+} novm_incident;
+
 typedef struct novm_machine_state {
   uint32_t size; ///< set by the caller: sizeof(novm_machine_state)
   int32_t state;
   int32_t exit_status;
-  int32_t reserved;
+  int32_t incident; ///< of novm_events_next alone
   char message[1024];
 } novm_machine_state;
 
@@ -175,6 +218,11 @@ novm_status novm_pool_give(novm_handle pool, novm_handle machine, uint32_t flags
 
 /// Tells of each state that the machine comes to, from the one that it is in on.
 novm_status novm_events_open(novm_handle machine, novm_handle *events, novm_error *error);
+
+enum { NOVM_EVENTS_INCIDENTS = 1 /**< also of what goes wrong in it from now on, with NOVM_STATE_RUNNING and `incident` */ };
+
+/// The same, and of what flags say.
+novm_status novm_events_open_with(novm_handle machine, uint32_t flags, novm_handle *events, novm_error *error);
 /// NOVM_ERROR_MISSING once it was told that the machine is over.
 novm_status novm_events_next(novm_handle events, int64_t timeout, novm_machine_state *state, novm_error *error);
 /// Readable when there may be something to tell; the handle's, and ends with it.

@@ -1,6 +1,7 @@
 import AgentProtocol
 import FoundationEssentials
 import Host
+import Images
 
 /// A machine, and perhaps its command, described by names and texts: those of the options and of files
 /// (docs/machine-file.md).
@@ -31,13 +32,18 @@ package struct NamedSettings: Sendable {
   package private(set) var name: String?
   /// Whether the machine is removed once it has ended.
   package private(set) var remove = false
+  /// The program that gets the command's words in place of an image's.
+  private var entrypoint: String?
+  private var publishesAll = false
+  /// Whether an image's own checks are left out.
+  private var isUnchecked = false
 
   package init() {}
 
   // MARK: Names
 
   /// The names of a machine's settings, as options have them.
-  private static let machineKinds = Self.kinds(of: MachineSettings()).filter { $0.key != "image" }
+  private static let machineKinds = Self.kinds(of: MachineSettings())
   /// Those of its command's.
   private static let processKinds: [String: Kind] = {
     var kinds = Self.kinds(of: CommandSettings()).filter { !["called-in", "health"].contains($0.key) }
@@ -45,7 +51,9 @@ package struct NamedSettings: Sendable {
     kinds["timeout"] = .time
     return kinds
   }()
-  private static let ownKinds: [String: Kind] = ["name": .text, "rm": .flag]
+  private static let ownKinds: [String: Kind] = [
+    "name": .text, "rm": .flag, "entrypoint": .text, "publish-all": .flag, "no-healthcheck": .flag,
+  ]
 
   package static var names: [String] {
     (Array(machineKinds.keys) + Array(processKinds.keys) + Array(ownKinds.keys)).sorted()
@@ -159,6 +167,9 @@ package struct NamedSettings: Sendable {
     switch (name, value) {
     case ("name", .text(let text)): self.name = text
     case ("rm", .flag(let flag)): remove = flag
+    case ("entrypoint", .text(let text)): entrypoint = text
+    case ("publish-all", .flag(let flag)): publishesAll = flag
+    case ("no-healthcheck", .flag(let flag)): isUnchecked = flag
     case ("interactive", _): process["input"] = value
     case _ where Self.processKinds[name] != nil: process[Self.property(name)] = value
     default: machine[Self.property(name)] = value
@@ -225,13 +236,37 @@ package struct NamedSettings: Sendable {
   // MARK: What was set
 
   /// The machine; relative paths start at the directory.
-  package func definition(directory: [UInt8]) throws(NovmError) -> MachineDefinition {
-    guard let machine: MachineSettings = Self.decode(machine), let process: CommandSettings = Self.decode(process)
+  ///
+  /// - Parameter images: where the image is that it names, if it names one.
+  /// - Returns: also what keeps the image's layers until the machine's description does: for as long as it lives.
+  package func definition(
+    directory: [UInt8], images: ImageStore
+  ) throws(NovmError) -> (definition: MachineDefinition, layers: SharedFile?) {
+    guard var machine: MachineSettings = Self.decode(machine), var process: CommandSettings = Self.decode(process)
     else {
       throw .setting("", line: 0, "cannot be understood")
     }
-    return MachineDefinition(
+    var layers: SharedFile?
+    var image: Image?
+    if let name = machine.image {
+      do throws(ImageError) {
+        layers = SharedFile(try images.holdLayers())
+        image = try images.find(name)
+      } catch {
+        throw .image(error)
+      }
+    } else if publishesAll {
+      throw .publishAllWithoutImage
+    }
+    process.command = process.words(of: image, entrypoint: entrypoint)
+    if let image {
+      machine = try machine.made(of: image, publishesAll: publishesAll, directory: directory)
+      process = try process.completed(by: image)
+      process.health = isUnchecked ? nil : HealthCheck(image)
+    }
+    let definition = MachineDefinition(
       machine: try machine.absolute(directory), process: process.command.isEmpty ? nil : process, remove: remove)
+    return (definition, layers)
   }
 
   private static func decode<Settings: Decodable>(_ values: [String: Value]) -> Settings? {

@@ -5,6 +5,8 @@ package final class NetworkLog {
 
   /// What lines of the monitor's begin with that belong here.
   static let prefix = "network card "
+  /// What is in those of them that tell what was refused.
+  package static let refusal = " does not reach "
 
   private let path: String
   private var lines: RotatedFile?

@@ -6,7 +6,7 @@ package struct OutOfMemoryKill: Equatable, Sendable {
   package var size: UInt64
 
   /// - Parameter line: of the kernel's log; nil for another one.
-  init?(_ line: String) {
+  package init?(_ line: String) {
     guard let start = line.firstRange(of: "Out of memory: Killed process ")?.upperBound,
       let open = line[start...].firstIndex(of: "("), let size = Self.kibibytes("anon-rss:", in: line[start...])
     else { return nil }

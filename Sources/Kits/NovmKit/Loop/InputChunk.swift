@@ -2,7 +2,7 @@ import Glibc
 import Host
 
 /// What one read(2) of a descriptor gave.
-enum InputChunk {
+package enum InputChunk {
   /// So many bytes, at least one.
   case bytes(Int)
   case end
@@ -12,7 +12,7 @@ enum InputChunk {
   /// - Parameters:
   ///   - bytes: what was read is appended to them.
   ///   - limit: the most bytes to read, at least one.
-  static func read(_ descriptor: Int32, into bytes: inout [UInt8], limit: Int) -> InputChunk {
+  package static func read(_ descriptor: Int32, into bytes: inout [UInt8], limit: Int) -> InputChunk {
     var result = 0
     var error = Errno(0)
     bytes.append(addingCapacity: limit) { room in

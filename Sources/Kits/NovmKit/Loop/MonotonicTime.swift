@@ -26,7 +26,7 @@ package struct MonotonicTime: Comparable, Sendable {
   package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
 
   /// For poll(2): rounded up, so that waiting that long is long enough.
-  var millisecondsFromNow: Int32 {
+  package var millisecondsFromNow: Int32 {
     let now = Self.now.nanoseconds
     return nanoseconds <= now ? 0 : Int32(clamping: (nanoseconds - now + 999_999) / 1_000_000)
   }

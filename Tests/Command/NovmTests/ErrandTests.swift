@@ -1,0 +1,51 @@
+import Host
+import HostTesting
+import Testing
+
+@testable import Novm
+@testable import NovmKit
+
+/// What `novm` does for programs that have loaded the library, and what it tells them.
+struct ErrandTests {
+  @Test func reportsAreOneLineEach() throws {
+    let reports: [Errand.Report] = [
+      .progress("layer 1 of 2"), .done("sha256:00"),
+      .failed(Failure(.refused, "no: why", about: "registry", number: 5, exitStatus: 125)),
+      .failed(Failure(.missing, "", about: "")),
+    ]
+    for report in reports {
+      let line = report.line
+      #expect(line.last == 10 && Errand.Report(line.dropLast()) == report)
+    }
+    // What servers and archives say stays in its place.
+    let hostile = Errand.Report.failed(Failure(.damaged, "a\tb\nprogress\tc", about: "x\ty\n"))
+    #expect(hostile.line.count { $0 == 10 } == 1)
+    guard case .failed(let failure)? = Errand.Report(hostile.line.dropLast()) else {
+      Issue.record("\(hostile.line)")
+      return
+    }
+    #expect(failure.code == .damaged && failure.message.contains("progress"))
+  }
+
+  @Test(arguments: [
+    "", "done", "done\ta\tb", "failed\tx\t0\t0\t\t", "failed\t99\t0\t0\t\t", "failed\t1\t0\t0\t", "other\tx",
+  ])
+  func whatIsNoReport(_ line: String) { #expect(Errand.Report(Array(line.utf8)) == nil) }
+
+  @Test func wordsAreNoOptions() throws {
+    #expect(Errand(["pull-image", "=--help", "="]) == Errand(.pullImage, [Array("--help".utf8), []]))
+    for wrong in [[], ["nosuch"], ["pull-image", "name"]] { #expect(Errand(wrong) == nil) }
+  }
+
+  @Test func failuresAreTold() throws {
+    let novm = try NovmProgram()
+    try novm.writeProgram("libexec/nofetch", "#!/bin/sh\n")
+    let result = try novm.run(["errand", "1", "pull-image", "=Not a name"])
+    #expect(result.status == 125)
+    guard case .failed(let failure)? = Errand.Report(Array(result.output.utf8).dropLast()) else {
+      Issue.record("\(result)")
+      return
+    }
+    #expect(failure.code == .argument && failure.message.contains("no image's name"))
+  }
+}
