@@ -28,6 +28,13 @@ done
 manual=$(MANROFFSEQ='' MANWIDTH=80 man --local-file --warnings "$TEST/man3/libnovm.3" 2>&1)
 [[ $manual == *NAME* && $manual == *novm_machine_start* && $manual == *NOVM_ERROR_CANCELED* && $manual != *warning* ]] || fail "$manual"
 
+# The pages of `import Novm`, whose links lead somewhere.
+if command -v docc >/dev/null && [[ -f $(swift build --show-bin-path)/Modules/Novm.swiftmodule ]]; then
+  scripts/library-pages "$TEST/pages" || fail 'library-pages'
+else
+  echo 'left out: no docc, or no modules of a debug build'
+fi
+
 # As it is installed: found by pkg-config wherever it lies.
 DESTDIR=$TEST/installed scripts/install-library /usr lib/x86_64-linux-gnu
 export PKG_CONFIG_PATH=$TEST/installed/usr/lib/x86_64-linux-gnu/pkgconfig
