@@ -5,6 +5,7 @@
 build=.build/novm
 export NOVM_ROOT=$TEST/store NOVM_LIBEXEC=$PWD/$build/libexec/novm
 .build/library/wrong 100000 "$RANDOM" || fail 'wrong calls'
+.build/library/wrong-checked 3000 "$RANDOM" || fail 'wrong calls, with sanitizers'
 .build/library/loads "$build/lib/libnovm.so.1" || fail 'loads'
 valgrind --quiet --error-exitcode=9 .build/library/wrong 300 >"$TEST/log" 2>&1 || fail "$(<"$TEST/log")"
 

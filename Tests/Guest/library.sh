@@ -8,7 +8,10 @@ export LD_LIBRARY_PATH
 LD_LIBRARY_PATH=$(dirname "$library")
 
 mkdir "$TEST/data"
-.build/library/life "$KERNEL" "$TEST" || fail 'life'
+program=life
+# With sanitizers.
+[[ $(id -u) == 0 ]] || program=life-checked
+".build/library/$program" "$KERNEL" "$TEST" || fail 'life'
 [[ $(<"$TEST/data/file") == new ]] || fail 'what was applied'
 expect_output '' "$NOVM" ls --all --quiet
 # Nothing of it stays.
