@@ -1,5 +1,5 @@
 """`exec` of /bin/true in a machine that runs, by libnovm from C and from Python in a process that has loaded it, against `novm exec`;
-and what loading the library costs."""
+what loading the library costs; and what one process keeps of two hundred machines that it had."""
 
 import os
 import re
@@ -9,9 +9,11 @@ import sys
 import time
 
 CALLS = 100
+CROWD = 200
 
 
-def measure(kernels, scratch, row):
+def prepared(scratch):
+    """What has programs of the library's run, and gives their output; the checkout; and the library."""
     novm = os.environ["NOVM"]
     top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     library = os.path.join(os.path.dirname(novm), "../lib/libnovm.so.1")
@@ -25,6 +27,24 @@ def measure(kernels, scratch, row):
         return subprocess.run(
             words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
 
+    return output, top, library
+
+
+def crowd(kernels, scratch, row):
+    """By one process, eight at a time."""
+    output, top, _ = prepared(scratch)
+    start = time.monotonic()
+    told = output(sys.executable, "-B", f"{top}/Tests/Library/crowd.py", "cloud", str(CROWD))
+    row("library-crowd-machine", "s", (time.monotonic() - start) / CROWD)
+    left = dict((name, float(value)) for value, name in re.findall(r"(-?[\d.]+) (descriptors|threads|MiB)", told))
+    row("library-crowd-descriptors", "", left["descriptors"], bound_value=0)
+    row("library-crowd-threads", "", left["threads"], bound_value=0)
+    row("library-crowd-memory", "MiB", left["MiB"], bound_value=4)
+
+
+def measure(kernels, scratch, row):
+    novm = os.environ["NOVM"]
+    output, top, library = prepared(scratch)
     output(novm, "create", "--kernel", "cloud", "--memory", "256M", "--name", "bench")
     try:
         times = []
