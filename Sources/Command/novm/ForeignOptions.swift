@@ -1,19 +1,25 @@
+import ArgumentParser
+
 /// Options that people bring along from Docker, Podman and virtme-ng, and what does the same here.
 enum ForeignOptions {
   /// What to say of an option that there is not; nil where there is nothing to say but that.
   ///
   /// - Parameters:
   ///   - option: without its value.
-  ///   - verb: the command that it was given to.
-  static func answer(_ option: String, verb: String) -> String? {
+  ///   - command: that it was given to.
+  static func answer(_ option: String, of command: any ParsableCommand.Type) -> String? {
     guard option.hasPrefix("--") else { return nil }
-    let name = String(option.dropFirst(2))
+    let (name, verb) = (String(option.dropFirst(2)), command._commandName)
     let verbs = ["run", "create"]
     if !verbs.contains(verb), devices.contains(name) {
       return "\(option): a machine that runs takes no further shares, disks, cards or ports (there is no hot plug); "
         + "give it to novm run or novm create"
     }
-    if let answer = ofImages[verb]?[name] ?? (registryVerbs.contains(verb) ? ofRegistries[name] : nil) {
+    // Machines, packs and kernels have commands of the same names.
+    let ofThem: [any ParsableCommand.Type] = [LoginCommand.self, LogoutCommand.self, CommitCommand.self]
+    if (ImageCommand.configuration.subcommands + ofThem).contains(where: { $0 == command }),
+      let answer = ofImages[verb]?[name] ?? (registryVerbs.contains(verb) ? ofRegistries[name] : nil)
+    {
       return "\(option): \(answer)"
     }
     return verbs.contains(verb) || verb == "exec" ? answers[name].map { "\(option): \($0)" } : nil
@@ -47,7 +53,7 @@ enum ForeignOptions {
     "sign-by": "novm does not sign; skopeo and cosign do, what was pushed",
   ]
 
-  /// By a command's name and an option's.
+  /// By the name of a command of images and an option's.
   private static let ofImages: [String: [String: String]] = [
     "pull": [
       "all-tags": "one tag at a time; which there are is told by: skopeo list-tags docker://NAME",

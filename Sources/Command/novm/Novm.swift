@@ -16,7 +16,7 @@ struct Novm: ParsableCommand {
       found, 128 and a signal's number if a signal ended it.
       """,
     version: Version.text,
-      subcommands: [SuperviseCommand.self, MakeTemplateCommand.self, UnpackLayerCommand.self, ErrandCommand.self],
+    subcommands: [SuperviseCommand.self, MakeTemplateCommand.self, UnpackLayerCommand.self, ErrandCommand.self],
     groupedSubcommands: [
       CommandGroup(
         name: "Machines",
@@ -104,7 +104,7 @@ struct Novm: ParsableCommand {
           // The parser misses an argument before it minds an option that there is not, and knows none of others' options.
           if let option = Suggestion.unknown(among: words, of: command),
             command.message(for: error).contains("Missing expected argument")
-              || ForeignOptions.answer(String(option.prefix { $0 != "=" }), verb: command._commandName) != nil
+              || ForeignOptions.answer(String(option.prefix { $0 != "=" }), of: command) != nil
           {
             throw ValidationError(Suggestion.unknownOption(option, of: command))
           }

@@ -78,10 +78,9 @@ struct ShortHelp {
   /// For whom a screen has no room: few have a use for them.
   private static let rare: Set<String> = [
     "version", "write-limit", "run-as", "cgroup", "uidmap", "gidmap", "cpu-affinity", "numa", "numa-distance",
-    "debug-info", "huge-pages", "prefault",
-    "entropy-rate", "shm-size", "com2", "template", "env-file", "label", "stop-signal", "health-cmd", "health-interval",
-    "health-timeout",
-    "health-start-period", "health-retries", "no-healthcheck",
+    "debug-info", "huge-pages", "prefault", "entropy-rate", "shm-size", "com2", "template", "platform", "env-file",
+    "label", "stop-signal", "health-cmd", "health-interval", "health-timeout", "health-start-period", "health-retries",
+    "no-healthcheck",
   ]
 
   private var options: [Option] {

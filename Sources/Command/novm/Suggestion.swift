@@ -12,7 +12,7 @@ extension Suggestion {
 
   static func unknownOption(_ option: String, of command: any ParsableCommand.Type) -> String {
     let name = String(option.prefix { $0 != "=" })
-    if let answer = ForeignOptions.answer(name, verb: command._commandName) { return answer }
+    if let answer = ForeignOptions.answer(name, of: command) { return answer }
     let near =
       nearest(to: name, in: options(of: command)).map { "; did you mean \($0)?" }
       ?? "; see: novm \(command._commandName) --help"
