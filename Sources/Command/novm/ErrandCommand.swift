@@ -71,7 +71,7 @@ final class ErrandTeller: PullAudience {
     // A write would tell, too, but nothing is written while a server is waited for. A thread would be one too many for the
     // namespaces of who is confined.
     watched = descriptor
-    signal(SIGIO) { _ in Self.endWithoutReader() }
+    signal(SIGIO) { _ in ErrandTeller.endWithoutReader() }
     _ = fcntl(descriptor, F_SETOWN, getpid())
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_ASYNC)
     Self.endWithoutReader()
