@@ -24,13 +24,15 @@ struct m_processor {
   uint64_t since;                       // when `current` began to run
   uint32_t number, apic, hazard, flush; // flush: others ask for it, until it is done
   uint32_t links, ports;                // links from the scheduling context's own context to `current`
+  uint64_t floating;                    // whose floating-point state the registers have
+  uint64_t bit;                         // 1 << number
   uint64_t gdt[8];
   struct m_tss tss;
 };
 
 _Static_assert(sizeof(struct m_registers) == 176, "registers");
 _Static_assert(offsetof(struct m_tss, bitmap) == 104, "tss");
-_Static_assert(offsetof(struct m_processor, hazard) == 64 && sizeof(struct m_processor) <= 8448, "processor");
+_Static_assert(offsetof(struct m_processor, hazard) == 64 && sizeof(struct m_processor) <= 8480, "processor");
 
 M struct m_processor *_Nonnull m_processor(void) { struct m_processor *p; __asm__("mov %%gs:0, %0" : "=r"(p)); return p; }
 M uint32_t m_hazard(void) { uint32_t v; __asm__ volatile("mov %%gs:64, %0" : "=r"(v)); return v; }

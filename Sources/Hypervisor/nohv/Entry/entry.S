@@ -293,5 +293,5 @@ m_start:
 m_first_stack_end:
         .skip 4096
 m_first_fault_stack_end:
-m_first_processor: .skip 8448
+m_first_processor: .skip 8480
         .section .note.GNU-stack, "", @progbits

@@ -159,7 +159,7 @@ enum Contexts {
 
   static func free(_ context: Reference<Context>) {
     let domain = context.object.domain
-    if context.object.floating != 0 { Memory.free(frame: context.object.floating, of: domain) }
+    FloatingPoint.forget(context)
     if let machine = context.object.machine { VirtualProcessors.free(machine, of: domain) }
     if context.object.origin == nil {
       if context.object.messageAddress != 0 {

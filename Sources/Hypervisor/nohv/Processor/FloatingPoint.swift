@@ -1,17 +1,34 @@
 import CMachine
 import FramePool
 
-/// Floating-point state. A context that never used it runs with CR0.TS set, has none, and costs nothing; from its first use on,
-/// its state is saved and restored eagerly, so that none is in registers of another's.
+/// Floating-point state. A context that never used it runs with CR0.TS set, has none, and costs nothing. The registers keep a
+/// context's until another that has its own needs them: so a guest comes back to its own from a monitor that has none.
 enum FloatingPoint {
-  @inline(never) static func change(from old: Reference<Context>, to new: Reference<Context>) {
-    if old.object.floating != 0 { save(old.object.floating) }
-    if new.object.floating != 0 {
-      m_clts()
-      restore(new.object.floating)
-    } else {
-      m_set_cr0(m_cr0() | 1 << 3)
+  @inline(__always) static func change(to new: Reference<Context>) {
+    guard new.object.floating != 0 else {
+      if m_cr0() & 1 << 3 == 0 { m_set_cr0(m_cr0() | 1 << 3) }
+      return
     }
+    if unsafe m_processor().pointee.floating != new.address { return load(new) }
+    // VMRUN has the guest's own CR0.
+    if !new.object.isGuest { m_clts() }
+  }
+
+  /// Puts a context's state into the registers, and what they have where it belongs.
+  @inline(never) private static func load(_ new: Reference<Context>) {
+    m_clts()
+    let old = unsafe m_processor().pointee.floating
+    if old != 0 { save(Reference<Context>(address: old).object.floating) }
+    restore(new.object.floating)
+    unsafe m_processor().pointee.floating = new.address
+  }
+
+  /// A context is gone: nothing of it is to be saved.
+  static func forget(_ context: Reference<Context>) {
+    guard context.object.floating != 0 else { return }
+    let processor = unsafe Processors.at(Int(context.object.processor))
+    if unsafe processor.pointee.floating == context.address { unsafe processor.pointee.floating = 0 }
+    Memory.free(frame: context.object.floating, of: context.object.domain)
   }
 
   /// Gives a context state as it is after FNINIT; false where there is no memory for it.
@@ -26,17 +43,16 @@ enum FloatingPoint {
   /// The first use by the current context: false where there is no memory for its state, or it was not the first.
   static func begin(_ context: Reference<Context>) -> Bool {
     guard make(context) else { return false }
-    m_clts()
-    restore(context.object.floating)
+    load(context)
     return true
   }
 
-  static func save(_ area: UInt64) {
+  private static func save(_ area: UInt64) {
     let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(area))
     if unsafe Features.xsave { unsafe m_xsave(pointer) } else { unsafe m_fxsave(pointer) }
   }
 
-  static func restore(_ area: UInt64) {
+  private static func restore(_ area: UInt64) {
     let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(area))
     if unsafe Features.xsave { unsafe m_xrstor(pointer) } else { unsafe m_fxrstor(pointer) }
   }

@@ -38,6 +38,7 @@ enum Scheduler {
     queues.object = Queues(idle: idle)
     unsafe block.pointee.scheduler = queues.address
     unsafe block.pointee.scheduling = 0
+    unsafe block.pointee.bit = 1 << UInt64(block.pointee.number)
     m_set_current(idle.address)
   }
 
@@ -52,13 +53,13 @@ enum Scheduler {
     let now = m_rdtsc()
     unsafe old.object.time &+= now &- processor.pointee.since
     unsafe processor.pointee.since = now
-    if old.object.floating | next.object.floating != 0 { FloatingPoint.change(from: old, to: next) }
+    if old.object.floating | next.object.floating != 0 { FloatingPoint.change(to: next) }
     m_set_current(next.address)
     if old.object.root != next.object.root { enter(next, from: old) }
   }
 
-  private static func enter(_ next: Reference<Context>, from old: Reference<Context>) {
-    let bit: UInt64 = unsafe 1 &<< UInt64(m_processor().pointee.number)
+  @inline(__always) private static func enter(_ next: Reference<Context>, from old: Reference<Context>) {
+    let bit = unsafe m_processor().pointee.bit
     old.object.domain.object.processors &= ~bit
     next.object.domain.object.processors |= bit
     if unsafe m_processor().pointee.ports != 0 { Shootdown.forgetPorts() }

@@ -114,9 +114,14 @@ enum VirtualProcessors {
     unsafe Memory.free(machine, &Memory.machines, of: domain)
   }
 
+  /// A guest's, which `make` gave it before it was one, and which it has for as long as it is there. None but guests come here.
+  @inline(__always) private static func machine(of context: Reference<Context>) -> Reference<VirtualProcessor> {
+    unsafe context.object.machine.unsafelyUnwrapped
+  }
+
   /// The last before VMRUN; false where the context does not go there.
   static func enter(_ context: Reference<Context>) -> Bool {
-    guard let machine = context.object.machine else { return false }
+    let machine = machine(of: context)
     let domain = context.object.domain
     let block = machine.object.block
     guard domain.object.guestTable != 0 else {
@@ -139,7 +144,7 @@ enum VirtualProcessors {
   }
 
   static func exit(_ context: Reference<Context>) {
-    guard let machine = context.object.machine else { return }
+    let machine = machine(of: context)
     let block = machine.object.block
     if unsafe machine.object.extendedControl != Features.extendedControl, unsafe Features.xsave {
       m_xsetbv(0, unsafe Features.extendedControl)
@@ -152,9 +157,11 @@ enum VirtualProcessors {
     // What was being delivered when the guest left is delivered when it comes back, unless its monitor says otherwise.
     let event = block[Offset.exitEvent]
     block[Offset.event] = event & 1 << 31 != 0 ? event : 0
-    context.object.continuation = .guest
     // -1 is invalid state, of 64 bits on processors, of 32 under QEMU.
     let code = UInt32(truncatingIfNeeded: block[Offset.exitCode])
+    // Instructions, which are the most.
+    if code &- 0x63 < UInt32(Event.otherExit) &- 0x63 { return Portals.raise(UInt64(code), by: context) }
+    context.object.continuation = .guest
     switch code {
     // An interrupt, NMI or SMI: the processor has taken it.
     case 0x60...0x62: break
@@ -216,13 +223,11 @@ enum VirtualProcessors {
 
   static func load(_ message: MessageBlock, from context: Reference<Context>, _ descriptor: MessageDescriptor) {
     typealias State = MessageBlock.State
-    guard let machine = context.object.machine else { return }
+    let machine = machine(of: context)
     let block = machine.object.block
-    context.object.registers.rax = block[Offset.rax]
-    context.object.registers.rsp = block[Offset.rsp]
-    context.object.registers.rip = block[Offset.rip]
-    context.object.registers.rflags = block[Offset.rflags]
-    ThreadState.loadRegisters(message, context, descriptor)
+    ThreadState.loadRegisters(
+      message, context, descriptor, rax: block[Offset.rax], rsp: block[Offset.rsp], rip: block[Offset.rip],
+      rflags: block[Offset.rflags])
     message[State.exit] = block[Offset.exitCode]
     if descriptor.contains(.instructionPointer) {
       let length = block[Offset.nextRIP] &- block[Offset.rip]
@@ -275,7 +280,7 @@ enum VirtualProcessors {
 
   static func store(_ message: MessageBlock, to context: Reference<Context>, _ descriptor: MessageDescriptor) {
     typealias State = MessageBlock.State
-    guard let machine = context.object.machine else { return }
+    let machine = machine(of: context)
     let block = machine.object.block
     ThreadState.storeRegisters(message, context, descriptor)
     if descriptor.contains(.registersAtoB) { block[Offset.rax] = message[State.rax] }
@@ -356,6 +361,9 @@ enum VirtualProcessors {
   // What made it leave may be an interrupt, which is taken here: by kernel_trap, which takes the lock.
   m_sti_nop_cli()
   Lock.acquire()
-  VirtualProcessors.exit(Reference<Context>(address: UInt64(UInt(bitPattern: frame))))
+  let context = Reference<Context>(address: UInt64(UInt(bitPattern: frame)))
+  VirtualProcessors.exit(context)
+  // What comes most: its monitor hears of it at once.
+  if context.object.continuation == .event, m_hazard() | context.object.hazard == 0 { Portals.tell(context) }
   return leave()
 }
