@@ -19,7 +19,9 @@ package struct Directive {
   /// Whether the root task knows what it says (docs/microhypervisor.md, "What root starts").
   package var isRoots: Bool {
     isKey("processors") || isKey("heap") || isKey("memory") || isKey("quota") || isKey("module") || isKey("ports")
-      || isKey("interrupt") || isKey("streams") || isKey("until") || isKey("restart")
+      || isKey("interrupt") || isKey("streams") || isKey("until") || isKey("restart") || isKey("offers")
+      || isKey("uses")
+      || isKey("physical") || isKey("dma")
   }
 
   /// As it stood.

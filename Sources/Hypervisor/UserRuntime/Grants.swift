@@ -8,10 +8,20 @@ package enum Grants {
   package static let heap: UInt64 = 0x10_0000_0000
   package static let ram: UInt64 = 0x20_0000_0000
   package static let modules: UInt64 = 0x30_0000_0000
+  /// Devices' memory at its physical address plus this.
+  package static let physical: UInt64 = 0x40_0000_0000
 
   /// Portals: output (words: the stream in bits 63:32 and the count of bytes, then these), and the end (a word: the status).
   package static let output: UInt64 = 0x100
   package static let end: UInt64 = 0x101
+  /// A portal by which a program that offers a service gives the root task its portals for that: one for each program, in a typed
+  /// item.
+  package static let ready: UInt64 = 0x102
+  /// Portals of the services that a program uses, in the order of its section.
+  package static func service(_ index: Int) -> UInt64 { 0x110 + UInt64(index) }
+  package static let serviceLimit = 4
+  /// There are so many programs.
+  package static let programLimit = 8
   /// Portals for exceptions of threads on processor `index` of the program's, for their event base: the root task ends the program
   /// then.
   package static func events(_ index: Int) -> UInt64 { 0x200 + UInt64(index) * 32 }
@@ -30,6 +40,8 @@ package enum Grants {
     case heapSize, ramSize, textSize, processors, modules
     /// What time it was, in seconds since 1970, when the time-stamp counter was there.
     case seconds, ticks
+    /// Where the memory to give away is for a device that the program has read and write it; 0 if it has none.
+    case physical
   }
 
   package static let processorLimit = 8
@@ -63,6 +75,15 @@ package enum Grants {
   /// The program's section.
   package static var section: [Directive] {
     Directive.all(in: bytes(at: page + text, min(word(.textSize), textLimit)))
+  }
+
+  /// A number that a line of the section gives it; nil where there is none.
+  package static func number(_ key: StaticString, _ index: Int = 0) -> UInt64? {
+    for directive in section where directive.isKey(key) {
+      let words = directive.words
+      return index < words.count ? Directive.number(words[index]) : nil
+    }
+    return nil
   }
 
   package static func bytes(at address: UInt64, _ count: UInt64) -> [UInt8] {

@@ -11,6 +11,8 @@ final class Domain {
   private var entry: UInt64 = 0
   /// Physical memory that it has.
   private var memory: [UInt64] = []
+  /// What its device may read and write even when it has ended: nobody else's, ever.
+  private var kept: UInt64?
   /// Tops of its handlers' stacks, by processor, which are kept: a handler that was ended elsewhere may be about to see so.
   private var stacks: [UInt64] = []
   /// Whether the kernel has refused something.
@@ -23,6 +25,7 @@ final class Domain {
     static let start: UInt64 = 0
     static let output: UInt64 = 1
     static let end: UInt64 = 2
+    static let ready: UInt64 = 3
     /// Plus the exception's number.
     static let fault: UInt64 = 32
 
@@ -48,14 +51,16 @@ final class Domain {
   /// Portals for exceptions on a processor.
   private func faults(_ index: Int) -> UInt64 { base + 0x100 + UInt64(index) * 32 }
   private func interrupt(_ number: UInt64) -> UInt64 { base + 0x200 + number }
+  /// The portal of its service for a program.
+  func service(_ client: UInt64) -> UInt64 { base + 0x300 + client }
   private static let order: UInt64 = 10
 
   private func processor(_ index: Int) -> UInt64 { section.processors[index] % UInt64(Information.processors) }
 
   // MARK: Its start and its end
 
-  /// Starts the program; false where something is missing, which was said.
-  func start() -> Bool {
+  /// Starts the program, which uses the services at these selectors; false where something is missing, which was said.
+  func start(_ services: [UInt64]) -> Bool {
     isShort = false
     guard let program = Resources.module(named: section.program) else { return missing("module", section.program) }
     var status = Kernel.createDomain(domain, pages: section.quota)
@@ -78,9 +83,11 @@ final class Domain {
     Grants.set(.seconds, unsafe Resources.seconds, in: words)
     Grants.set(.ticks, unsafe Resources.ticks, in: words)
     if section.memory > 0 {
-      guard let ram = allocate(section.memory) else { return missing("memory for", section.program) }
+      let place = section.hasDevice ? deviceMemory() : allocate(section.memory)
+      guard let ram = place else { return missing("memory for", section.program) }
       give(ram, section.memory, at: Grants.ram, rights: 7)
       Grants.set(.ramSize, section.memory, in: words)
+      if section.hasDevice { Grants.set(.physical, ram, in: words) }
     }
     Grants.set(.processors, UInt64(section.processors.count), in: words)
     for index in section.processors.indices { Grants.setProcessor(index, processor(index), in: words) }
@@ -99,6 +106,7 @@ final class Domain {
     for index in section.processors.indices {
       guard handle(index) else { return missing("memory for", section.program) }
     }
+    give(services)
     run()
     return !isShort || missing("room in the kernel's memory, or in its quota, for", section.program)
   }
@@ -142,12 +150,25 @@ final class Domain {
     return address
   }
 
+  private func deviceMemory() -> UInt64? {
+    if kept == nil { kept = Resources.allocate(section.memory) }
+    if let kept { _ = Resources.map(kept, section.memory) }
+    return kept
+  }
+
   private func giveDevices() -> Bool {
     for range in section.ports {
       Resources.pieces(range.first, range.first + range.count) { port, order in
         let ports = CapabilityRange(.ports, base: port, order: order)
         check(Kernel.delegate(ports, to: ports, of: domain, hotspot: port, Resources.block))
       }
+    }
+    for range in section.physical {
+      guard Resources.isDevice(range.first, range.size) else {
+        Console.line("root: there is no memory of devices from", range.first)
+        return false
+      }
+      give(range.first, range.size, at: Grants.physical + range.first, rights: 3)
     }
     for number in section.interrupts {
       // The kernel's semaphores are where the root task would have them.
@@ -161,6 +182,13 @@ final class Domain {
       check(give(object: interrupt(number), at: semaphore.base, rights: 3))
     }
     return true
+  }
+
+  /// Portals of services that it uses, unless it has them.
+  func give(_ services: [UInt64]) {
+    for (index, portal) in services.enumerated() {
+      check(give(object: portal, at: Grants.service(index), rights: Right.call | Right.crossProcessors))
+    }
   }
 
   /// Gives it physical memory that the root task maps for that.
@@ -232,9 +260,11 @@ final class Domain {
     guard index == 0 else { return true }
     // Its first thread's, too.
     check(give(object: faults(0), at: 0, order: 5, rights: Right.call))
-    let reasons = [Call.start, Call.output, Call.end] as InlineArray<3, UInt64>
-    let places = [Event.startup, Grants.output, Grants.end] as InlineArray<3, UInt64>
-    for index in 0..<3 {
+    // Where the portals of its service come to, and nothing else that it gives.
+    MessageBlock(address: message)?.delegateWindow = CapabilityRange(.objects, base: service(0), order: 3)
+    let reasons = [Call.start, Call.output, Call.end, Call.ready] as InlineArray<4, UInt64>
+    let places = [Event.startup, Grants.output, Grants.end, Grants.ready] as InlineArray<4, UInt64>
+    for index in 0..<4 {
       let portal = portals + UInt64(index)
       check(create(portal, 0, [.stackPointer, .instructionPointer], reasons[index]))
       // Its threads may be on several processors.

@@ -38,20 +38,56 @@ nonisolated(unsafe) private var programs: [Program] = []
   for (number, section) in sections.enumerated() {
     unsafe programs.append(Program(UInt64(number), section))
   }
-  // Nobody speaks before all are there.
-  Output.lock.take()
-  for program in unsafe programs where !program.start() { return end("a program cannot be started") }
-  Output.lock.give()
+  guard connect() else { return end("a program cannot be started") }
   var status: UInt64 = 0
   while unsafe programs.contains(where: { $0.isThere }) {
     _ = Kernel.down(news)
     for program in unsafe programs {
       if let ended = program.look(), ended != 0 { status = ended }
     }
+    if !connect() { status = Grants.failure }
+    while release() {}
   }
   Console.line("root: status", status)
   h_out8(0xf4, status == 0 ? 1 : 2)
   while true { _ = Kernel.down(never) }
+}
+
+/// Starts those who wait, where what they use is there, and lets others have that again. False where one could not be started.
+private func connect() -> Bool {
+  // Nobody speaks before all are there.
+  Output.lock.take()
+  defer { Output.lock.give() }
+  var isComplete = true
+  for program in unsafe programs where program.isThere {
+    let offers = program.section.uses.compactMap { name in unsafe programs.first { $0.section.offers == name } }
+    if program.isWaiting, !offers.allSatisfy({ $0.isThere }) {
+      program.giveUp()
+      isComplete = false
+    } else if offers.allSatisfy({ $0.isReady }) {
+      let services = offers.map { $0.service(program) }
+      if !program.isWaiting {
+        program.give(services)
+      } else if !program.start(services) {
+        isComplete = false
+      }
+    }
+  }
+  return isComplete
+}
+
+/// Ends one whose service is for programs that are all gone. False where there is none.
+private func release() -> Bool {
+  Output.lock.take()
+  defer { Output.lock.give() }
+  for program in unsafe programs where program.isRunning && !program.section.offers.isEmpty {
+    let users = unsafe programs.filter { $0.section.uses.contains(program.section.offers) }
+    if !users.isEmpty, !users.contains(where: { $0.isThere }) {
+      program.release()
+      return true
+    }
+  }
+  return false
 }
 
 private func end(_ why: StaticString) {

@@ -5,7 +5,7 @@ import UserRuntime
 /// root task's own thread, which looks when there is news.
 final class Program {
   let number: UInt64
-  private let section: Section
+  let section: Section
   private let output: Output
   private let domain: Domain
   private var starts: UInt64 = 0
@@ -18,7 +18,19 @@ final class Program {
   }
   /// What comes first, until that was looked at. Under the lock of outputs.
   private var event: Event?
-  private(set) var isThere = true
+  private enum State {
+    case waiting
+    case running
+    case gone
+  }
+  private var state = State.waiting
+  var isThere: Bool { state != .gone }
+  var isWaiting: Bool { state == .waiting }
+  var isRunning: Bool { state == .running }
+  /// Whether its service can be called. Under the lock of outputs, too.
+  private(set) var isReady = false
+  /// The portal of its service for a program.
+  func service(_ client: Program) -> UInt64 { domain.service(client.number) }
 
   init(_ number: UInt64, _ section: Section) {
     self.number = number
@@ -27,10 +39,43 @@ final class Program {
     domain = Domain(number, section)
   }
 
-  /// False where something is missing, which was said.
-  func start() -> Bool {
+  /// Starts it, which uses the services at these selectors. False where something is missing, which was said: it is gone then.
+  func start(_ services: [UInt64]) -> Bool {
     starts += 1
-    return domain.start()
+    state = .running
+    if domain.start(services) {
+      if starts > 1 {
+        say()
+        Console.line(" is started again, time", starts - 1)
+      }
+      return true
+    }
+    domain.end()
+    state = .gone
+    return false
+  }
+
+  /// What it uses is there, perhaps again.
+  func give(_ services: [UInt64]) { domain.give(services) }
+
+  /// It waits for what will not come.
+  func giveUp() {
+    state = .gone
+    say()
+    Console.write(" is not started: what it uses is gone")
+    Console.put(10)
+  }
+
+  /// Takes everything back, as nobody is left who uses it.
+  func release() {
+    domain.end()
+    output.flush()
+    state = .gone
+    isReady = false
+    Console.write("root: took everything from program ")
+    Console.write(number)
+    Console.write(", which nobody uses any more")
+    Console.put(10)
   }
 
   // MARK: In handlers of its portals
@@ -44,6 +89,13 @@ final class Program {
       Output.lock.take()
       if output.take(block) { tell(.said) }
       Output.lock.give()
+      block.counts = 0
+    case Domain.Call.ready:
+      Output.lock.take()
+      // Its last call may have come too late.
+      isReady = state == .running && event == nil
+      Output.lock.give()
+      _ = Kernel.up(news)
       block.counts = 0
     case Domain.Call.end: end(.ended(block.word(0)))
     default:
@@ -72,12 +124,13 @@ final class Program {
 
   /// Sees to what has become of it. Returns its status, where that has ended it.
   func look() -> UInt64? {
-    guard isThere else { return nil }
+    guard state == .running else { return nil }
     // Nobody has it then who is ended here.
     Output.lock.take()
     defer { Output.lock.give() }
     guard let event else { return nil }
     self.event = nil
+    isReady = false
     domain.end()
     output.flush()
     var status: UInt64 = 0
@@ -100,16 +153,8 @@ final class Program {
       }
       Console.put(10)
     }
-    if status >= Grants.failure, starts <= section.restarts {
-      if start() {
-        say()
-        Console.line(" is started again, time", starts - 1)
-        return nil
-      }
-      domain.end()
-    }
-    isThere = false
-    return status
+    state = status >= Grants.failure && starts <= section.restarts ? .waiting : .gone
+    return state == .gone ? status : nil
   }
 
   private func say() {

@@ -64,6 +64,17 @@ enum Resources {
     }
   }
 
+  /// Whether it is no memory of the machine's, but what else answers there.
+  static func isDevice(_ start: UInt64, _ size: UInt64) -> Bool {
+    for index in 0..<Information.memoryCount {
+      let used = Information.memory(index)
+      // Reserved memory may be a device's.
+      if used.type != 2, used.address < start + size, start < used.address + max(used.size, 1) { return false }
+    }
+    let place = CapabilityRange(.memory, base: map(start, size) >> 12, order: 0)
+    return Kernel.lookup(place).kind != .none
+  }
+
   private static func isFree(_ start: UInt64, _ size: UInt64) -> Bool {
     for index in 0..<Information.memoryCount {
       let used = Information.memory(index)

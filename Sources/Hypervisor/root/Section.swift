@@ -19,6 +19,13 @@ struct Section {
   var modules: [[UInt8]] = []
   var ports: [(first: UInt64, count: UInt64)] = []
   var interrupts: [UInt64] = []
+  /// Memory of devices: whole pages.
+  var physical: [(first: UInt64, size: UInt64)] = []
+  /// It is told where its memory is, for its device.
+  var hasDevice = false
+  /// A service, and services of others.
+  var offers: [UInt8] = []
+  var uses: [[UInt8]] = []
   /// Its output and errors go to COM2 and COM3, not to COM1 line by line.
   var hasStreams = false
   /// All is taken from it as soon as its output holds these bytes.
@@ -31,6 +38,7 @@ struct Section {
   static func all(in text: [UInt8]) throws(Fault) -> [Section] {
     var sections: [Section] = []
     var number: UInt64 = 0
+    var wanted: [(name: [UInt8], line: UInt64)] = []
     for line in text.split(separator: 10, omittingEmptySubsequences: false) {
       number += 1
       guard let directive = Directive.all(in: [UInt8](line)).first else { continue }
@@ -41,10 +49,14 @@ struct Section {
       }
       guard !sections.isEmpty else { throw Fault(line: number, why: "it is in no program's section") }
       if let why = sections[sections.count - 1].take(directive) { throw Fault(line: number, why: why) }
+      if directive.isKey("uses") { wanted.append((directive.value, number)) }
       sections[sections.count - 1].text += line + [10]
       guard sections[sections.count - 1].text.count <= Int(Grants.textLimit) else {
         throw Fault(line: number, why: "with it the section is longer than 3072 bytes")
       }
+    }
+    for (name, line) in wanted where !sections.contains(where: { $0.offers == name }) {
+      throw Fault(line: line, why: "nobody offers that")
     }
     return sections
   }
@@ -91,6 +103,27 @@ struct Section {
     if directive.isKey("interrupt") {
       guard are(1), numbers[0] < 192 else { return "an interrupt is a number below 192" }
       interrupts.append(numbers[0])
+    }
+    if directive.isKey("physical") {
+      guard are(2), numbers[1] > 0, (numbers[0] | numbers[1]) & 4095 == 0, numbers[0] < 1 << 36, numbers[1] <= 1 << 30
+      else {
+        return "memory of devices is an address and a size, multiples of 4096 up to 1 GiB"
+      }
+      physical.append((numbers[0], numbers[1]))
+    }
+    if directive.isKey("dma") {
+      guard words.isEmpty else { return "dma takes no words" }
+      hasDevice = true
+    }
+    if directive.isKey("offers") {
+      guard words.count == 1, offers.isEmpty else { return "a program offers one service, a word" }
+      offers = words[0]
+    }
+    if directive.isKey("uses") {
+      guard words.count == 1, uses.count < Grants.serviceLimit, words[0] != offers else {
+        return "a program uses up to 4 services, each a word"
+      }
+      uses.append(words[0])
     }
     if directive.isKey("streams") {
       guard words.isEmpty else { return "streams takes no words" }

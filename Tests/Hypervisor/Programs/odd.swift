@@ -3,37 +3,20 @@ import HypercallABI
 import UserRuntime
 
 // A program that does what the lines of its section say, one after the other: `say TEXT`, without an end of the line; `line TEXT`;
-// `fault N`, on the Nth of its processors; `end N`; `spin`.
-
-private var block: MessageBlock { MessageBlock(address: Root.messageBlock)! }
+// `fault N`, on the Nth of its processors; `offer` of a service that
+// answers nothing; `end N`; `spin`.
 
 @c(user_main) func userMain(_ processor: UInt64, _ information: UInt64) {
   Heap.open(Grants.heap, Grants.word(.heapSize))
   for directive in Grants.section {
-    if directive.isKey("say") { say(directive.value) }
-    if directive.isKey("line") { say(directive.value + [10]) }
+    if directive.isKey("say") { Report.say(directive.value) }
+    if directive.isKey("line") { Report.say(directive.value + [10]) }
     if directive.isKey("fault") { fault(Int(directive.number ?? 0)) }
-    if directive.isKey("end") { end(directive.number ?? 0) }
+    if directive.isKey("end") { Report.end(directive.number ?? 0) }
+    if directive.isKey("offer") { _ = Service.offer(MessageBlock(address: Root.messageBlock)!) }
     if directive.isKey("spin") { while true { h_pause() } }
   }
-  end(0)
-}
-
-private func say(_ bytes: [UInt8]) {
-  block.setCounts(untyped: UInt64(1 + (bytes.count + 7) / 8))
-  block.setWord(0, Grants.console << 32 | UInt64(bytes.count))
-  for index in 0...bytes.count / 8 { block.setWord(1 + index, 0) }
-  for (index, byte) in bytes.enumerated() {
-    block.setWord(1 + index / 8, block.word(1 + index / 8) | UInt64(byte) << UInt64(index % 8 * 8))
-  }
-  _ = Kernel.call(Grants.output)
-}
-
-private func end(_ status: UInt64) -> Never {
-  block.setCounts(untyped: 1)
-  block.setWord(0, status)
-  _ = Kernel.call(Grants.end)
-  while true { h_pause() }
+  Report.end(0)
 }
 
 /// In a handler there, which this thread waits for.
@@ -45,7 +28,7 @@ private func fault(_ index: Int) {
   _ = Kernel.createContext(
     0x300, block: message, processor: Grants.processor(index), stack: top, events: Grants.events(index))
   _ = Kernel.createPortal(0x301, for: 0x300)
-  block.counts = 0
+  MessageBlock(address: Root.messageBlock)?.counts = 0
   _ = Kernel.call(0x301)
 }
 

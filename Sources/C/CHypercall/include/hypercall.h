@@ -22,6 +22,13 @@ H void h_barrier(void) { __asm__ volatile("" ::: "memory"); }
 H void h_undefined(void) { __asm__ volatile("ud2"); }
 H uint64_t h_load(uint64_t a) { return *(volatile uint64_t *)a; }
 H void h_store(uint64_t a, uint64_t v) { *(volatile uint64_t *)a = v; }
+// Registers of devices, by accesses of their width.
+H uint8_t h_read8(uint64_t a) { return *(volatile uint8_t *)a; }
+H uint16_t h_read16(uint64_t a) { return *(volatile uint16_t *)a; }
+H uint32_t h_read32(uint64_t a) { return *(volatile uint32_t *)a; }
+H void h_write8(uint64_t a, uint8_t v) { *(volatile uint8_t *)a = v; }
+H void h_write16(uint64_t a, uint16_t v) { *(volatile uint16_t *)a = v; }
+H void h_write32(uint64_t a, uint32_t v) { *(volatile uint32_t *)a = v; }
 // What an instruction makes of x87 state: 1 pushed, and popped into memory.
 H void h_push_one(void) { __asm__ volatile("fld1"); }
 H uint64_t h_pop_double(void) { uint64_t v; __asm__ volatile("fstpl %0" : "=m"(v)); return v; }
