@@ -36,7 +36,8 @@ enum Creation {
     Suite.expect("assign_pci", Kernel.raw(0xd, domain).status, Status.badFeature.rawValue)
     Suite.expect(
       "a context on a processor that is none",
-      Kernel.createContext(Suite.selector(), block: Suite.page(), processor: 63, stack: 0), Status.badProcessor.rawValue
+      Kernel.createContext(Suite.selector(), block: Suite.page(), processor: UInt64(Information.processors), stack: 0),
+      Status.badProcessor.rawValue
     )
     Suite.expect(
       "a message block in the kernel's part",
