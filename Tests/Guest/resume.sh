@@ -6,8 +6,8 @@
 command -v python3 >/dev/null || skip 'python3 is not installed'
 
 identifier=$("$NOVM" create --name counter --memory 192 --transport "$TRANSPORT" -- \
-  sh -c 'i=0; while [ $i -lt 30 ]; do seq 1 20000; sleep 0.2; i=$((i+1)); done; exit 7')
+  sh -c 'i=0; while [ $i -lt 80 ]; do seq 1 2000; sleep 0.3; i=$((i+1)); done; exit 7')
 program=$(realpath "$NOVM")
-test=$PWD/Tests/state/resumed.py
+script=$PWD/Tests/state/resumed.py
 cd "$TEST" || exit
-python3 -u "$test" "$NOVM_LIBEXEC/novmm" "$NOVM_ROOT/machines/$identifier" "$program logs counter" "$program wait counter"
+python3 -u "$script" "$NOVM_LIBEXEC/novmm" "$NOVM_ROOT/machines/$identifier" "$program logs counter" "$program wait counter"

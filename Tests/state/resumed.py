@@ -6,7 +6,7 @@ import array, json, os, re, select, signal, socket, struct, subprocess, sys, tim
 
 NOVMM, MACHINE, LOG, STATUS = sys.argv[1:]
 HELLO, EXEC, STARTED, STDOUT, STDERR, SIGNAL, EXITED, SIGNALED, FAILED, CLOCK = 1, 2, 3, 6, 7, 9, 11, 12, 13, 16
-FULL = b''.join(b'%d\n' % number for number in range(1, 20001)) * 30
+FULL = b''.join(b'%d\n' % number for number in range(1, 2001)) * 80
 
 def fail(*words): sys.exit(' '.join(map(str, words)))
 
@@ -90,11 +90,11 @@ def description(process):
         word = words.pop(0)
         hasValue = bool(words) and not words[0].startswith(b'--')
         value = words.pop(0) if hasValue else None
-        if word in (b'--kernel', b'--setup', b'--initramfs', b'--cmdline', b'--timings', b'--kaslr'): continue
+        if word in (b'--kernel', b'--setup', b'--initramfs', b'--cmdline', b'--timings', b'--kaslr', b'--lifeline'): continue
         kept += [word] + ([own.get(word, value)] if hasValue else [])
     return kept
 
-until(lambda: len(run(LOG)) > 400_000, 'output')
+until(lambda: len(run(LOG)) > 100_000, 'output')
 monitor = json.load(open(f'{MACHINE}/state.json'))['monitor']
 arguments = description(monitor)
 if order('quiesce') != 'quiesced': fail('it does not come to rest')
