@@ -48,7 +48,8 @@ extension MachineSettings {
     }
     if policy == .missing, let image = try elsewhere(name) { return image }
     do {
-      return try ImagePull(try Registries.access(), registry: Registries.chosen, LayerProgress(isQuiet: false)).pull(name)
+      return try ImagePull(try Registries.access(), registry: Registries.chosen, LayerProgress(isQuiet: false)).pull(
+        name)
     } catch let error as RegistryError where policy == .newer {
       guard let image = try named ?? elsewhere(name) else { throw error }
       StandardError.write("novm: \(error.message); this is the one that is here\n")

@@ -52,8 +52,8 @@ extension Store {
   ///   - replacing: whether another pack may have the name, which is then this one's.
   ///   - patience: what it has for that.
   ///   - progress: is told what goes on, in lines for a person, on the thread that calls, at least once a second; false gives it up.
-  /// - Throws: ``Failure/Code/taken``, ``Failure/Code/missing``, ``Failure/Code/damaged`` for what is no archive,
-  ///   ``Failure/Code/refused`` by a server, ``Failure/Code/canceled``, ``Failure/Code/timedOut``.
+  /// - Throws: ``Failure/Code/taken``, ``Failure/Code/missing``, ``Failure/Code/argument`` for what is no archive, or
+  ///   not what its digest says, ``Failure/Code/refused`` by a server, ``Failure/Code/canceled``, ``Failure/Code/timedOut``.
   public func importPack(
     _ archive: [UInt8], name: String? = nil, digest: String? = nil, replacing: Bool = false,
     patience: Duration = .forever, progress: (String) -> Bool = { _ in true }
