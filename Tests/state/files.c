@@ -201,14 +201,14 @@ static void hold(void) {
 
 static void enter(void) {
   mkdir("/root/w/left", 0755);
-  if (chdir("/root/w/left")) say("! chdir\\n");
+  if (chdir("/root/w/left")) say("! chdir\n");
   rmdir("/root/w/left");
-  say("enter\\n");
+  say("enter\n");
 }
 
 static void leave(void) {
   chdir("/");
-  say("leave\\n");
+  say("leave\n");
 }
 
 static void drop(void) {
