@@ -331,7 +331,7 @@ def trees(cpus):
     # What has no name any more cannot be found again, and is not copied but for files.
     machine.tell('enter', rb'^enter$')
     machine.expect('quiesce', 'quiesced')
-    with open('empty', 'r+') as file:
+    with open('empty', 'w+') as file:
         machine.expect('save', 'refused a removed file or directory is in use; have it closed first', [file.fileno()])
     machine.expect('resume', 'running')
     machine.tell('leave', rb'^leave$')
