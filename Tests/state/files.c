@@ -186,10 +186,12 @@ static void look_at_swapped(void) {
   ssize_t count = pread(swapped, old, sizeof old - 1, 0);
   const int error = count < 0 ? errno : 0;
   int file = open("/root/swapped", O_RDONLY);
+  if (file < 0) say("! swapped: %s\n", strerror(errno));
   count = read(file, text, sizeof text - 1);
+  const int newer = count < 0 ? errno : 0;
   text[count > 0 ? count : 0] = 0;
   close(file);
-  say("swapped %s, %s\n", error ? strerror(error) : old, text);
+  say("swapped %s, %s\n", error ? strerror(error) : old, newer ? strerror(newer) : text);
 }
 
 static void hold(void) {
