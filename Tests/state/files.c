@@ -185,6 +185,9 @@ static void look_at_swapped(void) {
   drop_caches();
   ssize_t count = pread(swapped, old, sizeof old - 1, 0);
   const int error = count < 0 ? errno : 0;
+  // As long as it is open the guest's kernel has what it knows of the name, too.
+  close(swapped);
+  drop_caches();
   int file = open("/root/swapped", O_RDONLY);
   if (file < 0) say("! swapped: %s\n", strerror(errno));
   count = read(file, text, sizeof text - 1);
