@@ -22,6 +22,8 @@
 enum { BIG = 3000000, DIRTY = 1 << 20, NAMES = 300, KNOWN = 8 };
 
 static int big, swapped, locked, held;
+// Whether another machine has the tree's files, too.
+static volatile int is_second;
 static uint64_t sum;
 static unsigned char *mapped, *dirty;
 static const char *names[KNOWN] = {"/root/big",    "/root/w/one", "/root/w/two",       "/root/w/changed",
@@ -82,7 +84,8 @@ static void *write_pages(void *argument) {
   for (uint64_t round = 1; ; round++) {
     for (int page = 0; page < DIRTY / 4096; page++) {
       uint64_t *words = (uint64_t *)(dirty + page * 4096);
-      if (words[0] != round - 1 || words[511] != ~(round - 1) * (round > 1)) say("! page %d in round %llu\n", page, (unsigned long long)round);
+      if (!is_second && (words[0] != round - 1 || words[511] != ~(round - 1) * (round > 1)))
+        say("! page %d in round %llu\n", page, (unsigned long long)round);
       words[0] = round;
       words[511] = ~round;
       usleep(500);
@@ -134,6 +137,7 @@ static void drop_caches(void) {
 
 static void look(int changes) {
   static unsigned char bytes[BIG];
+  is_second = !changes;
   drop_caches();
   if (pread(big, bytes, BIG, 0) != BIG || sum_of(bytes, BIG) != sum) say("! what is read is another file\n");
   drop_caches();
