@@ -12,6 +12,7 @@ final class Greeting {
   }
 
   private let frame: Frame
+  private let isLasting: Bool
   private let open: () throws(SystemError) -> Descriptor
   private let clock: (WallTime) -> Void
   private var decoder = FrameDecoder()
@@ -25,12 +26,14 @@ final class Greeting {
 
   /// - Parameters:
   ///   - clock: told what time it is, when the host says so.
+  ///   - isLasting: whether another host, with which the machine goes on, is told as well.
   ///   - open: begins to connect.
   init(
-    _ frame: Frame, clock: @escaping (WallTime) -> Void = { _ in },
+    _ frame: Frame, clock: @escaping (WallTime) -> Void = { _ in }, isLasting: Bool = true,
     open: @escaping () throws(SystemError) -> Descriptor
   ) {
     self.frame = frame
+    self.isLasting = isLasting
     self.open = open
     self.clock = clock
     buffer.append(frame)
@@ -91,7 +94,7 @@ final class Greeting {
     do throws(SystemError) {
       if try connection?.read(into: &bytes, limit: 4096) == 0 { giveUp() }
     } catch {
-      if error == .notConnected { return greetAnew() }
+      if error == .notConnected, isLasting { return greetAnew() }
       if error != .again, error != .interrupted { giveUp() }
     }
     var offset = 0

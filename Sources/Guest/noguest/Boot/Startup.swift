@@ -110,9 +110,10 @@ enum Startup {
     ending.end(.powerOff)
   }
 
-  /// Tells the host something before there is a server, in no more than two seconds.
+  /// Tells the host something before there is a server, in no more than two seconds. Another host, with which the machine goes on
+  /// meanwhile, is not told: it knows.
   private static func tell(_ frame: Frame) {
-    let greeting = Greeting(frame, open: connect)
+    let greeting = Greeting(frame, isLasting: false, open: connect)
     // Until the host has closed the connection, which says that it has read it; the connection alone would not.
     let end = Clock.milliseconds + 2000
     while !greeting.isOver, Clock.milliseconds < end {
