@@ -35,19 +35,25 @@ struct Beginning {
       var bytes: Bytes = []
       var offset = 0
       guard try connection.read(into: &bytes) > 0 else { throw SystemError(EPROTO) }
-      while let frame = try? decoder.next(bytes, from: &offset) {
+      while let frame = try next(&decoder, bytes, &offset) {
         switch frame {
         case .clock(let now): time = now
         case .exec(let command):
           guard command.options == .builtIn, command.arguments.count == 3, command.arguments[0] == "begin",
             command.arguments[1] == Bytes(decimal: Int(Agent.version))
           else { throw SystemError(EPROTO) }
-          Entropy.renew(with: command.arguments[2])
+          try Entropy.renew(with: command.arguments[2])
           return command.environment
         default: throw SystemError(EPROTO)
         }
       }
     }
+  }
+
+  private static func next(
+    _ decoder: inout FrameDecoder, _ bytes: Bytes, _ offset: inout Int
+  ) throws(SystemError) -> Frame? {
+    do throws(FrameError) { return try decoder.next(bytes, from: &offset) } catch { throw SystemError(EPROTO) }
   }
 
   private static func wait(for descriptor: borrowing Descriptor) throws(SystemError) {
