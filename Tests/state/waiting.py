@@ -1,5 +1,5 @@
 """Saves a machine whose noguest waits, and begins others with its state: waiting.py LIBEXEC BUNDLE DIRECTORY TRANSPORT."""
-import array, os, socket, struct, subprocess, sys, time
+import array, os, select, socket, struct, subprocess, sys, time
 
 LIBEXEC, BUNDLE, DIRECTORY, TRANSPORT = sys.argv[1:]
 os.chdir(DIRECTORY)
@@ -90,7 +90,7 @@ class Machine:
         if self.process.wait(timeout=60) != 0: fail('status', self.process.returncode)
 
 def save():
-    """One that waits; the connection by which it says so may take a moment to end."""
+    """One that waits, the connection by which it says so still open: it goes with what is saved of the vsock."""
     with open(f'{LIBEXEC}/noguest', 'rb') as program, open('init', 'wb') as archive:
         archive.write(member(b'init', program.read(), 0o100755) + member(b'TRAILER!!!', b'', 0))
     archives = [f'{BUNDLE}/initramfs{part}' for part in ('', '.balloon') + ('.pci',) * (TRANSPORT == 'pci')]
@@ -100,7 +100,6 @@ def save():
     machine = Machine(*options)
     stream = machine.greetings.accept()[0]
     if next(frames(stream))[0] != HELLO: fail('no hello')
-    stream.close()
     for _ in range(100):
         time.sleep(0.1)
         if (answer := machine.order(b'quiesce')) != 'quiesced': fail('quiesce:', answer)
@@ -112,18 +111,24 @@ def save():
     else: fail('save:', answer)
     machine.process.kill()
     machine.process.wait()
+    stream.close()
 
 for name in ('empty', 'written0', 'written1'): os.mkdir(name)
 save()
 numbers = []
 for turn in range(2):
-    machine = Machine('--restore', 'state', '--read', '/=>/', '--write', f'/=>written{turn}')
+    # Not told by its generation that it is another: its random numbers are others by what begin brings.
+    machine = Machine('--restore', 'state', '--keep-identity', '--read', '/=>/', '--write', f'/=>written{turn}')
     words = [b'root=root', b'rootfstype=virtiofs', b'rw', b'hostname=box%d' % turn]
-    # One that speaks another version is nobody; the guest goes on waiting.
+    # What is no frame is nobody's, and one that speaks another version is nobody; the guest goes on waiting.
+    stream = machine.connect()
+    stream.sendall(b'\xff' * 8)
+    if stream.recv(1): fail('an answer to what is no frame')
     stream, answer = machine.begin(b'0', words)
     if answer is not None: fail('another version:', answer)
     stream, answer = machine.begin(b'1', words)
     if answer is None or answer[0] != HELLO: fail('no hello:', answer)
+    if select.select([machine.greetings], [], [], 0)[0]: fail('it says hello by a connection of its own')
     if machine.run('hostname') != f'box{turn}\n': fail('another name')
     machine.run('sh', '-c', 'echo kept >/root/file')
     away = abs(int(machine.run('date', '+%s')) - time.time())
