@@ -51,7 +51,7 @@ final class CommandServer {
 
   private func turn() throws(SystemError) {
     var poll = Poll<Source>()
-    if !isEnding, streams.count < Self.streamLimit { poll.add(listener.number, readable: true, for: .listener) }
+    if !isEnding, hasRoom { poll.add(listener.number, readable: true, for: .listener) }
     poll.add(signals.number, readable: true, for: .signals)
     greeting?.register(in: &poll)
     for stream in streams { stream.register(in: &poll) }
@@ -86,9 +86,12 @@ final class CommandServer {
     return earliest
   }
 
+  /// What waits to be resumed does not stand in the way of whoever comes to resume it.
+  private var hasRoom: Bool { streams.count { !$0.waits } < Self.streamLimit }
+
   private func accept() {
     do throws(SystemError) {
-      while streams.count < Self.streamLimit, let connection = try Socket.accept(listener) {
+      while hasRoom, let connection = try Socket.accept(listener) {
         streams.append(CommandStream(connection))
       }
     } catch {

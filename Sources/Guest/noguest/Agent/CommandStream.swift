@@ -49,6 +49,9 @@ final class CommandStream {
     self.connection = consume connection
   }
 
+  /// Whether its command waits for another stream, which holds no connection up.
+  var waits: Bool { waitEnd != nil }
+
   var isFinished: Bool { connection == nil && command == nil && waitEnd == nil }
 
   /// Whether this stream asked for the end of the machine, and its host has not left yet.
@@ -222,6 +225,7 @@ final class CommandStream {
     guard other.waitEnd != nil else { return false }
     other.waitEnd = nil
     (phase, hasStarted, isResumable) = (other.phase, other.hasStarted, true)
+    earlySignals = other.earlySignals
     swap(&command, &other.command)
     if hasStarted { buffer.append(.started(pid: UInt32(command?.identifier ?? 0))) }
     buffer.append(encoded: other.buffer.rest())
