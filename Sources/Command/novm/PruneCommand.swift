@@ -41,7 +41,7 @@ struct PruneCommand: ParsableCommand {
 
   /// They are made anew by who misses them.
   private func removeTemplates() {
-    let count = Machines.templateStore.removeAll()
+    let count = Machines.templateStore.removeAll(runtime: Surroundings.paths.runtime)
     if count > 0 { StandardError.write("novm: removed \(count) templates\n") }
   }
 

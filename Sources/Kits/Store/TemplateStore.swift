@@ -18,6 +18,9 @@ package struct TemplateStore: Sendable {
   /// In seconds: an older one is made anew, so that one placement of the kernel does not serve for ever.
   package static let lifetime: Int64 = 7 * 24 * 3600
 
+  /// In seconds: how long nobody tries to make one after one has failed.
+  package static let retryPause: Int64 = 600
+
   private static let beginning = "new."
 
   package init(directory: String) { self.directory = directory }
@@ -52,11 +55,14 @@ package struct TemplateStore: Sendable {
   /// Removes one that a monitor could not begin with.
   package func remove(_ template: Template) { remove(template.path) }
 
-  /// Removes all of them, and what was left behind.
+  /// Removes all of them, and what was left behind; also what the last maker had to say, so that the next one may come at once.
   ///
+  /// - Parameter runtime: the directory of all sockets.
   /// - Returns: how many there were.
-  package func removeAll() -> Int {
+  package func removeAll(runtime: String) -> Int {
     sweep()
+    try? Self.sweepWorkshops(in: runtime)
+    remove(logPath)
     let found = names().filter(Self.isTemplate)
     for name in found { remove("\(directory)/\(name)") }
     return found.count
@@ -89,6 +95,8 @@ package struct TemplateStore: Sendable {
       let path = "\(store.directory)/\(TemplateStore.beginning)\(key)"
       let name: String
       do throws(Errno) {
+        // However long it took to make: it is used next.
+        try FileCalls.changeTimes(file.raw, accessed: .now, modified: .keep)
         if fsync(file.raw) != 0 { throw Errno.current }
         name = TemplateStore.name(key, try FileCalls.status(file.raw))
       } catch {
@@ -129,12 +137,7 @@ package struct TemplateStore: Sendable {
   /// - Parameter runtime: the directory of all sockets.
   package static func workshop(in runtime: String) throws(StoreError) -> String {
     try Directories.make(runtime, mode: 0o700)
-    try Directories.requirePrivate(runtime)
-    for name in try Directories.names(runtime) where name.hasPrefix(workshopBeginning) {
-      let maker = Int32(name.dropFirst(workshopBeginning.count)) ?? 0
-      let isGone = maker <= 0 || kill(maker, 0) != 0 && Errno.current != Errno(EPERM)
-      if isGone { try TreeRemoval.remove("\(runtime)/\(name)") }
-    }
+    try sweepWorkshops(in: runtime)
     let place = "\(runtime)/\(workshopBeginning)\(getpid())"
     guard unsafe mkdir(place, 0o700) == 0 else { throw .system(operation: .create, path: place, .current) }
     return place
@@ -142,14 +145,35 @@ package struct TemplateStore: Sendable {
 
   private static let workshopBeginning = "template-"
 
+  /// Removes those of makers that were killed.
+  private static func sweepWorkshops(in runtime: String) throws(StoreError) {
+    try Directories.requirePrivate(runtime)
+    for name in try Directories.names(runtime) where name.hasPrefix(workshopBeginning) {
+      let maker = Int32(name.dropFirst(workshopBeginning.count)) ?? 0
+      // Whoever asks makes none yet: one with its number was another's.
+      let isGone = maker <= 0 || maker == getpid() || kill(maker, 0) != 0 && Errno.current != Errno(EPERM)
+      if isGone { try TreeRemoval.remove("\(runtime)/\(name)") }
+    }
+  }
+
   /// For what its maker has to say.
   package func log() throws(StoreError) -> FileDescriptor {
     try Directories.make(directory, mode: 0o700)
     do {
-      return try FileDescriptor.open("\(directory)/log", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o600)
+      return try FileDescriptor.open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o600)
     } catch {
-      throw .system(operation: .open, path: "\(directory)/log", error)
+      throw .system(operation: .open, path: logPath, error)
     }
+  }
+
+  private var logPath: String { "\(directory)/log" }
+
+  /// Whether the last maker had something to say, which is why it failed, in the last minutes.
+  package var hasJustFailed: Bool {
+    guard let file = try? FileDescriptor.open(logPath, O_RDONLY | O_NOFOLLOW),
+      let status = try? FileCalls.status(file.raw), status.length > 0
+    else { return false }
+    return (0..<Self.retryPause).contains(Int64(time(nil)) - status.modified.seconds)
   }
 
   /// Removes what makers left behind that were killed.

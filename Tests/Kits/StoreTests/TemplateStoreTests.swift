@@ -59,7 +59,7 @@ struct TemplateStoreTests {
     #expect(FileManager.default.createFile(atPath: store.directory + "/new.b", contents: Data([1])))
     try make("c")
     #expect(!names.contains("new.b"))
-    #expect(store.removeAll() == 2)
+    #expect(store.removeAll(runtime: scratch.path) == 2)
     #expect(names.isEmpty)
   }
 
@@ -99,5 +99,50 @@ struct TemplateStoreTests {
     #expect(store.find("a") != nil)
     #expect(store.find("e") != nil)
     #expect(names.count == TemplateStore.countLimit)
+  }
+
+  /// However long it took to make.
+  @Test func oneThatIsNewStays() throws {
+    guard let draft = try store.begin("a") else { throw Errno(EAGAIN) }
+    _ = pwrite(draft.descriptor, "state", 5, 0)
+    usleep(20_000)
+    for key in ["b", "c", "d", "e"] { try make(key) }
+    usleep(20_000)
+    try draft.keep()
+    #expect(store.find("a") != nil)
+    #expect(names.count == TemplateStore.countLimit)
+  }
+
+  @Test func aMakerThatFailedIsRemembered() throws {
+    #expect(!store.hasJustFailed)
+    let log = try store.log()
+    #expect(!store.hasJustFailed)
+    _ = write(log.raw, "novm: no\n", 9)
+    #expect(store.hasJustFailed)
+    let time = Int(Glibc.time(nil)) - Int(TemplateStore.retryPause) - 10
+    var times = [timespec(tv_sec: time, tv_nsec: 0), timespec(tv_sec: time, tv_nsec: 0)]
+    #expect(utimensat(AT_FDCWD, store.directory + "/log", &times, 0) == 0)
+    #expect(!store.hasJustFailed)
+    _ = write(log.raw, "novm: no\n", 9)
+    #expect(store.hasJustFailed)
+    #expect(store.removeAll(runtime: scratch.path) == 0)
+    #expect(!store.hasJustFailed)
+  }
+
+  /// A number that is this process's was another maker's; 1 is of a process that lives.
+  @Test func workshopsOfMakersThatWereKilledGo() throws {
+    let runtime = scratch.path + "/runtime"
+    let left = ["template-\(getpid())", "template-x", "template-1", "machine"].map { "\(runtime)/\($0)" }
+    func isThere(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+    func leaveBehind() throws {
+      for path in left { try FileManager.default.createDirectory(atPath: path + "/tree", withIntermediateDirectories: true) }
+    }
+    try leaveBehind()
+    #expect(try TemplateStore.workshop(in: runtime) == left[0])
+    #expect(left.map(isThere) == [true, false, true, true])
+    #expect(!isThere(left[0] + "/tree"))
+    try leaveBehind()
+    _ = store.removeAll(runtime: runtime)
+    #expect(left.map(isThere) == [false, false, true, true])
   }
 }

@@ -19,7 +19,7 @@ package struct TemplateMaker {
 
   /// In milliseconds. Whoever comes after a boot that takes longer boots, too.
   private static let patience: UInt64 = 120_000
-  /// How often it is tried to save a guest whose connection may still be ending, and how long after each other.
+  /// How often it is tried to save a guest that may be in the middle of something, and how long after each other.
   private static let attempts = 100
   private static let pause: UInt64 = 100
 
@@ -57,7 +57,7 @@ package struct TemplateMaker {
     try loop.run(until: .after(milliseconds: Self.patience)) { hello.hello != nil || process.end != nil }
     if let end = process.end { throw .machineEnded(end) }
     guard hello.hello != nil else { throw .tookTooLong("the boot of a template") }
-    // The guest goes on to wait once its connection is closed.
+    // The guest goes on to wait once its connection is closed; where it is saved before that, those made of it do at once.
     hello.leave()
     var control = MonitorControl(path: "\(place)/control")
     control.patience = Self.patience
@@ -71,6 +71,7 @@ package struct TemplateMaker {
       }
       _ = try control.resume()
     }
+    throw .tookTooLong("the state of a template")
   }
 
   /// What the machine's trees are for now: nobody mounts them before the guest is told to.

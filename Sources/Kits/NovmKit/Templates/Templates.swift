@@ -20,9 +20,9 @@ package struct Templates: Sendable {
   package static let makeCommand = "make-template"
 
   /// Has one made by a process apart, which ends by itself and holds nobody up. Whatever keeps it from that is no trouble of this
-  /// machine's.
+  /// machine's. It is not tried again at once after it has failed.
   func make(_ kind: TemplateKind) {
-    guard let log = try? store.log() else { return }
+    guard !store.hasJustFailed, let log = try? store.log() else { return }
     let words = [Self.makeCommand, kind.key, kind.shares.joined(separator: ","), "--"].map { Array($0.utf8) }
     try? Program.startApart(
       novm, words + kind.arguments, errors: log.raw, inherited: [], environment: Self.environment)
