@@ -71,9 +71,10 @@ run --com1 --share "/src=>$TEST/src:ro" -- true
 says 'without a template: --com1'
 run --template off --share "/src=>$TEST/src:ro" -- true
 never_says template
+NOVM_TEMPLATE=atuo expect_refusal NOVM_TEMPLATE "$NOVM" run --kernel "$KERNEL" -- true
 
-# A byte of memory that was written to, and an end that is missing: each is removed, and made anew.
-for damage in flip cut; do
+# A byte of memory that was written to, and an end that is missing: each is removed, and made anew. What is to have one does not boot.
+for damage in flip cut require; do
   file=$(compgen -G "$templates/*.*-*")
   if [[ $damage == flip ]]; then
     printf novm | dd of="$file" bs=1 seek=$((20 << 20)) conv=notrunc status=none
@@ -83,6 +84,8 @@ for damage in flip cut; do
     truncate --size=-1000 "$file"
     touch --reference="$TEST/time" "$file"
   fi
+  [[ $damage != require ]] || expect_refusal 'cannot be used, and is removed' "$NOVM" run --kernel "$KERNEL" \
+    --transport "$TRANSPORT" --memory 256 --share "/src=>$TEST/src:ro" --template require -- true
   echo in | run --share "/src=>$TEST/src:ro" -- cat >"$TEST/output" || fail "$damage: $(<"$TEST/errors")"
   boots
   [[ $(<"$TEST/output") == in ]] || fail "$damage: $(<"$TEST/output")"

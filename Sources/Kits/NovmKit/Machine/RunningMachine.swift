@@ -130,19 +130,18 @@ final class RunningMachine {
   /// Tells a guest that waits which machine it is; one that does not become it in time makes room for a boot.
   private func begin(by template: TemplateStart) throws(NovmError) {
     self.template = nil
+    defer { log.handedOver() }
     try loop.run(until: template.deadline) { marks.hasBegun || process.end != nil }
     if process.end == nil, marks.hasBegun {
       template.tell(directory.vsock, hello)
       try loop.run(until: template.deadline) { hello.hello != nil || template.isLost(hello) || process.end != nil }
     }
-    defer { log.handedOver() }
     if hello.hello != nil { return }
-    wantedTemplate = template.fails(process.end)
+    wantedTemplate = try template.fails(process.end)
     loop.remove(process)
     process.kill()
     hello.leave()
-    // Who keeps the names of its sockets removes them now, and is not to remove the next one's.
-    for _ in 0..<200 where unsafe access(directory.vsock, F_OK) == 0 { usleep(5000) }
+    // Names of its sockets that are still there are the next one's to take.
     process = try template.boot()
     attend()
   }

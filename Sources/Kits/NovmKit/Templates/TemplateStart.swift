@@ -9,6 +9,7 @@ final class TemplateStart {
   private let kind: TemplateKind
   private let words: [[UInt8]]
   private let logger: Logger
+  private let isRequired: Bool
   private var isRefused = false
   /// The template, if there is one.
   let found: TemplateStore.Template?
@@ -37,10 +38,11 @@ final class TemplateStart {
     words = machine.beginningWords
     found = templates.store.find(kind.key)
     self.templates = templates
+    isRequired = choice == .require
     self.logger = logger
     if let found {
       logger.debug("begins with the template \(found.path)")
-    } else if choice == .require {
+    } else if isRequired {
       throw .noTemplate("there is none for this machine yet")
     } else {
       logger.debug("boots: there is no template \(kind.key) yet")
@@ -58,6 +60,8 @@ final class TemplateStart {
       let connection = try AgentConnection(vsock: vsock)
       hello.adopt(connection)
       connection.onFault = { [weak self] error throws(NovmError) in
+        // What the machine was asked to be is not the template's fault.
+        if case .guestFailed = error { throw error }
         // Until it has said hello.
         guard let self else { throw error }
         isRefused = true
@@ -75,13 +79,19 @@ final class TemplateStart {
   /// Whether the guest has gone, or does not do it.
   func isLost(_ hello: HelloListener) -> Bool { isRefused || hello.isLost }
 
-  /// It came to nothing, so that the machine boots.
+  /// It came to nothing, so that the machine boots, and the template goes.
   ///
   /// - Parameter end: of its monitor, if that is why; then the template is no good.
   /// - Returns: what is to be made anew.
-  func fails(_ end: MachineEnd?) -> TemplateKind {
-    logger.debug("boots: the template cannot be used\(end.map { ": \($0.message)" } ?? "")")
+  /// - Throws: ``NovmError/noTemplate(_:)`` where it is not to boot.
+  func fails(_ end: MachineEnd?) throws(NovmError) -> TemplateKind {
     if let found { templates.store.remove(found) }
+    let why = "the template cannot be used\(end.map { ": \($0.message)" } ?? "")"
+    if isRequired {
+      logger.debug("\(why)")
+      throw .noTemplate("the one that there was cannot be used, and is removed")
+    }
+    logger.debug("boots: \(why)")
     return kind
   }
 }
