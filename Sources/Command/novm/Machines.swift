@@ -12,8 +12,10 @@ enum Machines {
 
   /// What machines may begin with of which nobody says it.
   static var templates: Templates {
-    let choice = Surroundings.environment["NOVM_TEMPLATE"].flatMap(TemplateChoice.init(rawValue:)) ?? .off
-    return Templates(choice, store: templateStore, novm: ownPath)
+    get throws(NovmError) {
+      let choice = try TemplateChoice.of(variable: Surroundings.environment["NOVM_TEMPLATE"])
+      return Templates(choice, store: templateStore, novm: ownPath)
+    }
   }
 
   static var templateStore: TemplateStore { TemplateStore(directory: Surroundings.paths.templates) }
@@ -39,6 +41,8 @@ enum Machines {
 
   /// Makes a machine, starts it in the background, and prints its identifier.
   static func create(_ name: String?, _ definition: MachineDefinition, verbose: Bool) throws {
+    // Its supervisor asks, too, where the word would come late.
+    _ = try templates
     let request = try MachineRequest.checked(definition.machine)
     let directory = try all.make(name, definition, request, isKept: !definition.remove)
     let identifier = directory.identifier
@@ -49,6 +53,7 @@ enum Machines {
 
   /// Starts a machine that is there and does not run.
   static func start(_ record: MachineRecord) throws(NovmError) {
+    _ = try templates
     try all.start(all.open(record))
     if let settings = MachineDefinition(record)?.machine, let request = try? MachineRequest(settings, directory: []) {
       announce(request)

@@ -85,6 +85,7 @@ struct RunCommand: ParsableCommand {
     var request = try MachineRequest.checked(described)
     request.verbose = verbose
     for grant in request.grants { logger.debug("grants \(grant)") }
+    let templates = try Machines.templates
     let programs = Surroundings.programs
     try programs.require()
     let kernel = try Machines.kernel(for: request)
@@ -96,7 +97,7 @@ struct RunCommand: ParsableCommand {
       request, kernel: kernel, command: command,
       record: AttachedMachine.Record(name: keeping.name, definition: definition), timings: times, logger: logger)
     run.timeout = settings.timeout
-    run.templates = Machines.templates
+    run.templates = templates
     let result = Result {
       try run.run(
         store: Machines.store, volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: programs.novmm)

@@ -36,7 +36,7 @@ struct SuperviseCommand: ParsableCommand {
       }
       let supervisor = MachineSupervisor(
         directory, definition, owner: owner, logger: CommandLog.logger(verbose: false))
-      supervisor.templates = Machines.templates
+      supervisor.templates = try Machines.templates
       try supervisor.run(
         volumes: Surroundings.paths.volumes, packs: PackCommand.store, novmm: Surroundings.programs.novmm,
         kernel: Machines.kernel, started: reporter.started)

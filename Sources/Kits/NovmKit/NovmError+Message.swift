@@ -78,6 +78,8 @@ extension NovmError {
     case .writeLimit(let text): "--write-limit: '\(text)' is no limit; \(WriteLimit.mend)"
     case .writeLimitWithWindow:
       "--write-limit: not with --dax, by which the guest writes to memory that nobody counts; leave out one of them"
+    case .templateChoice(let text):
+      "NOVM_TEMPLATE: '\(ByteString.printable(text))' is none of auto, require and off"
     case .entropyRate(let text): "--entropy-rate: '\(text)' is no rate; \(EntropyRate.mend)"
     case .serial(let text):
       "--com2: '\(text)' names nothing; give a file, or unix: and a socket that somebody listens at"

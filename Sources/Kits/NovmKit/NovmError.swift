@@ -68,6 +68,8 @@ package enum NovmError: Error, Equatable {
   case nodesWithoutACPI(String)
   case affinity(String)
   case entropyRate(String)
+  /// Of NOVM_TEMPLATE.
+  case templateChoice(String)
   case runAs(String)
   case runAsUnconfined
   case runAsWithoutRoot

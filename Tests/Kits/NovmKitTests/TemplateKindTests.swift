@@ -52,6 +52,23 @@ struct TemplateKindTests {
     #expect(keys.count == 7)
   }
 
+  @Test func whoseMemoryIsTooLargeBoots() {
+    var request = MachineRequest()
+    request.reads = [TreeMap(guest: "/", host: scratch.path)]
+    func obstacle() -> String? { request.templateObstacle(request.compose(kernel: kernel, scratch: "/scratch")) }
+    request.memory = MemorySize(mebibytes: 64 << 10)
+    #expect(obstacle() == nil)
+    request.memory = MemorySize(mebibytes: (64 << 10) + 1)
+    #expect(obstacle() == "its memory is too large")
+  }
+
+  @Test func whatTheVariableSays() throws {
+    #expect(try TemplateChoice.of(variable: nil) == .off)
+    #expect(try TemplateChoice.of(variable: "") == .off)
+    for choice in TemplateChoice.allCases { #expect(try TemplateChoice.of(variable: choice.rawValue) == choice) }
+    #expect(throws: NovmError.templateChoice("atuo")) { try TemplateChoice.of(variable: "atuo") }
+  }
+
   @Test(arguments: ["vmlinux", "initramfs", "novmm"])
   func filesThatAreWrittenToAreOthers(_ name: String) throws {
     let before = try key()

@@ -52,6 +52,8 @@ struct TemplateKind: Sendable {
 }
 
 extension MachineRequest {
+  private static let templateMemoryLimit = MemorySize(mebibytes: 64 << 10)
+
   /// Why a machine like this boots in any case; nil if it need not.
   func templateObstacle(_ machine: MachineDescription) -> String? {
     if rootDisk != nil || !machine.disks.isEmpty || !machine.mappedDisks.isEmpty { return "it has disks" }
@@ -61,6 +63,8 @@ extension MachineRequest {
     if serialLog { return "--com1 shows a boot" }
     if secondSerial != nil { return "it has a second serial port" }
     if hugePages == .hugetlbfs || isPrefaulted { return "its memory is to be there from the start" }
+    // The kernel notes something of each page of it, so that the state would be more than the store keeps.
+    if memory.mebibytes > Self.templateMemoryLimit.mebibytes { return "its memory is too large" }
     if runAs != nil { return "its monitor runs as another user" }
     if !machine.kernel.findsDevicesByACPI { return "its kernel was built without ACPI" }
     return nil
