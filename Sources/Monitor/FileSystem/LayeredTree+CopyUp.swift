@@ -26,8 +26,7 @@ extension LayeredTree {
       let reservation = try layer.allowance?.reserve(bytes: size)
       // What it takes is counted in `settle`.
       defer { if let reservation { layer.allowance!.settle(reservation) } }
-      let work = try layer.work!.open()
-      let name = layer.work!.temporaryName()
+      let (work, name) = try workPlace(in: layer)
       do throws(Errno) {
         try copy(source, status, node, to: Place(base: work, name: name), in: layer, withData: withData)
         try namespace.withWriteLock { () throws(Errno) in try settle(node, layer, Place(base: work, name: name)) }
@@ -170,8 +169,8 @@ extension LayeredTree {
   private func withCopy(
     ofDirectory node: Node, _ status: FileStatus, _ layer: Layer, _ use: (Place) throws(Errno) -> Void
   ) throws(Errno) {
-    let work = try layer.work!.open()
-    let copy = Place(base: work, name: layer.work!.temporaryName())
+    let (work, name) = try workPlace(in: layer)
+    let copy = Place(base: work, name: name)
     try FileCalls.makeDirectory(work.raw, copy.name.span, mode: 0o700)
     do throws(Errno) {
       let host = try FileCalls.status(work.raw, copy.name.span)
@@ -194,6 +193,14 @@ extension LayeredTree {
       guard error == .notSupported || error == .notPermitted, ownership == .real else { throw error }
       try FileCalls.setAttribute(place.base.raw, place.name.span, MarkName.opaqueUser, MarkName.yes)
     }
+  }
+
+  /// Where something is made before it appears at its place.
+  ///
+  /// - Throws: EROFS for a share, which has no such place.
+  func workPlace(in layer: Layer) throws(Errno) -> (directory: SharedDescriptor, name: [UInt8]) {
+    guard let work = layer.work else { throw .readOnly }
+    return (try work.open(), work.temporaryName())
   }
 
   // MARK: The copy

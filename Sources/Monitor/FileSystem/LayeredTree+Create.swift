@@ -151,8 +151,7 @@ extension LayeredTree {
   }
 
   private func linkOverWhiteout(_ node: Node, _ from: Place, _ slot: Slot, _ name: [UInt8]) throws(Errno) {
-    let work = try slot.layer.work!.open()
-    let temporary = slot.layer.work!.temporaryName()
+    let (work, temporary) = try workPlace(in: slot.layer)
     try FileCalls.link(from.base.raw, from.name.span, to: work.raw, temporary.span)
     let rename = { () throws(Errno) in
       try FileCalls.rename(work.raw, temporary.span, to: slot.base.raw, name.span)
@@ -258,8 +257,8 @@ extension LayeredTree {
   private func replaceWhiteout(
     _ object: NewObject, _ place: Place, _ layer: Layer, _ wanted: OverrideStat, _ inheritance: Inheritance
   ) throws(Errno) -> SharedDescriptor? {
-    let work = try layer.work!.open()
-    var temporary = Place(base: work, name: layer.work!.temporaryName())
+    let (work, temporaryName) = try workPlace(in: layer)
+    var temporary = Place(base: work, name: temporaryName)
     if inheritance.isByHost {
       // In a directory of its own, from which it inherits what its place would give it.
       temporary = Place(base: try makeShelf(temporary, like: place.base), name: temporary.name)

@@ -130,6 +130,8 @@ extension LayeredTree {
       id: id, type: type, inode: inode, parent: parent, name: name, identity: identity,
       writeLayer: parent.writeLayer, caching: found.layer.caching)
     node.isMappable = found.layer.isRead
+    // A share takes no copies of what is not its own.
+    if let share = node.writeLayer, share.isShare, found.layer !== share || found.isMountPoint { node.writeLayer = nil }
     if found.isMountPoint { return node }
     if node.isDirectory {
       node.parts = [DirectoryPart(layer: found.layer)] + found.lower.map { DirectoryPart(layer: $0) }

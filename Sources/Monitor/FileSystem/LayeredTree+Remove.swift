@@ -39,9 +39,10 @@ extension LayeredTree {
       if isUpper { try discard(node, name, base, layer) }
       return
     }
+    // In a share it would be a device of the host's.
+    guard layer.hasMarks else { throw .readOnly }
     if !isUpper { return try FileCalls.makeWhiteout(base.raw, name.span) }
-    let work = try layer.work!.open()
-    let whiteout = layer.work!.temporaryName()
+    let (work, whiteout) = try workPlace(in: layer)
     try FileCalls.makeWhiteout(work.raw, whiteout.span)
     do throws(Errno) {
       try FileCalls.rename(
@@ -50,7 +51,7 @@ extension LayeredTree {
       try? FileCalls.remove(work.raw, whiteout.span, isDirectory: false)
       throw error
     }
-    if node.isDirectory { layer.work!.discardDirectory(whiteout) }
+    if node.isDirectory { layer.work?.discardDirectory(whiteout) }
   }
 
   /// Removes an object of the write map; a directory may still hold whiteouts.
@@ -59,10 +60,9 @@ extension LayeredTree {
       try FileCalls.remove(base.raw, name.span, isDirectory: node.isDirectory)
     } catch {
       guard error == .notEmpty || error == .exists, node.isDirectory, layer.hasMarks else { throw error }
-      let work = try layer.work!.open()
-      let doomed = layer.work!.temporaryName()
+      let (work, doomed) = try workPlace(in: layer)
       try FileCalls.rename(base.raw, name.span, to: work.raw, doomed.span)
-      layer.work!.discardDirectory(doomed)
+      layer.work?.discardDirectory(doomed)
     }
   }
 
@@ -216,6 +216,7 @@ extension LayeredTree {
   /// A directory that moves to where there is one below must not merge with it.
   private func hideBelow(_ node: Node, _ place: Place, _ parent: Node, _ name: FileName) throws(Errno) {
     guard node.isDirectory, try showsBelow(parent, name.terminated) else { return }
+    guard parent.writeLayer?.hasMarks == true else { throw .readOnly }
     try setOpaque(place)
   }
 
@@ -223,6 +224,9 @@ extension LayeredTree {
     _ move: Move, _ oldName: FileName, _ newName: FileName, whiteoutBy caller: Caller?
   ) throws(Errno) {
     let (oldBase, newBase, layer) = (move.oldBase, move.newBase, move.layer)
+    let needsWhiteout = try showsBelow(move.oldParent, oldName.terminated)
+    // In a share it would be a device of the host's.
+    guard !needsWhiteout || layer.hasMarks else { throw .readOnly }
     let leaving = move.target.flatMap { status(ofLeaving: $0, newBase, move.newName) }
     // What the guest leaves behind is one name more.
     let reservation = caller == nil ? nil : try layer.allowance?.reserve(bytes: 1)
@@ -240,7 +244,6 @@ extension LayeredTree {
         try DirectoryRemoval.removeContents(of: doomed.raw, isForced: false)
       }
     }
-    let needsWhiteout = try showsBelow(move.oldParent, oldName.terminated)
     let there = try? FileCalls.status(newBase.raw, move.newName.span)
     if let there, layer.hasMarks, source(move.source, cannotReplace: there) {
       // A directory cannot replace a whiteout, nor a whiteout's kind of file: they change places, and what comes to the old
@@ -277,8 +280,7 @@ extension LayeredTree {
     } catch {
       // Older kernels want a privilege for it, and not every file system knows it: then in two steps.
       guard error == .notPermitted || error == .invalid else { throw error }
-      let work = try move.layer.work!.open()
-      let whiteout = move.layer.work!.temporaryName()
+      let (work, whiteout) = try workPlace(in: move.layer)
       try FileCalls.makeWhiteout(work.raw, whiteout.span)
       do throws(Errno) {
         try FileCalls.rename(move.oldBase.raw, move.oldName.span, to: move.newBase.raw, move.newName.span)
@@ -299,8 +301,8 @@ extension LayeredTree {
       let host = try FileCalls.status(place.base.raw, place.name.span)
       return try setOwner(place, host: host, wanted: wanted, in: move.layer, isNew: true)
     }
-    let work = try move.layer.work!.open()
-    let temporary = Place(base: work, name: move.layer.work!.temporaryName())
+    let (work, name) = try workPlace(in: move.layer)
+    let temporary = Place(base: work, name: name)
     try makeSpecial(temporary, wanted, in: move.layer)
     let host = try FileCalls.status(work.raw, temporary.name.span)
     try setOwner(temporary, host: host, wanted: wanted, in: move.layer, isNew: true)

@@ -304,6 +304,10 @@ package final class LayeredTree: @unchecked Sendable {
       node.writeLayer = node.mounted.filter(\.isWritable).min { $0.rank < $1.rank } ?? node.parent?.writeLayer
       if let parent = node.parent { parts += foundParts(parent, node.name) }
       node.parts = parts.sorted { $0.layer.rank < $1.layer.rank }
+      // A share takes no copies: what is not its own alone cannot be changed.
+      if let share = node.writeLayer, share.isShare, node.parts.count != 1 || node.parts[0].layer !== share {
+        node.writeLayer = nil
+      }
       if let top = node.topPart, let status = try? topStatus(node) {
         node.identity = FileIdentity(top.layer, status)
       }

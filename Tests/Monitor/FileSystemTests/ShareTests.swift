@@ -42,6 +42,63 @@ struct ShareTests {
     return try layers.client(shares: [share], ownership: ownership)
   }
 
+  /// A share takes no copies of what is not its own, and no marks of what is gone.
+  @Test(arguments: [false, true]) func whatIsMappedInItIsForReading(isThere: Bool) throws {
+    let given = layers.base + "/given"
+    layers.put(given + "/f", "given")
+    layers.put(given + "/d/g", "inner")
+    layers.mkdir(given + "/empty")
+    layers.put(shared + "/beside", "beside")
+    if isThere { layers.put(shared + "/lib/d/own", "own") }
+    let before = try FileManager.default.subpathsOfDirectory(atPath: shared).sorted()
+    let client = FUSEClient(
+      FileSystemServer(
+        try LayeredTree(
+          reads: [
+            LayerMap(guestPath: "/", hostPath: layers.lower), LayerMap(guestPath: "/s/lib", hostPath: given),
+            LayerMap(guestPath: "/s/file", hostPath: given + "/f"),
+          ],
+          writes: [LayerMap(guestPath: "/", hostPath: layers.upper)],
+          shares: [Share(map: LayerMap(guestPath: "/s", hostPath: shared))], mountPoints: ["/s/way/to"])))
+    #expect(try client.names("s") == ["beside", "file", "lib", "way"])
+    #expect(try client.names("s/lib/d") == (isThere ? ["g", "own"] : ["g"]))
+    for path in ["s/lib/f", "s/lib/d/g", "s/file"] + (isThere ? ["s/lib/d/own"] : []) {
+      let node = try client.node(path)
+      let changes: [() throws -> Void] = [
+        { _ = try client.write(node, client.open(node, 1), 0, [1]) },
+        { try client.set(node: node, size: 0) },
+        { try client.set(path, mode: 0o600) },
+        { try client.setxattr(path, "user.word", "value") },
+        { try client.unlink(path) },
+        { try client.rename(path, "s/moved") },
+        { try client.rename(path, "s/beside") },
+        { try client.rename("s/beside", path, flags: 2) },
+        { _ = try client.link(path, "s/linked") },
+      ]
+      for (index, change) in changes.enumerated() {
+        #expect(throws: Errno.readOnly, "\(path), change \(index)") { try change() }
+      }
+    }
+    for path in ["s/lib", "s/lib/d", "s/way"] {
+      #expect(throws: Errno.readOnly) { try client.mkdir(path + "/new") }
+      #expect(throws: Errno.readOnly) { try client.create(path + "/new") }
+      #expect(throws: Errno.readOnly) { try client.symlink(path + "/new", to: "f") }
+      #expect(throws: Errno.readOnly) { try client.rename("s/beside", path + "/new") }
+      #expect(throws: Errno.readOnly) { try client.set(path, mode: 0o700) }
+    }
+    #expect(throws: Errno.readOnly) { try client.rmdir("s/lib/empty") }
+    #expect(throws: Errno.busy) { try client.rmdir("s/lib") }
+    #expect(try FileManager.default.subpathsOfDirectory(atPath: shared).sorted() == before)
+    #expect(layers.contents(shared + "/beside") == "beside" && layers.contents(given + "/f") == "given")
+    // What is its own is changed, but not where something else would show in its place.
+    try client.put("s/new", "new")
+    try client.rename("s/new", "s/file")
+    #expect(try client.contents("s/file") == "new" && layers.contents(shared + "/file") == "new")
+    #expect(throws: Errno.readOnly) { try client.unlink("s/file") }
+    #expect(throws: Errno.readOnly) { try client.rename("s/file", "s/moved") }
+    #expect(layers.contents(shared + "/file") == "new" && !layers.exists(shared + "/moved"))
+  }
+
   @Test(arguments: [Caching.none, .auto, .always]) func changesGoStraightToTheHost(caching: Caching) throws {
     layers.lower("s/hidden", "below")
     layers.put(shared + "/f", "text")
