@@ -198,6 +198,8 @@ struct Nodes {
   /// Drops a node whatever the guest says that it has of it: nothing can be done with it any more.
   mutating func discard(_ node: Node) {
     node.lookups = 0
+    // It stays for as long as the guest knows something in it, and is reached by no descriptor.
+    dropPin(node)
     sweep(node)
   }
 

@@ -107,6 +107,16 @@ struct NodeTableTests {
     table.forget(nodes[0].id, 1)
     #expect(table.takePin(nodes[2]))
   }
+
+  @Test func whatIsDiscardedHoldsNoPin() {
+    table.pinLimit = 1
+    let directory = enter(root, "d")
+    // With something in it that the guest knows it stays.
+    _ = enter(directory, "f")
+    #expect(table.takePin(directory) && !table.hasPinRoom)
+    table.discard(directory)
+    #expect(table.hasPinRoom && directory.isInTable)
+  }
 }
 
 struct InodeNumbersTests {
