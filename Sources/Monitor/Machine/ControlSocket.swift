@@ -159,6 +159,7 @@ extension SaveFailure {
     case .part(.removedFiles(1)): "a removed file or directory is in use; have it closed first"
     case .part(.removedFiles(let count)): "\(count) removed files or directories are in use; have them closed first"
     case .part(.cannotSave(let device)): "a device of kind \(device) cannot be saved yet; leave it out"
+    case .part(.tooLarge): "the state of its devices is larger than 1 GiB; have the guest use fewer files"
     case .part: "a device cannot be saved"
     case .kvm(.request(let name, let errno)): "\(name): \(errno.description)"
     case .kvm: "KVM does not tell what a processor is"

@@ -26,6 +26,7 @@ struct ControlOrderTests {
   @Test func refusalsAreWords() {
     #expect(SaveFailure.kvm(.request("KVM_GET_REGS", Errno(5))).words == "KVM_GET_REGS: Input/output error")
     #expect(SaveFailure.part(.cannotSave(device: 19)).words.hasPrefix("a device of kind 19"))
+    #expect(SaveFailure.part(.tooLarge).words.hasPrefix("the state of its devices is larger"))
     let others: [SaveFailure] = [.part(.cannotSave(device: 7)), .part(.cutShort), .kvm(.version(3)), .file(Errno(28))]
     for failure in others {
       #expect(!failure.words.contains("("), "\(failure.words)")

@@ -44,6 +44,9 @@ extension Machine {
     }
     do throws(StateError) { try board.save(to: &state) } catch { throw .part(error) }
     for part in parts { part.save(to: &state) }
-    do throws(Errno) { try file.write(board.ram, state.finish()) } catch { throw .file(error) }
+    let stream = state.finish()
+    // Nobody would read it.
+    guard stream.count <= StateFormat.sizeLimit else { throw .part(.tooLarge) }
+    do throws(Errno) { try file.write(board.ram, stream) } catch { throw .file(error) }
   }
 }
