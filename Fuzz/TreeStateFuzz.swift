@@ -75,8 +75,13 @@ private final class Stage {
 
   private init() {
     atexit { _ = system("rm -rf /dev/shm/novm-tree-state-fuzz-\(getpid())") }
-    for directory in ["", "/lower", "/lower/d", "/lower/d/e", "/upper"] { mkdir(base + directory, 0o755) }
-    for file in ["/secret", "/lower/f", "/lower/d/e/g"] { close(open(base + file, O_RDWR | O_CREAT, 0o644)) }
+    let directories = [
+      "", "/lower", "/lower/d", "/lower/d/e", "/upper", "/shared", "/shared/a", "/shared/lib", "/given",
+    ]
+    for directory in directories { mkdir(base + directory, 0o755) }
+    for file in ["/secret", "/lower/f", "/lower/d/e/g", "/shared/a/b", "/shared/lib/c", "/given/g"] {
+      close(open(base + file, O_RDWR | O_CREAT, 0o644))
+    }
     link(base + "/lower/f", base + "/lower/d/h")
     symlink("../secret", base + "/lower/out")
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
@@ -84,7 +89,11 @@ private final class Stage {
     memory = unsafe GuestMemory(regions: [GuestMemory.Region(base: 0, bytes: bytes)])
     let server = server()
     send(server, 26, 0, [7, 0, 0, 0, 41, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 0x7b])
-    for (parent, name) in [(0, "d"), (1, "e"), (2, "g"), (0, "f"), (1, "h"), (0, "out")] {
+    let names = [
+      (0, "d"), (1, "e"), (2, "g"), (0, "f"), (1, "h"), (0, "out"), (0, "s"), (7, "a"), (8, "b"), (7, "lib"),
+      (10, "c"), (10, "g"),
+    ]
+    for (parent, name) in names {
       send(server, 1, nodes[parent], Array(name.utf8) + [0])
       nodes.append(try! memory.load(at: 1 << 16 + 16))
     }
@@ -110,8 +119,11 @@ private final class Stage {
   func server() -> FileSystemServer {
     FileSystemServer(
       try! LayeredTree(
-        reads: [LayerMap(guestPath: "/", hostPath: base + "/lower")],
-        writes: [LayerMap(guestPath: "/", hostPath: base + "/upper")]))
+        reads: [
+          LayerMap(guestPath: "/", hostPath: base + "/lower"), LayerMap(guestPath: "/s/lib", hostPath: base + "/given"),
+        ],
+        writes: [LayerMap(guestPath: "/", hostPath: base + "/upper")],
+        shares: [Share(map: LayerMap(guestPath: "/s", hostPath: base + "/shared"), caching: .always)]))
   }
 
   private func send(_ server: FileSystemServer, _ opcode: UInt32, _ node: UInt64, _ arguments: [UInt8]) {
@@ -141,7 +153,7 @@ private final class Stage {
 
   /// What no request may touch.
   func check() {
-    for file in ["/secret", "/lower/f", "/lower/d/e/g"] {
+    for file in ["/secret", "/lower/f", "/lower/d/e/g", "/given/g"] {
       var status = stat()
       precondition(unsafe stat(base + file, &status) == 0 && status.st_size == 0, "\(file) was changed")
     }

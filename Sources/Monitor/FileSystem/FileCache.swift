@@ -133,7 +133,7 @@ final class FileCache {
   }
 
   /// Files that the guest may hold open: some room is left for those that are only passed through.
-  private var holdLimit: Int { capacity - capacity / 8 }
+  var holdLimit: Int { capacity - capacity / 8 }
 
   /// Asks for room before the guest opens one more.
   ///

@@ -213,6 +213,61 @@ struct TreeStateTests {
     #expect(try client.create("new").entry.node != node)
   }
 
+  /// As many, and as large ones, as whoever goes on takes.
+  @Test func removedFilesAreLimited() throws {
+    let first = try layers.client()
+    for name in ["a", "b", "c"] {
+      _ = try first.create(name)
+      try first.set(name, size: 33 << 20)
+      try first.unlink(name)
+    }
+    // The third is not read any more.
+    #expect(throws: StateError.removedFiles(1)) { try saved(first.server) }
+    let nodes = first.server.tree.nodes.all.filter(\.isRemoved).map(\.id)
+    for node in nodes { try first.set(node: node, size: 1) }
+    _ = try saved(first.server)
+    first.server.tree.nodes.pinLimit = 2
+    #expect(throws: StateError.removedFiles(1)) { try saved(first.server) }
+  }
+
+  /// What was a hole takes no room, and all else is there to be had.
+  @Test(arguments: [false, true]) func removedFilesCountForTheLimit(isHole: Bool) throws {
+    let first = try layers.client()
+    let node = try first.create("f").entry.node
+    try first.set("f", size: 3 << 20)
+    if !isHole { try first.write(node, 0, 0, [UInt8](repeating: 7, count: 2 << 20)) }
+    try first.write(node, 0, (3 << 20) - 5000, [8])
+    try first.unlink("f")
+    let state = try saved(first.server)
+    var map = LayerMap(guestPath: "/", hostPath: layers.upper)
+    map.limit = WriteLimit(bytes: 1 << 20)
+    let tree = try LayeredTree(reads: [LayerMap(guestPath: "/", hostPath: layers.lower)], writes: [map])
+    guard isHole else {
+      #expect(throws: StateError.value(Self.tag, id: TreeField.removed)) { try restored(state, tree) }
+      return
+    }
+    let client = FUSEClient(try restored(state, tree), after: first)
+    #expect(try client.attributes(of: node).length == 3 << 20)
+    #expect(try client.read(node, 0, (3 << 20) - 5001, 3) == [0, 8, 0])
+    #expect(try #require(tree.layers[0].allowance).usage.bytes < 64 << 10)
+  }
+
+  @Test func opensAreLimited() throws {
+    let first = try layers.client(offering: FUSEClient.withOpens)
+    for index in 0..<14 { _ = try first.create("f\(index)") }
+    func tree() throws -> LayeredTree {
+      try LayeredTree(
+        reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
+        writes: [LayerMap(guestPath: "/", hostPath: layers.upper)], budget: DescriptorBudget(limit: 64))
+    }
+    _ = try restored(saved(first.server), tree())
+    try first.unlink("f0")
+    _ = try restored(saved(first.server), tree())
+    _ = try first.create("one more")
+    let state = try saved(first.server)
+    #expect(throws: StateError.value(Self.tag, id: TreeField.opens)) { try restored(state, tree()) }
+  }
+
   /// READDIR from where an earlier one ended.
   private func names(_ client: FUSEClient, _ node: UInt64, from offset: inout UInt64) -> [String] {
     var arguments = FUSEClient.Bytes()
@@ -307,6 +362,25 @@ struct TreeStateTests {
     #expect(throws: StateError.value(Self.tag, id: TreeField.ranges)) { try restored(state, tree(window)) }
   }
 
+  /// It has no row, and is none of those that are copied.
+  @Test func whatIsMappedAndGoneCannotBeSaved() throws {
+    layers.lower("f", "mapped")
+    let tree = try LayeredTree(
+      reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
+      writes: [LayerMap(guestPath: "/", hostPath: layers.upper)],
+      window: FileWindow(count: 4 * MappedRanges.rangeSize))
+    let client = FUSEClient(
+      FileSystemServer(tree), offering: FUSEClient.linux.union([.mapAlignment, .inodeDAX]))
+    var arguments = FUSEClient.Bytes()
+    for value in [.max, 0, UInt64(MappedRanges.rangeSize), 0, 0] { arguments.put(value) }
+    let node = try client.node("f")
+    #expect(client.call(.setupMapping, node, arguments.bytes).error == 0)
+    tree.nodes.pinLimit = 0
+    try client.unlink("f")
+    #expect(tree.nodes.node(node) == nil && tree.mapped?.contents.count == 1)
+    #expect(throws: StateError.removedFiles(1)) { try saved(client.server) }
+  }
+
   // MARK: Hostile states
 
   /// The fields of a state by their ids.
@@ -387,6 +461,86 @@ struct TreeStateTests {
     try refused(TreeField.removed) { $0 = [1] }
     // In the layer for reading.
     try refused(TreeField.removed) { $0 = [UInt8](repeating: 0, count: 28) + [1] + [UInt8](repeating: 0, count: 51) }
+  }
+
+  /// Where a share and something else are one directory nothing of it can be changed.
+  @Test func sharesTakeNoCopies() throws {
+    let (shared, given) = (layers.base + "/shared", layers.base + "/given")
+    layers.put(shared + "/lib/d/own", "own")
+    layers.put(shared + "/e/f", "shared")
+    layers.put(given + "/d/g", "given")
+    func tree() throws -> LayeredTree {
+      try LayeredTree(
+        reads: [
+          LayerMap(guestPath: "/", hostPath: layers.lower), LayerMap(guestPath: "/s/lib", hostPath: given),
+          LayerMap(guestPath: "/s/g", hostPath: given + "/d/g"),
+        ],
+        writes: [LayerMap(guestPath: "/", hostPath: layers.upper)],
+        shares: [Share(map: LayerMap(guestPath: "/s", hostPath: shared))])
+    }
+    let first = FUSEClient(FileSystemServer(try tree()))
+    let paths = ["s/lib/d", "s/lib/d/g", "s/lib/d/own", "s/g", "s/e", "s/e/f"]
+    let nodes = try paths.map { try first.node($0) }
+    let good = try fields(saved(first.server))
+    let client = FUSEClient(try restored(state(good), tree()), after: first)
+    for node in [nodes[1], nodes[2], nodes[3]] {
+      #expect(throws: Errno.readOnly) { try client.set(node: node, mode: 0o600) }
+    }
+    try client.set(node: nodes[5], mode: 0o600)
+    func value(_ id: UInt16) -> [UInt8] { good.first { $0.id == id }!.value }
+    func refused(_ id: UInt16, by fault: UInt16? = nil, _ change: (inout [UInt8]) -> Void) throws {
+      var bad = good
+      change(&bad[try #require(bad.firstIndex { $0.id == id })].value)
+      #expect(throws: StateError.value(Self.tag, id: fault ?? id)) { try restored(state(bad), tree()) }
+    }
+    let ids = value(TreeField.ids)
+    func row(_ node: UInt64) throws -> Int {
+      try #require((0..<ids.count / 8).first { ids.field(UInt64.self, at: 8 * $0) == node })
+    }
+    // The ranks: the write map, the share, and what is for reading.
+    for node in [nodes[1], nodes[3]] {
+      let row = try row(node)
+      try refused(TreeField.writeRanks) { $0.put(UInt16(1), at: 2 * row) }
+    }
+    let (merged, alone) = (try row(nodes[0]), try row(nodes[4]))
+    try refused(TreeField.writeRanks, by: TreeField.lowerParts) { $0.put(UInt16(1), at: 2 * merged) }
+    try refused(TreeField.lowerParts) {
+      $0 += [UInt8](repeating: 0, count: 6)
+      $0.put(UInt32(alone), at: $0.count - 6)
+      $0.put(UInt16(3), at: $0.count - 2)
+    }
+    try refused(TreeField.kinds, by: TreeField.writeRanks) {
+      $0.put($0.field(UInt16.self, at: 2 * alone) | NodeKind.isBare, at: 2 * alone)
+    }
+  }
+
+  @Test func whatIsHiddenStaysHidden() throws {
+    layers.lower("seen", "text")
+    layers.lower("here/f", "text")
+    layers.lower("file", "secret")
+    layers.lower("tree/f", "secret")
+    func tree() throws -> LayeredTree {
+      try LayeredTree(
+        reads: [LayerMap(guestPath: "/", hostPath: layers.lower)],
+        writes: [LayerMap(guestPath: "/", hostPath: layers.upper)], hides: ["/file", "/tree"])
+    }
+    let first = FUSEClient(FileSystemServer(try tree()))
+    for path in ["seen", "here"] { _ = try first.node(path) }
+    try first.put("made", "by the guest")
+    let good = try fields(saved(first.server))
+    let index = try #require(good.firstIndex { $0.id == TreeField.names })
+    let cases = [
+      ("seen here made", true), ("file here made", false), ("seen tree made", false), ("seen here file", true),
+    ]
+    for (names, isTaken) in cases {
+      var other = good
+      other[index].value = [0] + Array(names.utf8.map { $0 == 32 ? 0 : $0 }) + [0]
+      if isTaken {
+        _ = try restored(state(other), tree())
+      } else {
+        #expect(throws: StateError.value(Self.tag, id: TreeField.parents)) { try restored(state(other), tree()) }
+      }
+    }
   }
 
   /// Whatever is in it, it is refused, or something that can be served and ended.

@@ -8,15 +8,27 @@ extension LayeredTree {
   /// Bytes of all of them.
   private static let removedLimit = 64 << 20
 
-  /// - Returns: those that can be written, how many cannot be (other than files, files that are in no write map or share or lie in the
-  ///   window, and what is too large), and the column.
+  /// Whether the guest knows it and nothing but a descriptor leads to it.
+  func isNameless(_ node: Node) -> Bool {
+    node.isInTable && node.isRemoved && node.anonymous != nil && node.lookups > 0
+  }
+
+  /// - Returns: those that can be written, how many at least cannot be (other than files, files that are in no write map or share or
+  ///   lie in the window, what is too large, and what is too many), and the column.
   func removedFiles() -> (nodes: [Node], others: Int, column: [UInt8]) {
     var column: [UInt8] = []
     var saved: [Node] = []
     var others = 0
-    for node in nodes.all where node.isRemoved && node.anonymous != nil && node.lookups > 0 {
-      guard node.isRegular, node.mappedCount == 0, let layer = node.writeLayer,
-        let contents = try? contents(ofRemoved: node), column.count + contents.count <= Self.removedLimit,
+    for node in nodes.all where isNameless(node) {
+      guard node.isRegular, node.mappedCount == 0, let layer = node.writeLayer else {
+        others += 1
+        continue
+      }
+      // Nothing is written once one cannot be.
+      if others > 0 { continue }
+      // Each copy will hold one of the descriptors for removed files.
+      guard saved.count < nodes.pinLimit,
+        let contents = try? contents(ofRemoved: node, room: Self.removedLimit - column.count),
         let status = try? namespace.withReadLock({ () throws(Errno) in try self.status(of: node) })
       else {
         others += 1
@@ -44,10 +56,10 @@ extension LayeredTree {
     return (saved, others, column)
   }
 
-  private func contents(ofRemoved node: Node) throws(Errno) -> [UInt8] {
+  private func contents(ofRemoved node: Node, room: Int) throws(Errno) -> [UInt8] {
     let file = try file(of: node, forWriting: false)
     let length = try FileCalls.status(file.raw).length
-    guard length <= UInt64(Self.removedLimit) else { throw .noSpace }
+    guard length <= UInt64(max(room, 0)) else { throw .noSpace }
     var contents: [UInt8] = []
     while contents.count < Int(length) {
       var piece = [UInt8](repeating: 0, count: min(Int(length) - contents.count, 1 << 20))
@@ -76,6 +88,7 @@ extension LayeredTree {
   ) throws(StateError) -> [(node: Node, opens: Int)] {
     var restored: [(node: Node, opens: Int)] = []
     var column = try ColumnReader(TreeField.removed, of: &fields)
+    var size = 0
     while !column.isAtEnd {
       let (id, lookups, inode): (UInt64, UInt64, UInt64) = (
         try column.number(), try column.number(), try column.number()
@@ -88,17 +101,27 @@ extension LayeredTree {
       let (mode, uid, gid): (UInt16, UInt32, UInt32) = (try column.number(), try column.number(), try column.number())
       let (accessed, modified) = (try column.time(), try column.time())
       let contents = [UInt8](try column.text())
+      size += contents.count
+      guard size <= Self.removedLimit else { throw column.fault }
       var attributes: [(name: [UInt8], value: [UInt8])] = []
       for _ in 0..<(try column.number(UInt32.self)) {
         attributes.append(([UInt8](try column.text()), [UInt8](try column.text())))
       }
       do throws(Errno) {
+        let pieces = Self.pieces(contents)
+        let reservation = try layer.allowance?.reserve(
+          files: 0, bytes: UInt64(pieces.reduce(0) { $0 + ($1.count + 4095) / 4096 * 4096 }))
+        // What it takes is counted in `add`.
+        defer { if let reservation { layer.allowance?.settle(reservation) } }
         let place = Place(base: try makeNameless(in: layer), name: FileCalls.itself)
-        var written = 0
-        while written < contents.count {
-          let piece = Array(contents[written..<min(contents.count, written + 1 << 20)])
-          written += try FileCalls.write(place.base.raw, at: UInt64(written), piece, count: piece.count)
+        for piece in pieces {
+          var written = piece.lowerBound
+          while written < piece.upperBound {
+            let rest = Array(contents[written..<piece.upperBound])
+            written += try FileCalls.write(place.base.raw, at: UInt64(written), rest, count: rest.count)
+          }
         }
+        try FileCalls.truncate(place.base.raw, to: UInt64(contents.count))
         // An owner whom nobody stands for here leaves it this process's own.
         let host = try FileCalls.status(place.base.raw)
         let wanted = OverrideStat(uid: uid, gid: gid, mode: FileType.regular | UInt32(mode) & 0o7777)
@@ -125,6 +148,21 @@ extension LayeredTree {
       }
     }
     return restored
+  }
+
+  /// Where there is more than zeros, in whole pages: what was a hole takes no room.
+  private static func pieces(_ contents: [UInt8]) -> [Range<Int>] {
+    var pieces: [Range<Int>] = []
+    for start in stride(from: 0, to: contents.count, by: 4096) {
+      let end = min(start + 4096, contents.count)
+      guard contents[start..<end].contains(where: { $0 != 0 }) else { continue }
+      if let last = pieces.last, last.upperBound == start, end - last.lowerBound <= 1 << 20 {
+        pieces[pieces.count - 1] = last.lowerBound..<end
+      } else {
+        pieces.append(start..<end)
+      }
+    }
+    return pieces
   }
 
   /// A file that never had a name, or has it no more.

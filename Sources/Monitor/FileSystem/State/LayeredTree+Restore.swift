@@ -38,6 +38,9 @@ extension LayeredTree {
     do throws(StateError) {
       try rows.read(&fields, isStateless: isStateless)
       removed = try restoreRemoved(from: &fields, isStateless: isStateless)
+      guard rows.opens.count + removed.count(where: { $0.opens > 0 }) <= files.holdLimit else {
+        throw fields.fault(TreeField.opens)
+      }
       try nodes.restore(
         rows.nodes + removed.map(\.node), free: try free(&fields), linked: rows.linked, fields.fault(TreeField.ids))
       try restoreRanges(&fields, rows.nodes)
@@ -209,7 +212,11 @@ private struct RestoredRows {
           throw ranks.fault
         }
         let writeLayer = tree.layer(writeRank)
-        guard writeRank == .max || writeLayer?.isWritable == true else { throw writeRanks.fault }
+        // Of a share only what is its own can be changed there.
+        guard
+          writeRank == .max || writeLayer?.isWriteMap == true
+            || writeLayer === layer && layer.isWritable && !kind.has(NodeKind.isBare)
+        else { throw writeRanks.fault }
         guard Int(moment) < tree.moments.count else { throw seen.fault }
         node = Node(
           id: id, type: kind.type, inode: inode, parent: nil, name: name,
@@ -261,7 +268,7 @@ private struct RestoredRows {
     while !column.isAtEnd {
       let node = nodes[try column.index(of: nodes.count)]
       guard let layer = tree.layer(try column.number()), let last = node.parts.last, !node.isPinned,
-        layer.rank > last.layer.rank, layer.file == nil
+        layer.rank > last.layer.rank, layer.file == nil, node.writeLayer?.isShare != true
       else { throw column.fault }
       node.parts = node.parts + [DirectoryPart(restoredOf: layer)]
     }
@@ -285,6 +292,8 @@ private struct RestoredRows {
     if let layer = node.layer, layer.file != nil {
       guard parent.file(name.span) === layer else { throw fault }
     }
+    let isOfReadLayer = node.isDirectory ? node.parts.contains { $0.layer.isRead } : node.layer?.isRead == true
+    guard !isOfReadLayer || !parent.hides(name.span) else { throw fault }
   }
 
   private func readAliases(_ fields: inout FieldReader) throws(StateError) {

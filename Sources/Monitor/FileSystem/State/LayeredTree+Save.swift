@@ -31,7 +31,7 @@ extension LayeredTree {
     var rows = NodeRows(nodes.all)
     let removed = removedFiles()
     let mapped = self.mapped?.contents ?? []
-    let lost = removed.others + mapped.count { rows.row(of: $0.node) == nil && !$0.node.isRemoved }
+    let lost = removed.others + mapped.count { rows.row(of: $0.node) == nil && !isNameless($0.node) }
     guard lost == 0 else { throw .removedFiles(UInt32(clamping: lost)) }
     for node in rows.nodes { rows.add(node, linked: nodes, moments) }
     rows.save(to: &fields)
