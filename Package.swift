@@ -238,7 +238,7 @@ let package = Package(
       "Kits", "NovmKitTests",
       ["NovmKit", "Images", "Packs", "AgentProtocol", "Boot", "KernelBundle", "Host", "HostTesting"]),
 
-    tests("Command", "NovmTests", ["novm", "nofetch", "Novm", "NovmKit", "Host", "HostTesting"]),
+    tests("Command", "NovmTests", ["novm", "nofetch", "Novm", "NovmKit", "Images", "Registry", "Host", "HostTesting"]),
   ],
   cLanguageStandard: .gnu17
 )

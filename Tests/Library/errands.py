@@ -12,13 +12,18 @@ from typing import Callable, List, Type
 import novm
 
 
-def fails(kind: Type[BaseException], call: Callable[[], object], words: str = "") -> BaseException:
+def fails(kind: Type[BaseException], call: Callable[[], object], words: str = "", status: int = 0) -> BaseException:
     try:
         call()
     except kind as error:
         assert words in str(error), error
+        assert not status or getattr(error, "status", 0) == status, (error, getattr(error, "status", 0))
         return error
     raise AssertionError(f"no {kind.__name__}")
+
+
+# novm_status in novm.h.
+ARGUMENT = 1
 
 
 def errands() -> List[str]:
@@ -52,10 +57,10 @@ def main(directory: str) -> None:
         # By the file's name.
         assert store.import_pack(path).name == "tree"
         store.remove_pack("tree")
-        fails(novm.NovmError, lambda: store.import_pack(path, "other", digest="sha256:" + "0" * 64))
-        fails(novm.NovmError, lambda: store.import_pack(broken, "other"))
+        fails(novm.NovmError, lambda: store.import_pack(path, "other", digest="sha256:" + "0" * 64), "its digest is", ARGUMENT)
+        fails(novm.NovmError, lambda: store.import_pack(broken, "other"), "broken.tar", ARGUMENT)
         fails(novm.MissingError, lambda: store.import_pack("/no/such.tar", "other"), "/no/such.tar")
-        fails(novm.NovmError, lambda: store.import_pack("http://127.0.0.1:1/x.tar", "other"), "--digest")
+        fails(novm.NovmError, lambda: store.import_pack("http://127.0.0.1:1/x.tar", "other"), "--digest", ARGUMENT)
         assert store.packs() == []
 
         # A registry that says nothing.
@@ -90,7 +95,7 @@ def main(directory: str) -> None:
             assert gone(), errands()
         # Nobody is there.
         fails(novm.RefusedError, lambda: store.pull("127.0.0.1:1/nobody:1"))
-        fails(novm.NovmError, lambda: store.pull("No Name"), "no image's name")
+        fails(novm.NovmError, lambda: store.pull("No Name"), "no image's name", ARGUMENT)
         assert store.images() == []
 
     # Its own children are the only ones that it has.

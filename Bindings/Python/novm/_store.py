@@ -148,7 +148,8 @@ class Store:
             progress: is called with lines for a person; what it raises ends the call.
 
         Raises:
-            MissingError, TakenError, RefusedError, TimeoutError: none of it is left then.
+            MissingError, TakenError, RefusedError: none of it is left then.
+            TimeoutError: the pack may be there all the same, if the time was over just when it was done.
         """
         found = _library.asked(
             progress,

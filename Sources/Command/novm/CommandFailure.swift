@@ -3,6 +3,7 @@ import Download
 import Glibc
 import Images
 import KernelBundle
+import Novm
 import NovmKit
 import Packs
 import Registry
@@ -12,6 +13,8 @@ struct CommandFailure: Error {
   let message: String
   var details: [String] = []
   let exitStatus: Int32
+  /// What it comes of, as a program that uses the library is told.
+  var cause: Failure?
 
   /// As Docker has it: the tool failed, not the command.
   static let toolFailed: Int32 = 125

@@ -1,6 +1,7 @@
 import Confinement
 import Glibc
 import Host
+import Novm
 import Packs
 
 /// What is left to a process that decodes what strangers send, layers, packs and images, once it begins to read: the stores that they
@@ -19,13 +20,19 @@ enum DecoderConfinement {
       for store in stores { try Names.makeDirectories(store) }
       places = try apply(writing: stores, reading: inputs)
     } catch let error as Errno {
-      throw CommandFailure("what reads the archive cannot be confined: \(error.description)")
+      var failure = CommandFailure("what reads the archive cannot be confined: \(error.description)")
+      failure.cause = Failure(any: error)
+      throw failure
     }
     do {
       try body(places)
     } catch {
       guard let failure = CommandFailure(error) else { throw error }
-      throw CommandFailure(places.told(failure.message), exitStatus: failure.exitStatus)
+      var told = CommandFailure(places.told(failure.message), exitStatus: failure.exitStatus)
+      var cause = failure.cause ?? Failure(any: error)
+      cause.subject = places.told(cause.subject)
+      told.cause = cause
+      throw told
     }
   }
 

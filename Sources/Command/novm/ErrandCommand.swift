@@ -21,9 +21,18 @@ struct ErrandCommand: ParsableCommand {
     do {
       try perform(errand, teller)
     } catch {
-      teller.tell(.failed((error as? CommandFailure).map { Failure(.argument, $0.message) } ?? Failure(any: error)))
+      teller.tell(.failed(Self.failure(error)))
       throw ExitCode(CommandFailure.toolFailed)
     }
+  }
+
+  /// What reads an archive fails by what the archive is, the caller's argument, unless it is the host or the store.
+  static func failure(_ error: any Error) -> Failure {
+    guard let failure = error as? CommandFailure else { return Failure(any: error) }
+    guard let cause = failure.cause, [.system, .missing, .taken, .inUse].contains(cause.code) else {
+      return Failure(.argument, failure.message)
+    }
+    return Failure(cause.code, failure.message, about: cause.subject, number: cause.number)
   }
 
   private func perform(_ errand: Errand, _ teller: ErrandTeller) throws {

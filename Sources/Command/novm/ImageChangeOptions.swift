@@ -19,7 +19,11 @@ struct ImageChangeOptions: ParsableArguments {
         guard let change = ImageChange(text) else {
           throw ValidationError(
             "--change: '\(ByteString.printable(text))' is no such line; they begin with \(ImageChange.names.joined(separator: ", "))"
-              + ", such as 'ENV A=1' or 'CMD [\"/bin/sh\"]'")
+              + ", such as 'ENV A=1' or 'CMD [\"/bin/sh\"]'"
+              + (text.contains("$") ? "; variables in them are $NAME and ${NAME}" : ""))
+        }
+        if case .stopSignal(let signal) = change, SignalName.number(signal) == nil {
+          throw ValidationError("--change: '\(ByteString.printable(signal))' \(SignalName.advice)")
         }
         return change
       }

@@ -318,6 +318,7 @@ extension ImageCommand {
       // All of them are looked at before any is given.
       let references = try names.map { name in
         guard let reference = ImageReference(name), reference.digest == nil else { throw ImageError.reference(name) }
+        try ImageCommand.store.requireName(reference)
         return reference
       }
       for reference in references { try ImageCommand.store.tag(image, as: reference) }

@@ -50,9 +50,10 @@ extension MachineSettings {
     do {
       return try ImagePull(try Registries.access(), registry: Registries.chosen, LayerProgress(isQuiet: false)).pull(
         name)
-    } catch let error as RegistryError where policy == .newer {
-      guard let image = try named ?? elsewhere(name) else { throw error }
-      StandardError.write("novm: \(error.message); this is the one that is here\n")
+    } catch  where policy == .newer {
+      if case NovmError.interrupted = error { throw error }
+      guard let failure = CommandFailure(error), let image = try named ?? elsewhere(name) else { throw error }
+      StandardError.write("novm: \(ByteString.printable(failure.message)); this is the one that is here\n")
       return image
     }
   }

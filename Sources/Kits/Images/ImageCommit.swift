@@ -30,6 +30,10 @@ extension ImageStore {
     progress: (Int) -> Void = { _ in }
   ) throws(ImageError) -> Image {
     for reference in references { try requireName(reference) }
+    // Before anything is done for it, too.
+    _ = try base.rewritten(layers: []) { (document) throws(ImageError) in
+      try ImageChange.apply(commit.changes, to: &document)
+    }
     let adding = try holdLayers()
     // Of no image's, so that it goes by `prune` wherever the command ends; kept until the layer has taken its files over.
     let name = Image.packPrefix + (0..<3).map { _ in Names.random() }.joined()
@@ -44,14 +48,14 @@ extension ImageStore {
       throw .pack(error)
     }
     let layers = base.configuration.rootfs.layers
-    let bytes = try base.rewritten(layers: layers + [layer.diff]) { document in
+    let bytes = try base.rewritten(layers: layers + [layer.diff]) { (document) throws(ImageError) in
       let created = JSONValue.string(commit.time.formatted(.iso8601))
       document["created"] = created
       if let author = commit.author { document["author"] = .string(author) }
       var step: JSONValue = ["created": created, "created_by": "novm commit"]
       if let author = commit.author { step["author"] = .string(author) }
       if let message = commit.message { step["comment"] = .string(message) }
-      ImageChange.apply(commit.changes, to: &document)
+      try ImageChange.apply(commit.changes, to: &document)
       document["history"] = .array((document["history"]?.list ?? []) + [step])
     }
     let (source, size) = (commit.origin, layer.descriptor.size)

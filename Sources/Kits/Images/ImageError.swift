@@ -27,4 +27,6 @@ package enum ImageError: Error, Equatable {
   case several(source: String, [String])
   /// The description of an image in the store cannot be read.
   case damaged(String)
+  /// What a line of a Containerfile is to say, but cannot with the image's variables.
+  case change(String)
 }

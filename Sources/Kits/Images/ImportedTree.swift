@@ -16,6 +16,9 @@ extension ImageParts {
     _ input: ArchiveInput, source: String, time: Date, message: String? = nil, changes: [ImageChange] = [],
     references: [ImageReference], store: PackStore
   ) throws(ImageError) -> ImageParts {
+    // Before the archive is read.
+    var nothing: JSONValue = [:]
+    try ImageChange.apply(changes, to: &nothing)
     let path = Array(source.utf8)
     let file: SharedFile
     var end: UInt64 = 0
@@ -45,7 +48,7 @@ extension ImageParts {
       rootfs: .init(type: "layers", layers: [diff]),
       history: [.init(created: created, createdBy: nil, comment: message ?? "imported from \(source)", isEmpty: nil)])
     var document: JSONValue = try ImageJSON.decode(ImageJSON.encode(configuration), of: source)
-    ImageChange.apply(changes, to: &document)
+    try ImageChange.apply(changes, to: &document)
     let json = ImageJSON.encode(document)
     let layer = Layer(digest: nil) { () throws(ImageError) in RangeBytes(file, 0..<end, path: path) }
     return try ImageParts(source: source, configuration: json, layers: [layer], references: references)

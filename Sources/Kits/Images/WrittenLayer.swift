@@ -101,12 +101,14 @@ extension Image {
   /// Its configuration with other layers; what novm has no use for stays in it.
   ///
   /// - Parameter change: what else is to be another.
-  package func rewritten(layers: [Digest], _ change: (inout JSONValue) -> Void) throws(ImageError) -> [UInt8] {
+  package func rewritten(layers: [Digest], _ change: (inout JSONValue) throws(ImageError) -> Void) throws(ImageError)
+    -> [UInt8]
+  {
     var document: JSONValue = try ImageJSON.decode(configurationBytes, of: id.description)
     document["rootfs"] = .object(["type": "layers", "diff_ids": .array(layers.map { .string($0.description) })])
     // Docker's, of the container that an image was made of.
     for name in ["container", "container_config"] { document[name] = nil }
-    change(&document)
+    try change(&document)
     return ImageJSON.encode(document)
   }
 }

@@ -47,11 +47,8 @@ public final class Events: @unchecked Sendable {
   /// - Returns: nil once it was told that the machine is over; one that is started anew is told of again by new events.
   /// - Throws: ``Failure/Code/timedOut``.
   public func next(_ patience: Duration = .forever) throws(Failure) -> MachineState? {
-    let deadline = patience.deadline
-    while let event = try nextEvent(until: deadline) {
-      if case .state(let state) = event { return state }
-    }
-    return nil
+    guard case .state(let state)? = try nextEvent(until: patience.deadline, tellsIncidents: false) else { return nil }
+    return state
   }
 
   /// The next state, or the next thing that went wrong.
@@ -59,10 +56,11 @@ public final class Events: @unchecked Sendable {
   /// - Returns: nil once it was told that the machine is over.
   /// - Throws: ``Failure/Code/timedOut``.
   public func nextEvent(_ patience: Duration = .forever) throws(Failure) -> Event? {
-    try nextEvent(until: patience.deadline)
+    try nextEvent(until: patience.deadline, tellsIncidents: true)
   }
 
-  private func nextEvent(until deadline: MonotonicTime?) throws(Failure) -> Event? {
+  /// A deadline that is over still has it look once.
+  private func nextEvent(until deadline: MonotonicTime?, tellsIncidents: Bool) throws(Failure) -> Event? {
     while true {
       _ = watch.drain()
       var event = clinux_epoll_event()
@@ -71,7 +69,11 @@ public final class Events: @unchecked Sendable {
       let state = try machine.state
       let told = lock.withLock { () -> Event? in
         // What led to a state comes before it.
-        if let incident = incidents?.next(renewed: watchLogs) { return .incident(incident) }
+        if !tellsIncidents {
+          incidents?.passOver(renewed: watchLogs)
+        } else if let incident = incidents?.next(renewed: watchLogs) {
+          return .incident(incident)
+        }
         // Between its last words and its end it is on no way to a start.
         if state == last || (state == .starting && last == .running) { return nil }
         last = state
@@ -79,13 +81,14 @@ public final class Events: @unchecked Sendable {
       }
       if let told { return told }
       if state.isOver { return nil }
+      // Whether or not something was written meanwhile, which a guest can always see to.
+      if let deadline, deadline <= .now {
+        throw Failure(.timedOut, "nothing has become of \(machine.name)", about: machine.name)
+      }
       var interest = pollfd(fd: loop.raw, events: Int16(POLLIN), revents: 0)
       // What is not told by a file, such as a kill, is looked for at times.
       let rest = deadline?.millisecondsLeft ?? Int64.max
-      let count = unsafe poll(&interest, 1, Int32(min(rest, 1000)))
-      if count == 0, let deadline, deadline <= .now {
-        throw Failure(.timedOut, "nothing has become of \(machine.name)", about: machine.name)
-      }
+      _ = unsafe poll(&interest, 1, Int32(min(rest, 1000)))
     }
   }
 

@@ -115,7 +115,7 @@ extension Failure {
 
   private static func kind(of error: ImageError) -> (Code, String, Errno?) {
     switch error {
-    case .reference(let name), .longName(let name), .ambiguous(let name): (.argument, name, nil)
+    case .reference(let name), .longName(let name), .ambiguous(let name), .change(let name): (.argument, name, nil)
     case .noSuchImage(let name): (.missing, name, nil)
     case .inUse(let name, _): (.inUse, name, nil)
     case .pack(let error): kind(of: error)
@@ -133,9 +133,11 @@ extension Failure {
     case .image(let error): kind(of: error)
     case .noSuchImage(let name), .shortName(let name, _): (.missing, name, nil)
     case .noRegistry(let name): (.argument, name, nil)
-    case .oldFormat(let name), .answer(let name, _), .layer(let name, _): (.damaged, name, nil)
+    case .oldFormat(let name), .answer(let name, _): (.damaged, name, nil)
     case .denied(let registry, _, _, _), .untrusted(let registry, _), .busy(let registry), .blocked(let registry):
       (.refused, registry, nil)
+    // What came as a layer, which goes no further than its decoder.
+    case .layer(let name, _): (.refused, name, nil)
     case .configuration(let path, _): (.refused, path, nil)
     case .helper(let name, _): (.refused, name, nil)
     }

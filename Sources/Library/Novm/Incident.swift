@@ -63,6 +63,14 @@ final class IncidentLog {
     return found.isEmpty ? nil : found.removeFirst()
   }
 
+  /// Leaves out what has come since.
+  ///
+  /// - Parameter renewed: as of ``next(renewed:)``.
+  func passOver(renewed: () -> Void) {
+    _ = next(renewed: renewed)
+    found = []
+  }
+
   private func add(_ incident: Incident) {
     if found.count < Self.limit { found.append(incident) }
   }

@@ -1,5 +1,7 @@
 import Host
 import HostTesting
+import Images
+import Registry
 import Testing
 
 @testable import Novm
@@ -47,5 +49,31 @@ struct ErrandTests {
       return
     }
     #expect(failure.code == .argument && failure.message.contains("no image's name"))
+  }
+
+  /// What reads it is confined, which leaves the reason as it was.
+  @Test func whatFailsBeforeAnArchiveIsTold() throws {
+    let novm = try NovmProgram()
+    let path = try novm.write("broken.tar", String(repeating: "no archive", count: 1000))
+    func code(_ words: String...) throws -> Failure.Code? {
+      let result = try novm.run(["errand", "1", "import-pack"] + words.map { "=\($0)" })
+      #expect(result.status == 125)
+      let lines = result.output.utf8.split(separator: 10)
+      guard case .failed(let failure)? = lines.last.flatMap({ Errand.Report($0) }) else { return nil }
+      #expect(!failure.message.contains("/proc/") && !failure.subject.contains("/proc/"), "\(failure)")
+      return failure.code
+    }
+    #expect(try code(path, "a", "", "") == .argument)
+    #expect(try code(path, "a", "sha256:" + String(repeating: "0", count: 64), "") == .argument)
+    #expect(try code("/no/such.tar", "a", "", "") == .missing)
+    // The store is none.
+    try novm.write("store/packs", "")
+    #expect(try code(path, "a", "", "") == .system)
+  }
+
+  @Test func whoseFaultItIs() {
+    func code(_ error: any Error) -> Failure.Code { Failure(any: error).code }
+    #expect(code(RegistryError.layer("sha256:0", "is no archive")) == .refused)
+    #expect(code(ImageError.change("VOLUME")) == .argument)
   }
 }

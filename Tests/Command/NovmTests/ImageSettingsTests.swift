@@ -75,6 +75,8 @@ struct ImageSettingsTests {
       try word(["Cmd": ["x"], "Volumes": Dictionary(uniqueKeysWithValues: paths.map { ($0, [:] as [String: Any]) })])
     }
     #expect(try volumes((0..<64).map { "/v\($0)" }).contains(Self.wellSaid))
+    // One place, by whatever names.
+    #expect(try volumes(["/data", "/data/", "//./data"]).contains(Self.wellSaid))
     #expect(try volumes((0..<65).map { "/v\($0)" }).contains("declares 65 volumes; a machine has 64"))
     for path in [
       "/", "", "x", "//", "/./.", "/a/../..", "/" + String(repeating: "x", count: 100_000), "/\u{1B}[2J\n/../..",
@@ -137,6 +139,11 @@ struct ImageSettingsTests {
     try load(["Cmd": ["x"]])
     expectFailure(try novm.run("create", "--pull", "never", "--image", "y:1"), naming: "no image y:1, and --pull never")
     #expect(try novm.run("create", "--pull", "never", "--image", "x:1").errors.contains(Self.wellSaid))
+    // Whatever keeps it from being looked for: nothing is installed here that speaks to registries.
+    let newer = try novm.run("create", "--pull", "newer", "--image", "x:1").errors
+    #expect(newer.contains("nofetch") && newer.contains("this is the one that is here"), "\(newer)")
+    #expect(newer.contains(Self.wellSaid), "\(newer)")
+    expectFailure(try novm.run("create", "--pull", "newer", "--image", "y:1"), naming: "nofetch")
     expectFailure(try novm.run("create", "--pull", "sometimes", "--image", "x:1"), naming: "sometimes")
     expectFailure(try novm.run("create", "--pull", "never"), naming: "give --image")
     expectFailure(try novm.run("run", "--image", "x:1", "--platform", "linux/arm64"), naming: "linux/amd64")
@@ -151,6 +158,17 @@ struct ImageSettingsTests {
     expectFailure(try novm.run("commit", "--pause", "x"), naming: "novm stop")
     expectFailure(try novm.run("commit", "--change", "ENV A=1", "x"), naming: "give --image")
     expectFailure(try novm.run("commit", "--image", "--change", "RUN x", "x"), naming: "CMD, ENTRYPOINT")
+    for (line, words) in [
+      ("STOPSIGNAL FOO", "'FOO' is no signal"), ("VOLUME /a/..", "no such line"),
+      ("ENV A=${B:-c}", "$NAME and ${NAME}"),
+    ] {
+      expectFailure(try novm.run("commit", "--image", "--change", line, "x"), naming: words)
+    }
+    // Of what is removed, images alone have more to be said.
+    expectFailure(try novm.run("rmi", "--all"), naming: "novm prune --images")
+    for group in ["kernel", "pack"] {
+      expectFailure(try novm.run(group, "rm", "--all"), naming: "unknown option '--all'")
+    }
     expectFailure(try novm.run("images", "--filter", "before=x"), naming: "dangling=true|false")
   }
 
@@ -171,6 +189,9 @@ struct ImageSettingsTests {
     // A machine's name goes before an image's.
     #expect(try novm.run("inspect", "x:2").output.contains(String(id.dropLast())))
     expectFailure(try novm.run("tag", "x:1", "x:3", "No:"), naming: "no image's name")
+    #expect(try names("x:3") == [])
+    let long = "localhost/\(String(repeating: String(repeating: "y", count: 60) + "/", count: 4))z"
+    expectFailure(try novm.run("tag", "x:1", "x:3", long), naming: "a name of more than 255 bytes")
     #expect(try names("x:3") == [])
   }
 }

@@ -17,19 +17,27 @@ struct ImageChangeTests {
     ("STOPSIGNAL SIGQUIT", .stopSignal("SIGQUIT")),
     ("  USER app:staff  ", .user("app:staff")),
     ("WORKDIR /srv", .workingDirectory("/srv")),
+    ("ENV A=\\$B C='$D' E=$ F=5$/", .environment(["A=$B", "C=$D", "E=$", "F=5$/"])),
   ])
   func instructions(text: String, change: ImageChange) { #expect(ImageChange(text) == change) }
 
   @Test(arguments: [
     "", "CMD", "RUN x", "FROM x", "ENV A", "ENV =1", "ENV A=1 B", "ENV A='1", "EXPOSE 0", "EXPOSE 80/tcp/x",
     "EXPOSE 70000",
-    "EXPOSE x", "VOLUME a", "VOLUME /", "USER a b", "WORKDIR", "HEALTHCHECK NONE", "USER a\0b",
+    "EXPOSE x", "VOLUME a", "VOLUME /", "VOLUME /a/..", "VOLUME [\"/..\"]", "VOLUME []",
+    "VOLUME [\"/a'\", \"/b\"]", "USER ''",
+    "STOPSIGNAL $S", "ENV A=$1", "ENV A=${B", "ENV A=${B:-c}", "ENV A=${}", "ENV A=$$", "USER a b", "WORKDIR",
+    "HEALTHCHECK NONE", "USER a\0b",
   ])
   func others(text: String) { #expect(ImageChange(text) == nil) }
 
   private func changed(_ json: String, _ lines: String...) throws -> ImageConfiguration.Process? {
+    try changed(json, lines)
+  }
+
+  private func changed(_ json: String, _ lines: [String]) throws -> ImageConfiguration.Process? {
     var document = try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8))
-    ImageChange.apply(try lines.map { try #require(ImageChange($0)) }, to: &document)
+    try ImageChange.apply(try lines.map { try #require(ImageChange($0)) }, to: &document)
     let bytes = try JSONEncoder().encode(document["config"] ?? [:])
     #expect(document["kept"] == "x")
     return try JSONDecoder().decode(ImageConfiguration.Process.self, from: bytes)
@@ -46,6 +54,21 @@ struct ImageChangeTests {
     #expect(process.entrypoint == ["/x"] && process.command == nil)
     process = try #require(try changed(json, "CMD [\"y\"]", "ENTRYPOINT [\"/x\"]"))
     #expect(process.entrypoint == ["/x"] && process.command == ["y"])
+    // Those of before, and of each line that went before.
+    process = try #require(
+      try changed(
+        json, "ENV PATH=/opt:${PATH} A=2 B=$A", "LABEL a=$A b=$NOSUCH. c='$A' d=\\$A", "EXPOSE 8$A/udp",
+        "USER \"u $A\"",
+        "WORKDIR $A", "VOLUME /v$A", "VOLUME [\"/$B\"]", "ENV C $A '$A'", "CMD echo $A"))
+    #expect(process.environment == ["PATH=/opt:/bin", "A=2", "B=1", "C=2 $A"])
+    #expect(process.labels == ["a": "2", "b": ".", "c": "$A", "d": "$A"] && process.user == "u 2")
+    #expect(process.exposedPorts?.keys.sorted() == ["82/udp"] && process.workingDirectory == "/srv/2")
+    #expect(process.volumes?.keys.sorted() == ["/1", "/v2"] && process.command == ["/bin/sh", "-c", "echo $A"])
+    for line in ["EXPOSE $PATH", "VOLUME $A", "VOLUME /$UP", "USER $NOSUCH", "WORKDIR ${NOSUCH}", "ENV $NOSUCH=1"] {
+      #expect(throws: ImageError.self, "\(line)") { try changed(json, "ENV UP=..", line) }
+    }
+    let doublings = Array(repeating: "ENV A=$A$A", count: 64)
+    #expect(throws: ImageError.self) { try changed(json, doublings) }
     // Whatever was there in its place.
     process = try #require(try changed(#"{"kept": "x", "config": 1}"#, "USER u", "STOPSIGNAL INT"))
     #expect(process.user == "u" && process.stopSignal == "INT")

@@ -30,6 +30,8 @@ extension ImageError {
       "\(source): what is there for \(expected) is something else; it is damaged, or not what it should be"
     case .several(let source, let names):
       "\(source): \(names.count) images; name one of them with --name: \(names.joined(separator: ", "))"
+    case .change(let text):
+      "--change: '\(String(printable: Array(text.utf8)))' cannot be with the variables that the image has"
     case .damaged(let id): "the image \(id) is damaged; remove it with `novm rmi` and load it anew"
     }
   }

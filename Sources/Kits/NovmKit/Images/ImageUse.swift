@@ -39,21 +39,17 @@ extension MachineSettings {
     taken += request.temporaries.map { ByteString.bytes($0.guest) }
     var volumes: [String] = []
     for path in declared.keys.sorted() {
-      guard Self.isPlace(path), let volume = try? VolumeMap(ownAt: ByteString.bytes(path)) else {
+      guard ImageChange.isPlace(path), let volume = try? VolumeMap(ownAt: ByteString.bytes(path)) else {
         throw .unfitImage(
           image.name,
           "declares a volume at '\(ByteString.printable(String(path.prefix(100))))', where none can be")
       }
-      if !taken.contains(volume.guest) { volumes.append(volume.argument) }
+      // Several paths may lead to one place, such as /data and /data/.
+      guard !taken.contains(volume.guest) else { continue }
+      taken.append(volume.guest)
+      volumes.append(volume.argument)
     }
     return volumes
-  }
-
-  /// Whether a path leads to a place below `/`, and can be one of a file's (path_resolution(7)).
-  private static func isPlace(_ path: String) -> Bool {
-    let names = path.split(separator: "/").filter { $0 != "." }
-    return path.hasPrefix("/") && path.utf8.count < 4096 && !names.isEmpty
-      && names.allSatisfy { $0 != ".." && $0.utf8.count < 256 }
   }
 }
 
