@@ -1,5 +1,4 @@
 import Foundation
-import Host
 import Synchronization
 import Testing
 
@@ -52,16 +51,17 @@ struct EventsTests {
   @Test func aGuestThatWritesOnKeepsNobody() throws {
     #expect(try events.next(.zero) == .created)
     let (console, writing) = (console, Writing())
-    let writer = try Host.Thread("writer") {
+    let writer = Foundation.Thread {
       for _ in 0..<20_000 where !writing.isGivenUp.withLock({ $0 }) {
         try? console.write(contentsOf: Self.line)
         usleep(500)
       }
       writing.isOver.withLock { $0 = true }
     }
+    writer.start()
     #expect(isTimedOut { () throws(Failure) in _ = try events.next(.milliseconds(100)) })
     #expect(!writing.isOver.withLock { $0 })
     writing.isGivenUp.withLock { $0 = true }
-    writer.join()
+    while !writing.isOver.withLock({ $0 }) { usleep(1000) }
   }
 }
