@@ -52,10 +52,10 @@ struct ErrandTests {
   }
 
   /// What reads it is confined, which leaves the reason as it was.
-  @Test func whatFailsBeforeAnArchiveIsTold() throws {
-    let novm = try NovmProgram()
+  @Test func whyNoPackIsMade() throws {
+    let (novm, other) = (try NovmProgram(), try NovmProgram())
     let path = try novm.write("broken.tar", String(repeating: "no archive", count: 1000))
-    func code(_ words: String...) throws -> Failure.Code? {
+    func code(by novm: NovmProgram, _ words: String...) throws -> Failure.Code? {
       let result = try novm.run(["errand", "1", "import-pack"] + words.map { "=\($0)" })
       #expect(result.status == 125)
       let lines = result.output.utf8.split(separator: 10)
@@ -63,12 +63,12 @@ struct ErrandTests {
       #expect(!failure.message.contains("/proc/") && !failure.subject.contains("/proc/"), "\(failure)")
       return failure.code
     }
-    #expect(try code(path, "a", "", "") == .argument)
-    #expect(try code(path, "a", "sha256:" + String(repeating: "0", count: 64), "") == .argument)
-    #expect(try code("/no/such.tar", "a", "", "") == .missing)
+    #expect(try code(by: novm, path, "a", "", "") == .argument)
+    #expect(try code(by: novm, path, "a", "sha256:" + String(repeating: "0", count: 64), "") == .argument)
+    #expect(try code(by: novm, "/no/such.tar", "a", "", "") == .missing)
     // The store is none.
-    try novm.write("store/packs", "")
-    #expect(try code(path, "a", "", "") == .system)
+    try other.write("store/packs", "")
+    #expect(try code(by: other, path, "a", "", "") == .system)
   }
 
   @Test func whoseFaultItIs() {
