@@ -229,7 +229,7 @@ let package = Package(
     tests("Kits", "StoreTests", ["Store", "Host", "HostTesting"]),
     tests("Kits", "DownloadTests", ["Download", "nofetch", "Host", "HostTesting"]),
     tests("Kits", "PacksTests", ["Packs", "Host", "HostTesting"]),
-    tests("Kits", "SnapshotsTests", ["Snapshots", "Packs", "Store", "Host"]),
+    tests("Kits", "SnapshotsTests", ["Snapshots", "Packs", "Store", "Host", "HostTesting"]),
     tests("Kits", "KernelBundleTests", ["KernelBundle", "Packs", "HostTesting"]),
     tests("Kits", "ChangesTests", ["Changes", "FileSystem", "Packs", "Host", "HostTesting"]),
     tests("Kits", "ImagesTests", ["Images", "Packs", "Host", "HostTesting"]),

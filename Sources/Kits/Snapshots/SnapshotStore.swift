@@ -1,6 +1,7 @@
 import Glibc
 import Host
 import Packs
+import Store
 
 /// The directory of all snapshots.
 ///
@@ -42,14 +43,14 @@ package struct SnapshotStore: Sendable {
 
   /// Refuses a name that cannot be a new snapshot's, before there is work done for it.
   package func requireFree(_ name: String) throws(SnapshotError) {
-    guard Self.isName(name) else { throw .name(name) }
+    guard MachineStore.isName(name) else { throw .name(name) }
     if Names.exists("\(directory)/\(name)") { throw .nameTaken(name) }
   }
 
   package func remove(_ name: String) throws(SnapshotError) {
     try removeStale()
     // Also one that cannot be read.
-    guard Self.isName(name), Names.exists("\(directory)/\(name)") else {
+    guard MachineStore.isName(name), Names.exists("\(directory)/\(name)") else {
       throw .noSnapshot(name, known: try names())
     }
     let grave = "\(directory)/\(Self.gonePrefix)\(Names.random())"
@@ -66,12 +67,12 @@ package struct SnapshotStore: Sendable {
 
   private func names() throws(SnapshotError) -> [String] {
     guard Names.exists(directory) else { return [] }
-    do throws(PackError) { return try Names.list(directory).filter(Self.isName) } catch { throw .files(error) }
+    do throws(PackError) { return try Names.list(directory).filter(MachineStore.isName) } catch { throw .files(error) }
   }
 
   private func read(_ name: String) throws(SnapshotError) -> Snapshot {
     let path = "\(directory)/\(name)"
-    guard Self.isName(name), Names.exists(path) else { throw .noSnapshot(name, known: try names()) }
+    guard MachineStore.isName(name), Names.exists(path) else { throw .noSnapshot(name, known: try names()) }
     let bytes: [UInt8]
     do throws(PackError) { bytes = try Names.read("\(path)/\(Snapshot.Part.record)") } catch { throw .files(error) }
     guard let record = SnapshotRecord(bytes) else { throw .damaged(name, part: Snapshot.Part.record) }
@@ -111,21 +112,6 @@ package struct SnapshotStore: Sendable {
     for name in gone where name.hasPrefix(Self.gonePrefix) {
       let path = "\(directory)/\(name)"
       do { try DirectoryRemoval.remove(path: Path(path), isForced: true) } catch { throw .system(path: path, error) }
-    }
-  }
-
-  /// Letters, digits, `_`, `.` and `-`, not first one of the last two: 1 to 64.
-  package static func isName(_ name: String) -> Bool {
-    guard (1...64).contains(name.utf8.count), let first = name.utf8.first, isNameByte(first) else { return false }
-    return name.utf8.allSatisfy { isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
-  }
-
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-      true
-    default: false
     }
   }
 }

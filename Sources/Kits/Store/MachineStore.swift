@@ -112,7 +112,7 @@ package struct MachineStore: Sendable {
   }
 
   /// Letters, digits, `_`, `.` and `-`, not first one of the last two: 1 to 64.
-  private static func isName(_ name: String) -> Bool {
+  package static func isName(_ name: String) -> Bool {
     guard (1...64).contains(name.utf8.count), let first = name.utf8.first, isNameByte(first) else { return false }
     return name.utf8.allSatisfy { isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
   }

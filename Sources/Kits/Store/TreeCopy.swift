@@ -8,7 +8,6 @@ import Host
 package struct TreeCopy: ~Copyable {
   /// Directories in one another that are gone into, each by two descriptors.
   package static let depthLimit = 200
-  private static let bufferSize = 1 << 17
 
   /// By the inode number that a file, directory or link has in the original, that of its copy.
   package private(set) var moved: [UInt64: UInt64] = [:]
@@ -64,7 +63,7 @@ package struct TreeCopy: ~Copyable {
     } else if status.isRegular {
       let source = try FileCalls.openRegular(from, name.span, OpenFlags.read)
       let target = try FileCalls.openBeneath(to, name.span, OpenFlags.createExclusively, mode: 0o600)
-      try Self.copyData(source.raw, target.raw, length: status.length)
+      guard try FileCalls.copyData(source.raw, to: target.raw, length: status.length) else { throw .stale }
     } else {
       try FileCalls.makeNode(
         to, name.span, mode: status.mode & FileType.mask | 0o600, major: status.specialMajor,
@@ -98,34 +97,5 @@ package struct TreeCopy: ~Copyable {
     }
     if !status.isSymlink { try FileCalls.changeMode(to, newName, status.mode & 0o7777) }
     try FileCalls.changeTimes(to, newName, accessed: .set(status.accessed), modified: .set(status.modified))
-  }
-
-  /// What is no data stays a hole.
-  private static func copyData(_ from: Int32, _ to: Int32, length: UInt64) throws(Errno) {
-    if (try? FileCalls.clone(from, to: to)) != nil { return }
-    var offset: UInt64 = 0
-    while offset < length {
-      var end = length
-      do throws(Errno) {
-        offset = try FileCalls.seek(from, offset, whence: 3)
-        end = min(length, try FileCalls.seek(from, offset, whence: 4))
-      } catch {
-        // There is nothing but a hole; or nobody tells where there are any.
-        if error == .noSuchDevice { break }
-      }
-      while offset < end {
-        let copied = try copyPiece(from, to, offset, count: end - offset)
-        if copied == 0 { throw .stale }
-        offset += UInt64(copied)
-      }
-    }
-    try FileCalls.truncate(to, to: length)
-  }
-
-  private static func copyPiece(_ from: Int32, _ to: Int32, _ offset: UInt64, count: UInt64) throws(Errno) -> Int {
-    if let copied = try? FileCalls.copyRange(from, offset, to: to, offset, count: count), copied > 0 { return copied }
-    var buffer = [UInt8](repeating: 0, count: Int(min(count, UInt64(bufferSize))))
-    let read = try FileCalls.read(from, at: offset, into: &buffer)
-    return read == 0 ? 0 : try FileCalls.write(to, at: offset, buffer, count: read)
   }
 }

@@ -59,22 +59,9 @@ extension Machine {
       }
       references = [reference]
     }
-    let record = try current()
-    return try told { () throws(NovmError) in
-      // Nobody starts, applies, discards or removes it meanwhile.
-      let directory = try machines.open(record)
-      defer { withExtendedLifetime(directory) {} }
-      guard let source = try ChangedMachine(record, of: machines).trees.rootWrites else {
-        throw .refused(record.name, "what it writes to / goes to a volume or share; there is nothing to commit")
-      }
+    return try reading { (record, changes) throws(NovmError) in
       let base = try machines.imageBelow(record)
       let words = ImageCommit(origin: "machine \(record.name)", author: author, message: message)
-      let changes: DirectorySource
-      do throws(PackError) {
-        changes = DirectorySource(source, patterns: try PathPatterns(include: [], exclude: []))
-      } catch {
-        throw .pack(error)
-      }
       do throws(ImageError) {
         return Image(try machines.images.commit(changes, above: base, words, references: references))
       } catch {

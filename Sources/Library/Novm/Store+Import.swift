@@ -3,6 +3,7 @@ import Host
 import KernelBundle
 import NovmKit
 import Packs
+import Store
 
 extension Store {
   /// What a kernel is made of.
@@ -76,24 +77,36 @@ extension Machine {
   /// - Parameter replacing: whether another pack may have the name, which is then this one's.
   /// - Throws: ``Failure/Code/taken``, ``Failure/Code/running``.
   public func commit(to name: String, replacing: Bool = false) throws(Failure) -> Pack {
+    try reading { (record, changes) throws(NovmError) in
+      do throws(PackError) {
+        return Pack(
+          try machines.packs.create(name, origin: "machine \(record.name)", replacing: replacing) {
+            (builder) throws(PackError) in try changes.read(into: builder)
+          })
+      } catch {
+        throw .pack(error)
+      }
+    }
+  }
+
+  /// Has `body` read all that it wrote to `/`. Nobody starts, applies, discards or removes it meanwhile.
+  func reading<Result>(
+    _ body: (MachineRecord, DirectorySource) throws(NovmError) -> Result
+  ) throws(Failure) -> Result {
     let record = try current()
     return try told { () throws(NovmError) in
-      // Nobody starts, applies, discards or removes it meanwhile.
       let directory = try machines.open(record)
       defer { withExtendedLifetime(directory) {} }
       guard let source = try ChangedMachine(record, of: machines).trees.rootWrites else {
         throw .refused(record.name, "what it writes to / goes to a volume or share; there is nothing to commit")
       }
+      let changes: DirectorySource
       do throws(PackError) {
-        let everything = try PathPatterns(include: [], exclude: [])
-        return Pack(
-          try machines.packs.create(name, origin: "machine \(record.name)", replacing: replacing) {
-            (builder) throws(PackError) in
-            try DirectorySource(source, patterns: everything).read(into: builder)
-          })
+        changes = DirectorySource(source, patterns: try PathPatterns(include: [], exclude: []))
       } catch {
         throw .pack(error)
       }
+      return try body(record, changes)
     }
   }
 }

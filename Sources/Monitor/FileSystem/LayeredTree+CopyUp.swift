@@ -216,7 +216,7 @@ extension LayeredTree {
         try FileCalls.openBeneath(target.base.raw, target.name.span, OpenFlags.createExclusively, mode: 0o600))
       if withData, status.length > 0 {
         let from = try openFile(source, OpenFlags.read, node.identity)
-        try copyData(from.raw, to: file.raw, length: status.length)
+        _ = try FileCalls.copyData(from.raw, to: file.raw, length: status.length)
       }
       target = Place(base: file, name: FileCalls.itself)
     case FileType.symlink:
@@ -250,52 +250,6 @@ extension LayeredTree {
     } catch {
       throw error == .notFound ? .stale : error
     }
-  }
-
-  /// Copies what has data, and leaves holes where there are holes.
-  private func copyData(_ from: Int32, to: Int32, length: UInt64) throws(Errno) {
-    if (try? FileCalls.clone(from, to: to)) != nil { return }
-    var offset: UInt64 = 0
-    var canCopyRange = true
-    while offset < length {
-      var end = length
-      do throws(Errno) {
-        offset = try FileCalls.seek(from, offset, whence: 3)
-        end = min(length, try FileCalls.seek(from, offset, whence: 4))
-      } catch {
-        // Nothing but a hole is left; or this file system does not tell of holes.
-        if error == .noSuchDevice { break }
-      }
-      while offset < end {
-        var copied = 0
-        if canCopyRange {
-          do throws(Errno) {
-            copied = try FileCalls.copyRange(from, offset, to: to, offset, count: end - offset)
-          } catch {
-            if error == .noSpace || error == .inputOutput { throw error }
-            canCopyRange = false
-          }
-        }
-        if !canCopyRange { copied = try copyThroughBuffer(from, to: to, offset, count: end - offset) }
-        // The file was shortened under us: the rest is a hole.
-        if copied == 0 { return try FileCalls.truncate(to, to: length) }
-        offset += UInt64(copied)
-      }
-    }
-    try FileCalls.truncate(to, to: length)
-  }
-
-  private func copyThroughBuffer(_ from: Int32, to: Int32, _ offset: UInt64, count: UInt64) throws(Errno) -> Int {
-    var buffer = [UInt8](repeating: 0, count: Int(min(count, 1 << 17)))
-    let read = try FileCalls.read(from, at: offset, into: &buffer)
-    var written = 0
-    while written < read {
-      let part = written == 0 ? buffer : [UInt8](buffer[written..<read])
-      let step = try FileCalls.write(to, at: offset + UInt64(written), part, count: read - written)
-      if step == 0 { throw .inputOutput }
-      written += step
-    }
-    return read
   }
 
   /// Copies extended attributes that the guest sees, other than capabilities. What the host refuses is left out.

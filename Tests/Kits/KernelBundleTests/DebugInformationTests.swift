@@ -1,4 +1,5 @@
 import Host
+import HostTesting
 import Testing
 
 @testable import KernelBundle

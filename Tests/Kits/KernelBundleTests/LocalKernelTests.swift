@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import KernelBundle

@@ -1,5 +1,6 @@
 import AgentProtocol
 import Foundation
+import HostTesting
 import Testing
 
 @testable import NovmKit

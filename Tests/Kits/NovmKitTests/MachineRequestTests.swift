@@ -1,6 +1,7 @@
 import Boot
 import Foundation
 import Host
+import HostTesting
 import Testing
 
 @testable import NovmKit

@@ -1,6 +1,7 @@
 import AgentProtocol
 import Foundation
 import Host
+import HostTesting
 import Logging
 import Testing
 

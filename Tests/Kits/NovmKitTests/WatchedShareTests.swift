@@ -1,6 +1,7 @@
 import FileSystem
 import Foundation
 import Host
+import HostTesting
 import Logging
 import Synchronization
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import Host
+import HostTesting
 import Packs
 import Testing
 

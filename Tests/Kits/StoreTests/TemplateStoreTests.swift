@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Host
+import HostTesting
 import Testing
 
 @testable import Store
@@ -135,7 +136,9 @@ struct TemplateStoreTests {
     let left = ["template-\(getpid())", "template-x", "template-1", "machine"].map { "\(runtime)/\($0)" }
     func isThere(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
     func leaveBehind() throws {
-      for path in left { try FileManager.default.createDirectory(atPath: path + "/tree", withIntermediateDirectories: true) }
+      for path in left {
+        try FileManager.default.createDirectory(atPath: path + "/tree", withIntermediateDirectories: true)
+      }
     }
     try leaveBehind()
     #expect(try TemplateStore.workshop(in: runtime) == left[0])
