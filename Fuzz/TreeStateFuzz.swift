@@ -102,6 +102,10 @@ private final class Stage {
       server, 16, nodes[4], [UInt8](repeating: 0, count: 16) + [1, 0, 0, 0] + [UInt8](repeating: 0, count: 20) + [7])
     send(server, 9, 1, [0xed, 1, 0, 0, 0, 0, 0, 0] + Array("new\0".utf8))
     nodes.append(try! memory.load(at: 1 << 16 + 16))
+    // What is removed while the guest knows it.
+    send(server, 8, 1, [0xa4, 0x81, 0, 0] + [UInt8](repeating: 0, count: 12) + Array("gone\0".utf8))
+    nodes.append(try! memory.load(at: 1 << 16 + 16))
+    send(server, 10, 1, Array("gone\0".utf8))
     var fields = FieldWriter()
     try! server.save(to: &fields)
     var state = StateWriter()

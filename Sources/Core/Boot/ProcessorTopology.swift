@@ -56,12 +56,7 @@ package struct ProcessorTopology: Equatable, Sendable {
   }
 
   private static func number(_ text: ArraySlice<UInt8>) -> Int? {
-    guard (1...3).contains(text.count) else { return nil }
-    var value = 0
-    for byte in text {
-      guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-      value = 10 * value + Int(byte - UInt8(ascii: "0"))
-    }
+    guard text.count <= 3, let value = NUMALayout.number(text) else { return nil }
     return (1...mostProcessors).contains(value) ? value : nil
   }
 

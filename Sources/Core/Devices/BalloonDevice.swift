@@ -98,7 +98,7 @@ package final class BalloonDevice: VirtioDevice {
     static let caches: UInt16 = 7
   }
 
-  package func save(to fields: inout FieldWriter) -> Bool {
+  package func save(to fields: inout FieldWriter) {
     fields.put(Field.wanted, wanted.load(ordering: .relaxed))
     fields.put(Field.given, given.load(ordering: .relaxed))
     if let statisticsBuffer { fields.put(Field.buffer, statisticsBuffer.head) }
@@ -106,7 +106,6 @@ package final class BalloonDevice: VirtioDevice {
     if let value = statistics.total { fields.put(Field.total, value) }
     if let value = statistics.available { fields.put(Field.available, value) }
     if let value = statistics.caches { fields.put(Field.caches, value) }
-    return true
   }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {

@@ -84,14 +84,13 @@ package final class ConsoleDevice: VirtioDevice {
   }
 
   /// The terminal's size is that of the terminal that is there.
-  package func save(to fields: inout FieldWriter) -> Bool {
+  package func save(to fields: inout FieldWriter) {
     if input.isHeld { fields.put(Field.input, input.chain.head) }
     if output.isHeld {
       fields.put(Field.output, output.chain.head)
       fields.put(Field.written, UInt64(output.done))
     }
     if fault != nil { fields.put(Field.isFaulty, true) }
-    return true
   }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {

@@ -30,7 +30,7 @@ package final class EntropyDevice: VirtioDevice {
   package init(source: any EntropySource) { self.source = source }
 
   /// Nothing outlives a turn.
-  package func save(to fields: inout FieldWriter) -> Bool { true }
+  package func save(to fields: inout FieldWriter) {}
 
   package func process(_ queue: VirtQueue) throws(QueueFault) {
     guard source.isReady({ _ = queue.requestService() }) else { return queue.disableNotifications() }

@@ -38,7 +38,6 @@ package final class FileSystemDevice: VirtioDevice {
   package let isParallel = true
 
   private let backend: any FileSystemBackend
-  package private(set) var refusal = StateError.cannotSave(device: 26)
   /// Where the guest finds the DAX window, if there is one.
   private let window: Range<UInt64>?
   /// One for each queue, touched only by the queue's thread.
@@ -79,15 +78,7 @@ package final class FileSystemDevice: VirtioDevice {
   package func reset() { backend.disconnected() }
 
   /// Nothing is with the device between two requests.
-  package func save(to fields: inout FieldWriter) -> Bool {
-    do throws(StateError) {
-      try backend.save(to: &fields)
-      return true
-    } catch {
-      refusal = error
-      return false
-    }
-  }
+  package func save(to fields: inout FieldWriter) throws(StateError) { try backend.save(to: &fields) }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
     try backend.restore(from: &fields)

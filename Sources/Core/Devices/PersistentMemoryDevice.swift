@@ -92,10 +92,9 @@ package final class PersistentMemoryDevice: VirtioDevice {
   }
 
   /// Where the memory is; nothing else outlives a turn.
-  package func save(to fields: inout FieldWriter) -> Bool {
+  package func save(to fields: inout FieldWriter) {
     fields.put(Field.start, addresses.lowerBound)
     fields.put(Field.end, addresses.upperBound)
-    return true
   }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {

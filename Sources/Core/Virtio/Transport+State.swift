@@ -30,7 +30,7 @@ extension Transport {
   /// - Throws: what the device says of why it cannot be saved.
   package final func save(to state: inout StateWriter, place: UInt16) throws(StateError) {
     var own = FieldWriter()
-    guard device.save(to: &own) else { throw device.refusal }
+    try device.save(to: &own)
     var fields = FieldWriter()
     fields.put(Field.kind, stateKind)
     fields.put(Field.device, device.id)

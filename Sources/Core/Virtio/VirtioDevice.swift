@@ -43,11 +43,8 @@ package protocol VirtioDevice: AnyObject {
   /// Adds what the device remembers of its driver, and the heads of the chains that it holds, to a machine's state. Nothing is
   /// under way with the host.
   ///
-  /// - Returns: false for a kind of device of which no state can be written yet.
-  func save(to fields: inout FieldWriter) -> Bool
-
-  /// Why `save` returned false.
-  var refusal: StateError { get }
+  /// - Throws: `cannotSave` for a kind of device of which no state can be written, or what stands in the way now.
+  func save(to fields: inout FieldWriter) throws(StateError)
 
   /// Makes the device what it was. It was started with these queues if it was running then; the chains that it held it walks again
   /// (`VirtQueue.walkAgain`), all of them.
@@ -62,7 +59,6 @@ extension VirtioDevice {
   package func writeConfiguration(_ value: UInt32, at offset: Int, width: Int) {}
   package func start(_ queues: [VirtQueue], features: Features) {}
   package func reset() {}
-  package func save(to fields: inout FieldWriter) -> Bool { false }
-  package var refusal: StateError { .cannotSave(device: id) }
+  package func save(to fields: inout FieldWriter) throws(StateError) { throw .cannotSave(device: id) }
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {}
 }

@@ -143,18 +143,12 @@ final class FileCache {
   }
 
   /// The guest has opened a file: it stays open for as long.
-  func hold(_ node: Node) {
+  ///
+  /// - Parameter times: how often; 1 or more.
+  func hold(_ node: Node, times: Int = 1) {
     lock.withLock {
       if node.opens == 0 { held += 1 }
-      node.opens += 1
-    }
-  }
-
-  /// The guest has a file open as often as a state says.
-  func hold(_ node: Node, times: Int) {
-    lock.withLock {
-      node.opens = times
-      held += 1
+      node.opens += times
     }
   }
 

@@ -27,9 +27,6 @@ package final class FileSystemServer: @unchecked Sendable {
     var isMounted = false
   }
 
-  /// Whether there is no session.
-  package var isIdle: Bool { !settings.isMounted }
-
   /// How long names and attributes stay true. The machine is the only writer of its write maps, and what is below does not
   /// change; a day, and not for ever, so that a slip of a layer heals. Shares change from either side.
   static func validity(_ node: Node) -> Validity {

@@ -160,11 +160,7 @@ struct DeviceStateTests {
     for index in 0..<ring.size { ring.writeDescriptor(index, address: 1 << 62, length: 64, flags: 0, next: 0) }
     let new = Bench(kind, transport, after: old)
     try restore(state, new)
-    #expect(new.driver.readStatus() == 15 | 64)
-    #expect(tellsOfConfiguration(new) { new.driver.transport.wake() })
-    new.owner.serve()
-    new.start()
-    try new.expectService()
+    try expectReset(new)
   }
 
   /// Nor is one that it made too small for the device any more, and the next state is one that can be restored.
@@ -186,11 +182,7 @@ struct DeviceStateTests {
     #expect(new.driver.readStatus() == 15 | 64)
     let next = Bench(kind, transport, after: old)
     try restore(try save(new), next)
-    #expect(next.driver.readStatus() == 15 | 64)
-    #expect(tellsOfConfiguration(next) { next.driver.transport.wake() })
-    next.owner.serve()
-    next.start()
-    try next.expectService()
+    try expectReset(next)
   }
 
   /// A chain that is no request of the device's: it is under way, if it could be walked, and nobody has it.
@@ -248,11 +240,16 @@ struct DeviceStateTests {
     #expect(!queue.isLive)
     let new = Bench(kind, transport, after: old)
     try restore(try save(old), new)
-    #expect(new.driver.readStatus() == 15 | 64)
-    #expect(tellsOfConfiguration(new) { new.driver.transport.wake() })
-    new.owner.serve()
-    new.start()
-    try new.expectService()
+    try expectReset(new)
+  }
+
+  /// Its driver is told that the device needs a reset, and is served after one.
+  private func expectReset(_ bench: Bench) throws {
+    #expect(bench.driver.readStatus() == 15 | 64)
+    #expect(tellsOfConfiguration(bench) { bench.driver.transport.wake() })
+    bench.owner.serve()
+    bench.start()
+    try bench.expectService()
   }
 
   /// A device of connections that has none, and has taken some buffers to fill them.

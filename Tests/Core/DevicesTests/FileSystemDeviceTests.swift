@@ -57,9 +57,9 @@ struct FileSystemDeviceTests {
     let backend = Reverser()
     let device = FileSystemDevice(tag: [], requestQueues: 1, backend: backend)
     var fields = FieldWriter()
-    #expect(device.save(to: &fields))
+    try device.save(to: &fields)
     backend.refusal = .removedFiles(3)
-    #expect(!device.save(to: &fields) && device.refusal == .removedFiles(3))
+    #expect(throws: StateError.removedFiles(3)) { try device.save(to: &fields) }
   }
 
   @Test func resetIsPassedOn() {

@@ -71,9 +71,9 @@ struct MappedRangesTests {
       let handle = try client.open(node)
       #expect(try client.read(node, handle) == Array("text".utf8))
       #expect(map(client, node, at: 0) == nil)
-      #expect(server.tree.files.count == 1 && !server.isIdle)
+      #expect(server.tree.files.count == 1 && server.settings.isMounted)
       server.disconnected()
-      #expect(server.tree.files.count == 0 && server.isIdle)
+      #expect(server.tree.files.count == 0 && !server.settings.isMounted)
       #expect(seen(at: 0, count: 4) == "\0\0\0\0")
       #expect(throws: Errno.stale) { try client.read(node, handle) }
     }

@@ -143,7 +143,8 @@ package final class BlockDevice: VirtioDevice {
     static let held: UInt16 = 3
   }
 
-  package func save(to fields: inout FieldWriter) -> Bool {
+  package func save(to fields: inout FieldWriter) throws(StateError) {
+    guard lanes.allSatisfy({ $0.underWay == 0 }) else { throw .cannotSave(device: id) }
     fields.put(Field.sectors, sectors.load(ordering: .relaxed))
     fields.put(Field.holdsBack, holdsBack.load(ordering: .relaxed))
     var held: [UInt8] = []
@@ -152,7 +153,6 @@ package final class BlockDevice: VirtioDevice {
       held += littleEndian(UInt16(index)) + littleEndian(request.chain.head)
     }
     fields.put(Field.held, held)
-    return lanes.allSatisfy { $0.underWay == 0 }
   }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {

@@ -340,7 +340,7 @@ package final class NetworkDevice: VirtioDevice {
   }
 
   /// A frame that was received in part is lost, as frames may be: the link has its rest.
-  package func save(to fields: inout FieldWriter) -> Bool {
+  package func save(to fields: inout FieldWriter) {
     var buffers: [UInt8] = []
     var output: [UInt8] = []
     for pair in pairs {
@@ -356,7 +356,6 @@ package final class NetworkDevice: VirtioDevice {
     fields.put(Field.buffers, buffers)
     fields.put(Field.output, output)
     if fault != nil { fields.put(Field.isFaulty, true) }
-    return true
   }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {

@@ -99,12 +99,11 @@ package final class VsockDevice: VirtioDevice {
   }
 
   /// Nothing of the streams, whose other ends are the host's: where the machine goes on there are none, and its guest is told.
-  package func save(to fields: inout FieldWriter) -> Bool {
+  package func save(to fields: inout FieldWriter) {
     fields.put(Field.buffers, (0..<buffers.count).flatMap { littleEndian(buffers[$0].head) })
     fields.put(Field.guestCID, guestCID)
     fields.put(Field.eventBuffers, events.heads.flatMap { littleEndian($0) })
     fields.put(Field.isFaulty, fault != nil)
-    return true
   }
 
   package func restore(from fields: inout FieldReader, _ queues: [VirtQueue]) throws(StateError) {
