@@ -8,7 +8,8 @@ struct PruneCommand: ParsableCommand {
     commandName: "prune",
     abstract: "Remove all machines that do not run, and templates; or all images that no machine is made of.",
     discussion: """
-      Asks first, unless --force is given. Templates go in any case: they are made anew (docs/templates.md).
+      Asks first if there are machines, unless --force is given; templates go with them, or alone without a question: they \
+      are made anew (docs/templates.md).
 
       Examples:
         novm prune --force

@@ -115,7 +115,7 @@ package enum ImageChange: Equatable, Sendable {
       case .workingDirectory(let word):
         let path = try expanded(word) { !$0.isEmpty }
         let before = config["WorkingDir"]?.text ?? ""
-        config["WorkingDir"] = .string(path.hasPrefix("/") ? path : (before.isEmpty ? "" : before) + "/" + path)
+        config["WorkingDir"] = .string(path.hasPrefix("/") ? path : before + "/" + path)
       }
     }
     document["config"] = config

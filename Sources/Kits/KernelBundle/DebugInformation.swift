@@ -56,7 +56,7 @@ package struct DebugInformation: Equatable, Sendable {
     guard hasDWARF else { throw .none }
     let booted = try Self.look(image).buildID
     guard buildID.isEmpty || booted.isEmpty || buildID == booted else {
-      throw .otherBuild(Self.hexadecimal(buildID), booted: Self.hexadecimal(booted))
+      throw .otherBuild(Hexadecimal.text(buildID), booted: Hexadecimal.text(booted))
     }
     let name = "\(Self.apart)/boot/vmlinux-\(release)"
     if !places.contains(where: { $0.guest == Self.apart && "\($0.host)/boot/vmlinux-\(release)" == found }) {
@@ -87,7 +87,7 @@ package struct DebugInformation: Equatable, Sendable {
     else { return false }
     return (0..<Int(count)).contains { index in
       guard let name = sections.u32(at: index * 64) else { return false }
-      return texts.cString(at: Int(name), limit: texts.count) == ".debug_info"
+      return texts.hasPrefix(Array(".debug_info\0".utf8), at: Int(name))
     }
   }
 
@@ -95,9 +95,5 @@ package struct DebugInformation: Equatable, Sendable {
     let size = UInt64(file.count)
     guard offset <= size, count <= size - offset else { return nil }
     return (Int(offset)..<Int(offset + count)).map { file[$0] }
-  }
-
-  private static func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

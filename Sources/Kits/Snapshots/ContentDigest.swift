@@ -1,13 +1,12 @@
 import Host
 import LittleEndian
 import Packs
+import Store
 
 /// The digest of a file's or a tree's contents, which takes no notice of where a file has holes and where zeros: copies of a file
 /// differ in that.
 struct ContentDigest {
   private static let chunk = 1 << 16
-  /// As ``Store/TreeCopy`` goes.
-  private static let depthLimit = 200
 
   private var hash = SHA256()
   private var buffer: [UInt8] = []
@@ -70,7 +69,7 @@ struct ContentDigest {
 
   private mutating func addContents(_ opened: borrowing FileDescriptor, depth: Int) throws(Errno) {
     let directory = opened.raw
-    guard depth < Self.depthLimit else { throw .tooManySymlinks }
+    guard depth < TreeCopy.depthLimit else { throw .tooManySymlinks }
     for bytes in try FileCalls.names(directory) {
       let name = bytes + [0]
       let status = try FileCalls.status(directory, name.span)

@@ -23,7 +23,7 @@ package struct SnapshotStore: Sendable {
   static let newPrefix = ".new-"
   static let gonePrefix = ".gone-"
 
-  /// By name; those that this novm does not know the form of are left out.
+  /// By name; those that cannot be read are left out.
   package func list() throws(SnapshotError) -> [Snapshot] {
     try removeStale()
     return try names().compactMap { try? read($0) }
@@ -60,7 +60,9 @@ package struct SnapshotStore: Sendable {
 
   /// The snapshots that need a kernel or a pack, which is to stay as long as they do.
   package func users(kernel: String? = nil, pack: String? = nil) throws(SnapshotError) -> [String] {
-    try list().filter { snapshot in
+    try removeStale()
+    // One that cannot be read may need it.
+    return try names().map { (name) throws(SnapshotError) in try read(name) }.filter { snapshot in
       snapshot.record.kernel.name == kernel || snapshot.record.packs.contains { $0.name == pack }
     }.map(\.name)
   }

@@ -97,7 +97,7 @@ package struct TemplateStore: Sendable {
       do throws(Errno) {
         // However long it took to make: it is used next.
         try FileCalls.changeTimes(file.raw, accessed: .now, modified: .keep)
-        if fsync(file.raw) != 0 { throw Errno.current }
+        try FileCalls.sync(file.raw, dataOnly: false)
         name = TemplateStore.name(key, try FileCalls.status(file.raw))
       } catch {
         throw .system(operation: .write, path: path, error)

@@ -120,16 +120,17 @@ package struct Errand: Equatable, Sendable {
     let words = arguments
     return try told { () throws(NovmError) in
       let host = machines.host ?? HostProgram(environment: [])
+      let nothing: FileDescriptor
       do throws(Errno) {
-        let nothing = try FileDescriptor.open("/dev/null", O_WRONLY)
-        let pipe = try Pipe()
-        try Spawn.startApart(
-          machines.novm, [Array(Self.command.utf8), Array("\(pipe.writer.raw)".utf8)] + words, errors: nothing.raw,
-          inherited: [pipe.writer.raw], environment: host.environment)
-        return pipe.takeReader()
+        nothing = try FileDescriptor.open("/dev/null", O_WRONLY)
       } catch {
-        throw error == .notFound ? .programMissing(machines.novm) : .damagedProgram(machines.novm, error)
+        throw .system(doing: "open", path: "/dev/null", error)
       }
+      let pipe = try Program.pipe()
+      try Program.startApart(
+        machines.novm, [Array(Self.command.utf8), Array("\(pipe.writer.raw)".utf8)] + words, errors: nothing.raw,
+        inherited: [pipe.writer.raw], environment: host.environment)
+      return pipe.takeReader()
     }
   }
 }

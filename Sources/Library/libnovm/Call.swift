@@ -14,6 +14,12 @@ func call(_ error: UnsafeMutablePointer<novm_error>?, _ body: () throws(Failure)
   }
 }
 
+/// Whether the one flag that a function has was given.
+func isSet(_ flags: UInt32) throws(Failure) -> Bool {
+  guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
+  return flags == 1
+}
+
 extension novm_error {
   init(_ failure: Failure) {
     self.init()

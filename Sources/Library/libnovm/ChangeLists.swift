@@ -38,8 +38,8 @@ public func novm_changes_apply(
   _ changes: novm_handle, _ flags: UInt32, _ error: UnsafeMutablePointer<novm_error>?
 ) -> novm_status {
   call(error) { () throws(Failure) in
-    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
-    try Handles.all.value(changes, ChangesHandle.self).changes.apply(overwriting: flags & 1 != 0)
+    let isSet = try isSet(flags)
+    try Handles.all.value(changes, ChangesHandle.self).changes.apply(overwriting: isSet)
   }
 }
 

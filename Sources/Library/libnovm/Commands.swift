@@ -10,7 +10,7 @@ private func command(_ options: novm_command_options) throws(Failure) -> Command
   guard options.size == MemoryLayout<novm_command_options>.size else {
     throw Failure(.argument, "options: begin with NOVM_COMMAND_OPTIONS, which says their size", about: "options")
   }
-  guard options.flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
+  let isSet = try isSet(options.flags)
   var command = Command(try words(options.arguments, "arguments"))
   command.environment = try words(options.environment, "environment")
   if options.directory != nil { command.directory = try bytes(options.directory, "directory") }
@@ -31,7 +31,7 @@ private func command(_ options: novm_command_options) throws(Failure) -> Command
   let limit = options.output_limit == 0 ? 64 << 20 : Int(clamping: options.output_limit)
   command.output = stream(options.output, limit)
   command.error = stream(options.error, limit)
-  if options.flags & 1 != 0 { command.terminal = Command.Terminal(rows: options.rows, columns: options.columns) }
+  if isSet { command.terminal = Command.Terminal(rows: options.rows, columns: options.columns) }
   guard options.timeout >= 0 else { throw Failure(.argument, "timeout: is 0 or more", about: "timeout") }
   if options.timeout > 0 { command.limit = .milliseconds(Int64(options.timeout)) }
   return command

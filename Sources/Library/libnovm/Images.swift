@@ -34,8 +34,8 @@ public func novm_store_remove_image(
   _ store: novm_handle, _ name: UnsafePointer<CChar>?, _ flags: UInt32, _ error: UnsafeMutablePointer<novm_error>?
 ) -> novm_status {
   call(error) { () throws(Failure) in
-    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
-    try Handles.all.value(store, StoreHandle.self).store.removeImage(text(name, "name"), all: flags & 1 != 0)
+    let isSet = try isSet(flags)
+    try Handles.all.value(store, StoreHandle.self).store.removeImage(text(name, "name"), all: isSet)
   }
 }
 
@@ -63,11 +63,11 @@ public func novm_store_import_pack(
 ) -> novm_status {
   call(error) { () throws(Failure) in
     let result = try required(list, "list")
-    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
+    let isSet = try isSet(flags)
     let store = try Handles.all.value(store, StoreHandle.self).store
     let pack = try store.importPack(
       bytes(archive, "archive"), name: optional(name, "name"), digest: optional(digest, "digest"),
-      replacing: flags & 1 != 0, patience: patience(timeout), progress: teller(progress, context))
+      replacing: isSet, patience: patience(timeout), progress: teller(progress, context))
     result.pointee = Handles.all.add(RowList([pack]))
   }
 }

@@ -97,8 +97,8 @@ public func novm_machine_start(
   _ machine: novm_handle, _ flags: UInt32, _ timeout: Int64, _ error: UnsafeMutablePointer<novm_error>?
 ) -> novm_status {
   call(error) { () throws(Failure) in
-    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
-    try libnovm.machine(machine).start(isDetached: flags & 1 != 0, patience: patience(timeout))
+    let isSet = try isSet(flags)
+    try libnovm.machine(machine).start(isDetached: isSet, patience: patience(timeout))
   }
 }
 
@@ -207,8 +207,8 @@ public func novm_events_open_with(
 ) -> novm_status {
   call(error) { () throws(Failure) in
     let result = try required(events, "events")
-    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
-    result.pointee = Handles.all.add(try libnovm.machine(machine).events(incidents: flags & 1 != 0))
+    let isSet = try isSet(flags)
+    result.pointee = Handles.all.add(try libnovm.machine(machine).events(incidents: isSet))
   }
 }
 

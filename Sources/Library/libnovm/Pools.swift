@@ -34,8 +34,8 @@ public func novm_pool_give(
   _ pool: novm_handle, _ machine: novm_handle, _ flags: UInt32, _ error: UnsafeMutablePointer<novm_error>?
 ) -> novm_status {
   call(error) { () throws(Failure) in
-    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
-    try Handles.all.value(pool, Pool.self).give(libnovm.machine(machine), isReused: flags & 1 != 0)
+    let isSet = try isSet(flags)
+    try Handles.all.value(pool, Pool.self).give(libnovm.machine(machine), isReused: isSet)
     try Handles.all.remove(machine)
   }
 }

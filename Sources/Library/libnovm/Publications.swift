@@ -23,8 +23,8 @@ public func novm_machine_commit(
   _ machine: novm_handle, _ name: UnsafePointer<CChar>?, _ flags: UInt32, _ error: UnsafeMutablePointer<novm_error>?
 ) -> novm_status {
   call(error) { () throws(Failure) in
-    guard flags & ~1 == 0 else { throw Failure(.argument, "flags: there are none but 1", about: "flags") }
-    _ = try libnovm.machine(machine).commit(to: text(name, "name"), replacing: flags & 1 != 0)
+    let isSet = try isSet(flags)
+    _ = try libnovm.machine(machine).commit(to: text(name, "name"), replacing: isSet)
   }
 }
 

@@ -130,6 +130,7 @@ struct SnapshotStoreTests {
     _ = try begin().finish(as: "newer", newer, definition: [], layout: [])
     #expect(throws: SnapshotError.format("newer")) { try store.find("newer") }
     #expect(try store.list().isEmpty)
+    #expect(throws: SnapshotError.format("newer")) { try store.users(kernel: "other") }
     try store.remove("newer")
     #expect(left.isEmpty)
   }

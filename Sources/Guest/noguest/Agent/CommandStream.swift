@@ -227,6 +227,8 @@ final class CommandStream {
     (phase, hasStarted, isResumable) = (other.phase, other.hasStarted, true)
     earlySignals = other.earlySignals
     swap(&command, &other.command)
+    // The former host's window had room for it: none of it is given back to this one.
+    owed = -(command?.queuedInput ?? 0)
     if hasStarted { buffer.append(.started(pid: UInt32(command?.identifier ?? 0))) }
     buffer.append(encoded: other.buffer.rest())
     return true

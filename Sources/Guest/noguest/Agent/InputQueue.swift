@@ -1,4 +1,5 @@
-/// Standard input that the command has not taken yet. The window bounds it.
+/// Standard input that the command has not taken yet. The window bounds it, and where another host resumes the command, one more each
+/// time.
 struct InputQueue {
   private var bytes: Bytes = []
   private var offset = 0
@@ -9,6 +10,7 @@ struct InputQueue {
   private static let slack = 128 << 10
 
   var isEmpty: Bool { offset == bytes.count }
+  var count: Int { bytes.count - offset }
 
   mutating func append(_ more: ArraySlice<UInt8>) {
     guard let last = more.last else { return }

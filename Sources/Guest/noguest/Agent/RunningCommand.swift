@@ -21,6 +21,8 @@ final class RunningCommand {
   private var input: Descriptor?
   private var queue = InputQueue()
   private var inputEnds = false
+  /// Bytes that it has not taken yet.
+  var queuedInput: Int { queue.count }
 
   /// Set when the process has ended and been reaped.
   var status: ExitStatus? {

@@ -2,7 +2,7 @@ import Glibc
 import Host
 
 /// Starting novm's other programs, with novm's errors.
-enum Program {
+package enum Program {
   static func start(
     _ program: String, _ arguments: [[UInt8]], output: Int32? = nil, errors: Int32, inherited: [Int32] = [],
     seesOthers: Bool = true
@@ -18,7 +18,7 @@ enum Program {
   }
 
   /// As of ``Spawn/startApart(_:_:errors:inherited:environment:)``.
-  static func startApart(
+  package static func startApart(
     _ program: String, _ arguments: [[UInt8]], errors: Int32, inherited: [Int32], environment: [[UInt8]]
   ) throws(NovmError) {
     do {
@@ -30,7 +30,7 @@ enum Program {
     }
   }
 
-  static func pipe() throws(NovmError) -> Pipe {
+  package static func pipe() throws(NovmError) -> Pipe {
     do { return try Pipe() } catch { throw .call("pipe", error) }
   }
 }

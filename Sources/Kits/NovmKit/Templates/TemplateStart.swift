@@ -81,7 +81,7 @@ final class TemplateStart {
 
   /// It came to nothing, so that the machine boots, and the template goes.
   ///
-  /// - Parameter end: of its monitor, if that is why; then the template is no good.
+  /// - Parameter end: of its monitor, if that is why.
   /// - Returns: what is to be made anew.
   /// - Throws: ``NovmError/noTemplate(_:)`` where it is not to boot.
   func fails(_ end: MachineEnd?) throws(NovmError) -> TemplateKind {
