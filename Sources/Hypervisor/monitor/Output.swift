@@ -29,14 +29,7 @@ final class Output {
       rest = rest.dropFirst(piece.count)
       block.setCounts(untyped: UInt64(1 + (piece.count + 7) / 8))
       block.setWord(0, stream << 32 | UInt64(piece.count))
-      var word: UInt64 = 0
-      for (index, byte) in piece.enumerated() {
-        word |= UInt64(byte) << UInt64(index % 8 * 8)
-        if index % 8 == 7 || index == piece.count - 1 {
-          block.setWord(1 + index / 8, word)
-          word = 0
-        }
-      }
+      block.setBytes(piece, at: 1)
       _ = Kernel.call(Grants.output)
     }
     for index in 0..<512 { block[index * 8] = saved[index] }

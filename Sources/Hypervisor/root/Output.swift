@@ -26,8 +26,7 @@ final class Output {
     let stream = block.word(0) >> 32
     let count = Int(min(block.word(0) & 0xffff_ffff, UInt64(Grants.outputLimit)))
     var isFound = false
-    for index in 0..<count {
-      let byte = UInt8(truncatingIfNeeded: block.word(1 + index / 8) >> UInt64(index % 8 * 8))
+    for byte in block.bytes(count, at: 1) {
       if matches(byte) { isFound = true }
       if hasStreams, stream != Grants.console {
         Console.put(byte, to: stream == Grants.standardOutput ? Console.second : Console.third)

@@ -48,8 +48,13 @@ struct Section {
         continue
       }
       guard !sections.isEmpty else { throw Fault(line: number, why: "it is in no program's section") }
+      if directive.isKey("offers"), let name = directive.words.first,
+        sections.dropLast().contains(where: { $0.offers == name })
+      {
+        throw Fault(line: number, why: "another offers that")
+      }
       if let why = sections[sections.count - 1].take(directive) { throw Fault(line: number, why: why) }
-      if directive.isKey("uses") { wanted.append((directive.value, number)) }
+      if directive.isKey("uses") { wanted.append((directive.words[0], number)) }
       sections[sections.count - 1].text += line + [10]
       guard sections[sections.count - 1].text.count <= Int(Grants.textLimit) else {
         throw Fault(line: number, why: "with it the section is longer than 3072 bytes")
@@ -57,6 +62,14 @@ struct Section {
     }
     for (name, line) in wanted where !sections.contains(where: { $0.offers == name }) {
       throw Fault(line: line, why: "nobody offers that")
+    }
+    // Each is started behind what it uses: who waits for itself, by others or not, would wait for good.
+    var (rest, ready) = (sections, [[UInt8]]())
+    while let next = rest.firstIndex(where: { $0.uses.allSatisfy { name in ready.contains(name) } }) {
+      ready.append(rest.remove(at: next).offers)
+    }
+    for (name, line) in wanted where !ready.contains(name) {
+      throw Fault(line: line, why: "it can never be started")
     }
     return sections
   }

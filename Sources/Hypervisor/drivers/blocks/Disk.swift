@@ -59,7 +59,8 @@ struct Disk {
     function.ring()
     let deadline = h_rdtsc() + Information.kilohertz * 10_000
     while h_read16(Grants.ram + Place.used + 2) != requests {
-      guard Kernel.down(interrupt, deadline: deadline).isSuccess else {
+      // Whatever else it has to say.
+      guard h_rdtsc() < deadline, Kernel.down(interrupt, deadline: deadline).isSuccess else {
         isBroken = true
         return false
       }

@@ -13,13 +13,6 @@ struct VirtioFunction {
   private(set) var configuration: UInt64 = 0
   private var messages: UInt64 = 0
 
-  /// The calls of the program that hands out functions.
-  private enum Operation {
-    static let claim: UInt64 = 1
-    static let read: UInt64 = 2
-    static let enable: UInt64 = 3
-  }
-
   private enum Register {
     static let driverFeatureSelect: UInt64 = 8
     static let driverFeature: UInt64 = 12
@@ -35,12 +28,15 @@ struct VirtioFunction {
   /// One of that identity; nil where there is none, or it is no virtio device of today.
   init?(_ identity: UInt64, _ block: MessageBlock) {
     let window = CapabilityRange(.memory, base: Self.memory >> 12, order: 11)
-    guard Service.call(0, Operation.claim, identity, window: window, by: block) == 0, block.word(0) == Service.done
+    guard Service.call(0, FunctionOperation.claim, identity, window: window, by: block) == 0,
+      block.word(0) == Service.done
     else { return nil }
     address = block.word(1)
     var sizes: [UInt64] = []
     for index in 0..<6 { sizes.append(block.word(2 + index)) }
     var multiplier: UInt64 = 0
+    /// From where its notifications begin, to the end of that memory.
+    var room: UInt64 = 0
     var place = read(0x34, block) & 0xfc
     for _ in 0..<48 where place >= 0x40 {
       let header = read(place, block)
@@ -57,6 +53,7 @@ struct VirtioFunction {
           case 1: common = register
           case 2:
             notify = register
+            room = sizes[index] - offset
             multiplier = read(place + 16, block)
           case 4: configuration = register
           default: break
@@ -66,17 +63,17 @@ struct VirtioFunction {
       place = header >> 8 & 0xfc
     }
     guard common != 0, notify != 0, configuration != 0, messages != 0,
-      Service.call(0, Operation.enable, address, by: block) == 0, block.word(0) == Service.done
+      Service.call(0, FunctionOperation.enable, address, by: block) == 0, block.word(0) == Service.done
     else { return nil }
     h_write16(common + Register.queueSelect, 0)
     let distance = UInt64(h_read16(common + Register.queueNotify)) * multiplier
     // Within what was given.
-    guard distance < 1 << 12 else { return nil }
+    guard distance < 1 << 12, distance + 2 <= room else { return nil }
     notify += distance
   }
 
   private func read(_ offset: UInt64, _ block: MessageBlock) -> UInt64 {
-    guard Service.call(0, Operation.read, address, offset, by: block) == 0, block.word(0) == Service.done else {
+    guard Service.call(0, FunctionOperation.read, address, offset, by: block) == 0, block.word(0) == Service.done else {
       return 0
     }
     return block.word(1)

@@ -7,6 +7,8 @@ struct Function {
   /// The device's number above its vendor's.
   let identity: UInt32
   let isBridge: Bool
+  /// Whether there are others at its place. One that is alone may answer for all eight (PCI 3.0, 3.2.2.3.4).
+  let hasOthers: Bool
   /// Memory, by register: where, and how much; 0 where there is none.
   private(set) var memory = InlineArray<6, (base: UInt64, size: UInt64)>(repeating: (0, 0))
   /// The program that has it.
@@ -22,6 +24,7 @@ struct Function {
     self.address = address
     identity = Self.read(address, 0)
     guard identity & 0xffff != 0xffff else { return nil }
+    hasOthers = Self.read(address, 0xc) >> 23 & 1 != 0
     // By its class, or by the layout of the rest.
     isBridge = Self.read(address, 8) >> 24 == 6 || Self.read(address, 0xc) >> 16 & 0x7f != 0
     guard !isBridge else { return }

@@ -38,6 +38,10 @@ private let lock = SpinLock()
   else { Report.end(Grants.failure) }
   unsafe line = UInt16(port)
   start()
+  guard h_in8(unsafe line + 5) != 0xff else {
+    Report.line("serial: there is no line")
+    Report.end(Grants.failure)
+  }
   let interrupt = Root.interrupts + number
   var status = Kernel.createSemaphore(semaphore)
   status |= Kernel.raw(0xe, interrupt, flags: 4, 0, Grants.processor(0), 0).status

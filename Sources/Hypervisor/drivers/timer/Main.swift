@@ -39,6 +39,7 @@ nonisolated(unsafe) private var passed = InlineArray<8, UInt64>(repeating: 0)
 /// A call of a client's.
 @c(user_portal) func userPortal(_ client: UInt64, _ address: UInt64) {
   guard let block = MessageBlock(address: address) else { return }
+  unsafe passed[Int(client)] = 0
   unsafe periods[Int(client)] = block.untyped > 0 ? block.word(0) : 0
   Service.answer(block, Service.done)
   Service.give(CapabilityRange(.objects, base: semaphores + client, order: 0, rights: Right.down), in: block)
